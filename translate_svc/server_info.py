@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from importlib import metadata
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from translate_svc import languages
 from translate_svc.audio.formats import served_encodings
@@ -19,11 +19,10 @@ from translate_svc.session.capacity.load_monitor import LoadMonitor
 from translate_svc.session.capacity.shared_load import SharedLoad
 from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.negotiation import Negotiator
-from translate_svc.session.shared_admission import FrontPeers
+from translate_svc.session.shared_admission import ServerState
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     SAMPLES_PER_UNIT,
-    FrontProcess,
     ModelInfo,
     ServerInfo,
     ServerLimits,
@@ -36,30 +35,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class Fronts(Protocol):
-    """Front processes of a server: ``FrontPeers``, or ``FrontGroup`` for all of them."""
-
-    @property
-    def live_streams(self) -> int:
-        """Streams that are open there."""
-
-    @property
-    def admitted(self) -> int:
-        """Streams and calls admitted there since the start of the server."""
-
-    @property
-    def rejected(self) -> int:
-        """Streams and calls refused there since the start of the server."""
-
-    @property
-    def processes(self) -> tuple[FrontProcess, ...]:
-        """What each process of the server does."""
-
-    @property
-    def started_s(self) -> float | None:
-        """When the server started (``time.monotonic``); None: now."""
-
-
 class ServerInfoReporter:
     """Reads the limits of a service from its settings, and its load from its engine and its admission."""
 
@@ -70,41 +45,39 @@ class ServerInfoReporter:
         engine: EngineHandle,
         admission: Admission,
         load_monitor: LoadMonitor | SharedLoad,
-        fronts: Fronts | None = None,
         live_streams: Callable[[], int] = lambda: 0,
+        others: Callable[[], ServerState] = ServerState,
     ) -> None:
-        """The uptime counts from this call, or that of ``fronts``, further front processes of the server.
-        ``live_streams``: the open ones of this process.
-        """
+        """``live_streams``: the open ones of this process. ``others``: what its other processes do."""
         self._settings = settings
         self._model = model
         self._engine = engine
         self._admission = admission
         self._load_monitor = load_monitor
         self._live_streams = live_streams
-        self._fronts = fronts or FrontPeers()
-        started_s = self._fronts.started_s
-        self._started_s = time.monotonic() if started_s is None else started_s
+        self._others = others
+        self._created_s = time.monotonic()
 
     def info(self) -> ServerInfo:
         """Version, model, limits and load. The transport fills in the limits of messages."""
         version = metadata.version("translate-svc")
         load = self.load()
-        return ServerInfo(version, self._model, self._limits(), load, self._fronts.processes)
+        return ServerInfo(version, self._model, self._limits(), load, self._others().processes)
 
     def load(self) -> ServerLoad:
         """The load of the whole server now."""
-        engine, fronts = self._engine.status, self._fronts
+        engine, others = self._engine.status, self._others()
         totals = engine.totals
+        started_s = self._created_s if others.started_s is None else others.started_s
         return ServerLoad(
-            uptime_ms=round((time.monotonic() - self._started_s) * 1000),
-            live_streams=self._live_streams() + fronts.live_streams,
+            uptime_ms=round((time.monotonic() - started_s) * 1000),
+            live_streams=self._live_streams() + others.live_streams,
             waiting_requests=engine.waiting_requests,
             live_requests=engine.live_requests,
             busy_slots=engine.busy_slots,
             slots=engine.slots,
-            admitted=self._admission.admitted + fronts.admitted,
-            rejected=self._admission.rejected + fronts.rejected,
+            admitted=self._admission.admitted + others.admitted,
+            rejected=self._admission.rejected + others.rejected,
             finished_requests=totals.finished_requests,
             failed_requests=totals.failed_requests,
             steps=totals.steps,

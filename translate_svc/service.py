@@ -73,8 +73,11 @@ class Service(ServedEngine):
             load_monitor = SharedLoad(fronts, self._sessions.streams)
             self.admission = SharedAdmission(options, backlog, fronts)
         self._session_options = settings.session_options()
+        peers = fronts or FrontPeers()
         reporter = ServerInfoReporter(
-            settings, facts.model, engine, self.admission, load_monitor, fronts, lambda: self.live_streams
+            *(settings, facts.model, engine, self.admission, load_monitor),
+            live_streams=lambda: self.live_streams,
+            others=lambda: peers.state,
         )
         super().__init__(engine, load_monitor, reporter)
         self.negotiator = new_negotiator(settings, facts)
@@ -96,8 +99,7 @@ class Service(ServedEngine):
 
         Args:
             settings: the operator's settings.
-            on_fatal: called on this event loop when the engine is lost (its device fails, or its thread
-                hangs), after every live stream and call has failed with the reason.
+            on_fatal: called on this event loop when the engine is lost and everything has failed.
             metrics: where to count; None counts into a registry that nobody reads.
             tracing: where to export spans.
 
@@ -201,7 +203,7 @@ class Service(ServedEngine):
         goes_on = start is not None and self._resumption.supersede(start, self._sessions)
         session_id = uuid.uuid4().hex
         if start is not None and self._fronts is not None:
-            self._fronts.claim(start, session_id)
+            self._fronts.acquire(start, session_id)
         with self._admitted(caller, goes_on=goes_on) as slot:
             dependencies = SessionDependencies(
                 self.engine,
@@ -244,9 +246,7 @@ class Service(ServedEngine):
         return one_shot
 
     def check_admission(self, caller: Caller) -> None:
-        """Raises as ``translate`` if every call of ``caller`` would be refused now: its message need not be
-        read.
-        """
+        """Raises as ``translate`` if every call of ``caller`` would be refused now: nobody reads it then."""
         try:
             self._check_open()
             self.quotas.check(caller)

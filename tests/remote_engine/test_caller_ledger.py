@@ -31,12 +31,12 @@ class Server:
     def exchange(self) -> None:
         """Every front process reports, and hears the reports of the others."""
         for index, front in enumerate(self.fronts):
-            self.ledger.report(index, front.take_usage())
+            self.ledger.renew(index, front.take_usage())
         for index, front in enumerate(self.fronts):
             front.take_in(self.ledger.elsewhere(index))
 
     def restart(self, index: int) -> None:
-        self.ledger.leave(index)
+        self.ledger.release(index)
         self.fronts[index] = self._front()
         self.exchange()
 

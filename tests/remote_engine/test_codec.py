@@ -57,15 +57,15 @@ from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.remote_engine import messages
 from translate_svc.remote_engine.codec import Decoder, Encoder
 from translate_svc.remote_engine.messages import (
-    Claim,
+    AcquireStream,
     Commands,
-    Fence,
     Grant,
     Hello,
     MetricRecord,
     Overview,
     Report,
     Step,
+    StreamLeased,
     ToEngine,
     ToFront,
     Welcome,
@@ -75,6 +75,7 @@ from translate_svc.remote_engine.messages import (
 from translate_svc.remote_engine.remote_engine import RemoteEngine
 from translate_svc.remote_engine.request_relay import RequestRelay
 from translate_svc.session.capacity.degradation import Degradation
+from translate_svc.session.shared_admission import ServerState
 from translate_svc.types import FrontProcess, ModelInfo, StageTiming
 
 DRAFT = Hypothesis((5, 6), ("▁a", "b"), 1, 2, (3, 4), 9, ended=True, is_final=True, spaced=False)
@@ -214,24 +215,18 @@ def test_other_messages_arrive_as_they_were() -> None:
         (MetricRecord("closed", "complete", 1.0),),
         ("session",),
     )
-    for message in (Hello("x", 1), Commands((), (Grant(1, 2, 3),)), Claim("stream", 2, "session"), report):
+    for message in (
+        Hello("x", 1),
+        Commands((), (Grant(1, 2, 3),)),
+        AcquireStream("stream", 2, "session"),
+        report,
+    ):
         assert plain(sent(message, ToEngine)) == plain(message)
-    overview = Overview(
-        STATUS,
-        1,
-        2,
-        3,
-        4,
-        5,
-        6,
-        7,
-        False,
-        0.5,
-        1.5,
-        Degradation.RARE_DRAFTS,
-        (FrontProcess(0, True, 1, 2, 3),),
-    )
-    for told in (Welcome(facts, STATUS, 64, 12.5), Fence("stream", "session", "other"), overview):
+    counts = 1, 2, 3, 4, 5, 6, 7
+    processes = (FrontProcess(0, True, 1, 2, 3),)
+    state = ServerState(*counts, False, 0.5, 1.5, Degradation.RARE_DRAFTS, processes, 12.5)
+    overview = Overview(STATUS, state)
+    for told in (Welcome(facts, STATUS, 64), StreamLeased("stream", "session", "other"), overview):
         assert plain(sent(told, ToFront)) == plain(told)
 
 

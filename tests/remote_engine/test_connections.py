@@ -228,7 +228,7 @@ async def test_a_lost_engine_is_told_once_without_a_request(tmp_path: Path) -> N
     assert len(told) == 1
 
 
-async def test_places_load_and_metrics_are_those_of_the_whole(tmp_path: Path) -> None:
+async def test_leases_load_and_metrics_are_those_of_the_whole(tmp_path: Path) -> None:
     async with serving(tmp_path, max_streams=4) as server:
         paths = [server.listen(index) for index in (0, 1)]
         await asyncio.sleep(0)
@@ -242,7 +242,7 @@ async def test_places_load_and_metrics_are_those_of_the_whole(tmp_path: Path) ->
 
             def report(index: int) -> Report:
                 heard = index in overviews and (index == 1 or confirms.is_set())
-                serial = overviews[index].places_serial if heard else 0
+                serial = overviews[index].state.generation if heard else 0
                 records = metrics.take() if index == 0 else ()
                 return Report(True, serial, 1, 1, 10 + index, 2, 0, 500, records=records)
 
@@ -251,24 +251,22 @@ async def test_places_load_and_metrics_are_those_of_the_whole(tmp_path: Path) ->
                     lambda index=index: report(index),  # type: ignore[misc]
                     lambda overview, index=index: overviews.__setitem__(index, overview),  # type: ignore[misc]
                 )
-                await until(lambda admitted=admitted: server.group.admitted == admitted)  # type: ignore[misc]
+                await until(lambda admitted=admitted: server.group.state().admitted == admitted)  # type: ignore[misc]
             await until(lambda: 1 in overviews)
-            assert 1 not in server.group.ready, "the other one has all places, and has not given any back"
+            assert 1 not in server.group.ready, "the other one has leased all, and has not given any back"
             confirms.set()
             metrics.record_closed("complete")
             metrics.record_first_text(0.25)
-            await until(lambda: [each.places for each in overviews.values()] == [2, 2])
-            await until(lambda: overviews[0].admitted == 11)
-            assert (overviews[0].live_streams, overviews[0].rejected, overviews[0].queued_input_ms) == (
-                1,
-                2,
-                500,
-            )
+            await until(lambda: [each.state.leased for each in overviews.values()] == [2, 2])
+            await until(lambda: overviews[0].state.admitted == 11)
+            other_one = overviews[0].state
+            assert (other_one.live_streams, other_one.rejected, other_one.queued_input_ms) == (1, 2, 500)
             await until(lambda: server.group.ready == {0, 1})
-            assert (server.group.admitted, server.group.rejected, server.group.held_places) == (21, 4, 2)
+            whole = server.group.state()
+            assert (whole.admitted, whole.rejected, server.group.live_sessions) == (21, 4, 2)
             vanish(one)
-            await until(lambda: overviews[1].places == 4)
-        assert server.group.admitted == 21, "what a front process has counted stays when it has gone"
+            await until(lambda: overviews[1].state.leased == 4)
+        assert server.group.state().admitted == 21, "what a front process has counted stays when it has gone"
         samples = {
             (sample.name, *sample.labels.values()): sample.value
             for family in server.metrics.registry.collect()

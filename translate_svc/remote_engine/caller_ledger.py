@@ -35,7 +35,7 @@ class CallerLedger:
         self._clock = clock
         self._accounts: dict[str, _Account] = {}
 
-    def report(self, index: int, usage: Iterable[CallerUsage]) -> None:
+    def renew(self, index: int, usage: Iterable[CallerUsage]) -> None:
         """A front process reports: streams that are open there now, and audio since its last report."""
         now_s, seen = self._clock(), set[str]()
         for each in usage:
@@ -53,9 +53,9 @@ class CallerLedger:
             if account.streams or now_s - account.used_at_s < _KEPT_S
         }
 
-    def leave(self, index: int) -> None:
+    def release(self, index: int) -> None:
         """A front process has ended, and its streams with it. What it has used stays used."""
-        self.report(index, ())
+        self.renew(index, ())
 
     def elsewhere(self, index: int) -> tuple[CallerUsage, ...]:
         """What callers use at all other front processes."""

@@ -12,14 +12,14 @@ from contextlib import asynccontextmanager
 from translate_svc.errors import Unavailable
 from translate_svc.remote_engine.link import Link
 from translate_svc.remote_engine.messages import (
-    Claim,
+    AcquireStream,
     Drain,
-    Fence,
     Goodbye,
     Hello,
     Overview,
     Report,
     Step,
+    StreamLeased,
     ToEngine,
     ToFront,
     Welcome,
@@ -48,9 +48,9 @@ class EngineConnection:
         self._report: Callable[[], Report] | None = None
         self._report_due = False
         self._on_overview: Callable[[Overview], None] = lambda overview: None
-        self._claims: deque[Claim] = deque()
-        self.on_fence: Callable[[Fence], None] = lambda fence: None
-        """Called with each ``Fence`` that comes."""
+        self._acquiring: deque[AcquireStream] = deque()
+        self.on_stream_leased: Callable[[str, str, str], None] = lambda stream_id, holder, asked_by: None
+        """Called with the fields of each ``StreamLeased`` that comes."""
         self.drains: asyncio.Queue[float] = asyncio.Queue()
         """The grace, in seconds, of each ``Drain`` that has come."""
 
@@ -104,9 +104,9 @@ class EngineConnection:
         self._report, self._on_overview = report, on_overview
         self.hurry()
 
-    def claim(self, claim: Claim) -> None:
-        """Sends a claim; earlier reports go first."""
-        self._claims.append(claim)
+    def acquire(self, stream_id: str, token: int, session_id: str) -> None:
+        """Asks for the lease of a stream; earlier reports go first."""
+        self._acquiring.append(AcquireStream(stream_id, token, session_id))
         self._link.wake()
 
     def hurry(self) -> None:
@@ -156,8 +156,8 @@ class EngineConnection:
         match message:
             case Step():
                 self.engine.receive(message)
-            case Fence():
-                self.on_fence(message)
+            case StreamLeased():
+                self.on_stream_leased(message.stream_id, message.holder, message.asked_by)
             case Overview():
                 self.engine.push(message.status)
                 self._on_overview(message)
@@ -176,8 +176,8 @@ class EngineConnection:
     def _take(self) -> ToEngine | None:
         if self._opening and not isinstance(self._opening[0], Goodbye):
             return self._opening.pop(0)
-        if self._claims:  # before a report, which names the session
-            return self._claims.popleft()
+        if self._acquiring:  # before a report, which names the session
+            return self._acquiring.popleft()
         if self._engine is not None and (commands := self._engine.take()) is not None:
             return commands
         if self._report_due and self._report is not None:

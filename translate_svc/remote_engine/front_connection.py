@@ -11,14 +11,14 @@ from collections.abc import Callable
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.remote_engine.link import Link
 from translate_svc.remote_engine.messages import (
-    Claim,
+    AcquireStream,
     Commands,
     Drain,
-    Fence,
     Goodbye,
     Hello,
     Overview,
     Report,
+    StreamLeased,
     ToEngine,
     ToFront,
     Welcome,
@@ -42,19 +42,19 @@ class FrontConnection:
         engine: EngineHandle,
         welcome: Callable[[], Welcome],
         on_report: Callable[[Report], None],
-        on_claim: Callable[[Claim], None],
+        on_acquire: Callable[[AcquireStream], None],
         options: ConnectionOptions,
     ) -> None:
-        """``welcome`` makes the answer to ``Hello``. ``on_report`` and ``on_claim`` are called with each
-        report and each claim.
+        """``welcome`` makes the answer to ``Hello``. ``on_report`` and ``on_acquire`` are called with each
+        message of theirs.
         """
         self._welcome = welcome
         self._on_report = on_report
-        self._on_claim = on_claim
+        self._on_acquire = on_acquire
         self._options = options
         self._answers: deque[Welcome | Goodbye] = deque()
         self._drains: deque[Drain] = deque()
-        self._fences: deque[Fence] = deque()
+        self._leased: deque[StreamLeased] = deque()
         self._overview: Overview | None = None
         self._sent_overview: Overview | None = None
         self._link: Link[ToEngine] = Link(ToEngine, self._take, self._handle)
@@ -77,9 +77,9 @@ class FrontConnection:
         self._drains.append(Drain(grace_s))
         self._link.wake()
 
-    def fence(self, fence: Fence) -> None:
+    def answer(self, leased: StreamLeased) -> None:
         """Tells the front process who has a stream."""
-        self._fences.append(fence)
+        self._leased.append(leased)
         self._link.wake()
 
     def offer(self, overview: Overview) -> None:
@@ -134,8 +134,8 @@ class FrontConnection:
                 self._relay.receive(message)
             case Report():
                 self._on_report(message)
-            case Claim():
-                self._on_claim(message)
+            case AcquireStream():
+                self._on_acquire(message)
             case Hello():
                 self.is_welcome = message.schema == schema_digest()
                 reason = "it runs other code than the engine's process: restart the whole server"
@@ -151,8 +151,8 @@ class FrontConnection:
         """Results and losses go before the order to leave."""
         if self._answers:
             return self._answers.popleft()
-        if self._fences:
-            return self._fences.popleft()
+        if self._leased:
+            return self._leased.popleft()
         if (step := self._relay.take()) is not None:
             return step
         if self._overview is not None:

@@ -1,4 +1,4 @@
-"""The front processes of a server, seen by the engine's process: places, load and metrics of the whole."""
+"""The front processes of a server, seen by the engine's process: leases, load and metrics of the whole."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.caller_ledger import CallerLedger
 from translate_svc.remote_engine.front_connection import FrontConnection
-from translate_svc.remote_engine.messages import Claim, Fence, Overview, Report, Welcome
+from translate_svc.remote_engine.leases import CapacityLeases, StreamLeases
+from translate_svc.remote_engine.messages import AcquireStream, Overview, Report, StreamLeased, Welcome
 from translate_svc.remote_engine.options import ConnectionOptions
-from translate_svc.remote_engine.places import PlaceLedger
-from translate_svc.remote_engine.stream_fence import StreamFence
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.capacity.load_monitor import LoadMonitor
+from translate_svc.session.shared_admission import ServerState
 from translate_svc.types import FrontProcess
 
 _NO_REPORT = Report(ready=False)
@@ -39,7 +39,7 @@ class _Stream:
 class _Member:
     """The front process of one index: the one that runs now, and what those before it have left.
 
-    ``ready``: its servers listen, and it was told its places. ``starts``: how many there were. ``admitted``,
+    ``ready``: its servers listen, and it knows its lease. ``starts``: how many there were. ``admitted``,
     ``rejected``: of those before it.
     """
 
@@ -50,9 +50,16 @@ class _Member:
     admitted: int = 0
     rejected: int = 0
 
+    def process(self, index: int) -> FrontProcess:
+        """What it does."""
+        report = self.report
+        return FrontProcess(
+            index, self.ready, report.live_sessions, self.starts - 1, round(report.cpu_s * 1000)
+        )
+
 
 class FrontGroup:
-    """Connects front processes to an engine, shares the places among them and adds up what they report.
+    """Connects front processes to an engine, leases the streams to them and adds up what they report.
 
     ``run`` keeps them up to date; cancel it to stop.
     """
@@ -72,13 +79,13 @@ class FrontGroup:
         self._metrics = metrics
         self._options = options
         self._max_waiting_requests = max_waiting_requests
-        self._places = PlaceLedger(capacity.max_streams)
-        self._fence = StreamFence()
+        self._capacity = CapacityLeases(capacity.max_streams)
+        self._stream_leases = StreamLeases()
         self._callers = CallerLedger(time.monotonic)
-        self.load_monitor = LoadMonitor(engine, capacity, self._streams, lambda: self.held_places)
+        self.load_monitor = LoadMonitor(engine, capacity, self._streams, lambda: self.live_sessions)
         """Measures what the engine keeps up with."""
         self._members: dict[int, _Member] = {}
-        self.started_s = time.monotonic()
+        self._started_s = time.monotonic()
         self.on_change: Callable[[], None] = lambda: None
         """Called when a front process becomes ready, and when one has gone."""
 
@@ -92,7 +99,7 @@ class FrontGroup:
             self._engine,
             self._welcome,
             lambda report: self._take_report(index, report),
-            lambda claim: self._take_claim(index, claim),
+            lambda asked: self._lease_stream(index, asked),
             self._options,
         )
         connection.bind(path)
@@ -104,9 +111,8 @@ class FrontGroup:
             member.admitted += member.report.admitted
             member.rejected += member.report.rejected
             member.connection, member.report, member.ready = None, _NO_REPORT, False
-            self._places.leave(index)
-            self._fence.leave(index)
-            self._callers.leave(index)
+            for leases in (self._capacity, self._stream_leases, self._callers):
+                leases.release(index)
             self.tell()
             self.on_change()
 
@@ -116,7 +122,7 @@ class FrontGroup:
         try:
             while True:
                 await asyncio.sleep(self._options.overview_interval_s)
-                self._places.resize(max(1, self.load_monitor.capacity))
+                self._capacity.resize(max(1, self.load_monitor.capacity))
                 self.tell()
         finally:
             watching_load.cancel()
@@ -135,100 +141,71 @@ class FrontGroup:
 
     @property
     def ready(self) -> frozenset[int]:
-        """The front processes that serve. One that does not know its places yet refuses every caller."""
+        """The front processes that serve. One that does not know its lease yet refuses every caller."""
         return frozenset(index for index, member in self._members.items() if member.ready)
 
     @property
-    def processes(self) -> tuple[FrontProcess, ...]:
-        """What each front process does, by its index."""
-        return tuple(
-            FrontProcess(
-                index,
-                member.ready,
-                member.report.held_places,
-                member.starts - 1,
-                round(member.report.cpu_s * 1000),
-            )
-            for index, member in sorted(self._members.items())
-        )
-
-    @property
-    def held_places(self) -> int:
+    def live_sessions(self) -> int:
         """Streams and calls that are served."""
-        return sum(member.report.held_places for member in self._members.values())
+        return sum(member.report.live_sessions for member in self._members.values())
 
-    @property
-    def live_streams(self) -> int:
-        """Streams that are open."""
-        return sum(member.report.live_streams for member in self._members.values())
-
-    @property
-    def admitted(self) -> int:
-        """Streams and calls admitted since the start of the server."""
-        return sum(member.admitted + member.report.admitted for member in self._members.values())
-
-    @property
-    def rejected(self) -> int:
-        """Streams and calls refused since the start of the server."""
-        return sum(member.rejected + member.report.rejected for member in self._members.values())
-
-    @property
-    def queued_input_ms(self) -> int:
-        """Audio that waits to be processed."""
-        return sum(member.report.queued_input_ms for member in self._members.values())
+    def state(self, index: int = -1) -> ServerState:
+        """What the front process of this index should know of the server: its lease, and the sum of all
+        others. Without an index the sum of all.
+        """
+        members, monitor = self._members.items(), self.load_monitor
+        others = [member.report for number, member in members if number != index]
+        counts: list[_Member | Report] = [*self._members.values(), *others]
+        leased, generation = self._capacity.granted(index)
+        return ServerState(
+            leased,
+            generation,
+            live_streams=sum(each.live_streams for each in others),
+            admitted=sum(each.admitted for each in counts),
+            rejected=sum(each.rejected for each in counts),
+            queued_input_ms=sum(each.queued_input_ms for each in others),
+            capacity=monitor.capacity,
+            keeps_up=monitor.keeps_up,
+            lag_s=round(monitor.lag_s, 1),
+            finish_s=round(monitor.finish_s, 1),
+            degradation=monitor.degradation,
+            processes=tuple(member.process(number) for number, member in sorted(members)),
+            started_s=self._started_s,
+        )
 
     def tell(self) -> None:
         """Tells each front process about the engine and the others, where something has changed."""
-        status = self._engine.status
         for index, member in self._members.items():
-            if member.connection is None:
-                continue
-            own = member.report
-            places, serial = self._places.target(index)
-            overview = Overview(
-                status,
-                places,
-                serial,
-                live_streams=self.live_streams - own.live_streams,
-                admitted=self.admitted - own.admitted,
-                rejected=self.rejected - own.rejected,
-                queued_input_ms=self.queued_input_ms - own.queued_input_ms,
-                capacity=self.load_monitor.capacity,
-                keeps_up=self.load_monitor.keeps_up,
-                lag_s=round(self.load_monitor.lag_s, 1),
-                finish_s=round(self.load_monitor.finish_s, 1),
-                degradation=self.load_monitor.degradation,
-                processes=self.processes,
-                usage=self._callers.elsewhere(index),
-            )
-            member.connection.offer(overview)
+            if member.connection is not None:
+                usage = self._callers.elsewhere(index)
+                member.connection.offer(Overview(self._engine.status, self.state(index), usage))
 
     def _streams(self) -> list[_Stream]:
         return [_Stream(*each) for member in self._members.values() for each in member.report.streams]
 
     def _welcome(self) -> Welcome:
-        return Welcome(self._facts, self._engine.status, self._max_waiting_requests, self.started_s)
+        return Welcome(self._facts, self._engine.status, self._max_waiting_requests)
 
     def _take_report(self, index: int, report: Report) -> None:
         member = self._members[index]
         was_ready, member.report = member.report.ready, report
-        self._fence.keep(index, report.resumed)
-        self._callers.report(index, report.usage)
+        self._stream_leases.renew(index, report.resumed)
+        self._callers.renew(index, report.usage)
         for record in report.records:
             self._metrics.add(record.metric, record.label, record.value)
         if report.ready and not was_ready:
-            self._places.join(index)
-        self._places.report(
-            index, serial=report.places_serial, live=report.held_places, missed=report.missed_places
+            self._capacity.acquire(index)
+        self._capacity.renew(
+            index, generation=report.generation, live=report.live_sessions, missed=report.missed
         )
-        if not member.ready and self._places.is_settled(index):
+        if not member.ready and self._capacity.is_settled(index):
             member.ready = True
             self.on_change()
         self.tell()
 
-    def _take_claim(self, index: int, claim: Claim) -> None:
-        """Tells all who has a stream now. If the claim came too late, only its own front process is told."""
-        holder = self._fence.claim(index, claim.stream_id, claim.epoch, claim.session_id)
+    def _lease_stream(self, index: int, asked: AcquireStream) -> None:
+        """Tells all who has a stream now. Who asked too late is told alone."""
+        holder = self._stream_leases.acquire(index, asked.stream_id, asked.token, asked.session_id)
         for member_index, member in self._members.items():
-            if member.connection is not None and (holder == claim.session_id or member_index == index):
-                member.connection.fence(Fence(claim.stream_id, holder, claim.session_id))
+            if member.connection is not None and (holder == asked.session_id or member_index == index):
+                member.connection.answer(StreamLeased(asked.stream_id, holder, asked.session_id))

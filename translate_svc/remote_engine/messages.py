@@ -1,8 +1,8 @@
 """The messages between a front process and the process that owns the engine. Plain data.
 
 A front process says ``Hello`` first and is answered by ``Welcome``, or by ``Goodbye`` where the two processes
-do not run the same code. Then it sends ``Commands``, ``Claim`` and ``Report``, and gets ``Step``, ``Fence``,
-``Overview`` and ``Drain``. When it leaves it says ``Goodbye`` and is answered by the same.
+do not run the same code. Then it sends ``Commands``, ``AcquireStream`` and ``Report``, and gets ``Step``,
+``StreamLeased``, ``Overview`` and ``Drain``. When it leaves it says ``Goodbye`` and is answered by the same.
 
 A *ticket* is the number of a submission within its front process. It tells two submissions of the same
 request id apart.
@@ -23,9 +23,9 @@ from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import EngineEvent, SequenceSpec, SourceText
 from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
-from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.quotas.quotas import CallerUsage
-from translate_svc.types import FrontProcess, Samples
+from translate_svc.session.shared_admission import ServerState
+from translate_svc.types import Samples
 
 
 class Message(msgspec.Struct, tag=True, frozen=True):
@@ -42,14 +42,12 @@ class Hello(Message, frozen=True):
 class Welcome(Message, frozen=True):
     """The engine's answer: what sessions must know of it.
 
-    ``max_unanswered``: see ``RemoteEngine``. ``started_s``: when the server started (``time.monotonic``, the
-    same clock in all processes of a machine).
+    ``max_unanswered``: see ``RemoteEngine``.
     """
 
     facts: ModelFacts
     status: EngineStatus
     max_unanswered: int
-    started_s: float
 
 
 class Goodbye(Message, frozen=True):
@@ -108,23 +106,23 @@ class Commands(Message, frozen=True):
     grants: tuple[Grant, ...]
 
 
-class Claim(Message, frozen=True):
-    """A session of the front process has resumed a stream. Answered by ``Fence``.
+class AcquireStream(Message, frozen=True):
+    """A session of the front process has resumed a stream. Answered by ``StreamLeased``.
 
-    ``epoch``: how often the stream was resumed (``ResumePoint.epoch``).
+    ``token``: how often the stream was resumed (``ResumePoint.epoch``).
     """
 
     stream_id: str
-    epoch: int
+    token: int
     session_id: str
 
 
-class Fence(Message, frozen=True):
-    """The session ``holder`` has the stream; any other one of it ends. ``answered``: which one asked."""
+class StreamLeased(Message, frozen=True):
+    """The session ``holder`` has the stream; any other one of it ends. ``asked_by``: which one asked."""
 
     stream_id: str
     holder: str
-    answered: str
+    asked_by: str
 
 
 class MetricRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -140,12 +138,12 @@ class Report(Message, frozen=True):
 
     Attributes:
         ready: its servers listen.
-        places_serial: the last ``Overview.places_serial`` that has reached it.
-        held_places: streams and calls that it serves.
+        generation: the last ``ServerState.generation`` that has reached it.
+        live_sessions: streams and calls that it serves.
         live_streams: streams that are open.
         admitted: streams and calls that it has admitted since its start.
         rejected: those that it has refused.
-        missed_places: those of them for which it had no place.
+        missed: those of them for which it had no lease.
         queued_input_ms: audio that waits to be processed.
         streams: age and lag of each open stream, in seconds (``WatchedStream``).
         cpu_s: processor time since its start.
@@ -155,12 +153,12 @@ class Report(Message, frozen=True):
     """
 
     ready: bool
-    places_serial: int = 0
-    held_places: int = 0
+    generation: int = 0
+    live_sessions: int = 0
     live_streams: int = 0
     admitted: int = 0
     rejected: int = 0
-    missed_places: int = 0
+    missed: int = 0
     queued_input_ms: int = 0
     streams: tuple[tuple[float, float | None], ...] = ()
     cpu_s: float = 0.0
@@ -170,28 +168,13 @@ class Report(Message, frozen=True):
 
 
 class Overview(Message, frozen=True):
-    """The engine's state, and what a front process should know of the others. Comes when it has changed.
+    """The states of the engine and of the server. Comes when one of them has changed.
 
-    ``places``: streams and calls that this process may serve; ``places_serial`` grows with each change of it
-    (``PlaceLedger``). ``queued_input_ms``, ``live_streams``,
-    ``admitted`` and ``rejected`` are those of all other front processes together; ``capacity``, ``keeps_up``,
-    ``lag_s``, ``finish_s`` and ``degradation`` those of the whole (``LoadMonitor``). ``processes``: what each
-    does. ``usage``: what callers use at all other front processes (``CallerLedger``).
+    ``usage``: what callers use at all other front processes (``CallerLedger``).
     """
 
     status: EngineStatus
-    places: int
-    places_serial: int
-    live_streams: int
-    admitted: int
-    rejected: int
-    queued_input_ms: int
-    capacity: int
-    keeps_up: bool
-    lag_s: float
-    finish_s: float
-    degradation: Degradation
-    processes: tuple[FrontProcess, ...]
+    state: ServerState
     usage: tuple[CallerUsage, ...] = ()
 
 
@@ -230,8 +213,8 @@ class Step(Message, frozen=True):
     status: EngineStatus
 
 
-ToEngine = Hello | Commands | Claim | Report | Goodbye
-ToFront = Welcome | Step | Fence | Overview | Drain | Goodbye
+ToEngine = Hello | Commands | AcquireStream | Report | Goodbye
+ToFront = Welcome | Step | StreamLeased | Overview | Drain | Goodbye
 
 
 def schema_digest() -> str:

@@ -15,33 +15,31 @@ def _nothing(*arguments: object) -> None:
     pass
 
 
-@dataclass(slots=True)
-class FrontPeers:
-    """What a front process knows of the others. The connection to the engine's process keeps it up to date.
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """What the engine's process tells a front process: its lease, the others, and the load of the whole.
 
     Attributes:
-        places: streams and calls that this process may serve together. The places of all processes add up to
+        leased: streams and calls that this process may serve together. The leases of all processes add up to
             what the engine keeps up with, at most ``AdmissionOptions.max_streams``. They move to where they
             are needed.
+        generation: grows with each change of ``leased`` (``CapacityLeases``).
         live_streams: streams that are open at the others.
         admitted: streams and calls that the others have admitted so far.
         rejected: streams and calls that the others have refused so far.
         queued_input_ms: audio at the others that waits to be processed.
-        missed_places: how often this process has refused a stream because it had no place.
         capacity: streams and calls that the engine keeps up with, of all processes.
         keeps_up: whether the streams of all processes get their results in time.
         lag_s: how far the slower ones of them are behind.
         finish_s: how long the engine needs for what they have begun.
         degradation: what streams leave out now.
         processes: all front processes of the server, this one included.
-        started_s: when the server started (``time.monotonic``); None: now.
-        on_full: called when this process uses its last place, or lacks one.
-        claim: called when a session of this process resumes a stream, with where and its id: sessions of the
-            stream at the others end.
+        started_s: when the server started (``time.monotonic``, one clock for all processes); None: it has one
+            process.
     """
 
-    places: int = 0
-    missed_places: int = 0
+    leased: int = 0
+    generation: int = 0
     live_streams: int = 0
     admitted: int = 0
     rejected: int = 0
@@ -53,35 +51,51 @@ class FrontPeers:
     degradation: Degradation = Degradation.NONE
     processes: tuple[FrontProcess, ...] = ()
     started_s: float | None = None
+
+
+@dataclass(slots=True)
+class FrontPeers:
+    """What a front process knows of the others, and how it reaches them through the engine's process.
+
+    Attributes:
+        state: as it was told last.
+        missed: how often this process has refused a stream because it had no lease for it.
+        on_full: called when this process uses the last of its lease, or lacks one.
+        acquire: called when a session of this process resumes a stream, with where and its id: sessions of
+            the stream at the others end.
+    """
+
+    state: ServerState = ServerState()
+    missed: int = 0
     on_full: Callable[[], None] = _nothing
-    claim: Callable[[ResumePoint, str], None] = _nothing
+    acquire: Callable[[ResumePoint, str], None] = _nothing
 
 
 class SharedAdmission(Admission):
-    """Admits as ``Admission`` does, and no more streams than this process has places."""
+    """Admits as ``Admission`` does, and no more streams than this process has leased."""
 
     def __init__(self, options: AdmissionOptions, backlog: Callable[[], Backlog], fronts: FrontPeers) -> None:
         super().__init__(options, lambda: self._backlog_of_all(backlog()))
         self._fronts = fronts
 
     def admit(self, *, goes_on: bool = False) -> AdmissionSlot:
-        """Takes a slot. With ``goes_on`` the place of a call that has just ended in this process.
+        """Takes a slot. With ``goes_on`` that of a call that has just ended in this process.
 
         Raises:
-            ResourceExhausted: a limit is reached, or this process has no place. Says when to try again.
+            ResourceExhausted: a limit is reached, or this process has no lease. Says when to try again.
         """
         slot = super().admit(goes_on=goes_on)
-        if self.live >= self._fronts.places:
+        if self.live >= self._fronts.state.leased:
             self._fronts.on_full()
         return slot
 
     def check(self, *, goes_on: bool = False) -> None:
         """Raises, and counts a refusal, as ``admit`` would."""
-        if self.live >= self._fronts.places and not goes_on:
-            self._fronts.missed_places += 1
+        if self.live >= self._fronts.state.leased and not goes_on:
+            self._fronts.missed += 1
             self._fronts.on_full()
             self._refuse("all streams are in use")
         super().check(goes_on=goes_on)
 
     def _backlog_of_all(self, own: Backlog) -> Backlog:
-        return Backlog(own.waiting_requests, own.queued_input_ms + self._fronts.queued_input_ms)
+        return Backlog(own.waiting_requests, own.queued_input_ms + self._fronts.state.queued_input_ms)

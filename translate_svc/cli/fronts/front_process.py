@@ -32,7 +32,7 @@ from translate_svc.session.shared_admission import FrontPeers
 if TYPE_CHECKING:
     from translate_svc.remote_engine.engine_connection import EngineConnection
     from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
-    from translate_svc.remote_engine.stream_claims import StreamClaims
+    from translate_svc.remote_engine.leases import LeasedStreams
     from translate_svc.service import Service
     from translate_svc.vad.frame_vad import FrameVad
 
@@ -76,7 +76,7 @@ def _end_with_parent() -> None:
 async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> int:
     """Serves until it is told to leave, or the engine is lost. Returns the exit code."""
     from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
-    from translate_svc.remote_engine.stream_claims import StreamClaims
+    from translate_svc.remote_engine.leases import LeasedStreams
     from translate_svc.serving.live_calls import DRAINING
 
     settings = config.settings
@@ -101,13 +101,13 @@ async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> 
             on_lost=on_lost,
         ) as (connection, service),
     ):
-        claims = StreamClaims(service.open_streams, connection.claim)
+        leased = LeasedStreams(service.open_streams, connection.acquire)
         service.quotas.on_streams = connection.hurry
-        fronts.claim, connection.on_fence = claims.claim, claims.receive
+        fronts.acquire, connection.on_stream_leased = leased.acquire, leased.take
         servers = [make_server(service) for make_server in makers]
         await start_servers(servers)
         keep_all()
-        reporter = _Reporter(service, fronts, metrics, claims)
+        reporter = _Reporter(service, fronts, metrics, leased)
         connection.report_with(reporter.report, reporter.take)
         grace_s = await _told_to_leave(connection, lost)
         service.drain(DRAINING)
@@ -130,50 +130,36 @@ class _Reporter:
     """Reports the load of this process's service, and receives that of all processes."""
 
     def __init__(
-        self, service: Service, fronts: FrontPeers, metrics: ForwardedMetrics, claims: StreamClaims
+        self, service: Service, fronts: FrontPeers, metrics: ForwardedMetrics, leased: LeasedStreams
     ) -> None:
         self._service = service
         self._fronts = fronts
         self._metrics = metrics
-        self._claims = claims
-        self._places_serial = 0
+        self._leased = leased
 
     def report(self) -> Report:
         service, cpu = self._service, os.times()
         return Report(
             ready=True,
-            places_serial=self._places_serial,
-            held_places=service.live_sessions,
+            generation=self._fronts.state.generation,
+            live_sessions=service.live_sessions,
             live_streams=service.live_streams,
             admitted=service.admission.admitted,
             rejected=service.admission.rejected,
-            missed_places=self._fronts.missed_places,
+            missed=self._fronts.missed,
             queued_input_ms=service.queued_input_ms,
             streams=tuple((stream.age_s, stream.lag_s) for stream in service.open_streams()),
             cpu_s=round(cpu.user + cpu.system, 2),
-            resumed=self._claims.session_ids,
+            resumed=self._leased.session_ids,
             records=self._metrics.take(),
             usage=service.quotas.take_usage(),
         )
 
     def take(self, overview: Overview) -> None:
-        is_new = overview.places_serial != self._places_serial
-        self._places_serial = overview.places_serial
-        fronts = self._fronts
-        fronts.places = overview.places
-        fronts.live_streams = overview.live_streams
-        fronts.admitted = overview.admitted
-        fronts.rejected = overview.rejected
-        fronts.queued_input_ms = overview.queued_input_ms
-        fronts.capacity = overview.capacity
-        fronts.keeps_up = overview.keeps_up
-        fronts.lag_s = overview.lag_s
-        fronts.finish_s = overview.finish_s
-        fronts.degradation = overview.degradation
-        fronts.processes = overview.processes
+        before, self._fronts.state = self._fronts.state.generation, overview.state
         self._service.quotas.take_in(overview.usage)
-        if is_new:
-            fronts.on_full()  # others may wait for a place that was taken back here
+        if before != overview.state.generation:
+            self._fronts.on_full()  # others may wait for what was taken back here
 
 
 if __name__ == "__main__":

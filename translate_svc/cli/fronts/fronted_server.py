@@ -42,7 +42,7 @@ class FrontedServer(ServedEngine):
         targets: Mapping[str, str],
     ) -> None:
         monitor, admission = group.load_monitor, Admission(settings.admission_options())
-        reporter = ServerInfoReporter(settings, facts.model, engine, admission, monitor, group)
+        reporter = ServerInfoReporter(settings, facts.model, engine, admission, monitor, others=group.state)
         super().__init__(engine, monitor, reporter)
         self._group = group
         self._supervisor = supervisor
@@ -127,17 +127,17 @@ class FrontedServer(ServedEngine):
     @property
     def live_sessions(self) -> int:
         """Streams and calls that are open now, of all transports."""
-        return self._group.held_places
+        return self._group.live_sessions
 
     @property
     def queued_input_ms(self) -> int:
         """Audio that waits to be processed at all front processes."""
-        return self._group.queued_input_ms
+        return self._group.state().queued_input_ms
 
     @property
     def front_processes(self) -> tuple[FrontProcess, ...]:
         """What each of them does."""
-        return self._group.processes
+        return self._group.state().processes
 
     async def stop(self, grace_s: float) -> None:
         """Drains all front processes for up to ``grace_s``, then ends them. Again: sooner."""

@@ -38,8 +38,7 @@ async def remote_service(
         settings: those of the engine's process.
         metrics: where to count.
         tracing: where to export spans.
-        fronts: the other front processes of a server. Gets the start of the server, and reports when this
-            process is full.
+        fronts: the other front processes of a server. Reports when this process is full.
         make_vad: creates another detector than the usual one.
         on_lost: called when the engine is lost, after every live stream and call has failed.
 
@@ -61,7 +60,7 @@ async def remote_service(
 
     async with EngineConnection.open(path, on_lost=lose_engine) as connection:
         if fronts is not None:
-            fronts.on_full, fronts.started_s = connection.hurry, connection.welcome.started_s
+            fronts.on_full = connection.hurry
         assembly = Assembly(connection.engine, (make_vad or SileroVad)(), connection.welcome.facts)
         tokens = resume_tokens(settings)
         async with Service.on_engine(settings, assembly, tokens, metrics, tracing, fronts) as service:

@@ -22,26 +22,26 @@ class SharedLoad:
     @property
     def capacity(self) -> int:
         """Streams and calls that may be inside, in all processes."""
-        return self._fronts.capacity
+        return self._fronts.state.capacity
 
     @property
     def keeps_up(self) -> bool:
         """Whether the streams of all processes get their results in time."""
-        return self._fronts.keeps_up
+        return self._fronts.state.keeps_up
 
     @property
     def lag_s(self) -> float:
         """How far the slower ones of them are behind."""
-        return self._fronts.lag_s
+        return self._fronts.state.lag_s
 
     @property
     def finish_s(self) -> float:
         """How long the engine needs for what the streams of all processes have begun; 0 if not known."""
-        return self._fronts.finish_s
+        return self._fronts.state.finish_s
 
     async def run(self) -> None:
         """Degrades the streams as the engine's process says, until it is cancelled."""
         while True:
             for stream in self._streams():
-                stream.degrade(self._fronts.degradation)
+                stream.degrade(self._fronts.state.degradation)
             await asyncio.sleep(_INTERVAL_S)

@@ -1,4 +1,4 @@
-"""Places for streams: never too many, and where they are needed."""
+"""Leases on streams: never too many, and where they are needed."""
 
 from __future__ import annotations
 
@@ -8,57 +8,57 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translate_svc.remote_engine.places import PlaceLedger
+from translate_svc.remote_engine.leases import CapacityLeases
 
 
 @dataclass
 class Front:
-    """A front process as the ledger should find it, with messages on their way in both directions."""
+    """A front process as they should find it, with messages on their way in both directions."""
 
-    places: int = 0
-    serial: int = 0
+    leased: int = 0
+    generation: int = 0
     live: int = 0
     missed: int = 0
     told: deque[tuple[int, int]] = field(default_factory=deque)
     reports: deque[tuple[int, int, int]] = field(default_factory=deque)
 
     def admit(self) -> bool:
-        if self.live < self.places:
+        if self.live < self.leased:
             self.live += 1
             return True
         self.missed += 1
         return False
 
     def report(self) -> None:
-        self.reports.append((self.serial, self.live, self.missed))
+        self.reports.append((self.generation, self.live, self.missed))
 
 
 class Server:
-    """A ledger, and fronts that hear of it late."""
+    """The leases, and fronts that hear of it late."""
 
     def __init__(self, places: int, fronts: int) -> None:
-        self.ledger = PlaceLedger(places)
+        self.leases = CapacityLeases(places)
         self.fronts = {index: Front() for index in range(fronts)}
         for index in self.fronts:
-            self.ledger.join(index)
+            self.leases.acquire(index)
         self.tell()
 
     def tell(self) -> None:
         for index, front in self.fronts.items():
-            target = self.ledger.target(index)
-            if not front.told or front.told[-1] != target:
-                front.told.append(target)
+            granted = self.leases.granted(index)
+            if not front.told or front.told[-1] != granted:
+                front.told.append(granted)
 
     def deliver_told(self, index: int) -> None:
         front = self.fronts[index]
         if front.told:
-            front.places, front.serial = front.told.popleft()
+            front.leased, front.generation = front.told.popleft()
 
     def deliver_report(self, index: int) -> None:
         front = self.fronts[index]
         if front.reports:
-            serial, live, missed = front.reports.popleft()
-            self.ledger.report(index, serial=serial, live=live, missed=missed)
+            generation, live, missed = front.reports.popleft()
+            self.leases.renew(index, generation=generation, live=live, missed=missed)
             self.tell()
 
     def settle(self) -> None:
@@ -101,23 +101,23 @@ def test_there_are_never_more_streams_than_places(places: int, actions: list[tup
             case "heard":
                 server.deliver_report(index)
             case "die":
-                server.ledger.leave(index)
+                server.leases.release(index)
                 server.fronts[index] = Front()
-                server.ledger.join(index)
+                server.leases.acquire(index)
                 server.tell()
         assert server.live <= places
     server.settle()
-    assert sum(max(front.places, front.live) for front in server.fronts.values()) == places, "none is lost"
+    assert sum(max(front.leased, front.live) for front in server.fronts.values()) == places, "none is lost"
 
 
 def test_free_places_are_spread_evenly() -> None:
     server = Server(10, fronts=3)
     server.settle()
-    assert sorted(front.places for front in server.fronts.values()) == [3, 3, 4]
+    assert sorted(front.leased for front in server.fronts.values()) == [3, 3, 4]
     for _ in range(3):
         assert server.fronts[0].admit()
     server.settle()
-    assert sorted(front.places - front.live for front in server.fronts.values()) == [2, 2, 3]
+    assert sorted(front.leased - front.live for front in server.fronts.values()) == [2, 2, 3]
 
 
 def test_the_last_place_goes_to_whoever_missed_it_and_waits_there() -> None:
@@ -127,7 +127,7 @@ def test_the_last_place_goes_to_whoever_missed_it_and_waits_there() -> None:
     while server.live < 3:
         full.admit()
         server.settle()
-    holder, missing = (full, other) if full.places > full.live else (other, full)
+    holder, missing = (full, other) if full.leased > full.live else (other, full)
     assert not missing.admit()
     server.settle()
     server.settle()  # it stays until somebody else needs it
@@ -145,44 +145,44 @@ def test_the_places_of_a_process_that_died_are_free_at_once() -> None:
     for _ in range(3):
         assert server.fronts[0].admit()
     server.settle()
-    server.ledger.leave(0)
+    server.leases.release(0)
     del server.fronts[0]
     server.tell()
     server.settle()
-    assert server.fronts[1].places == 6
+    assert server.fronts[1].leased == 6
 
 
 def test_where_there_are_fewer_places_streams_stay_and_nobody_comes_in() -> None:
     server = Server(6, fronts=2)
     server.settle()
     assert all(front.admit() for front in server.fronts.values() for _ in range(3))
-    server.ledger.resize(2)
+    server.leases.resize(2)
     server.tell()
     server.settle()
     assert not any(front.admit() for front in server.fronts.values())
     for front in server.fronts.values():
         front.live = 0
     server.settle()
-    assert [front.places for front in server.fronts.values()] == [1, 1]
+    assert [front.leased for front in server.fronts.values()] == [1, 1]
 
 
 def test_a_process_is_settled_when_it_knows_of_its_places_or_there_are_none_for_it() -> None:
     """Or else a server with fewer places than front processes would never be ready."""
-    ledger = PlaceLedger(3)
-    ledger.join(0)
-    assert not ledger.is_settled(0), "it was not told yet"
-    ledger.report(0, serial=1, live=0, missed=0)
-    assert ledger.is_settled(0)
-    ledger.join(1)
-    ledger.report(1, serial=0, live=0, missed=0)
-    assert not ledger.is_settled(1), "the other one has all places, and has not given any back"
-    ledger.report(0, serial=ledger.target(0)[1], live=0, missed=0)
-    ledger.report(1, serial=ledger.target(1)[1], live=0, missed=0)
-    assert ledger.is_settled(1)
-    assert sum(ledger.target(index)[0] for index in (0, 1)) == 3
-    ledger = PlaceLedger(1)
+    leases = CapacityLeases(3)
+    leases.acquire(0)
+    assert not leases.is_settled(0), "it was not told yet"
+    leases.renew(0, generation=1, live=0, missed=0)
+    assert leases.is_settled(0)
+    leases.acquire(1)
+    leases.renew(1, generation=0, live=0, missed=0)
+    assert not leases.is_settled(1), "the other one has all places, and has not given any back"
+    leases.renew(0, generation=leases.granted(0)[1], live=0, missed=0)
+    leases.renew(1, generation=leases.granted(1)[1], live=0, missed=0)
+    assert leases.is_settled(1)
+    assert sum(leases.granted(index)[0] for index in (0, 1)) == 3
+    leases = CapacityLeases(1)
     for index in (0, 1):
-        ledger.join(index)
-        ledger.report(index, serial=ledger.target(index)[1], live=0, missed=0)
-    assert [ledger.target(index)[0] for index in (0, 1)] == [1, 0]
-    assert ledger.is_settled(1)
+        leases.acquire(index)
+        leases.renew(index, generation=leases.granted(index)[1], live=0, missed=0)
+    assert [leases.granted(index)[0] for index in (0, 1)] == [1, 0]
+    assert leases.is_settled(1)

@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.remote_engine.messages import Claim, Fence
-from translate_svc.remote_engine.stream_claims import StreamClaims
-from translate_svc.remote_engine.stream_fence import StreamFence
+from translate_svc.remote_engine.leases import LeasedStreams, StreamLeases
 from translate_svc.session.outbound.commit_points import CommitPoint
 from translate_svc.session.resume_point import ResumePoint
 from translate_svc.types import StreamSettings
@@ -39,19 +37,19 @@ class Front:
     """A front process; ``sent`` and ``received`` are on their way."""
 
     sessions: list[FakeSession] = field(default_factory=list)
-    sent: deque[Claim | tuple[str, ...]] = field(default_factory=deque)
-    received: deque[Fence] = field(default_factory=deque)
-    claims: StreamClaims = field(init=False)
+    sent: deque[tuple[str, int, str] | list[str]] = field(default_factory=deque)
+    received: deque[tuple[str, str, str]] = field(default_factory=deque)
+    leased: LeasedStreams = field(init=False)
 
     def __post_init__(self) -> None:
-        self.claims = StreamClaims(lambda: self.sessions, self.sent.append)
+        self.leased = LeasedStreams(lambda: self.sessions, lambda *asked: self.sent.append(asked))
 
 
 class Server:
     """Front processes and the process of the engine, with messages that wait to be delivered."""
 
     def __init__(self) -> None:
-        self.fence = StreamFence()
+        self.leases = StreamLeases()
         self.fronts = [Front() for _ in range(FRONTS)]
         self.opened = 0
 
@@ -64,29 +62,30 @@ class Server:
         start = ResumePoint(stream_id, epoch, CommitPoint(0, 0, StreamSettings(())))
         session = FakeSession(front, f"s{self.opened}", start)
         if epoch:
-            front.claims.claim(start, session.session_id)
+            front.leased.acquire(start, session.session_id)
         front.sessions.append(session)
         return session
 
     def report(self, index: int) -> None:
-        self.fronts[index].sent.append(self.fronts[index].claims.session_ids)
+        self.fronts[index].sent.append(list(self.fronts[index].leased.session_ids))
 
     def deliver_up(self, index: int) -> None:
         """As ``FrontGroup``."""
         if not self.fronts[index].sent:
             return
         message = self.fronts[index].sent.popleft()
-        if not isinstance(message, Claim):
-            self.fence.keep(index, message)
+        if isinstance(message, list):
+            self.leases.renew(index, message)
             return
-        holder = self.fence.claim(index, message.stream_id, message.epoch, message.session_id)
+        stream_id, token, session_id = message
+        holder = self.leases.acquire(index, stream_id, token, session_id)
         for number, front in enumerate(self.fronts):
-            if holder == message.session_id or number == index:
-                front.received.append(Fence(message.stream_id, holder, message.session_id))
+            if holder == session_id or number == index:
+                front.received.append((stream_id, holder, session_id))
 
     def deliver_down(self, index: int) -> None:
         if self.fronts[index].received:
-            self.fronts[index].claims.receive(self.fronts[index].received.popleft())
+            self.fronts[index].leased.take(*self.fronts[index].received.popleft())
 
     def settle(self) -> None:
         while any(front.sent or front.received for front in self.fronts):
@@ -152,7 +151,7 @@ def test_a_front_process_that_dies_holds_nothing() -> None:
     server = Server()
     server.open(1, 2)
     server.settle()
-    server.fence.leave(1)
+    server.leases.release(1)
     server.fronts[1].sessions.clear()
     older = server.open(2, 1)
     server.settle()
