@@ -7,12 +7,13 @@ import contextlib
 import itertools
 import json
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 from aiohttp import WSMessage, WSMsgType, hdrs, web
 
 from translate_svc.errors import InvalidArgument, StreamTimeout
-from translate_svc.gateway.failures import Failure
+from translate_svc.gateway.failures import CLOSE_NORMAL, Failure, failure_of
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.types import SessionEvent
 
@@ -176,3 +177,23 @@ class WebSocket:
         if transport.get_write_buffer_size():
             # a closed transport stays open until the client has read its buffer, which may be never
             asyncio.get_running_loop().call_later(self._options.abort_timeout_s, transport.abort)
+
+
+async def serve_socket(
+    request: web.Request, options: GatewayOptions, serve: Callable[[WebSocket], Awaitable[None]]
+) -> web.StreamResponse:
+    """Answers the handshake, runs ``serve`` and closes the connection with the code of its end."""
+    socket = WebSocket(options)
+    await socket.open(request)
+    try:
+        await serve(socket)
+        await socket.close(CLOSE_NORMAL)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        assert task is not None, "a handler is a task"
+        if not socket.left or task.uncancel():
+            raise
+    except Exception as error:
+        failure = failure_of(error)
+        await socket.close(failure.close_code, failure.code, failure)
+    return socket.response

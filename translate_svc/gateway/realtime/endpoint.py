@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-
 from aiohttp import web
 
 from translate_svc.gateway.context import GatewayContext
-from translate_svc.gateway.failures import CLOSE_NORMAL, failure_of
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.realtime import transcription_settings, translation_settings
 from translate_svc.gateway.realtime.dialect import Dialect
 from translate_svc.gateway.realtime.realtime_session import RealtimeSession
 from translate_svc.gateway.realtime.transcription_events import TranscriptionEvents
 from translate_svc.gateway.realtime.translation_events import TranslationEvents
-from translate_svc.gateway.web_socket import WebSocket
+from translate_svc.gateway.web_socket import WebSocket, serve_socket
 from translate_svc.types import Scope
 
 TRANSLATION = Dialect(
@@ -49,9 +45,8 @@ class RealtimeEndpoint:
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """An upgrade to a WebSocket. The query may name the ``model``."""
         context = self._context
-        socket = WebSocket(context.options)
 
-        async def serve() -> None:
+        async def serve(socket: WebSocket) -> None:
             who, wanted = await context.authenticator.session_caller(request, Scope.STREAM)
             settings = self._dialect.first_settings(context.options, context.service)
             model = request.query.get("model", "")
@@ -60,23 +55,4 @@ class RealtimeEndpoint:
                 settings, model = settings.updated(session), session.text("model", model)
             await RealtimeSession(context, self._dialect, socket, model).run(settings, who)
 
-        return await _run_socket(request, socket, serve)
-
-
-async def _run_socket(
-    request: web.Request, socket: WebSocket, serve: Callable[[], Awaitable[None]]
-) -> web.StreamResponse:
-    """Answers the handshake, runs ``serve`` and closes the connection with the code of its end."""
-    await socket.open(request)
-    try:
-        await serve()
-        await socket.close(CLOSE_NORMAL)
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        assert task is not None, "a handler is a task"
-        if not socket.left or task.uncancel():
-            raise
-    except Exception as error:
-        failure = failure_of(error)
-        await socket.close(failure.close_code, failure.code, failure)
-    return socket.response
+        return await serve_socket(request, context.options, serve)
