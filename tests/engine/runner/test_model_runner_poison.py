@@ -113,40 +113,36 @@ class Texts:
         return decoded.token_id
 
 
-def test_a_poisoned_text_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def nan_in_embedding(embedded: torch.Tensor, poisonous: torch.Tensor) -> torch.Tensor:
+    return embedded.masked_fill(poisonous[:, :, None], torch.nan)
+
+
+def raise_in_embedding(embedded: torch.Tensor, poisonous: torch.Tensor) -> torch.Tensor:
+    if poisonous.any():
+        raise RuntimeError("a caller's words")
+    return embedded
+
+
+@pytest.mark.parametrize(
+    ("poison", "error"),
+    [(nan_in_embedding, "the result is not finite"), (raise_in_embedding, "RuntimeError")],
+)
+def test_a_poisoned_text_fails_alone(
+    poison: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    error: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     texts = Texts()
     texts.harness.run(encode=texts.items)
     expected = texts.first_token("speech", 4), texts.first_token("healthy", 5)
-    encoder: Any = texts.harness.model.encoder
-    embed = encoder._embed
-
-    def poisoned(token_ids: torch.Tensor) -> torch.Tensor:
-        embedded: torch.Tensor = embed(token_ids)
-        return embedded.masked_fill((token_ids == texts.poisonous)[:, :, None], torch.nan)
-
+    encoder = texts.harness.model.encoder
+    embed = encoder.embed
     with monkeypatch.context() as patch:
-        patch.setattr(encoder, "_embed", poisoned)
+        patch.setattr(encoder, "embed", lambda ids: poison(embed(ids), ids == texts.poisonous))
         result = texts.harness.runner.execute(StepPlan(encode=tuple(texts.items)))
-    assert result.failures == (ItemFailure("poisoned", None, Stage.ENCODE, "the result is not finite"),)
+    assert result.failures == (ItemFailure("poisoned", None, Stage.ENCODE, error),)
     assert {each.request_id for each in encode_results(result)} == {"speech", "healthy"}
     assert (texts.first_token("speech", 4), texts.first_token("healthy", 5)) == expected
-
-
-def test_a_text_that_raises_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = Texts()
-    encoder: Any = texts.harness.model.encoder
-    embed = encoder._embed
-
-    def raising(token_ids: torch.Tensor) -> torch.Tensor:
-        if (token_ids == texts.poisonous).any():
-            raise RuntimeError("a caller's words")
-        embedded: torch.Tensor = embed(token_ids)
-        return embedded
-
-    monkeypatch.setattr(encoder, "_embed", raising)
-    result = texts.harness.runner.execute(StepPlan(encode=tuple(texts.items)))
-    assert result.failures == (ItemFailure("poisoned", None, Stage.ENCODE, "RuntimeError"),)
-    assert {each.request_id for each in encode_results(result)} == {"speech", "healthy"}
 
 
 @pytest.mark.parametrize("poison", [nan_in_source, nan_in_history, nan_in_states])
@@ -227,19 +223,6 @@ def test_a_broken_invariant_fails_no_single_item(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InvariantViolation, match="a rule"):
         harness.runner.execute(StepPlan(decode=tuple(harness.decode_items(6))))
     assert len(calls) == 1, "the runner does not search for a failing item"
-
-
-def test_out_of_memory_is_no_lost_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    harness = RunnerHarness()
-    compute = harness.model.encode
-
-    def small(waveforms: Any, *args: Any) -> Any:
-        if len(waveforms) > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return compute(waveforms, *args)
-
-    monkeypatch.setattr(harness.model, "encode", small)
-    assert len(encode_results(harness.run(encode=harness.encode_items()))) == 4
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,6 @@ SLICE_S = 1.0
 DECODE_S = 4.0
 ONE_SLICE = 0
 """Value of ``encode_steps`` without any time. One slice is computed all the same."""
-
 JOB_IDS = itertools.count(100)
 
 
@@ -60,8 +59,7 @@ CLOCK = VirtualClock()
 
 @functools.cache
 def in_virtual_time() -> tuple[ModelRunner, SeamlessModel]:
-    model = new_model("tiny")
-    return ModelRunner(model, LIMITS, clock=CLOCK), model
+    return ModelRunner(model := new_model("tiny"), LIMITS, clock=CLOCK), model
 
 
 @pytest.fixture
@@ -89,11 +87,11 @@ def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def harness(virtual_time: None) -> RunnerHarness:
-    """A harness whose slots 0 to 2 decode."""
     return new_harness()
 
 
 def new_harness() -> RunnerHarness:
+    """A harness whose slots 0 to 2 decode."""
     return RunnerHarness(FED, *in_virtual_time())
 
 
@@ -212,8 +210,7 @@ def test_one_that_fails_in_a_late_slice_fails_alone(
     failing, healthy = item_of(harness, SequenceKey("failing", 0), 2, (3,)), item_of(harness, NEW, 3, (4,))
     harness.run(encode=[item_of(harness, slots=(4,))])
     expected = first_tokens(harness, NEW, 4)
-    compute: Any = harness.model.encode
-    calls = []
+    compute, calls = harness.model.encode, list[int]()
 
     def raising(sources: Any, *args: Any) -> Any:
         calls.append(len(sources))

@@ -32,6 +32,9 @@ class SourceEncoder:
         device: where to compute.
         dtype: precision to compute in.
 
+    Attributes:
+        embed: as the argument.
+
     Raises:
         CheckpointError: the weights are incomplete or do not fit the configuration.
     """
@@ -46,7 +49,7 @@ class SourceEncoder:
         dtype: torch.dtype,
     ) -> None:
         self._config = checkpoint.config
-        self._embed = embed
+        self.embed = embed
         self._max_source_tokens = max_source_tokens
         self._device = device
         self._dtype = dtype
@@ -111,7 +114,7 @@ class SourceEncoder:
     def _encode_text(self, texts: Sequence[tuple[int, ...]]) -> EncodedSource:
         lengths = [len(text) for text in texts]
         padded = [text + (self._config.pad_token_id,) * (max(lengths) - len(text)) for text in texts]
-        return self._text_encoder.encode(self._embed(to_device(padded, self._device)), lengths)
+        return self._text_encoder.encode(self.embed(to_device(padded, self._device)), lengths)
 
 
 def _rows(encoded: EncodedSource) -> list[Tensor | EngineError]:
