@@ -7,14 +7,15 @@ import base64
 import contextlib
 import json
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from typing import Any
 
 from aiortc import RTCDataChannel
 
 from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.gateway.failures import Failure
 from translate_svc.gateway.options import GatewayOptions
-from translate_svc.gateway.web_socket import EventTexts, WireEvent
+from translate_svc.gateway.web_socket import WireEvent
+from translate_svc.gateway.webrtc.event_channel import EventChannel
 from translate_svc.gateway.webrtc.speech_track import SpeechTrack
 from translate_svc.types import Cleared, SessionEvent
 
@@ -22,7 +23,6 @@ _SPEECH = "session.output_audio.delta"
 
 _MAX_WAITING = 512
 """Messages and frames of audio that the session has not taken; ten seconds of audio."""
-_LOW_PART = 4
 
 
 class CallConnection:
@@ -37,11 +37,9 @@ class CallConnection:
         self._options = options
         self._speech = speech
         self._on_left = leave
-        self._texts = EventTexts()
         self._inbox: asyncio.Queue[str | bytes | InvalidArgument] = asyncio.Queue(_MAX_WAITING)
         self._overrun = False
-        self._channel: RTCDataChannel | None = None
-        self._sent = asyncio.Event()
+        self._channel = EventChannel(options, self._take_message, self.leave)
         self._closed = asyncio.Event()
         self._spoken: str | None = None
         self._begun = False
@@ -49,21 +47,22 @@ class CallConnection:
         self._closing = False
         self._over = False
         self._last: WireEvent | None = None
-        self.opened = asyncio.Event()
-        """Set when the data channel is open."""
-        self.bytes_out = 0
-        """Implements ``Connection.bytes_out``; speech on the track counts as 16-bit PCM."""
         self.left = False
         """Whether the client has left."""
 
+    @property
+    def opened(self) -> asyncio.Event:
+        """Set when the data channel is open."""
+        return self._channel.opened
+
+    @property
+    def bytes_out(self) -> int:
+        """Implements ``Connection.bytes_out``; speech on the track counts as 16-bit PCM."""
+        return self._channel.bytes_out
+
     def attach(self, channel: RTCDataChannel) -> None:
         """Uses the client's data channel, which is open."""
-        self._channel = channel
-        channel.bufferedAmountLowThreshold = self._options.send_buffer_bytes // _LOW_PART
-        channel.on("message", self._take_message)
-        channel.on("bufferedamountlow", self._sent.set)
-        channel.on("close", self.leave)
-        self.opened.set()
+        self._channel.attach(channel)
 
     def leave(self) -> None:
         """The client has left."""
@@ -119,11 +118,11 @@ class CallConnection:
             case "session.closed":
                 self._last = event
                 return
-        await self._post(event)
+        await self._channel.send(event)
 
     async def send_failure(self, failure: Failure, event_id: str | None = None) -> None:
         """Implements ``Connection.send_failure``."""
-        await self._post({"type": "error", "error": failure.to_json(event_id)})
+        await self._channel.send({"type": "error", "error": failure.to_json(event_id)})
 
     async def end(self, failure: Failure | None = None) -> None:
         """Waits until the speech was played, and sends the last event or ``failure``. The client then has a
@@ -138,7 +137,7 @@ class CallConnection:
                 if failure is not None:
                     await self._unless_closed(self.send_failure(failure))
                 elif self._last is not None:
-                    await self._unless_closed(self._post(self._last))
+                    await self._unless_closed(self._channel.send(self._last))
                 await self._closed.wait()
 
     async def _unless_closed(self, work: Coroutine[Any, Any, None]) -> None:
@@ -153,7 +152,7 @@ class CallConnection:
     async def _speak(self, pcm: bytes) -> None:
         if self._clears:
             return
-        self.bytes_out += len(pcm)
+        self._channel.bytes_out += len(pcm)
         self._speech.append(pcm)
         await self._speech.room()
 
@@ -162,23 +161,6 @@ class CallConnection:
         targets = session["audio"]["output"].get("targets", [])
         self._spoken = next((target["language"] for target in targets if target["speech"]), None)
         self._begun = bool(targets)
-
-    async def _post(self, event: WireEvent) -> None:
-        channel = self._channel
-        if channel is None or channel.readyState != "open":
-            await self._gone()
-        assert channel is not None, "the call is connected"
-        text = self._texts.text(event)
-        self.bytes_out += len(text)
-        channel.send(text)
-        while channel.bufferedAmount > self._options.send_buffer_bytes:
-            self._sent.clear()
-            await self._sent.wait()
-
-    async def _gone(self) -> NoReturn:
-        self.leave()
-        await asyncio.Event().wait()
-        raise AssertionError("nobody sets this event")
 
     def _take_message(self, message: str | bytes) -> None:
         if isinstance(message, bytes):
