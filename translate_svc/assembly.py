@@ -102,7 +102,7 @@ def load_engine(
     model = _model_info(checkpoint.path, placement.device, placement.dtype_name)
     engine = AsyncEngine(core, capabilities, on_fatal=on_fatal)
     hypotheses = CommitDefaults(
-        alignment.policy.value, alignment.patience_frames, calibrated=bool(alignment.heads)
+        alignment.policy.value, alignment.cutoff_frames, calibrated=bool(alignment.heads)
     )
     confidence = confidence_of(checkpoint.path)
     return engine, ModelFacts(capabilities, model, hypotheses, traits, confidence)

@@ -167,7 +167,7 @@ class ToyModel:
             end = self._write(slot, start, inputs)
             keys, values = self._rows[slot, :, :end]
             made.append(WEIGHTS.attend(inputs, keys, values, end - len(inputs)))
-        places = list(zip(*runs.judged(), strict=True))
+        places = list(zip(*runs.logit_positions(), strict=True))
         states = torch.stack([made[row][column] for row, column in places])
         ends = runs.ends()
         positions = torch.tensor([ends[row] + column for row, column in places])

@@ -31,7 +31,7 @@ class StepLogits:
 
     Attributes:
         logits: ``[N, vocabulary]`` float32, of the token after the last one of each row: ``N`` is ``B``. A
-            run with speculative tokens has one row more for each of them: see ``Runs.judged``. The
+            run with speculative tokens has one row more for each of them: see ``Runs.logit_positions``. The
             sampler may change them in place.
         finite: ``[N]``, whether the states that the logits were computed from are finite.
         source_frames: ``[B, T]``, the encoder frame that contributes most in the alignment layer

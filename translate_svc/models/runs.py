@@ -36,7 +36,7 @@ class Runs:
         """Tokens of the longest run."""
         return max(map(len, self.token_ids))
 
-    def judged(self) -> tuple[list[int], list[int]]:
+    def logit_positions(self) -> tuple[list[int], list[int]]:
         """Row and column of each token whose successor is wanted: of the last known one of each row and of
         all speculative ones. Columns count from the end, which is -1.
         """
@@ -45,8 +45,8 @@ class Runs:
         return [row for row, _ in places], [column for _, column in places]
 
     def given(self, scored: Sequence[bool]) -> dict[int, int]:
-        """The speculative tokens of the rows that are ``scored``, by their place in ``judged``."""
-        rows, columns = self.judged()
+        """The speculative tokens of the rows that are ``scored``, by their place in ``logit_positions``."""
+        rows, columns = self.logit_positions()
         return {
             place: self.token_ids[row][column + 1]
             for place, (row, column) in enumerate(zip(rows, columns, strict=True))

@@ -83,7 +83,7 @@ def test_it_is_written_beside_the_weights_and_the_model_still_verifies(
     assert found.figures["drafts"] < before["figures"]["drafts"], "of two clips"
     said = capsys.readouterr().out
     assert f"{found.figures['tokens']:.0f} tokens" in said
-    assert f"patience {found.patience_frames} frames" in said
+    assert f"patience {found.cutoff_frames} frames" in said
     assert str(model / ALIGNMENT_FILE) in said
     rule = read_confidence(model)
     assert rule is not None

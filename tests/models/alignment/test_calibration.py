@@ -48,7 +48,7 @@ def test_the_head_and_the_row_that_follow_are_found(row: AttentionRow) -> None:
     assert found.heads == (FOLLOWING,)
     assert found.attention_row is row
     assert found.policy is PolicyName.ALIGN_ATT_AGREEMENT
-    assert found.patience_frames in (3, 4)
+    assert found.cutoff_frames in (3, 4)
     assert found.figures["committed"] == 1
     assert found.figures["survival"] >= SURVIVAL
     assert len(reports) == 2
@@ -70,7 +70,7 @@ def test_an_error_that_every_hypothesis_repeats_counts_once() -> None:
     stubborn.attention[FOLLOWING][:, 0] = 1.0
     found = calibrate([*hypotheses, [stubborn] * 30])
     assert found.figures["survival"] >= SURVIVAL
-    assert found.patience_frames in (3, 4)
+    assert found.cutoff_frames in (3, 4)
 
 
 @pytest.mark.parametrize("survives", [True, False])

@@ -210,7 +210,7 @@ def _said(alignment: Alignment) -> str:
         return f"{judged}: no head follows the source. Words are committed when two drafts agree."
     heads = ", ".join(f"{layer}.{head}" for layer, head in alignment.heads)
     return (
-        f"{judged}: heads (layer.head) {heads}; patience {alignment.patience_frames} frames; "
+        f"{judged}: heads (layer.head) {heads}; patience {alignment.cutoff_frames} frames; "
         f"policy {alignment.policy.value}. {figures['survival']:.1%} of what is committed survives, "
         f"{figures['committed']:.0%} of what survives is committed at once."
     )

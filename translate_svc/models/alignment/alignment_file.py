@@ -19,7 +19,7 @@ from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, wr
 from translate_svc.models.seamless.config import ModelConfig
 
 ALIGNMENT_FILE = "alignment.json"
-MAX_PATIENCE_FRAMES = 32
+MAX_CUTOFF_FRAMES = 32
 _VERSION = 1
 
 _log = logging.getLogger(__name__)
@@ -48,14 +48,14 @@ class Alignment:
 
     Attributes:
         heads: distinct pairs (decoder layer, head). Empty if no head is known to follow the source.
-        patience_frames: how many frames at the end of a buffer are not trusted.
+        cutoff_frames: how many frames at the end of a buffer are not trusted.
         policy: how hypotheses are committed.
         attention_row: which row of attention belongs to a token.
         figures: the measured figures, for people to read.
     """
 
     heads: tuple[tuple[int, int], ...]
-    patience_frames: int
+    cutoff_frames: int
     policy: PolicyName
     attention_row: AttentionRow
     figures: Mapping[str, float] = field(default_factory=dict)
@@ -69,7 +69,7 @@ def write_alignment(folder: Path, alignment: Alignment) -> None:
     """Writes ``alignment.json``, and updates its sum if the manifest names the file."""
     values = {
         "heads": [list(pair) for pair in alignment.heads],
-        "patience_frames": alignment.patience_frames,
+        "patience_frames": alignment.cutoff_frames,
         "policy": alignment.policy.value,
         "attention_row": alignment.attention_row.value,
         "figures": dict(alignment.figures),
@@ -119,14 +119,14 @@ def alignment_of(folder: Path, config: ModelConfig) -> Alignment:
 def _parsed(values: Any) -> Alignment:
     """Raises ValueError, KeyError, TypeError or AttributeError if the values are not valid."""
     pairs = tuple((layer, head) for layer, head in values["heads"])
-    patience = values["patience_frames"]
+    cutoff = values["patience_frames"]
     policy = PolicyName(values["policy"])
-    numbers = [patience, *(number for pair in pairs for number in pair)]
+    numbers = [cutoff, *(number for pair in pairs for number in pair)]
     if not all(type(number) is int and number >= 0 for number in numbers):
         raise ValueError("counts must be whole numbers from 0")
-    if patience > MAX_PATIENCE_FRAMES or len(set(pairs)) < len(pairs):
-        raise ValueError("the patience is too large, or a head is named twice")
+    if cutoff > MAX_CUTOFF_FRAMES or len(set(pairs)) < len(pairs):
+        raise ValueError("the cutoff is too large, or a head is named twice")
     if not pairs and policy is not PolicyName.AGREEMENT:
         raise ValueError("no heads to align with")
     figures = {str(name): float(value) for name, value in values["figures"].items()}
-    return Alignment(pairs, patience, policy, AttentionRow(values["attention_row"]), figures)
+    return Alignment(pairs, cutoff, policy, AttentionRow(values["attention_row"]), figures)

@@ -50,8 +50,8 @@ class Beginning:
         return int(self.attention.shape[-1])
 
     @property
-    def judged(self) -> int:
-        """How many tokens are judged: all up to and including the first that does not survive."""
+    def evaluated(self) -> int:
+        """Number of tokens that are evaluated: all up to and including the first that does not survive."""
         return min(len(self.token_ids), int(self.survives.sum()) + 1)
 
     def attended(self, heads: Heads, row: AttentionRow) -> npt.NDArray[np.int64]:

@@ -24,11 +24,11 @@ from translate_svc.models.alignment.beginnings import Beginning, Heads
 SURVIVAL = 0.985
 """Share of the committed tokens that must survive. Some never do, however long the wait: a translation of
 more speech uses other words. On held-out monologues the starter, after its third sitting of training, had
-84 BLEU with the patience that the calibration finds for 98 %, 90 with that for 98.5 %, and 86 if it waited
+84 BLEU with the cutoff that the calibration finds for 98 %, 90 with that for 98.5 %, and 86 if it waited
 longer.
 """
 MAX_HEADS = 8
-MAX_PATIENCE_FRAMES = 12
+MAX_CUTOFF_FRAMES = 12
 LEAST_AUC = 0.6
 """Smallest area under the curve of a head that follows the source. 0.5 is chance."""
 
@@ -50,7 +50,7 @@ class _Choice:
 def calibrate(
     translations: Sequence[Sequence[Beginning]], report: Callable[[], None] = lambda: None
 ) -> Alignment:
-    """The best row, heads and patience. The safe rule if no head follows the source.
+    """The best row, heads and cutoff. The safe rule if no head follows the source.
 
     Args:
         translations: the beginnings of each clip, in one language.
@@ -60,7 +60,9 @@ def calibrate(
         ValueError: no token survives, or all do. Then the heads cannot be compared.
     """
     beginnings = [each for translation in translations for each in translation]
-    survives = np.concatenate([each.survives[: each.judged] for each in beginnings]) if beginnings else _NONE
+    survives = (
+        np.concatenate([each.survives[: each.evaluated] for each in beginnings]) if beginnings else _NONE
+    )
     if survives.all() or not survives.any():
         raise ValueError("the clips tell nothing: they need speech, and texts that change as more is heard")
     ranked = {row: _ranked_heads(beginnings, survives, row) for row in AttentionRow}
@@ -73,9 +75,9 @@ def calibrate(
         report()
         return dataclasses.replace(SAFE_ALIGNMENT, figures=figures)
     choices = [
-        _choice(translations, heads, row, patience)
+        _choice(translations, heads, row, cutoff)
         for heads in _candidates(beginnings, ranked[row])
-        for patience in range(1, MAX_PATIENCE_FRAMES + 1)
+        for cutoff in range(1, MAX_CUTOFF_FRAMES + 1)
     ]
     best = max(choices, key=_worth)
     report()
@@ -101,7 +103,7 @@ def _ranked_heads(
     layers, heads = beginnings[0].attention.shape[:2]
     ranked = []
     for pair in [(layer, head) for layer in range(layers) for head in range(heads)]:
-        distances = [(each.frames - 1 - each.attended((pair,), row))[: each.judged] for each in beginnings]
+        distances = [(each.frames - 1 - each.attended((pair,), row))[: each.evaluated] for each in beginnings]
         ranked.append((area_under_curve(np.concatenate(distances), survives), pair))
     return sorted(ranked, reverse=True)
 
@@ -117,15 +119,15 @@ def _candidates(
 
 
 def _choice(
-    translations: Sequence[Sequence[Beginning]], heads: Heads, row: AttentionRow, patience: int
+    translations: Sequence[Sequence[Beginning]], heads: Heads, row: AttentionRow, cutoff: int
 ) -> _Choice:
-    """The result of AlignAtt with agreement, for these heads and this patience."""
+    """The result of AlignAtt with agreement, for these heads and this cutoff."""
     right = wrong = committed = surviving = 0
     for translation in translations:
         errors: set[int] = set()
         furthest = 0
         for each in translation:
-            safe = each.agrees & (each.attended(heads, row) < each.frames - patience)
+            safe = each.agrees & (each.attended(heads, row) < each.frames - cutoff)
             count = len(safe) if safe.all() else int(safe.argmin())
             last = int(each.survives.sum())
             if count > last:
@@ -136,7 +138,7 @@ def _choice(
         right += furthest
         wrong += len(errors)
     survival = right / (right + wrong) if right else 0.0
-    return _Choice(heads, patience, survival, committed / surviving)
+    return _Choice(heads, cutoff, survival, committed / surviving)
 
 
 def _worth(choice: _Choice) -> tuple[bool, float]:

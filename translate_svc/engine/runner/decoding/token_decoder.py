@@ -86,7 +86,7 @@ class TokenDecoder:
             [item.token_ids + item.speculative_token_ids for item in items],
             [len(each) for each in proposed],
         )
-        rows, _ = runs.judged()
+        rows, _ = runs.logit_positions()
         constrained = {rows.index(row): slot for row, slot in self._constrained(items).items()}
         step = self._eager(items, runs, constrained)
         outcomes: list[TokenPrediction | EngineError] = []

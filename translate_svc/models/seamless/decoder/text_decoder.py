@@ -163,25 +163,26 @@ class TextDecoder(nn.Module):
         Every slot must have a source, and a token at all positions before its run. Feeding the same tokens at
         the same positions again changes nothing. ``optional``: which optional fields the result has.
         """
-        judged = None
+        logit_positions = None
         if runs.longest > 1:
-            rows, columns = runs.judged()
-            judged = cache.index(rows), cache.index(columns)
-        return self.run(cache, AttentionMetadata.fitting(cache, runs), optional, judged)
+            rows, columns = runs.logit_positions()
+            logit_positions = cache.index(rows), cache.index(columns)
+        return self.run(cache, AttentionMetadata.fitting(cache, runs), optional, logit_positions)
 
     def run(
         self,
         cache: DecoderCache,
         metadata: AttentionMetadata,
         optional: StepFields,
-        judged: tuple[Tensor, Tensor] | None = None,
+        logit_positions: tuple[Tensor, Tensor] | None = None,
     ) -> StepLogits:
         """The part of ``decode`` after the preparation on the host. Nothing here waits for the device.
 
-        ``judged``: rows and columns of the tokens whose successors are wanted; by default the last column.
+        ``logit_positions``: rows and columns of the tokens whose successors are wanted; by default the last
+        column.
         """
         states, queries = self._through_layers(cache, metadata, self._watched(optional))
-        last = states[:, -1] if judged is None else states[judged]
+        last = states[:, -1] if logit_positions is None else states[logit_positions]
         return StepLogits(
             self._output(last).float(),
             torch.isfinite(last).all(dim=-1),
