@@ -110,7 +110,7 @@ def load_engine(
 
 @asynccontextmanager
 async def running(engine: AsyncEngine, step_timeout_s: float) -> AsyncIterator[None]:
-    """Starts an engine, watches its steps, and stops it on exit. What it still works on then fails."""
+    """Starts an engine, watches its steps, and stops it on exit. Its unfinished requests then fail."""
     engine.start()
     watchdog = asyncio.create_task(Watchdog(engine, step_timeout_s).run())
     try:

@@ -30,7 +30,7 @@ class ServedEngine(ABC):
         self, engine: EngineHandle, load_monitor: LoadMonitor | SharedLoad, reporter: ServerInfoReporter
     ) -> None:
         self.engine = engine
-        """The engine, which somebody else starts, watches and stops."""
+        """The engine. The owner starts, watches and stops it."""
         self._load_monitor = load_monitor
         self._reporter = reporter
         self._drain_reason: TranslateSvcError | None = None

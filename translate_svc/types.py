@@ -408,7 +408,7 @@ class SpeechChunk:
 
 @dataclass(frozen=True, slots=True)
 class HypothesisReport:
-    """One draft of simultaneous translation, for one language: what it said, and what of it was kept back.
+    """One draft of simultaneous translation, for one language: its text, and the part that was held.
 
     Attributes:
         heard_through_sample: input sample through which the draft heard.

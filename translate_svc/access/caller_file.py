@@ -23,7 +23,7 @@ _Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,30}[a-z0-9])?$")]
 _Text = Annotated[str, Field(min_length=1, max_length=512)]
 
 CERTIFICATES = "certificate"
-"""What stands before the name of a caller that a certificate names. No issuer has this name."""
+"""The prefix of a caller's name that comes from a certificate. No issuer has this name."""
 _MAX_CLASSES = 32
 _LONGEST_REFILL_MINUTES = 60
 
@@ -65,7 +65,7 @@ class CallerClass(_Section):
 
 
 class NamedCaller(_Section):
-    """One caller by its name. ``revoked``: it is refused, and what it has open ends."""
+    """One caller by its name. ``revoked``: it is refused, and its open calls end."""
 
     caller_class: _Name | None = Field(default=None, alias="class")
     revoked: bool = False

@@ -28,11 +28,11 @@ class Identity:
     """Who a caller has proved to be.
 
     Attributes:
-        name: no two callers share one: before the colon stands who vouches for it. API keys have no colon.
+        name: unique. The part before the colon is its issuer. Names of API keys have no colon.
         source: the name of the issuer of its token, ``CERTIFICATES``, or empty for an API key.
         claimed_class: the class that its issuer gives it.
         scopes: the kinds of calls that its token allows.
-        still: whether what it has proved it with is still valid.
+        still: whether its credential is still valid.
     """
 
     name: str

@@ -43,8 +43,8 @@ NOBODY_ASKED = Identified(ANONYMOUS, lambda: True)
 class Callers:
     """Finds out who calls, and what that caller may do.
 
-    A key or token counts before a certificate. If it is not valid, the call is refused, whatever certificate
-    there is. Without keys, tokens and certificates to ask for, everybody is ``ANONYMOUS``.
+    A key or token counts before a certificate. If it is not valid, the call is refused, even with a valid
+    certificate. A server without keys, tokens and certificates knows every caller as ``ANONYMOUS``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Clips of which it is known what they say and mean, and what a checkpoint makes of them.
+"""Clips with known transcripts and translations, and the outputs of a checkpoint for them.
 
 A folder of labelled clips has ``clips.json``: a list of objects with
 

@@ -188,7 +188,7 @@ class FileBuilder:
 
 
 class _OpenUtterance:
-    """What has come of an utterance so far."""
+    """The results of an utterance so far."""
 
     def __init__(self) -> None:
         self.speech_position = 0

@@ -60,7 +60,7 @@ class EngineHandle(Protocol):
 
         Raises:
             InvalidArgument: the request can never run (too long, unknown language, not finite), or its id is
-                in use. In that case it was not sent. An engine in another process says what it finds wrong
+                in use. In that case it was not sent. An engine in another process reports its own checks
                 by ``RequestRefused`` with this error.
         """
 

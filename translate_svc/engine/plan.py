@@ -30,7 +30,7 @@ ItemKey = tuple[str, int | None]
 
 @dataclass(frozen=True, slots=True)
 class SourcePlace:
-    """Where a source lies in an utterance that is still growing. The runner reuses what it computed before.
+    """Where a source lies in an utterance that is still growing. The runner reuses its earlier results.
 
     Attributes:
         utterance_id: the same for all sources of an utterance.

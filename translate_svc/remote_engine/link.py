@@ -21,9 +21,8 @@ T = TypeVar("T")
 class Link(Generic[T]):
     """Sends and receives messages until the peer is gone. Use ``run`` once.
 
-    Each turn of the event loop sends at most one message of a kind: what has happened in the meantime is
-    fetched when the socket has room. So a peer that does not read makes nothing grow here but what
-    ``take`` keeps.
+    Each turn of the event loop sends at most one message of a kind, and fetches the next ones when the socket
+    has room. So while a peer does not read, nothing grows here except the state that ``take`` keeps.
     """
 
     def __init__(

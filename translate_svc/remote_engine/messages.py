@@ -33,7 +33,7 @@ class Message(msgspec.Struct, tag=True, frozen=True):
 
 
 class Hello(Message, frozen=True):
-    """First message of a front process. ``schema``: what it takes messages to be (``schema_digest``)."""
+    """First message of a front process. ``schema``: digest of its message classes (``schema_digest``)."""
 
     schema: str
     pid: int

@@ -54,7 +54,7 @@ class RemoteEngine:
 
     @property
     def status(self) -> EngineStatus:
-        """Implements ``EngineHandle.status``: the whole engine's, with what it has not answered here yet."""
+        """Implements ``EngineHandle.status``: the whole engine's, plus requests not answered here yet."""
         unanswered = len(self._unanswered)
         return dataclasses.replace(
             self._pushed,
@@ -175,7 +175,7 @@ class RemoteEngine:
 
 
 def _check_source(request: Request) -> None:
-    """Refuses what would not arrive as it was sent."""
+    """Refuses a source that a message cannot carry unchanged."""
     if isinstance(request.source, SourceText):
         try:
             request.source.text.encode()

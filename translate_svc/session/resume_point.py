@@ -25,7 +25,7 @@ class ResumePoint:
         epoch: counts them from 0. A newer one ends an older one.
         commit: the commit point.
         model: what the kept text of ``commit.continuation`` belongs to; empty without one.
-        first_sample: position of the first sample that the client sends. What lies before the commit point is
+        first_sample: position of the first sample that the client sends. Audio before the commit point is
             only a run-up for the decoder.
     """
 

@@ -85,7 +85,7 @@ def negotiate_simultaneous(
     max_buffer_ms: int,
     path: str,
 ) -> tuple[SimultaneousSettings, SimultaneousOptions]:
-    """Returns the settings with every default filled in, and what they mean.
+    """Returns the settings with every default filled in, and the options made of them.
 
     ``max_buffer_ms`` is the server's bound; ``path`` that of the settings in the contract.
 

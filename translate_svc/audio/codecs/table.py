@@ -81,7 +81,7 @@ class Codec:
         """Splits the mono ``chunk`` of a speech into chunks of at most ``max_bytes``.
 
         A chunk is longer only if its framing cannot be cut to ``max_bytes``. ``first``: the speech starts
-        with ``chunk``, so the look-ahead is in it. ``sample_count`` of each chunk is what remains of it after
+        with ``chunk``, so the look-ahead is in it. ``sample_count`` of each chunk counts its samples after
         decoding, without look-ahead and padding.
         """
         end = -self.lookahead_samples if first else 0

@@ -1,4 +1,4 @@
-"""Files of a batch in processes of their own, before the engine in this one.
+"""Files of a batch in processes of their own, in front of the engine in this process.
 
 Reading, voice activity detection, segmentation and outputs cost a core some milliseconds for each second of
 audio, most of it in Python. Beside the engine's thread in one process they would take that time from it.
@@ -57,7 +57,7 @@ class FileProcesses:
     ) -> AsyncIterator[FileProcesses]:
         """Starts ``count`` processes in front of the engine of ``group``, and ends them on exit.
 
-        ``config``: what they are told; its path is left out.
+        ``config``: their settings; its path is left out.
 
         Raises:
             Unavailable: one of them could not be started. It has said why on standard error.

@@ -49,7 +49,7 @@ class FileResult:
         name: name of its outputs, without suffix.
         status: how it ended.
         reason: why it is not done; empty if it is.
-        version: ``remote_files.version`` of the source; then a semicolon and what it was translated with.
+        version: ``remote_files.version`` of the source; then a semicolon and the settings of its translation.
         audio_s: seconds of audio that were heard.
         utterances: utterances that were found.
         texts: translations by language, and the transcript under its own.

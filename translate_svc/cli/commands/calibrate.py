@@ -187,7 +187,7 @@ def _clips(folder: Path | None, languages: Sequence[str]) -> list[_Clip]:
 
 
 def _read_shipped(path: Path) -> Samples:
-    """Opus in Ogg, which saves four fifths of what they would be in a format that ``read_audio`` takes."""
+    """Opus in Ogg, a fifth of the size of a format that ``read_audio`` takes."""
     samples, _ = soundfile.read(path, dtype="float32")
     return np.asarray(samples, np.float32)
 

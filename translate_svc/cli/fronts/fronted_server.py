@@ -89,7 +89,7 @@ class FrontedServer(ServedEngine):
         command: Sequence[str] = COMMAND,
         options: ConnectionOptions = ConnectionOptions(),  # noqa: B008 - frozen
     ) -> AsyncIterator[FrontedServer]:
-        """Starts front processes for an engine that somebody else starts, watches and stops.
+        """Starts front processes for an engine that the caller starts, watches and stops.
 
         ``shared``: where each transport listens, by its name. ``command`` starts a front process.
         """

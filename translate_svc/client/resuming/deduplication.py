@@ -66,10 +66,10 @@ class _Text:
         )
 
     def _has_caught_up(self, is_final: bool) -> bool:
-        """Whether all that was handed on has come again; sets ``skipped`` then.
+        """Whether all text that the caller has came again; sets ``skipped`` then.
 
-        The text comes again as it was. If it does not (another model, or steps that were left out under
-        load), as many words are skipped as were handed on; in a text without spaces, characters.
+        As a rule the same text comes again. If it differs (another model, or steps left out under load), as
+        many words are skipped as the caller has; in a text without spaces, characters.
         """
         if self.replayed.startswith(self.handed):
             self.skipped = len(self.handed)
@@ -198,7 +198,7 @@ class EventDeduplicator:
         return [Updated(self.next_id(position))] * missing
 
     def forget(self, position: int) -> None:
-        """What lies before ``position`` does not come again."""
+        """Forgets utterances before ``position``, which do not come again."""
         for number, utterance in list(self._utterances.items()):
             if utterance.is_done and utterance.ended is not None and utterance.ended.end <= position:
                 del self._utterances[number]

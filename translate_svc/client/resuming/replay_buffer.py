@@ -92,7 +92,7 @@ class ReplayBuffer:
         self._forget_oldest()
 
     def commit(self, position: int, applied_updates: int) -> None:
-        """What lies before ``position`` is never needed again, nor are the first ``applied_updates``."""
+        """Input before ``position`` is never needed again, nor are the first ``applied_updates``."""
         self._keep(lambda each: _is_needed(each, position, applied_updates, self._run_up_samples))
 
     def cleared_through(self, position: int) -> int | None:

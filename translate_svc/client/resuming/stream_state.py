@@ -28,8 +28,8 @@ _RUN_UP_S = 0.5
 Opus; the adaptive quantizers of G.722 need longer to forget where they began.
 """
 MAX_RESUMPTIONS_WITHOUT_PROGRESS = 8
-"""A stream that was resumed this often without a new commit point is given up: perhaps what it sends is what
-ends its servers.
+"""A stream that was resumed this often without a new commit point is given up: perhaps its input ends its
+servers.
 """
 
 

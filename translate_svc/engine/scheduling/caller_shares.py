@@ -75,7 +75,7 @@ class CallerShares:
         )
 
     def begin_step(self, over: frozenset[str], *, yields: bool, encodes: bool) -> None:
-        """What follows is about one step.
+        """Begins a step, to which all later calls belong.
 
         ``over``: the callers that have to give way. ``yields``: others have work. ``encodes``: an encoding of
         a caller in ``over`` continues in this step; then of theirs only texts continue beside it.

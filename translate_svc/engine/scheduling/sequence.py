@@ -132,7 +132,7 @@ class SpeechState:
 
 @dataclass(slots=True, eq=False)
 class SequenceState(abc.ABC):
-    """What all kinds of sequences share. A kind says what it delivers of its text and of its units.
+    """Base class of all kinds of sequences. A kind decides which part of its text and units it delivers.
 
     Methods with ``events`` append to them in the order of delivery.
 

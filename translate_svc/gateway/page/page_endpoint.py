@@ -43,7 +43,7 @@ class _File:
 
 
 class PageEndpoint:
-    """Serves the page from memory. It needs no key: what it shows, it asks the other endpoints for."""
+    """Serves the page from memory. It needs no key: it asks the other endpoints for its content."""
 
     def __init__(self) -> None:
         self._files = dict(_read(files(__package__), ""))

@@ -25,7 +25,7 @@ class Connection(Protocol):
         """
 
     def follow(self, event: SessionEvent) -> None:
-        """Takes notice of an event of the session, before what it becomes in the protocol is sent."""
+        """Observes an event of the session, before its events in the protocol are sent."""
 
     async def send(self, event: WireEvent) -> None:
         """Sends one event. Waits while the client does not take earlier events."""

@@ -68,7 +68,7 @@ class LoadMonitor:
 
     @property
     def finish_s(self) -> float:
-        """How long the engine needs for what has been begun, if all streams are cut now; 0 if not known.
+        """How long the engine needs for the work begun, if all streams are cut now; 0 if not known.
 
         Each stream is taken to be in the middle of an utterance, of the average length.
         """

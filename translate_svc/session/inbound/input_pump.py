@@ -86,7 +86,7 @@ class InputPump:
         return self._source.received_position
 
     async def process(self, item: Queued) -> None:
-        """Processes one input item: scores its frames and hands what they lead to to the sink.
+        """Processes one input item: scores its frames and gives the resulting events to the sink.
 
         Waits for the detector and for the sink.
 

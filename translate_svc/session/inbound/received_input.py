@@ -44,7 +44,7 @@ class ReceivedInput:
         first_sample: int,
         commit_position: int,
     ) -> None:
-        """``first_sample``: position of the first sample that the client sends. What lies before
+        """``first_sample``: position of the first sample that the client sends. Audio before
         ``commit_position`` is only a run-up for the decoder. ``negotiator`` checks new settings. ``lag`` gets
         the time of the first audio.
         """
@@ -59,7 +59,7 @@ class ReceivedInput:
         self._opened_s = self._now_s()
         self._close_error: Exception | None = None
         self.queue = InputQueue(self._rate_hz * options.max_queued_input_ms // 1000)
-        """What waits for the segmenter."""
+        """Input that waits for the segmenter."""
         self.samples = first_sample
         """Position up to which the client has sent."""
         self.ended = False

@@ -65,7 +65,7 @@ class Quotas:
     """Holds callers to their limits. Belongs to one event loop; nothing here waits.
 
     A caller is known by its name, and the limits that it comes with count from then on. Callers without
-    limits cost nothing. What a caller has used up is no concern of anybody else.
+    limits cost nothing. The use of one caller does not limit another.
     """
 
     def __init__(

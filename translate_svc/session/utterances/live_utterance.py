@@ -56,7 +56,7 @@ from translate_svc.types import (
 class LiveUtterance(abc.ABC):
     """The state of one utterance and its events. It knows neither queues nor the engine.
 
-    A kind says what it requests of the engine, and what it makes of the events of a hypothesis.
+    A kind makes its requests to the engine, and handles the events of a hypothesis.
     """
 
     def __init__(

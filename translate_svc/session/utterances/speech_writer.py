@@ -20,7 +20,7 @@ SHORTEST_PAUSES = 0.3
 """Pauses at punctuation are shortened so far while speech catches up. They tell less than words do."""
 
 _SHORTEST_PAUSES_FROM_S, _SHORTEST_WORDS_FROM_S = 0.5, 2.0
-"""Simultaneous speech is hurried in proportion to what waits, up to here."""
+"""Simultaneous speech is hurried in proportion to its backlog, up to these."""
 
 
 class SpeechWriter:
