@@ -39,11 +39,10 @@ class ResumingConnection:
 
     def __init__(self, stubs: Sequence[Any], config: StreamConfig, options: ClientOptions) -> None:
         """``stubs``: one for each server that may be asked."""
-        self._stubs = stubs
+        self._stubs = deque(stubs)  # that of the present server first
         self._options = options
         self._state = StreamState(config, options.max_replay_bytes)
         self._call: StreamCall | None = None
-        self._server = 0
         self._failure: TranslateSvcError | None = None
         self._is_closed = False
         self._ended_call: StreamCall | None = None
@@ -160,7 +159,8 @@ class ResumingConnection:
 
     def _use(self, server: int, call: StreamCall) -> None:
         """Makes ``call`` the present one. A write to the one before may never return, so its task ends."""
-        self._server, self._call = server, call
+        self._stubs.rotate(-server)
+        self._call = call
         if self._writer is not None:
             self._writer.cancel()
         self._writer = asyncio.create_task(self._write_messages(call))
@@ -225,7 +225,7 @@ class ResumingConnection:
         refusal = reason
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                for pause_s, server in Attempts(len(self._stubs), self._server):
+                for pause_s, server in Attempts(len(self._stubs), 0):
                     await asyncio.sleep(pause_s)
                     if self.done:
                         return None
