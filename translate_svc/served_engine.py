@@ -1,4 +1,4 @@
-"""An engine that is served: whether it takes new streams, and what a server says of itself.
+"""An engine that is served: whether it takes new streams, and the server's information about itself.
 
 Importing this file is cheap.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ServedEngine(ABC):
-    """What ``serve``, its probes and its metrics see: a ``Service``, or a ``FrontedServer``.
+    """The interface for ``serve``, its probes and its metrics: a ``Service``, or a ``FrontedServer``.
 
     Once the engine is lost, the process must be restarted.
     """
@@ -52,7 +52,7 @@ class ServedEngine(ABC):
 
     @property
     def front_processes(self) -> tuple[FrontProcess, ...]:
-        """What each front process does, where the server has some."""
+        """The state of each front process, where the server has some."""
         return ()
 
     @property

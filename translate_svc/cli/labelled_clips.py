@@ -194,7 +194,7 @@ async def _agreement(
 
 
 def judge(number: int, clip: LabelledClip, texts: Mapping[str, DecodedText]) -> Iterator[LabelledText]:
-    """Which of the texts of clip ``number`` are right; those that nobody can judge are left out."""
+    """Which of the texts of clip ``number`` are right; those that cannot be judged are left out."""
     transcript = texts[clip.language]
     understood = _matching_share(clip.texts[clip.language], transcript.text) > _UNDERSTOOD
     for code, heard in texts.items():
@@ -205,7 +205,7 @@ def judge(number: int, clip: LabelledClip, texts: Mapping[str, DecodedText]) -> 
         elif not understood:
             right = False
         else:
-            continue  # a translation that nobody can judge
+            continue  # a translation that cannot be judged
         beside = () if code == clip.language else transcript.log_probabilities
         yield LabelledText(number, heard.log_probabilities, beside, right, clip.in_domain, heard.agreement)
 

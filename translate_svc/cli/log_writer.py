@@ -1,4 +1,4 @@
-"""Writes log lines in a thread of its own, so that nobody waits for who reads them."""
+"""Writes log lines in a thread of its own, so that no other thread waits for their reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the asynchronous and the blocking client have in common: calls made of keywords."""
+"""Calls made of keywords, for the asynchronous and the blocking client."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class _Sums:
 class BatchCosts:
     """Splits the time of each stage into a fixed part and work.
 
-    The fixed part is the same whatever the batch: a step of a GPU takes about as long for 16 rows as for one.
+    The fixed part does not depend on the batch: a step of a GPU takes about as long for 16 rows as for one.
     More streams do not add to it. Work grows with the number of items, so it tells how much more fits.
     """
 

@@ -1,4 +1,4 @@
-"""What the choice of a token must respect. Plain data: a plan names it, the runner applies it."""
+"""Constraints on the choice of a token. Plain data: a plan names it, the runner applies it."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class DecodeItem:
     as well come back in ``DecodeResult.accepted``, as if they had been decoded one by one. ``constraint`` is
     for the token after the run, and not for those that follow speculative tokens. With
     ``scores_given_text`` they are a given text: ``DecodeResult.accepted`` has the log-probability of each of
-    its tokens, whatever is most probable.
+    its tokens, also where another token is more probable.
     """
 
     stage: ClassVar[Stage] = Stage.DECODE

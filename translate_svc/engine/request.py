@@ -86,7 +86,7 @@ class Request:
 
     @property
     def source_language(self) -> str | None:
-        """The language of a source text; None for speech, whose language nobody has said."""
+        """The language of a source text; None for speech of an unknown language."""
         return self.source.language if isinstance(self.source, SourceText) else None
 
     @property

@@ -21,7 +21,7 @@ class Totals:
     two counts may be one step apart.
 
     Attributes:
-        work_s: time that steps spent on speech, without what each step costs whatever it holds
+        work_s: time that steps spent on speech, without the fixed cost of a step
             (``BatchCosts``). Texts do not count.
         slot_s: time that slots were busy, of all slots together, while steps ran.
     """

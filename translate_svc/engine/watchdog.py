@@ -1,4 +1,4 @@
-"""Detects an engine that hangs, or is so slow that nobody is served."""
+"""Detects an engine that hangs, or is too slow to serve anybody."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine knows of a model. A family implements ``SpeechModel``; ``registry`` finds the family."""
+"""The engine's interface to a model. A family implements ``SpeechModel``; ``registry`` finds the family."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class SpeechModel(Protocol):
         """Waits until the device has finished all its work."""
 
     def free_memory(self) -> None:
-        """Gives back what the device's allocator keeps for later tensors. Frees no tensor that is in use."""
+        """Gives back memory that the allocator keeps for later tensors. Frees no tensor that is in use."""
 
 
 class ModelFamily(Protocol):

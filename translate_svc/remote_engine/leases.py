@@ -19,9 +19,9 @@ from translate_svc.session.resume_point import ResumePoint
 class _Lease:
     """The streams that one front process may serve.
 
-    ``leased``: as it was told last. ``generation``: how often it was told; ``observed``: the generation that
-    it reported last. ``bound``: what it may hold at most, whatever has reached it yet. ``lowered``: a lower
-    number is on its way.
+    ``leased``: the last number sent to it. ``generation``: how often one was sent; ``observed``: the
+    generation that it reported last. ``bound``: the most streams that it may hold now, since a
+    number may be on its way. ``lowered``: a lower number is on its way.
     """
 
     leased: int = 0
@@ -67,7 +67,7 @@ class CapacityLeases:
         self._rebalance()
 
     def granted(self, index: int) -> tuple[int, int]:
-        """What a front process should be told: its number, and the generation of that. At first zeros."""
+        """The number to send to a front process, and its generation. At first zeros."""
         lease = self._leases.get(index, _Lease())
         return lease.leased, lease.generation
 
@@ -142,10 +142,10 @@ class _StreamLease:
 
 
 class StreamLeases:
-    """Leases each stream to one of its sessions, at whatever front process: the one with the highest fencing
-    token has it (``ResumePoint.epoch``), of equals the one that asked last.
+    """Leases each stream to one of its sessions, at any front process: to the one with the highest fencing
+    token (``ResumePoint.epoch``), among equals to the one that asked last.
 
-    A session asks when it resumes a stream. One that is new has nobody beside it and does not ask.
+    A session asks when it resumes a stream. A session of a new stream has no rival and does not ask.
     """
 
     def __init__(self) -> None:
@@ -193,7 +193,7 @@ class ResumableSession(Protocol):
 
 
 class LeasedStreams:
-    """The leases of a front process on the streams that were resumed there. Ends what lost its stream.
+    """The leases of a front process on the streams resumed there. Ends sessions that lost their stream.
 
     A session opens without waiting for the answer. So for a round trip a stream may have two sessions; then
     the older one ends, or the newer one if it was opened with a token from before the last resumption.

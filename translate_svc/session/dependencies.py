@@ -20,7 +20,7 @@ class SessionDependencies:
     """Dependencies of a ``Session``. The session owns ``vad_stream`` and ``slot`` and releases both.
 
     ``issue_token`` seals a point of the stream for its client; None: the stream cannot be resumed.
-    ``caller``: whose share of the engine the stream takes. ``meter``: counts its audio; None: nobody does.
+    ``caller``: whose share of the engine the stream takes. ``meter``: counts its audio; None: no quota.
     """
 
     engine: EngineHandle

@@ -66,7 +66,7 @@ class Backend(Protocol):
 
 
 async def show_notice(backend: Backend) -> None:
-    """Prints what everybody who uses the model must know, on standard error; nothing if there is nothing."""
+    """Prints the model's notice to its users on standard error, if it has one."""
     model = await backend.model()
     if model.notice:
         print(f"translate-svc: {model.name}: {model.notice}", file=sys.stderr)

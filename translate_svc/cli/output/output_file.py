@@ -18,7 +18,7 @@ _MAX_NAME_BYTES = 200
 class OutputFiles(ExitStack):
     """The output files of one command: all of them appear when its block ends, or none if it raises.
 
-    They never replace a file that the command reads, whatever name leads there, and never each other.
+    They never replace a file that the command reads, under any name, and never each other.
     """
 
     def __init__(self, inputs: Collection[Path] = ()) -> None:

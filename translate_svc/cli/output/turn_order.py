@@ -25,7 +25,7 @@ class TurnOrder:
 
     def number(self, side: ChannelSide, utterance_id: int, position: int) -> int:
         """The number of an utterance that starts at the source's sample ``position``. A later call for the
-        same utterance returns the same number, whatever its position.
+        same utterance returns the same number at any position.
         """
         key = side, utterance_id
         if key not in self._numbers:

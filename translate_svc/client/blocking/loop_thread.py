@@ -19,8 +19,8 @@ _JOIN_S = 5.0
 class LoopThread:
     """Runs coroutines for other threads. It starts with the first of them, so a fork before that is safe.
 
-    The loop ends with ``close``, when the object is collected, or when the interpreter ends. What still runs
-    then is cancelled.
+    The loop ends with ``close``, when the object is collected, or when the interpreter ends. Coroutines
+    that still run are then cancelled.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class LoopThread:
             loop.call_soon_threadsafe(function)
 
     def finish(self, start: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """As ``run``, for what releases. The garbage collector may call it on the loop's own thread."""
+        """As ``run``, for a clean-up. The garbage collector may call it on the loop's own thread."""
         loop = self._loop
         if loop is None or loop.is_closed() or self._pid != os.getpid():
             return

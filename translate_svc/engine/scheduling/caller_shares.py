@@ -101,7 +101,7 @@ class CallerShares:
 
     @property
     def encode_ms(self) -> float:
-        """How long an encoding may take in this step because nobody else's texts wait for it."""
+        """How long an encoding may take in this step because no texts of other callers wait for it."""
         return _STEP_MS if self._over and not self._yields else 0.0
 
     def allows(self, stage: Stage, caller: str, parts: int) -> bool:

@@ -97,7 +97,7 @@ class FairQueue:
         self.remove(state.request.request_id)
 
     def has_others(self, caller: str) -> bool:
-        """Whether somebody else was among the callers of the last 1,024 requests."""
+        """Whether another caller was among those of the last 1,024 requests."""
         return len(self._recent_counts) > (1 if caller in self._recent_counts else 0)
 
     def _rank(self, state: RequestState) -> tuple[bool, float]:

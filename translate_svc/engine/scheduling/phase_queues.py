@@ -10,8 +10,7 @@ Scheduling rules:
 * While there are other callers, one caller holds at most half of the slots, and its requests take at most a
   quarter of an encode budget, in both cases at least one request. Only requests of other callers overtake one
   that waits for this.
-* Every sequence in DECODE advances by one token in every step, whatever else the step does, except where its
-  caller gives way.
+* Every sequence in DECODE advances by one token in every step, except where its caller gives way.
 * TEXT_TO_UNIT and VOCODE take one item of each caller in turn. Among those of one caller, TEXT_TO_UNIT is in
   order and VOCODE is round-robin: one piece of a speech, then the speech goes to the back. Each stage takes
   from the front what fits its budget, and at least one item.
@@ -125,9 +124,9 @@ class PhaseQueues:
     # ---------------------------------------------------------------- out of a queue, for one step
 
     def begin_step(self, *, conserve_work: bool = False) -> None:
-        """Finds who has to give way in this step.
+        """Finds the callers that have to give way in this step.
 
-        Nobody has to where a request of somebody else waits for slots: those that hold them must continue.
+        A caller need not while a request of another one waits for slots: the slots must become free.
         With ``conserve_work`` the others count as idle: none of their work could be taken.
         """
         over = self._over_share()

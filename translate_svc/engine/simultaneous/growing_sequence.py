@@ -1,6 +1,4 @@
-"""A sequence whose source is still growing: what the commit policy commits is delivered, and only that is
-spoken.
-"""
+"""A sequence whose source is still growing: only committed tokens are delivered and spoken."""
 
 from __future__ import annotations
 
@@ -42,7 +40,7 @@ LOOKAHEAD_WORDS = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GrowingContext:
-    """What a growing sequence decides with: its request, and properties of the model."""
+    """Context of a growing sequence's decisions: its request, and properties of the model."""
 
     request: HypothesisRequest
     tokenizer: Tokenizer

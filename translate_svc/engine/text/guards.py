@@ -31,8 +31,8 @@ TEXT_TOKENS_PER_SECOND = 16
 Native speakers say 4 to 9 syllables a second (Coupé et al. 2019, 17 languages). A token of SeamlessM4T's
 vocabulary is usually a syllable or more. With one syllable a token, and a translation that is half as long
 again as its source, the fastest speaker produces 14 tokens a second. The starter's vocabulary of 799 pieces,
-smaller than any published one, produces at most 12. The floor allows short utterances a short text, whatever
-their length.
+smaller than any published one, produces at most 12. The floor allows every utterance, however short, a
+short text.
 """
 
 TEXT_TOKENS_PER_SOURCE_TOKEN = 4

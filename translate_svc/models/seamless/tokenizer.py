@@ -88,7 +88,7 @@ class SentencePieceTokenizer:
         return self.eos_token_id, self._languages[target_language]
 
     def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
-        """What the text encoder is fed: ``__language__``, the text's tokens, ``</s>``.
+        """The input of the text encoder: ``__language__``, the text's tokens, ``</s>``.
 
         SentencePiece tokenizes, with the normalisation rules in the model file, as in the training of the
         weights. It never reads control tokens: ``</s>`` or ``__spa__`` within ``text`` are ordinary

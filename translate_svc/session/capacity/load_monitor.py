@@ -16,7 +16,7 @@ _INTERVAL_S = 0.5
 _SETTLED_S = 8.0
 """After this time the speech of a stream shows in what the engine has translated."""
 _FINISH_MARGIN = 2.0
-"""The cost of speech is an average, and leaves out what a step costs whatever it holds."""
+"""The cost of speech is an average, and leaves out the fixed cost of a step."""
 _SLOWER_ONES = 0.75
 """The lag of the streams together is that of the stream at this rank. One slow stream is not the engine's."""
 

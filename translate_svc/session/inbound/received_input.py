@@ -1,4 +1,4 @@
-"""What a stream has received: checked, decoded, and queued for the segmenter."""
+"""The received input of a stream: checked, decoded, and queued for the segmenter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the next utterance of a stream starts from."""
+"""The state that the next utterance of a stream starts from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from translate_svc.session.utterances.hypothesis_builder import Continuation
 
 
 class NextUtterance:
-    """The settings in force, and what a cut utterance leaves. A commit point records both.
+    """The settings in force, and the continuation that a cut utterance leaves. A commit point records both.
 
     ``heard_position``: input sample through which simultaneous translation has heard. After a cut the input
     is processed again, but steps up to there are not translated again.
@@ -41,7 +41,7 @@ class NextUtterance:
         self._continued = position, continuation
 
     def take_continuation(self, position: int) -> Continuation | None:
-        """What an utterance that begins at ``position`` continues; None if too long a gap lies between."""
+        """The cut utterance that an utterance at ``position`` continues; None after too long a gap."""
         cut_position, continued = self._continued or (position, None)
         self._continued = None
         # the detector found no speech in the audio of the text that it carries

@@ -19,7 +19,7 @@ _MAX_RETRY_S = 1.0
 
 @dataclass(slots=True, eq=False)
 class _OpenRequest:
-    """``verdict``: what the engine answers; None: it was queued. ``ended``: set for a hypothesis alone."""
+    """``verdict``: the engine's answer; None: it was queued. ``ended``: set for a hypothesis alone."""
 
     utterance: LiveUtterance
     verdict: asyncio.Future[TranslateSvcError | None] | None = None
@@ -37,7 +37,7 @@ class _OpenRequest:
 
 
 class Submitter:
-    """Owns what happens to a request from its submission to its end.
+    """Owns a request from its submission to its end.
 
     * **Refusal.** A whole utterance is submitted again while the engine is full, until the wait is over. A
       hypothesis is left out. A comparison is left out with all that would follow.
