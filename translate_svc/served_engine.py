@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from translate_svc.engine.handle import ENGINE_LOST, EngineHandle
 from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
 from translate_svc.server_info import ServerInfoReporter
+from translate_svc.session.capacity.front_peers import SharedLoad
 from translate_svc.session.capacity.load_monitor import LoadMonitor
-from translate_svc.session.capacity.shared_load import SharedLoad
 from translate_svc.types import FrontProcess, ServerInfo
 
 if TYPE_CHECKING:

@@ -15,11 +15,10 @@ from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.languages import LanguageTable
 from translate_svc.session.admission import Admission
+from translate_svc.session.capacity.front_peers import ServerState, SharedLoad
 from translate_svc.session.capacity.load_monitor import LoadMonitor
-from translate_svc.session.capacity.shared_load import SharedLoad
 from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.negotiation import Negotiator
-from translate_svc.session.shared_admission import ServerState
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     SAMPLES_PER_UNIT,

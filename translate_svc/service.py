@@ -20,14 +20,13 @@ from translate_svc.served_engine import ServedEngine
 from translate_svc.server_info import ServerInfoReporter, new_negotiator
 from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
+from translate_svc.session.capacity.front_peers import FrontPeers, SharedAdmission, SharedLoad
 from translate_svc.session.capacity.load_monitor import LoadMonitor
-from translate_svc.session.capacity.shared_load import SharedLoad
 from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.one_shot import OneShot, OneShotDependencies
 from translate_svc.session.open_sessions import OpenSessions
 from translate_svc.session.quotas.quotas import Quotas
 from translate_svc.session.session import Session
-from translate_svc.session.shared_admission import FrontPeers, SharedAdmission
 from translate_svc.session.vad_loop import VadLoop
 from translate_svc.types import ANONYMOUS, AudioClip, Caller, StreamConfig, TranslateRequest
 

@@ -75,7 +75,7 @@ from translate_svc.remote_engine.messages import (
 from translate_svc.remote_engine.remote_engine import RemoteEngine
 from translate_svc.remote_engine.request_relay import RequestRelay
 from translate_svc.session.capacity.degradation import Degradation
-from translate_svc.session.shared_admission import ServerState
+from translate_svc.session.capacity.front_peers import ServerState
 from translate_svc.types import FrontProcess, ModelInfo, StageTiming
 
 DRAFT = Hypothesis((5, 6), ("▁a", "b"), 1, 2, (3, 4), 9, ended=True, is_final=True, spaced=False)

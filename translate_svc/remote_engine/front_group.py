@@ -17,8 +17,8 @@ from translate_svc.remote_engine.messages import AcquireStream, Overview, Report
 from translate_svc.remote_engine.options import ConnectionOptions
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.capacity.estimate import CapacityOptions
+from translate_svc.session.capacity.front_peers import ServerState
 from translate_svc.session.capacity.load_monitor import LoadMonitor
-from translate_svc.session.shared_admission import ServerState
 from translate_svc.types import FrontProcess
 
 _NO_REPORT = Report(ready=False)

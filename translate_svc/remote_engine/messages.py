@@ -23,8 +23,8 @@ from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import EngineEvent, SequenceSpec, SourceText
 from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
+from translate_svc.session.capacity.front_peers import ServerState
 from translate_svc.session.quotas.quotas import CallerUsage
-from translate_svc.session.shared_admission import ServerState
 from translate_svc.types import Samples
 
 

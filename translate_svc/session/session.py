@@ -12,8 +12,8 @@ from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.inbound.input_pump import InputPump
+from translate_svc.session.inbound.input_queue import Queued, QueuedEnd
 from translate_svc.session.inbound.received_input import ReceivedInput
-from translate_svc.session.input_queue import Queued, QueuedEnd
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.ack_window import AckWindow
 from translate_svc.session.outbound.advice import LagAdvice

@@ -6,7 +6,7 @@ import pytest
 
 from translate_svc.errors import ResourceExhausted
 from translate_svc.session.admission import AdmissionOptions, Backlog
-from translate_svc.session.shared_admission import FrontPeers, ServerState, SharedAdmission
+from translate_svc.session.capacity.front_peers import FrontPeers, ServerState, SharedAdmission
 
 
 def test_it_admits_as_many_as_it_has_leased_and_says_when_it_lacks_one() -> None:

@@ -27,7 +27,7 @@ from translate_svc.cli.transports import (
 from translate_svc.errors import TranslateSvcError
 from translate_svc.garbage_collection import collection_paused, keep_all
 from translate_svc.remote_engine.messages import Overview, Report
-from translate_svc.session.shared_admission import FrontPeers
+from translate_svc.session.capacity.front_peers import FrontPeers
 
 if TYPE_CHECKING:
     from translate_svc.remote_engine.engine_connection import EngineConnection

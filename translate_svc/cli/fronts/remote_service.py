@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from translate_svc.observability.telemetry import Tracing
     from translate_svc.remote_engine.engine_connection import EngineConnection
     from translate_svc.service import Service
-    from translate_svc.session.shared_admission import FrontPeers
+    from translate_svc.session.capacity.front_peers import FrontPeers
     from translate_svc.vad.frame_vad import FrameVad
 
 

@@ -5,6 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from translate_svc.session.inbound.input_queue import (
+    Queued,
+    QueuedAudio,
+    QueuedEnd,
+    QueuedFinalize,
+    QueuedSilence,
+    QueuedUpdate,
+)
 from translate_svc.session.inbound.source_events import (
     Committed,
     SettingsApplied,
@@ -13,14 +21,6 @@ from translate_svc.session.inbound.source_events import (
     UtteranceStarted,
 )
 from translate_svc.session.inbound.utterance_source import UtteranceSource
-from translate_svc.session.input_queue import (
-    Queued,
-    QueuedAudio,
-    QueuedEnd,
-    QueuedFinalize,
-    QueuedSilence,
-    QueuedUpdate,
-)
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.vad_loop import VadStream
 from translate_svc.vad.frame_vad import VadFrame

@@ -7,7 +7,7 @@ import asyncio
 from translate_svc.audio.codecs.table import chunk_decoder
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange
 from translate_svc.session.capacity.stream_lag import StreamLag
-from translate_svc.session.input_queue import (
+from translate_svc.session.inbound.input_queue import (
     InputQueue,
     Queued,
     QueuedAudio,

@@ -6,7 +6,7 @@ import asyncio
 
 import numpy as np
 
-from translate_svc.session.input_queue import (
+from translate_svc.session.inbound.input_queue import (
     InputQueue,
     Queued,
     QueuedAudio,
