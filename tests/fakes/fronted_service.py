@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tests.fakes.engine_script import Script, echo_script
 from tests.fakes.model_free_service import ForgetfulEngine
 from translate_svc.cli.fronts.fronted_server import FrontedServer
-from translate_svc.cli.fronts.shared_port import shared_port
+from translate_svc.cli.ports import shared_port
 from translate_svc.cli.transports import listen_addresses
 from translate_svc.config import Settings
 from translate_svc.engine.handle import EngineStatus

@@ -1,4 +1,4 @@
-"""Finds out whether a server will be able to listen, before it loads its model."""
+"""Where servers listen: whether they can, before a model is loaded, and ports that processes share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import dataclasses
 import errno
 import os
 import socket
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -69,6 +69,34 @@ def refuse_taken_ports(addresses: Iterable[ListenAddress]) -> None:
                 _check_socket(address)
             else:
                 _listen(address, held)
+
+
+@contextmanager
+def shared_port(address: ListenAddress) -> Iterator[ListenAddress]:
+    """Holds a port without listening, so that it stays the server's while its processes come and go. All of
+    them listen at it (SO_REUSEPORT), and the kernel spreads new connections among them.
+
+    Yields the address with the port that was found where ``address`` has 0. Only processes of the same user
+    can listen at it meanwhile.
+
+    Raises:
+        InvalidArgument: the address cannot be shared. Names the setting.
+    """
+    if address.host.startswith("unix:") or not hasattr(socket, "SO_REUSEPORT"):
+        message = "needs --front-processes 1: several processes cannot listen here"
+        raise InvalidArgument(message, field=address.host_field)
+    family, kind, protocol, _, place = socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            held.bind(place)
+        except OSError as error:
+            message = f"{address}: {error.strerror}"
+            raise InvalidArgument(message, field=address.port_field) from None
+        port = held.getsockname()[1]
+        yield ListenAddress(address.host, port, address.host_field, address.port_field)
 
 
 def _check_socket(address: ListenAddress) -> None:

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from translate_svc.access.resume_tokens import new_resume_key
 from translate_svc.assembly import load_engine, running
-from translate_svc.cli.fronts.shared_port import shared_port
 from translate_svc.cli.fronts.supervisor import COMMAND, Supervisor
 from translate_svc.cli.interrupts import temporary_folder
-from translate_svc.cli.ports import ListenAddress
+from translate_svc.cli.ports import ListenAddress, shared_port
 from translate_svc.cli.transports import client_targets, listen_addresses
 from translate_svc.config import Settings
 from translate_svc.engine.handle import EngineHandle
