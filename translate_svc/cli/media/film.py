@@ -51,14 +51,14 @@ class KeptOriginal:
 
 
 def write_film(
-    source: Path, target: Path, form: str, dubs: Sequence[Dub], kept: KeptOriginal | None = None
+    source: Path, target: Path, container: str, dubs: Sequence[Dub], kept: KeptOriginal | None = None
 ) -> None:
     """Copies ``source`` to ``target`` with a track for each dub, the first of which plays by default.
 
     Args:
         source: the film.
         target: the new file.
-        form: a value of ``FILM_FORMATS``.
+        container: a value of ``FILM_FORMATS``.
         dubs: what to add.
         kept: how the original is heard under the dubs; None: not at all. Its own track stays in any case.
 
@@ -70,25 +70,27 @@ def write_film(
     import av
 
     try:
-        _write_film(source, target, form, dubs, kept)
+        _write_film(source, target, container, dubs, kept)
     except av.FFmpegError as error:
         if error.errno in _DISK_ERRORS:
             raise OSError(error.errno, error.strerror, str(target)) from None
-        raise InvalidArgument(f"cannot be copied to {form}: {error.strerror}", field=str(source)) from None
+        raise InvalidArgument(
+            f"cannot be copied to {container}: {error.strerror}", field=str(source)
+        ) from None
 
 
 def _write_film(
-    source: Path, target: Path, form: str, dubs: Sequence[Dub], kept: KeptOriginal | None
+    source: Path, target: Path, container: str, dubs: Sequence[Dub], kept: KeptOriginal | None
 ) -> None:
     import av
 
-    with av.open(f"file:{source}") as film, av.open(str(target), "w", format=form) as output:
-        copies = _copy_streams(film, output, form, source)
+    with av.open(f"file:{source}") as film, av.open(str(target), "w", format=container) as output:
+        copies = _copy_streams(film, output, container, source)
         tracks = [
             _DubTrack(output, dub, source, kept, is_default=number == 0)
             for number, dub in enumerate(each for each in dubs if each.wav is not None)
         ]
-        titles = [_SubtitleTrack(output, dub, _SUBTITLE_CODECS[form]) for dub in dubs if dub.cues]
+        titles = [_SubtitleTrack(output, dub, _SUBTITLE_CODECS[container]) for dub in dubs if dub.cues]
         reached_s = 0.0
         added: list[_DubTrack | _SubtitleTrack] = [*tracks, *titles]
         for packet in film.demux(list(copies)):
@@ -104,7 +106,7 @@ def _write_film(
 
 
 def _copy_streams(
-    film: InputContainer, output: OutputContainer, form: str, source: Path
+    film: InputContainer, output: OutputContainer, container: str, source: Path
 ) -> dict[Stream, Stream]:
     """A stream of ``output`` for each video, audio and fitting subtitle stream of the film."""
     import av
@@ -113,7 +115,7 @@ def _copy_streams(
     for stream in film.streams:
         if stream.type not in ("video", "audio", "subtitle") or stream.codec_context is None:
             continue
-        fits = form == "matroska" or stream.codec_context.name == _SUBTITLE_CODECS[form]
+        fits = container == "matroska" or stream.codec_context.name == _SUBTITLE_CODECS[container]
         if stream.type == "subtitle" and not fits:
             continue
         try:
@@ -121,7 +123,7 @@ def _copy_streams(
         except (ValueError, av.FFmpegError):
             name = stream.codec_context.name
             raise InvalidArgument(
-                f"its {name} track cannot be stored in {form}; try .mkv", field=str(source)
+                f"its {name} track cannot be stored in {container}; try .mkv", field=str(source)
             ) from None
         copy.metadata.update(stream.metadata)
         if stream.type == "audio":
