@@ -33,6 +33,8 @@ class ConstraintBiases:
 
     def problem(self, constraint: Constraint) -> str | None:
         """Why ``constraint`` cannot be applied, or None."""
+        if constraint is UNCONSTRAINED:
+            return None
         if not self._masks.keys() >= set(constraint.masks):
             return f"masks {constraint.masks} do not all exist"
         if not all(0 <= token_id < self.rows.shape[1] for token_id, _ in constraint.biases):
@@ -44,6 +46,8 @@ class ConstraintBiases:
 
         Returns whether it constrains anything.
         """
+        if constraint is UNCONSTRAINED is self._held[slot]:
+            return False  # most items: a comparison of fields would take longer than all else here
         if constraint != self._held[slot]:
             row = self.rows[slot].zero_()
             for token_id, bias in constraint.biases:
