@@ -16,7 +16,7 @@ from translate_svc.config import Settings, setting_infos
 _TYPES = (
     "TargetSettings", "VadSettings", "GuardSettings", "SimultaneousSettings", "StreamSettings",
     "StreamConfig", "TranslateRequest", "AudioFormat", "Encoding", "Inspect", "Segmentation", "SampleRange",
-    "Opened", "SpeechStarted", "SpeechEnded", "TextDelta", "TokenInfo", "SpeechChunk", "HypothesisReport",
+    "Opened", "SpeechStarted", "SpeechEnded", "TextDelta", "TokenInfo", "SpeechChunk", "DraftReport",
     "UtteranceDone", "UtteranceStatus", "EndReason", "Usage", "StageTiming", "TextConfidence", "Updated",
     "Cleared", "Progress", "StreamWarning", "GoAway", "Closed", "ServerInfo", "ModelInfo", "ServerLimits",
     "ServerLoad",

@@ -407,7 +407,7 @@ class SpeechChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class HypothesisReport:
+class DraftReport:
     """One draft of simultaneous translation, for one language: its text, and the part that was held.
 
     Attributes:
@@ -535,7 +535,7 @@ SessionEvent = (
     | SpeechEnded
     | TextDelta
     | SpeechChunk
-    | HypothesisReport
+    | DraftReport
     | UtteranceDone
     | Updated
     | Cleared

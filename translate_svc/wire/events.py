@@ -6,8 +6,8 @@ from translate_svc.errors import DataLoss, InvalidArgument
 from translate_svc.types import (
     Cleared,
     Closed,
+    DraftReport,
     GoAway,
-    HypothesisReport,
     Opened,
     Progress,
     SessionEvent,
@@ -48,7 +48,7 @@ def encode_response(seq: int, event: SessionEvent) -> pb.StreamingTranslateRespo
                 utterance_id=utterance_id, source=encode_range(source), reason=END_REASONS.encode(reason)
             )
             return pb.StreamingTranslateResponse(seq=seq, speech_ended=ended)
-        case HypothesisReport():
+        case DraftReport():
             return pb.StreamingTranslateResponse(seq=seq, draft=encode_dataclass(pb.Draft, event))
         case Progress():
             progress = encode_dataclass(pb.Progress, event)
@@ -91,7 +91,7 @@ def _decode_event(response: pb.StreamingTranslateResponse) -> SessionEvent | Non
         case "progress":
             return decode_dataclass(Progress, response.progress, "progress")
         case "draft":
-            return decode_dataclass(HypothesisReport, response.draft, "draft")
+            return decode_dataclass(DraftReport, response.draft, "draft")
         case "updated":
             return Updated(response.updated.from_utterance_id)
         case "cleared":

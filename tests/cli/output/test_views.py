@@ -15,8 +15,8 @@ from translate_svc.cli.output.event_view import EventView
 from translate_svc.cli.output.progress import SourceProgress
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.types import (
+    DraftReport,
     EndReason,
-    HypothesisReport,
     SampleRange,
     Samples,
     SessionEvent,
@@ -84,7 +84,7 @@ def test_a_live_stream_is_told_with_the_listener_s_latencies() -> None:
             (UtteranceDone(0, SOURCE, UtteranceStatus.OK, Usage(speech_ms=900)), 3_800),
             (UtteranceDone(1, SOURCE, UtteranceStatus.EMPTY, Usage()), 5_000),
             (TextDelta(2, SOURCE, "spa", "Sí", False, False), 2_100),
-            (HypothesisReport(2, "spa", False, 32_000, 0, "", "Sí", "No", "near_end"), 2_110),
+            (DraftReport(2, "spa", False, 32_000, 0, "", "Sí", "No", "near_end"), 2_110),
             (UtteranceDone(2, SOURCE, UtteranceStatus.OK, Usage(speech_ms=900)), 5_100),
         ]
         for event, at_ms in events:

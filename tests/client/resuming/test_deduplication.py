@@ -8,9 +8,9 @@ import pytest
 
 from translate_svc.client.resuming.deduplication import EventDeduplicator
 from translate_svc.types import (
+    DraftReport,
     EndReason,
     GoAway,
-    HypothesisReport,
     Progress,
     SampleRange,
     SessionEvent,
@@ -163,7 +163,7 @@ def test_the_end_of_a_speech_comes_although_its_samples_had_come() -> None:
 
 
 def test_starts_ends_warnings_and_drafts_come_once() -> None:
-    draft = HypothesisReport(0, "spa", False, 8_000, 0, "", "Mi", " mujer", "near_end")
+    draft = DraftReport(0, "spa", False, 8_000, 0, "", "Mi", " mujer", "near_end")
     events: list[SessionEvent] = [
         SpeechStarted(0, 0), draft, StreamWarning("short_text", "m", 0, "spa"),
         SpeechEnded(0, SOURCE, EndReason.SILENCE), DONE,

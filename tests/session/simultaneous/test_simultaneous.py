@@ -34,10 +34,10 @@ from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.types import (
     Cleared,
     ClearInput,
+    DraftReport,
     EndInput,
     EndReason,
     FinalizeInput,
-    HypothesisReport,
     Inspect,
     Samples,
     Segmentation,
@@ -135,7 +135,7 @@ def test_words_come_while_somebody_speaks() -> None:
             chunks_heard = [each.heard_through_sample for each in of(events, SpeechChunk)]
             assert set(chunks_heard) == set(heard)
             assert [event.final for event in deltas].count(True) == 0
-            reports = [event for event in of(events, HypothesisReport) if event.language == "spa"]
+            reports = [event for event in of(events, DraftReport) if event.language == "spa"]
             assert [each.committed for each in reports] == [
                 "".join(sentence(index)).strip() for index in range(count)
             ]
@@ -366,6 +366,6 @@ def test_without_the_setting_an_utterance_is_one_request() -> None:
         async with house() as rooms:
             events = await live(rooms, config(), utterances(2, speech_s=3.0))
             assert [type(request) for request in rooms.engine.submitted] == [Request, Request]
-            assert not of(events, HypothesisReport)
+            assert not of(events, DraftReport)
 
     play(scenario())

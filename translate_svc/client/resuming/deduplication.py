@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from translate_svc.types import (
     Cleared,
+    DraftReport,
     EndReason,
     GoAway,
-    HypothesisReport,
     Opened,
     Progress,
     SampleRange,
@@ -264,7 +264,7 @@ class EventDeduplicator:
                 utterance = self._utterance(number)
                 is_new, utterance.is_done = not utterance.is_done, True
                 return is_new
-            case HypothesisReport(utterance_id=number):
+            case DraftReport(utterance_id=number):
                 return _add(self._utterance(number).once, event)
             case StreamWarning(utterance_id=int(number)):
                 return _add(self._utterance(number).once, event)

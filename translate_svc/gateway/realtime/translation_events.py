@@ -12,8 +12,8 @@ from translate_svc.languages import Language, LanguageTable
 from translate_svc.types import (
     Cleared,
     Closed,
+    DraftReport,
     GoAway,
-    HypothesisReport,
     Progress,
     SampleRange,
     SessionEvent,
@@ -77,7 +77,7 @@ class TranslationEvents:
                     "audio_end_ms": self._ms(event.source.end),
                     "reason": event.reason.value,
                 }
-            case HypothesisReport() if "drafts" in self._include:
+            case DraftReport() if "drafts" in self._include:
                 yield self._draft(event)
             case UtteranceDone() if self._include & {"utterances", "timings"}:
                 yield self._done(event)
@@ -158,7 +158,7 @@ class TranslationEvents:
             wire["character_durations"] = durations
         yield wire
 
-    def _draft(self, event: HypothesisReport) -> WireEvent:
+    def _draft(self, event: DraftReport) -> WireEvent:
         return {
             "type": "session.utterance.draft",
             "utterance_id": event.utterance_id,

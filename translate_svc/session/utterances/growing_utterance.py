@@ -19,7 +19,7 @@ from translate_svc.session.utterances.hypothesis_builder import Continuation, Hy
 from translate_svc.session.utterances.live_utterance import LiveUtterance
 from translate_svc.session.utterances.speech_writer import Playout
 from translate_svc.session.utterances.whole_utterance import WholeUtterance
-from translate_svc.types import AudioFormat, HypothesisReport, Inspect, SampleRange, Samples
+from translate_svc.types import AudioFormat, DraftReport, Inspect, SampleRange, Samples
 
 _HYPOTHESIS_STEPS = 1.5
 """Time from one hypothesis to the decision about the next one, in steps of audio."""
@@ -131,7 +131,7 @@ class GrowingUtterance(LiveUtterance):
         self._times.cut(now_s, endpointing_ms)
         return self.closing_events()
 
-    def record_hypothesis(self, event: HypothesisDecided | SpeechCarriedOver) -> HypothesisReport | None:
+    def record_hypothesis(self, event: HypothesisDecided | SpeechCarriedOver) -> DraftReport | None:
         """Stores an event of one target of a hypothesis. Returns its report if the client asked for
         hypotheses.
         """

@@ -36,7 +36,7 @@ from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     SAMPLES_PER_UNIT,
     AudioFormat,
-    HypothesisReport,
+    DraftReport,
     SampleRange,
     SpeechChunk,
     StreamWarning,
@@ -153,11 +153,11 @@ class LiveSequence:
         """Counts what a hypothesis has committed."""
         self._hypothesis_tokens += event.decision.committed
 
-    def hypothesis_report(self, event: HypothesisDecided, heard: SourcePosition) -> HypothesisReport:
+    def hypothesis_report(self, event: HypothesisDecided, heard: SourcePosition) -> DraftReport:
         """The report of a hypothesis, for inspection."""
         hypothesis, committed = event.hypothesis, event.hypothesis.history_tokens + event.decision.committed
         reason = event.decision.reason
-        return HypothesisReport(
+        return DraftReport(
             utterance_id=self._utterance_id,
             language=self.plan.spec.language,
             transcript=self._is_transcript,

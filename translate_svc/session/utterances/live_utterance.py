@@ -38,8 +38,8 @@ from translate_svc.session.utterances.utterance_times import UtteranceTimes
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,
+    DraftReport,
     EndReason,
-    HypothesisReport,
     Inspect,
     SampleRange,
     Samples,
@@ -100,7 +100,7 @@ class LiveUtterance(abc.ABC):
     def plan_comparisons(self) -> None:
         """Plans the requests that compare its texts, once its own request has finished."""
 
-    def record_hypothesis(self, event: HypothesisDecided | SpeechCarriedOver) -> HypothesisReport | None:
+    def record_hypothesis(self, event: HypothesisDecided | SpeechCarriedOver) -> DraftReport | None:
         """Stores an event of one target of a hypothesis. Returns its report if the client asked for it."""
         raise InvariantViolation("an utterance that does not grow has no hypotheses")
 
