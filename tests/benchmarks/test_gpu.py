@@ -13,6 +13,8 @@ from benchmarks.throughput.outcome import Outcome
 from benchmarks.throughput.peer import Peer
 from benchmarks.throughput.utterance import Utterance
 
+pytestmark = pytest.mark.timeout(600)  # half a minute of one quiet core
+
 
 def tiny_config() -> transformers.SeamlessM4Tv2Config:
     """The published vocabularies, one layer of everything."""
