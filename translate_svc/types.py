@@ -98,10 +98,13 @@ class Inspect(enum.Enum):
 
 
 class Segmentation(enum.Enum):
-    """Who decides where an utterance ends."""
+    """Who decides where an utterance ends: the server at once, the client, or the server by hindsight:
+    after 30 s of speech at the most.
+    """
 
     VAD = "vad"
     MANUAL = "manual"
+    HINDSIGHT = "hindsight"
 
 
 MIN_DURATION_FACTOR = 0.5

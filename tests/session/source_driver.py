@@ -68,7 +68,7 @@ class Driver:
     def committed_position(self) -> int:
         """The last commit point that was told, or where the source started."""
         for event in reversed(self.events):
-            if isinstance(event, Utterance):
+            if isinstance(event, Utterance) and event.commits:
                 return event.commit_position
             if isinstance(event, Committed):
                 return event.position

@@ -146,6 +146,10 @@ class Negotiator:
             raise InvalidArgument(
                 "holds hypotheses, which simultaneous alone has", field=_under(path, "include")
             )
+        if settings.segmentation is Segmentation.HINDSIGHT and settings.simultaneous is not None:
+            raise InvalidArgument(
+                "cannot be by hindsight with simultaneous", field=_under(path, "segmentation")
+            )
         vad = self._vad(settings.vad, _under(path, "vad"))
         vad_settings = vad.settings()
         if settings.segmentation is Segmentation.MANUAL:

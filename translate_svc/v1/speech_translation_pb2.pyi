@@ -31,6 +31,7 @@ class Segmentation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SEGMENTATION_UNSPECIFIED: _ClassVar[Segmentation]
     SEGMENTATION_VAD: _ClassVar[Segmentation]
     SEGMENTATION_MANUAL: _ClassVar[Segmentation]
+    SEGMENTATION_HINDSIGHT: _ClassVar[Segmentation]
 
 class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -65,6 +66,7 @@ INSPECT_DRAFTS: Inspect
 SEGMENTATION_UNSPECIFIED: Segmentation
 SEGMENTATION_VAD: Segmentation
 SEGMENTATION_MANUAL: Segmentation
+SEGMENTATION_HINDSIGHT: Segmentation
 END_REASON_UNSPECIFIED: EndReason
 END_REASON_SILENCE: EndReason
 END_REASON_MAX_LENGTH: EndReason

@@ -22,6 +22,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "max_utterance_ms": (2500, 30_000),
     "cut_search_ms": (FRAME_MS, 30_000),
     "idle_timeout_ms": (2000, 60_000),
+    "good_utterance_ms": (500, 30_000),
 }
 
 
@@ -57,6 +58,8 @@ class VadOptions:
         idle_timeout_ms: Time without speech after which the frame grid restarts, with a commit point but no
             utterance; 2000 to 60000 ms. Default 10000 ms. It bounds how much a resuming client sends again:
             lower it to send less.
+        good_utterance_ms: Length that the model handles well: recordings are cut into such utterances; 500 to
+            30000 ms. Default 10000 ms. It belongs to the checkpoint.
     """
 
     threshold: float = 0.5
@@ -68,6 +71,7 @@ class VadOptions:
     max_utterance_ms: int = 15_000
     cut_search_ms: int = 3000
     idle_timeout_ms: int = 10_000
+    good_utterance_ms: int = 10_000
 
     def __post_init__(self) -> None:
         for name, (low, high) in _LIMITS.items():
@@ -113,6 +117,11 @@ class VadOptions:
     def idle_timeout_frames(self) -> int:
         """``idle_timeout_ms`` rounded up."""
         return math.ceil(self.idle_timeout_ms / FRAME_MS)
+
+    @property
+    def good_utterance_frames(self) -> int:
+        """``good_utterance_ms`` rounded down."""
+        return self.good_utterance_ms // FRAME_MS
 
     def with_settings(self, settings: VadSettings, *, field: str) -> VadOptions:
         """Returns these options, with the fields that a client has set replaced.

@@ -45,12 +45,15 @@ class SegmentEnded:
 
     ``end_frame <= commit_frame``. The commit frame may lie before the last frame processed: after a cut for
     length the rest is processed again; after a silence, as much of it as the next utterance's padding needs.
+
+    ``commits``: False if the grid goes on instead, because another utterance has ended with this one.
     """
 
     start_frame: int
     end_frame: int
     commit_frame: int
     reason: EndReason
+    commits: bool = True
 
 
 @dataclass(frozen=True, slots=True)

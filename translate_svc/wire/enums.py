@@ -62,7 +62,11 @@ INSPECTS = EnumTable(
     }
 )
 SEGMENTATIONS = EnumTable(
-    {Segmentation.VAD: pb.SEGMENTATION_VAD, Segmentation.MANUAL: pb.SEGMENTATION_MANUAL}
+    {
+        Segmentation.VAD: pb.SEGMENTATION_VAD,
+        Segmentation.MANUAL: pb.SEGMENTATION_MANUAL,
+        Segmentation.HINDSIGHT: pb.SEGMENTATION_HINDSIGHT,
+    }
 )
 END_REASONS = EnumTable(
     {

@@ -379,3 +379,28 @@ def test_a_frame_must_be_answered_once() -> None:
     source.push_probability(0.5)
     with pytest.raises(RuntimeError):
         source.push_probability(0.5)
+
+
+def test_an_update_amid_a_stretch_takes_effect_at_the_next_of_its_utterances() -> None:
+    """By hindsight several utterances end at once; settings still change where the client changed them."""
+    options = VadOptions(good_utterance_ms=1_500)
+    later = heard_by(VadOptions(good_utterance_ms=1_500, min_silence_ms=700), Segmentation.HINDSIGHT)
+    source = UtteranceSource(16_000, heard_by(options, Segmentation.HINDSIGHT))
+    driver = Driver(source)
+    sentence = [(0.9, 1_500), (0.0, 200)]
+    driver.push(talk(sentence, 16_000))
+    source.update(later)
+    driver.push(talk([*sentence * 2, (0.0, 2_000)], 16_000))
+    kinds = [
+        (event.commits, event.updates) if isinstance(event, Utterance) else type(event)
+        for event in driver.events
+    ]
+    assert kinds == [
+        UtteranceStarted,
+        (False, ()),
+        UtteranceStarted,
+        (False, ()),
+        SettingsApplied,
+        UtteranceStarted,
+        (True, ()),
+    ]

@@ -29,13 +29,14 @@ OPTIONS = VadOptions(
     max_utterance_ms=2_500,
     cut_search_ms=1_000,
     idle_timeout_ms=2_000,
+    good_utterance_ms=1_000,
 )
 OTHER_OPTIONS = VadOptions(
     min_speech_ms=200, min_silence_ms=400, prefix_padding_ms=64, max_utterance_ms=3_000
 )
 
 rates = st.sampled_from([8_000, 16_000, 44_100, 48_000])
-segmentations = st.sampled_from([Segmentation.VAD, Segmentation.VAD, Segmentation.MANUAL])
+segmentations = st.sampled_from([Segmentation.VAD, Segmentation.HINDSIGHT, Segmentation.MANUAL])
 levels = st.sampled_from([0.005, 0.02, 0.42, 0.7, 0.9])
 talks = st.lists(st.tuples(levels, st.integers(20, 1_500)), min_size=1, max_size=7)
 chunkings = st.lists(st.integers(300, 9_000), min_size=1, max_size=4)
@@ -89,7 +90,7 @@ def make(
 
 def commit_of(event: object) -> int | None:
     if isinstance(event, Utterance):
-        return event.commit_position
+        return event.commit_position if event.commits else None
     return event.position if isinstance(event, Committed) else None
 
 

@@ -9,6 +9,7 @@ from translate_svc.session.inbound.source_events import Utterance, UtteranceGrew
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.voice_gate import VoicedFrames
 from translate_svc.types import FRAME_SAMPLES, EndReason, SampleRange, Samples, Segmentation
+from translate_svc.vad.hindsight import HindsightSegmenter
 from translate_svc.vad.segmenter import SegmentEnded, Segmenter, SegmentEvent
 
 
@@ -22,7 +23,8 @@ class GridSegmenter:
         self._voice_gate = settings.settings.guards.voice_gate
         self._simultaneous = settings.simultaneous
         options = replace(settings.vad, min_speech_ms=0) if self._is_manual else settings.vad
-        self._segmenter = Segmenter(options)
+        self._hindsight = settings.settings.segmentation is Segmentation.HINDSIGHT
+        self._segmenter = HindsightSegmenter(options) if self._hindsight else Segmenter(options)
         self._voiced = VoicedFrames(options.threshold)
 
     @property
@@ -33,7 +35,7 @@ class GridSegmenter:
     @property
     def runs(self) -> bool:
         """Whether an utterance runs."""
-        return self._segmenter.start_frame is not None
+        return isinstance(self._segmenter, Segmenter) and self._segmenter.start_frame is not None
 
     @property
     def earliest_position(self) -> int:
@@ -44,30 +46,33 @@ class GridSegmenter:
         """Whether the detector must score the frame: not under MANUAL, unless the voice gate counts it."""
         return not self._is_manual or bool(self._voice_gate and frame.any())
 
-    def push(self, frame: Samples, probability: float) -> SegmentEvent | None:
-        """Takes the frame that the grid gave last, with its speech probability."""
+    def push(self, frame: Samples, probability: float) -> tuple[SegmentEvent, ...]:
+        """Takes the frame that the grid gave last, with its speech probability. Returns what it causes."""
         self._voiced.push(probability)
         if self._is_manual:
             probability = 1.0  # the client alone decides what an utterance is
-        event = self._segmenter.push(probability, level_dbfs(frame))
-        if event is None:
+        events = _events(self._segmenter.push(probability, level_dbfs(frame)))
+        if not events:
             self.grid.discard_before(self._segmenter.earliest_frame)
-        return event
+        return events
 
-    def finalize(self, reason: EndReason) -> SegmentEvent | None:
-        """Ends the running utterance after the last frame; None without one."""
-        return self._segmenter.finalize(reason)
+    def finalize(self, reason: EndReason) -> tuple[SegmentEvent, ...]:
+        """Ends the running utterance after the last frame; nothing without one."""
+        return _events(self._segmenter.finalize(reason))
 
     def cut(self, sample: int) -> SegmentEvent:
         """Ends the running utterance at ``sample`` (16 kHz, from its start), rounded down to a frame."""
-        start = self._segmenter.start_frame
+        segmenter = self._segmenter
+        assert isinstance(segmenter, Segmenter), "hindsight cuts by itself"
+        start = segmenter.start_frame
         assert start is not None, "only an utterance that runs is cut"
-        return self._segmenter.cut(start + sample // FRAME_SAMPLES)
+        return segmenter.cut(start + sample // FRAME_SAMPLES)
 
     def grown(self) -> UtteranceGrew | None:
         """The running utterance at a step of simultaneous translation, counted from its start; else None."""
-        start = self._segmenter.start_frame
-        if self._simultaneous is None or start is None:
+        if self._simultaneous is None or not isinstance(self._segmenter, Segmenter):
+            return None
+        if (start := self._segmenter.start_frame) is None:
             return None
         end = self._segmenter.frames
         if (end - start) % self._simultaneous.step_frames:
@@ -83,15 +88,25 @@ class GridSegmenter:
     def utterance(self, ended: SegmentEnded) -> Utterance:
         """The utterance that has ended."""
         grid = self.grid
+        end, heard = grid.position_of(ended.end_frame), grid.position_of(self._segmenter.frames)
         return Utterance(
             grid.samples_between(ended.start_frame, ended.end_frame),
-            SampleRange(grid.position_of(ended.start_frame), grid.position_of(ended.end_frame)),
+            SampleRange(grid.position_of(ended.start_frame), end),
             ended.reason,
             grid.position_of(ended.commit_frame),
             self._voiced_frames(ended.start_frame, ended.end_frame),
-            grid.position_of(self._segmenter.frames),
+            heard,
+            due_position=heard if self._hindsight else end,
+            commits=ended.commits,
         )
 
     def _voiced_frames(self, start: int, end: int) -> int | None:
         scored = not self._is_manual or self._voice_gate
         return self._voiced.count(start, end) if scored else None
+
+
+def _events(events: SegmentEvent | tuple[SegmentEvent, ...] | None) -> tuple[SegmentEvent, ...]:
+    """Those of either segmenter."""
+    if isinstance(events, tuple):
+        return events
+    return () if events is None else (events,)

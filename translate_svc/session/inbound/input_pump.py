@@ -109,7 +109,7 @@ class InputPump:
                 if cut_sample is not None and restarts == self._restarts:
                     self._source.cut(cut_sample)
             elif isinstance(step, Utterance):
-                await self._sink.cut(step, self._arrival_s(step.source.end))
+                await self._sink.cut(step, self._arrival_s(step.due_position))
                 await asyncio.sleep(0)  # one message may stand for an hour of silence: let other tasks run
             else:
                 self._forward(step)

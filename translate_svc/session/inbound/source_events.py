@@ -30,6 +30,9 @@ class Utterance:
         voiced_frames: how many of its frames reach the VAD threshold; None if they were not scored.
         heard_position: the input sample through which the input was heard when it ended.
         updates: settings that apply from the commit point on, in their order.
+        due_position: the input sample from whose arrival on its results are awaited.
+        commits: False if its end is no commit point, because it depends on what was heard later. That of an
+            utterance to come covers it.
     """
 
     samples: Samples
@@ -39,6 +42,8 @@ class Utterance:
     voiced_frames: int | None = None
     heard_position: int = 0
     updates: tuple[Negotiated, ...] = ()
+    due_position: int = 0
+    commits: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

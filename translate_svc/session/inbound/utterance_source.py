@@ -21,7 +21,9 @@ None after every push keeps its memory bounded by ``max_utterance_ms`` and the p
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 
 from translate_svc.errors import OutOfRange
@@ -32,6 +34,7 @@ from translate_svc.session.inbound.source_events import (
     Committed,
     SettingsApplied,
     SourceEvent,
+    Utterance,
     UtteranceStarted,
 )
 from translate_svc.session.negotiation import Negotiated
@@ -60,7 +63,8 @@ class UtteranceSource:
         settings: Read here are the VAD options, the segmentation and the voice gate. With ``VAD``
             segmentation the segmenter finds utterances. With ``MANUAL`` everything between two ``finalize``
             is one utterance; it is cut at its quietest frame only if it grows longer than
-            ``max_utterance_ms``. With the voice gate, frames are scored under ``MANUAL`` too, to count
+            ``max_utterance_ms``. With ``HINDSIGHT`` several utterances may end at once; only the end of the
+            last one is a commit point. With the voice gate, frames are scored under ``MANUAL`` too, to count
             ``Utterance.voiced_frames``; this changes no cut and no commit point. Frames of zeros are not
             scored then: they hold no voice.
         start_position: Position of the first sample pushed; for a resumed stream, its commit point.
@@ -70,7 +74,7 @@ class UtteranceSource:
         self._rate_hz = input_rate_hz
         self._settings = settings
         self._input = MarkedInput(start_position, input_rate_hz * _MAX_STORED_S)
-        self._due_updates: list[Negotiated] = []
+        self._due_updates: list[tuple[int, Negotiated]] = []
         self._ready: deque[SourceEvent] = deque()
         self._pending_frame: VadFrame | None = None
         self._finished = False
@@ -119,7 +123,7 @@ class UtteranceSource:
         """
         if not self._segmenter.runs or self._ready:
             raise RuntimeError("no utterance runs that could be cut")
-        self._handle(self._segmenter.cut(sample))
+        self._handle([self._segmenter.cut(sample)])
 
     def end(self) -> None:
         """Ends the input, and the running utterance at the last sample."""
@@ -133,7 +137,7 @@ class UtteranceSource:
         """
         position = self.received_position
         self._ready = deque(event for event in self._ready if isinstance(event, SettingsApplied))
-        self._due_updates += self._input.drop()
+        self._due_updates += [(position, update) for update in self._input.drop()]
         self._pending_frame = None
         self._commit(position)
         return position
@@ -193,8 +197,6 @@ class UtteranceSource:
         self._pending_frame = None
         self._advance(frame, probability)
 
-    # -------------------------------------------------------------- internals
-
     def _restart(self, origin: int) -> None:
         self._segmenter = GridSegmenter(origin, self._rate_hz, self._settings)
         self._grid = self._segmenter.grid
@@ -217,7 +219,7 @@ class UtteranceSource:
         position, marker = next_marker
         if isinstance(marker, Negotiated):
             self._input.pop_marker()
-            self._due_updates.append(marker)
+            self._due_updates.append((position, marker))
             if self._segmenter.silent:
                 self._commit(self._segmenter.earliest_position)
         elif not self._grid.flushed:
@@ -225,49 +227,55 @@ class UtteranceSource:
         else:
             self._input.pop_marker()
             self._finished = marker is Boundary.END
-            self._end_utterance(EndReason.END_OF_STREAM if self._finished else EndReason.FINALIZE, position)
+            reason = EndReason.END_OF_STREAM if self._finished else EndReason.FINALIZE
+            if ended := self._segmenter.finalize(reason):
+                self._handle(ended)
+            else:
+                self._commit(position)
         return True
 
-    def _end_utterance(self, reason: EndReason, position: int) -> None:
-        ended = self._segmenter.finalize(reason)
-        if ended is None:
-            self._commit(position)
-        else:
-            self._handle(ended)
-
     def _advance(self, frame: Samples, probability: float) -> None:
-        event = self._segmenter.push(frame, probability)
-        if event is not None:
-            self._handle(event)
+        if events := self._segmenter.push(frame, probability):
+            self._handle(events)
             return
         self._input.buffer.discard_before(self._segmenter.earliest_position)
         if grown := self._segmenter.grown():
             self._ready.append(grown)
 
-    def _handle(self, event: SegmentEvent) -> None:
+    def _handle(self, events: Iterable[SegmentEvent]) -> None:
         grid = self._grid
-        if isinstance(event, SegmentStarted):
-            positions = map(grid.position_of, (event.start_frame, event.speech_frame))
-            self._ready.append(UtteranceStarted(*positions))
-        elif isinstance(event, SegmenterIdle):
-            self._commit(grid.position_of(event.commit_frame))
-        else:
-            utterance = self._segmenter.utterance(event)
-            self._ready.append(replace(utterance, updates=tuple(self._due_updates)))
+        for event in events:
+            if isinstance(event, SegmentStarted):
+                positions = map(grid.position_of, (event.start_frame, event.speech_frame))
+                self._ready.append(UtteranceStarted(*positions))
+            elif isinstance(event, SegmenterIdle):
+                self._commit(grid.position_of(event.commit_frame))
+            else:
+                self._end(self._segmenter.utterance(event))
+
+    def _end(self, utterance: Utterance) -> None:
+        if utterance.commits:
+            self._ready.append(replace(utterance, updates=tuple(update for _, update in self._due_updates)))
             self._committed = utterance.commit_position
             self._commit(utterance.commit_position)
+        else:
+            self._ready.append(utterance)
+            self._apply_updates(utterance.source.end)
 
     def _commit(self, position: int) -> None:
         """Restarts everything at ``position``. Waiting updates take effect here."""
         if position > self._committed:
             self._committed = position
-            self._ready.append(Committed(position, tuple(self._due_updates)))
-        for update in self._due_updates:
-            self._settings = update
-            self._ready.append(SettingsApplied(update))
-        self._due_updates.clear()
+            self._ready.append(Committed(position, tuple(update for _, update in self._due_updates)))
+        self._apply_updates()
         self._input.buffer.discard_before(position)
         self._restart(position)
+
+    def _apply_updates(self, through: float = math.inf) -> None:
+        """Applies the updates that wait, those that were sent up to the input position ``through``."""
+        while self._due_updates and self._due_updates[0][0] <= through:
+            _, self._settings = self._due_updates.pop(0)
+            self._ready.append(SettingsApplied(self._settings))
 
     def _skip_silence(self) -> bool:
         """Skips whole idle timeouts of declared silence, just after a commit point. False if there are none.

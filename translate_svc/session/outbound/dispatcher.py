@@ -163,7 +163,8 @@ class Dispatcher:
             await self._submit(utterance, request)
         if self._pending_commit is point:
             self._pending_commit = None
-            self._router.commit(point)
+            if cut.commits:
+                self._router.commit(point)
 
     def _continue(
         self,
@@ -184,7 +185,7 @@ class Dispatcher:
     def _expect_text(self, utterance: LiveUtterance, cut: Utterance, last_sample_s: float) -> float:
         """Tells ``lag`` when the text of an utterance is due, and returns that loop time in seconds."""
         silence_ms = utterance.settings.vad.min_silence_ms if cut.reason is EndReason.SILENCE else 0
-        due_s = self._lag.due_s(cut.source.end, last_sample_s) + silence_ms / 1000
+        due_s = self._lag.due_s(cut.due_position, last_sample_s) + silence_ms / 1000
         self._lag.expect(utterance.utterance_id, due_s)
         return due_s
 
