@@ -73,6 +73,7 @@ def load_engine(
     from translate_svc.engine.runner.model_runner import ModelRunner
     from translate_svc.engine.scheduling.scheduler import Scheduler
     from translate_svc.engine.simultaneous.words import continuation_tokens
+    from translate_svc.models.checkpoint.utterance_lengths import lengths_of
     from translate_svc.models.confidence.confidence_file import confidence_of
     from translate_svc.models.placement import resolve_placement
     from translate_svc.models.registry import open_checkpoint
@@ -105,7 +106,8 @@ def load_engine(
         alignment.policy.value, alignment.cutoff_frames, calibrated=bool(alignment.heads)
     )
     confidence = confidence_of(checkpoint.path)
-    return engine, ModelFacts(capabilities, model, hypotheses, traits, confidence)
+    lengths = lengths_of(checkpoint.path)
+    return engine, ModelFacts(capabilities, model, hypotheses, traits, confidence, lengths)
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from translate_svc.vad.options import VadOptions
 
 T = TypeVar("T")
 _INFO = "info"
+_LONGEST_UTTERANCE_MS = 15_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ class Settings:
         admission_window: waiting utterances among which the longest goes first. 1: first come, first served.
         max_queued_input_total_ms: audio of all streams that waits to be segmented. Above this, new streams
             are refused with RESOURCE_EXHAUSTED.
-        max_utterance_ms: longest utterance. A longer one is cut in a pause or at its quietest frame.
+        max_utterance_ms: longest utterance. A longer one is cut in a pause or at its quietest frame. 0: 15 s
+            for streams that ask for it, and for others what ``calibrate`` found best for the checkpoint.
         min_silence_ms: silence that ends an utterance; a client may set its own value.
         vad_threshold: probability from which a frame counts as speech; a client may set its own value.
         warn_low_confidence: warn of texts with a confidence below the checkpoint's threshold. A client can
@@ -133,7 +135,7 @@ class Settings:
     max_queued_input_total_ms: int = setting(
         120_000, "Audio of all streams that waits to be segmented.", low=1, high=86_400_000
     )
-    max_utterance_ms: int = setting(15_000, "Longest utterance.")
+    max_utterance_ms: int = setting(0, "Longest utterance. 0: 15 s, and usually what the model handles well.")
     min_silence_ms: int = setting(500, "Silence that ends an utterance.")
     vad_threshold: float = setting(0.5, "Probability from which a frame counts as speech.")
     warn_low_confidence: bool = setting(True, "Warn of texts that the model is unsure of.")
@@ -220,6 +222,11 @@ class Settings:
             return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def longest_utterance_ms(self) -> int:
+        """The longest utterance that a stream may ask for."""
+        return self.max_utterance_ms or _LONGEST_UTTERANCE_MS
+
     def admission_options(self) -> AdmissionOptions:
         """Options of ``session.admission``."""
         return AdmissionOptions(
@@ -243,7 +250,7 @@ class Settings:
             return VadOptions(
                 threshold=self.vad_threshold,
                 min_silence_ms=self.min_silence_ms,
-                max_utterance_ms=self.max_utterance_ms,
+                max_utterance_ms=self.longest_utterance_ms,
             )
         except OutOfRange as error:
             raise OutOfRange(error.description, field=names.get(error.field, error.field)) from None
@@ -254,7 +261,7 @@ class Settings:
             max_slots=self.max_slots,
             max_slot_tokens=min(self.max_slot_tokens, model_tokens),
             max_source_tokens=min(self.max_slot_tokens, model_tokens),
-            max_source_samples=self.max_utterance_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
+            max_source_samples=self.longest_utterance_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
             max_waiting_requests=self.max_waiting_requests,
             admission_window=self.admission_window,
         )

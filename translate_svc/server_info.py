@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,7 @@ class ServerInfoReporter:
         return ServerLimits(
             max_streams=settings.max_streams,
             max_targets=options.max_targets,
-            max_utterance_ms=settings.max_utterance_ms,
+            max_utterance_ms=settings.longest_utterance_ms,
             max_audio_chunk_bytes=options.max_audio_chunk_bytes,
             max_clip_bytes=options.max_clip_bytes,
             max_text_characters=options.max_text_characters,
@@ -135,9 +136,10 @@ def new_negotiator(settings: Settings, facts: ModelFacts) -> Negotiator:
     return Negotiator(
         languages,
         settings.session_options().max_targets,
-        settings.vad_options(),
+        replace(settings.vad_options(), good_utterance_ms=facts.lengths.good_ms),
         facts.hypotheses,
         facts.traits,
         facts.confidence,
         settings.warn_low_confidence,
+        None if settings.max_utterance_ms else facts.lengths.max_ms,
     )

@@ -434,6 +434,9 @@ class DraftReport:
     hold_reason: str
 
 
+NO_SPEECH = "no_speech"
+"""Code of the warning of an utterance in which nobody speaks."""
+
 LOW_CONFIDENCE = "low_confidence"
 """Code of the warning of a text that the model is unsure of."""
 

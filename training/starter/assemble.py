@@ -39,6 +39,7 @@ from training.starter.train_vocoder import fix_durations
 from translate_svc.cli.commands.calibrate import calibrate_checkpoint, calibrate_confidence
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE
 from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
 from translate_svc.models.placement import resolve_placement
 
@@ -91,7 +92,7 @@ def gather_weights(work: Path) -> tuple[dict[str, Tensor], list[str]]:
 def write_directory(work: Path, folder: Path) -> list[str]:
     """Writes every file; returns the stages that are still untrained."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (ALIGNMENT_FILE, CONFIDENCE_FILE):
+    for name in (ALIGNMENT_FILE, CONFIDENCE_FILE, UTTERANCES_FILE):
         (folder / name).unlink(missing_ok=True)  # of the weights before
     tensors, absent = gather_weights(work)
     save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})

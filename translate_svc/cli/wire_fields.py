@@ -17,6 +17,11 @@ _FLAGS = (
     (r"vad\.max_utterance_ms", "--max-utterance-ms"),
     (r"simultaneous(\.\w+)?", "--simultaneous"),
 )
+_WORDS = {
+    "settings.simultaneous": "--simultaneous",
+    "max_utterance_ms": "--max-utterance-ms",
+    "min_silence_ms": "--min-silence-ms",
+}
 _MESSAGE = r"(config\.settings\.|update\.settings\.)?"
 
 
@@ -26,3 +31,9 @@ def in_words_of_flags(error: TranslateSvcError) -> str:
         if re.fullmatch(_MESSAGE + pattern, error.field):
             return f"{flag}: {error.description}"
     return str(error)
+
+
+def warning_in_words_of_flags(message: str) -> str:
+    """A warning of the service, with flags in the place of the fields that it names."""
+    pattern = "|".join(map(re.escape, _WORDS))
+    return re.sub(rf"\b({pattern})\b", lambda found: _WORDS[found[1]], message)

@@ -12,6 +12,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
     HypothesisTraits,
 )
 from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.models.checkpoint.utterance_lengths import UNMEASURED_LENGTHS, UtteranceLengths
 from translate_svc.types import ModelInfo
 
 
@@ -27,6 +28,7 @@ class ModelFacts:
         hypotheses: how hypotheses are committed unless a stream says otherwise.
         traits: properties of the model that hypotheses depend on.
         confidence: the rule that makes the confidence in a text of its log-probabilities.
+        lengths: of utterances that the model handles well.
     """
 
     capabilities: Capabilities
@@ -34,3 +36,4 @@ class ModelFacts:
     hypotheses: CommitDefaults = SAFE_COMMIT_DEFAULTS
     traits: HypothesisTraits = NO_HYPOTHESES
     confidence: ConfidenceRule = UNCALIBRATED
+    lengths: UtteranceLengths = UNMEASURED_LENGTHS

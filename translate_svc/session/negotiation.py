@@ -106,6 +106,8 @@ class Negotiator:
     traits: HypothesisTraits = NO_HYPOTHESES
     confidence: ConfidenceRule = UNCALIBRATED
     warn_low_confidence: bool = True
+    usual_max_utterance_ms: int | None = None
+    """Of a live stream that names no maximum; at most that of ``vad``. None: that of ``vad``."""
 
     def limited(self, max_targets: int | None) -> Negotiator:
         """A negotiator that allows at most ``max_targets``; None: no change."""
@@ -150,7 +152,7 @@ class Negotiator:
             raise InvalidArgument(
                 "cannot be by hindsight with simultaneous", field=_under(path, "segmentation")
             )
-        vad = self._vad(settings.vad, _under(path, "vad"))
+        vad = self._vad(settings, _under(path, "vad"))
         vad_settings = vad.settings()
         if settings.segmentation is Segmentation.MANUAL:
             _refuse_without_vad(settings.vad, _under(path, "vad"))
@@ -193,7 +195,11 @@ class Negotiator:
             return settings
         return replace(settings, low_confidence=False)
 
-    def _vad(self, settings: VadSettings, path: str) -> VadOptions:
+    def _vad(self, stream: StreamSettings, path: str) -> VadOptions:
+        settings, usual_ms = stream.vad, self.usual_max_utterance_ms
+        is_live = stream.segmentation is Segmentation.VAD and stream.simultaneous is None
+        if settings.max_utterance_ms is None and usual_ms is not None and is_live:
+            settings = replace(settings, max_utterance_ms=min(usual_ms, self.vad.max_utterance_ms))
         options = self.vad.with_settings(settings, field=path)
         if options.max_utterance_ms > self.vad.max_utterance_ms:
             limit = self.vad.max_utterance_ms

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import numpy as np
 
-from translate_svc.types import FRAME_SAMPLES, Samples, StreamWarning
+from translate_svc.types import FRAME_SAMPLES, NO_SPEECH, Samples, StreamWarning
 from translate_svc.vad.frame_vad import VadFrame
 
 MIN_VOICED_FRAMES = 3
@@ -29,7 +29,7 @@ def holds_voice(voiced_frames: int) -> bool:
 
 def no_speech(utterance_id: int) -> StreamWarning:
     """The warning about an utterance that the gate has kept back."""
-    return StreamWarning("no_speech", "nobody speaks in it", utterance_id)
+    return StreamWarning(NO_SPEECH, "nobody speaks in it", utterance_id)
 
 
 class VoicedFrames:

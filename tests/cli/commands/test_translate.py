@@ -19,6 +19,7 @@ import soundfile
 from google.protobuf import json_format
 from rich.console import Console
 
+from benchmarks.simultaneous.monologues import VARIANTS, monologues, shipped_clips
 from tests.cli.conftest import Command
 from tests.cli.output.subtitle_files import read_srt
 from tests.cli.process import NOTICE, ROOT, STARTER, start
@@ -30,9 +31,13 @@ from translate_svc.cli.output.sinks import TextSink
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.errors import TranslateSvcError, Unavailable
 from translate_svc.types import (
+    NO_SPEECH,
     Closed,
+    EndReason,
     SampleRange,
     Samples,
+    SpeechEnded,
+    StreamWarning,
     TextDelta,
     Usage,
     UtteranceDone,
@@ -442,6 +447,43 @@ def test_an_utterance_that_failed_and_a_stream_that_broke_off_are_told() -> None
     counter.finish(1)
     with pytest.raises(TranslateSvcError, match="1 of 3 utterances could not be translated"):
         counter.report("a.wav", None)
+
+
+def test_what_may_be_missing_is_counted() -> None:
+    """Utterances without a text, except those in which nobody speaks, and those cut where nobody paused."""
+    counter = UtteranceCounter()
+    where = SampleRange(0, 1)
+    counter.write(StreamWarning(NO_SPEECH, "", 2))
+    for number, status in enumerate((UtteranceStatus.OK, UtteranceStatus.EMPTY, UtteranceStatus.EMPTY)):
+        counter.write(SpeechEnded(number, where, EndReason.MAX_LENGTH if not number else EndReason.SILENCE))
+        counter.write(UtteranceDone(number, where, status, Usage()))
+    assert counter.losses() == (
+        "of 3 utterances 1 without a text, and 1 cut within running speech, where words may be lost"
+    )
+    assert UtteranceCounter().losses() == ""
+
+
+def test_a_warning_names_the_flags_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with TextView(Console(file=io.StringIO(), width=200), show_growth=False) as view:
+        message = "3 in a row reached max_utterance_ms (15000). Help: settings.simultaneous."
+        TextSink(view, ["spa"], 8_000).write(StreamWarning("max_utterance_reached", message))
+    assert capsys.readouterr().err == (
+        "max_utterance_reached: 3 in a row reached --max-utterance-ms (15000). Help: --simultaneous.\n"
+    )
+
+
+def test_a_monologue_without_long_pauses_is_heard_to_its_end(
+    command: Command, server: str, tmp_path: Path
+) -> None:
+    """Gaps of 0.1 to 0.4 s between sentences. Cut at 15 s as live speech was, half of them were lost."""
+    talk = monologues(shipped_clips("spa"), VARIANTS[0], 1, 30.0)[0]
+    path = tmp_path / "talk.wav"
+    write_wav(path, talk.samples, 16_000)
+    code, output, _ = command("translate", str(path), "--from", "es", "--to", "en", "--server", server)
+    assert code == 0
+    said = [line.split("eng  ", 1)[1].split("  (unsure")[0] for line in output.splitlines()]
+    found = sum(sentence.texts["eng"] in " ".join(said) for sentence in talk.sentences)
+    assert found >= 0.9 * len(talk.sentences)
 
 
 def test_texts_come_in_the_order_of_the_source_whichever_is_done_first() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -236,3 +237,22 @@ def test_a_refused_update_changes_nothing() -> None:
 
     with virtual_time() as runner:
         runner.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit_ms", "longest_ms"),
+    [
+        (_settings(ES), 20_000, 7_000),
+        (_settings(ES), 5_000, 5_000),
+        (_settings(ES, vad=VadSettings(max_utterance_ms=12_000)), 20_000, 12_000),
+        (_settings(ES, segmentation=Segmentation.HINDSIGHT), 20_000, 20_000),
+        (_manual(VadSettings()), 20_000, 20_000),
+        (_settings(ES, simultaneous=SimultaneousSettings()), 20_000, 20_000),
+    ],
+)
+def test_live_utterances_are_usually_as_long_as_the_model_handles_well(
+    settings: StreamSettings, limit_ms: int, longest_ms: int
+) -> None:
+    negotiator = replace(NEGOTIATOR, vad=VadOptions(max_utterance_ms=limit_ms), usual_max_utterance_ms=7_000)
+    settled = negotiator.negotiate_settings(settings, "")
+    assert settled.settings.vad.max_utterance_ms == settled.vad.max_utterance_ms == longest_ms

@@ -21,7 +21,14 @@ from translate_svc.cli.targets import SpeechStyle, check_output, target_settings
 from translate_svc.errors import OutOfRange
 from translate_svc.languages import LanguageTable
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
-from translate_svc.types import GuardSettings, Inspect, SimultaneousSettings, StreamSettings, VadSettings
+from translate_svc.types import (
+    GuardSettings,
+    Inspect,
+    Segmentation,
+    SimultaneousSettings,
+    StreamSettings,
+    VadSettings,
+)
 from translate_svc.vad.options import VadOptions
 
 SPEECH_FORM, EVENTS_FORM = "wav", "jsonl"
@@ -186,6 +193,7 @@ class TranslateArguments:
                 style=self.style,
             ),
             source_language=None if source is None else source.code,
+            segmentation=Segmentation.VAD if self.simultaneous else Segmentation.HINDSIGHT,
             vad=self.vad,
             include=frozenset(inspect for inspect, included in requested.items() if included),
             guards=GuardSettings(low_confidence=self.flag_unsure),

@@ -23,7 +23,17 @@ from translate_svc.cli.output.sinks import Sink, TextSink
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.wire_fields import in_words_of_flags
 from translate_svc.errors import DataLoss, InvalidArgument, TranslationFailed, Unavailable
-from translate_svc.types import Closed, SessionEvent, StreamSettings, UtteranceDone, UtteranceStatus
+from translate_svc.types import (
+    NO_SPEECH,
+    Closed,
+    EndReason,
+    SessionEvent,
+    SpeechEnded,
+    StreamSettings,
+    StreamWarning,
+    UtteranceDone,
+    UtteranceStatus,
+)
 
 _APART = (
     "each side has its own speaker; to translate both: --speakers-by-channel; "
@@ -34,11 +44,14 @@ _MAX_AHEAD_S = 10
 
 
 class UtteranceCounter:
-    """A sink that counts utterances and failures, for the report at the end of a file."""
+    """A sink that counts utterances, failures and what is lost, for the report at the end of a file."""
 
     def __init__(self, streams: int = 1) -> None:
         """``streams``: how many translate the file."""
         self.utterances = 0
+        self._without_text = 0
+        self._cut_in_speech = 0
+        self._silent: set[tuple[ChannelSide, int | None]] = set()
         self._failed = 0
         self._open_streams = streams
 
@@ -46,6 +59,12 @@ class UtteranceCounter:
         if isinstance(event, UtteranceDone):
             self.utterances += 1
             self._failed += event.status is UtteranceStatus.FAILED
+            is_silent = (side, event.utterance_id) in self._silent
+            self._without_text += event.status is UtteranceStatus.EMPTY and not is_silent
+        elif isinstance(event, SpeechEnded):
+            self._cut_in_speech += event.reason is EndReason.MAX_LENGTH
+        elif isinstance(event, StreamWarning) and event.code == NO_SPEECH:
+            self._silent.add((side, event.utterance_id))
         elif isinstance(event, Closed):
             self._open_streams -= 1
 
@@ -62,8 +81,19 @@ class UtteranceCounter:
         """
         if not self.utterances:
             _say("no speech was found")
+        if lost := self.losses():
+            _say(f"{name}: {lost}")
         if (problem := self.problem(name, damage)) is not None:
             raise problem
+
+    def losses(self) -> str:
+        """What may be missing from the texts, for people; empty if nothing is."""
+        counts = {
+            "without a text": self._without_text,
+            "cut within running speech, where words may be lost": self._cut_in_speech,
+        }
+        found = [f"{count} {what}" for what, count in counts.items() if count]
+        return f"of {self.utterances} utterances {', and '.join(found)}" if found else ""
 
     def problem(self, name: str, damage: str | None) -> DataLoss | TranslationFailed | None:
         """The error that ``report`` raises; None if all of the file was translated."""

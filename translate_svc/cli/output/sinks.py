@@ -17,6 +17,7 @@ from translate_svc.cli.output.output_file import OutputFiles, naming, path_for
 from translate_svc.cli.output.speech_timeline import SpeechTimeline, write_stereo
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.output.turn_order import TurnOrder
+from translate_svc.cli.wire_fields import warning_in_words_of_flags
 from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.types import (
     LOW_CONFIDENCE,
@@ -31,8 +32,10 @@ from translate_svc.types import (
 
 STDOUT = Path("-")
 
-_MAX_UNTOLD_S = 30
-"""The server reports a start of speech at most so long after the speech was sent, apart from buffers."""
+_MAX_UNTOLD_S = 40
+"""The server reports a start of speech at most so long after the speech was sent, apart from buffers. Of a
+recording it collects 30 s before it cuts it.
+"""
 
 
 class UnsureTexts:
@@ -205,7 +208,7 @@ class TextSink:
             self._turns.close(side)
         elif isinstance(event, StreamWarning) and not self._unsure[side].add(event):
             names = "".join(f"{name}: " for name in (speaker_name(side), event.language) if name)
-            print(f"{names}{event.code}: {event.message}", file=sys.stderr)
+            print(f"{names}{event.code}: {warning_in_words_of_flags(event.message)}", file=sys.stderr)
         self._settle()
 
     def finish(self, source_samples: int) -> None:

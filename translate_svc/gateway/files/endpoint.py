@@ -26,6 +26,7 @@ from translate_svc.types import (
     AudioFormat,
     Inspect,
     Scope,
+    Segmentation,
     StreamConfig,
     StreamSettings,
     TargetSettings,
@@ -76,7 +77,9 @@ class FilesEndpoint:
             tag = form.one("target_language", _ENGLISH)
             language = self._context.languages.resolve(tag, "target_language")
             settings = StreamSettings(
-                (TargetSettings(language.code, speech=False),), include=frozenset({Inspect.TOKENS})
+                (TargetSettings(language.code, speech=False),),
+                include=frozenset({Inspect.TOKENS}),
+                segmentation=Segmentation.HINDSIGHT,
             )
             task = _Task("translate", language, settings, _format(form))
             return await self._run(request, form, task, who)
@@ -91,7 +94,8 @@ class FilesEndpoint:
                     "is required: the model does not find out which language is spoken", field="language"
                 )
             language = self._context.languages.resolve(tag, "language")
-            settings = StreamSettings((), language.code, frozenset({Inspect.TRANSCRIPT, Inspect.TOKENS}))
+            included = frozenset({Inspect.TRANSCRIPT, Inspect.TOKENS})
+            settings = StreamSettings((), language.code, included, Segmentation.HINDSIGHT)
             stream = _choice(form, "stream", ("true", "false"), "false") == "true"
             task = _Task(
                 "transcribe",

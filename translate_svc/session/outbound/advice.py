@@ -73,6 +73,8 @@ class LengthAdvice:
         reached = f"{MAX_LENGTH_CUTS} utterances in a row reached max_utterance_ms ({vad.max_utterance_ms})"
         if settings.settings.segmentation is Segmentation.MANUAL:
             missed = "no finalize ended them"
+        elif settings.settings.segmentation is Segmentation.HINDSIGHT:
+            missed = "nobody paused within them"
         else:
             missed = f"no pause of min_silence_ms ({vad.min_silence_ms}) ended them"
         lost = "Their text comes late and may lack words."
@@ -83,6 +85,8 @@ def _what_helps(settings: Negotiated) -> str:
     if settings.simultaneous is not None:
         least_ms = settings.simultaneous.cut_from_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ
         return f"A max_utterance_ms well above {least_ms}, or a smaller simultaneous.max_buffer_ms, helps."
+    if settings.settings.segmentation is Segmentation.HINDSIGHT:
+        return "Simultaneous translation helps (settings.simultaneous)."
     if settings.vad.max_utterance_ms > GOOD_MAX_UTTERANCE_MS:
         otherwise = f"a smaller max_utterance_ms, such as {GOOD_MAX_UTTERANCE_MS}"
     elif settings.settings.segmentation is Segmentation.MANUAL:
