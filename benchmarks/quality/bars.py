@@ -33,7 +33,12 @@ class Bar:
 
 def bars(figures: Figures) -> list[Bar]:
     """All of them, in the order of the page."""
-    return [*_translation_bars(figures), *_invention_bars(figures), *_engine_bars(figures)]
+    return [
+        *_translation_bars(figures),
+        *_file_bars(figures),
+        *_invention_bars(figures),
+        *_engine_bars(figures),
+    ]
 
 
 def _translation_bars(figures: Figures) -> list[Bar]:
@@ -57,6 +62,25 @@ def _translation_bars(figures: Figures) -> list[Bar]:
             True,
         ),
         Bar("PocketSphinx, WER beyond the original's", most(beyond), 2.0, "points", True),
+    ]
+
+
+def _file_bars(figures: Figures) -> list[Bar]:
+    """A minute of speech with gaps of 0.1 to 0.4 s, and with real pauses."""
+    gapless = [row for row in figures.files if row.set_name == "short gaps"]
+    paused = [row for row in figures.files if row.set_name == "real pauses"]
+    share = least([100 * row.bleu / row.offline_bleu for row in gapless])
+    beside_live = _mean([row.bleu - row.live_bleu for row in paused])
+    return [
+        Bar("files without long pauses, sentences found", _mean([row.found for row in gapless]), 95.0, "%"),
+        Bar("files without long pauses, BLEU beside each sentence alone, each direction", share, 92.0, "%"),
+        Bar(
+            "files without long pauses, time beside that of live cuts",
+            most([row.time_share for row in gapless]),
+            1.3,
+            at_most=True,
+        ),
+        Bar("files with ordinary pauses, BLEU beyond that of live cuts, mean", beside_live, 0.0),
     ]
 
 

@@ -150,6 +150,27 @@ class SizeFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class FileFigures:
+    """Recordings of some kind in one direction, cut by hindsight as files are.
+
+    ``found``: sentences of which at least half of the words come back, in per cent. ``offline_...``: of each
+    sentence alone. ``live_bleu``: of the same recordings, cut in silences of 0.5 s or after 15 s.
+    ``time_share``: processor time beside that of the live cuts, of all targets of the source.
+    """
+
+    set_name: str
+    source: str
+    target: str
+    found: float
+    bleu: float
+    offline_found: float
+    offline_bleu: float
+    live_bleu: float
+    time_share: float
+    sentences: int
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """Everything; a part of the measurement fills a part of it, and ``+`` puts parts together."""
 
@@ -165,6 +186,7 @@ class Figures:
     pieces: tuple[PieceFigures, ...] = ()
     confidence: tuple[ConfidenceFigures, ...] = ()
     reliability: tuple[ReliabilityFigures, ...] = ()
+    files: tuple[FileFigures, ...] = ()
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
@@ -197,6 +219,7 @@ def load(path: Path) -> Figures:
         pieces=tuple(PieceFigures(**row) for row in content["pieces"]),
         confidence=tuple(ConfidenceFigures(**row) for row in content["confidence"]),
         reliability=tuple(ReliabilityFigures(**row) for row in content["reliability"]),
+        files=tuple(FileFigures(**row) for row in content["files"]),
     )
 
 

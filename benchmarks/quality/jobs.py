@@ -17,6 +17,7 @@ from benchmarks.quality.measure import (
     speak_all,
 )
 from benchmarks.quality.measures.confidence import measure_confidence
+from benchmarks.quality.measures.files import measure_files
 from benchmarks.quality.measures.identity import measure_identity
 from benchmarks.quality.measures.pieces import PIECE_SETS, measure_pieces
 from benchmarks.quality.measures.recognizer import DomainRecognizer, compare_with_synthesizer
@@ -98,6 +99,8 @@ def _other_jobs(model: Path, count: int) -> Iterator[Job]:
     for kind in SPEECHLESS_KINDS:
         yield Job(kind, partial(_empty, kind, count))
         yield Job(f"{kind}, cut", partial(_cut_empty, kind, some))
+    for language in LANGUAGES:
+        yield Job(f"files {language}", partial(_files, language, max(24, _share(count, 4))))
     yield Job("free talk", partial(_free_talk, count))
     yield Job("confidence", partial(_confidence, some))
     for language in LANGUAGES:
@@ -154,6 +157,10 @@ async def _empty(kind: Speechless, count: int, service: Service) -> Figures:
 
 async def _cut_empty(kind: Speechless, count: int, service: Service) -> Figures:
     return await measure_empty(service, f"{kind}, cut", speechless_clips(kind, count), manual=False)
+
+
+async def _files(language: Language, count: int, service: Service) -> Figures:
+    return await measure_files(service, spoken_clips("one", language, count))
 
 
 async def _free_talk(count: int, service: Service) -> Figures:

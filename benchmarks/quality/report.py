@@ -52,6 +52,7 @@ def blocks(figures: Figures) -> dict[str, str]:
         "transcripts": _transcripts(figures),
         "voices": _voices(figures),
         "empty": _empty(figures),
+        "files": _files(figures),
         "pieces": _pieces(figures),
         "confidence": _confidence(figures),
         "reliability": _reliability(figures),
@@ -179,6 +180,25 @@ def _empty(figures: Figures) -> str:
         if name in rows
     ]
     return table(("nothing to translate", "texts", "model alone, empty %", "behind the VAD, empty %"), lines)
+
+
+def _files(figures: Figures) -> str:
+    lines = [
+        (
+            row.set_name,
+            f"{row.source} to {row.target}",
+            str(row.sentences),
+            *(f"{value:.1f}" for value in (row.found, row.offline_found, row.bleu, row.offline_bleu)),
+            f"{row.live_bleu:.1f}",
+            f"{row.time_share:.2f}",
+        )
+        for row in figures.files
+    ]
+    head = (
+        "recordings", "direction", "sentences", "found, %", "alone, %", "BLEU", "alone, BLEU",
+        "live cuts, BLEU", "time beside live cuts",
+    )  # fmt: skip
+    return table(head, lines)
 
 
 def _pieces(figures: Figures) -> str:

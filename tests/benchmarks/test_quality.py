@@ -12,6 +12,7 @@ from benchmarks.quality.figures import (
     ConfidenceFigures,
     EmptyFigures,
     Figures,
+    FileFigures,
     IdentityFigures,
     PieceFigures,
     RecognizerFigures,
@@ -79,6 +80,11 @@ def good() -> Figures:
         recognizer=(RecognizerFigures(0, 21.5, 20.0, 90), RecognizerFigures(1, 90.0, 70.0, 90)),
         identity=tuple(IdentityFigures(language, 100.0, 40) for language in LANGUAGES),
         vocoder=(VocoderFigures(30.0),),
+        files=tuple(
+            FileFigures(name, source, target, 97.0, 92.0, 98.0, 95.0, 50.0 if gapless else 91.0, 1.1, 72)
+            for name, gapless in (("short gaps", True), ("real pauses", False))
+            for source, target in DIRECTIONS
+        ),
         size=(SizeFigures(14_000_000, 28_000_000, 300, 20, dict.fromkeys(LANGUAGES, 600)),),
     )
 
@@ -103,6 +109,15 @@ def test_good_figures_meet_every_bar_and_none_at_all_meet_no_bar() -> None:
         ("empty", 6, {"empty": 89.9}, "empty on other languages"),
         ("identity", 3, {"identical": 99.0}, "identical to transformers' generate"),
         ("vocoder", 0, {"times_real_time": 24.9}, "vocoder on one core, times real time"),
+        ("files", 3, {"found": 60.0}, "files without long pauses, sentences found"),
+        (
+            "files",
+            4,
+            {"bleu": 80.0},
+            "files without long pauses, BLEU beside each sentence alone, each direction",
+        ),
+        ("files", 5, {"time_share": 1.4}, "files without long pauses, time beside that of live cuts"),
+        ("files", 20, {"bleu": 70.0}, "files with ordinary pauses, BLEU beyond that of live cuts, mean"),
         ("confidence", 0, {"area": 94.9}, "right from wrong, unseen voices, area under the curve"),
         ("confidence", 1, {"area": 94.9}, "right from wrong, held-out templates, area under the curve"),
         ("confidence", 2, {"area": 94.9}, "right from wrong, unseen voices, area under the curve"),

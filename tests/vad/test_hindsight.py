@@ -93,7 +93,7 @@ def run(row: str, options: VadOptions = OPTIONS, *, ends: bool = False) -> list[
     return list(segmenter.finalize(END)) if ends else []
 
 
-SENTENCES = "#" * 40 + "." * 6 + "#" * 40
+SENTENCES = "#" * 40 + "." * 6 + "#" * 40 + "." * 6 + "#" * 40
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,16 @@ SENTENCES = "#" * 40 + "." * 6 + "#" * 40
                 SegmentStarted(16, 20),
                 SegmentEnded(16, 63, 63, SILENCE, commits=False),
                 SegmentStarted(63, 63),
-                SegmentEnded(63, 108, 118, SILENCE),
+                SegmentEnded(63, 109, 109, SILENCE, commits=False),
+                SegmentStarted(109, 109),
+                SegmentEnded(109, 154, 164, SILENCE),
             ],
-            id="two at once; padding at both ends, and one commit point",
+            id="three at once; padding at both ends, and one commit point",
+        ),
+        pytest.param(
+            "." * 20 + "#" * 40 + "." * 6 + "#" * 40 + "." * 20,
+            [SegmentStarted(16, 20), SegmentEnded(16, 108, 118, SILENCE)],
+            id="what long silences enclose and is short stays whole",
         ),
     ],
 )
@@ -119,8 +126,8 @@ def test_a_stretch_ends_with_all_its_utterances(row: str, expected: list[Segment
 
 def test_the_end_of_the_input_ends_them_too() -> None:
     events = run("." * 20 + SENTENCES, ends=True)
-    assert [event.reason for event in events if isinstance(event, SegmentEnded)] == [SILENCE, END]
-    assert events[-1] == SegmentEnded(63, 106, 106, END)
+    assert [event.reason for event in events if isinstance(event, SegmentEnded)] == [SILENCE, SILENCE, END]
+    assert events[-1] == SegmentEnded(109, 152, 152, END)
     assert run("." * 20 + "##", ends=True) == []
 
 

@@ -34,8 +34,13 @@ _CUT_IN_SPEECH = 2.0
 """Cost of a cut without a pause. That of a cut in a pause of m frames is exp(-m), and that of an utterance
 twice as long as wished is 1. With pauses of 0.1 to 0.4 s half or twice these costs lose 1 to 2 BLEU.
 """
-_SHORT = 0.8
+_SHORT = 0.7
 """An utterance shorter than this share of the wished length costs something: it may be half a sentence."""
+
+_WHOLE = 2.2
+"""A stretch between long silences is not cut up to so many times the wished length: as a rule it is a
+sentence. Cutting these, too, cost recordings with ordinary pauses 3 BLEU.
+"""
 
 _EXTRA_FRAMES = 1000 // FRAME_MS
 
@@ -172,12 +177,12 @@ class HindsightSegmenter:
         end = self._stretch.frames if unfinished else stretch.end_frame
         first = self._speech_frame
         padding = max(first - stretch.start_frame, self._options.suffix_padding_frames)
-        cuts = best_cuts(
-            self._probabilities[first:end],
-            self._levels_dbfs[first:end],
-            good_frames=self._options.good_utterance_frames,
-            max_frames=max(2, self._options.max_utterance_frames - 2 * padding),
-        )
+        good = self._options.good_utterance_frames
+        longest = max(2, self._options.max_utterance_frames - 2 * padding)
+        cuts = []
+        if end - first > min(longest, _WHOLE * good):
+            probabilities, levels = self._probabilities[first:end], self._levels_dbfs[first:end]
+            cuts = best_cuts(probabilities, levels, good_frames=good, max_frames=longest)
         ends = [
             (first + frame, EndReason.SILENCE if is_pause else EndReason.MAX_LENGTH)
             for frame, is_pause in cuts
