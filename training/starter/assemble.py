@@ -36,10 +36,10 @@ from training.starter.synthesis.target_speech import HOP_SAMPLES
 from training.starter.synthesis.voices import SPEAKER_IDS
 from training.starter.tokenizer import LANGUAGE_CODES, StarterTokenizer
 from training.starter.train_vocoder import fix_durations
-from translate_svc.cli.commands.calibrate import calibrate_checkpoint, calibrate_confidence
+from translate_svc.cli.commands.calibrate import calibrate_by_labels, calibrate_checkpoint
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE
+from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, write_lengths
 from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
 from translate_svc.models.placement import resolve_placement
 
@@ -152,8 +152,9 @@ def write_calibration(folder: Path) -> None:
     alignment = calibrate_checkpoint(checkpoint, placement, clips=None, console=Console())
     write_alignment(folder, alignment)
     write_manifest(folder)
-    rule = calibrate_confidence(folder, placement, labelled=None, console=Console())
+    rule, lengths = calibrate_by_labels(folder, placement, labelled=None, console=Console())
     write_confidence(folder, rule)
+    write_lengths(folder, lengths)
     write_manifest(folder)
 
 

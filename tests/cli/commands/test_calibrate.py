@@ -1,4 +1,4 @@
-"""``translate-svc calibrate``: two files beside the weights, lines about them, and what it refuses."""
+"""``translate-svc calibrate``: three files beside the weights, lines about them, and what it refuses."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from translate_svc.cli.labelled_clips import (
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, read_alignment
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.manifest import verify
+from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, read_lengths
 from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, read_confidence
 from translate_svc.types import TokenInfo
 
@@ -91,6 +92,12 @@ def test_it_is_written_beside_the_weights_and_the_model_still_verifies(
     assert f"{rule.figures['texts']:.0f} texts, {rule.figures['right']:.0f} right" in said
     assert f"area under the curve of {rule.figures['area_with_agreement']:.1%}" in said
     assert str(model / CONFIDENCE_FILE) in said
+    lengths = read_lengths(model)
+    assert lengths is not None
+    assert lengths.good_ms < lengths.max_ms, "it was taught single sentences"
+    assert lengths.figures["words_good_15000"] < lengths.figures[f"words_good_{lengths.good_ms}"]
+    assert f"utterances of about {lengths.good_ms / 1000:g} s" in said
+    assert str(model / UTTERANCES_FILE) in said
     verify(model)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from translate_svc.confidence import ConfidenceRule
     from translate_svc.models.alignment.alignment_file import Alignment
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.checkpoint.utterance_lengths import UtteranceLengths
     from translate_svc.models.placement import Placement
 
 _PACKAGED = "data/calibration"
@@ -63,12 +64,13 @@ def calibrate(
         typer.Option(help="Directory of clips with their texts (clips.json), instead of the shipped ones."),
     ] = None,
 ) -> None:
-    """Find out how to translate simultaneously with a model, and how sure it is; keep both beside it.
+    """Find out how a model translates best: simultaneously, how sure it is, how long utterances may be.
 
     Translates clips from ever longer beginnings and compares with the whole: which attention heads tell what
     of a translation will last, and how far it must lie before the end of what was heard. Writes
     alignment.json into the model's directory. Then translates clips of which the right texts are known and
-    finds out how the probabilities of tokens tell whether a text is right. Writes confidence.json.
+    finds out how the probabilities of tokens tell whether a text is right. Writes confidence.json. At last
+    joins them to long recordings and finds out how these are best cut. Writes utterances.json.
     """
     flags = {"model": model, "model_cache": model_cache, "device": device, "dtype": dtype}
     settings = Settings.load(flags)
@@ -76,6 +78,7 @@ def calibrate(
     from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.identity import find_checkpoint
+    from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, write_lengths
     from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
     from translate_svc.models.placement import resolve_placement
 
@@ -96,10 +99,17 @@ def calibrate(
     write_alignment(checkpoint.path, alignment)
     console.print(_said(alignment), soft_wrap=True)
     console.print(f"Written to {checkpoint.path / ALIGNMENT_FILE}.", soft_wrap=True)
-    rule = calibrate_confidence(checkpoint.path, placement, labelled=labelled, console=console)
+    rule, lengths = calibrate_by_labels(checkpoint.path, placement, labelled=labelled, console=console)
     write_confidence(checkpoint.path, rule)
     console.print(_said_of_confidence(rule), soft_wrap=True)
     console.print(f"Written to {checkpoint.path / CONFIDENCE_FILE}.", soft_wrap=True)
+    write_lengths(checkpoint.path, lengths)
+    console.print(
+        f"Recordings are cut into utterances of about {lengths.good_ms / 1000:g} s, live speech after "
+        f"{lengths.max_ms / 1000:g} s.",
+        soft_wrap=True,
+    )
+    console.print(f"Written to {checkpoint.path / UTTERANCES_FILE}.", soft_wrap=True)
 
 
 def calibrate_checkpoint(
@@ -128,10 +138,10 @@ def calibrate_checkpoint(
             raise UsageError(str(error), field="--clips") from error
 
 
-def calibrate_confidence(
+def calibrate_by_labels(
     model: Path, placement: Placement, *, labelled: Path | None, console: Console
-) -> ConfidenceRule:
-    """Computes it through a service of its own, with a progress bar where ``console`` is a terminal.
+) -> tuple[ConfidenceRule, UtteranceLengths]:
+    """Computes both through a service of its own, with a progress bar where ``console`` is a terminal.
 
     ``model``: a checkpoint's directory. ``labelled`` None: the shipped clips.
 
@@ -139,9 +149,11 @@ def calibrate_confidence(
         UsageError: the clips cannot be used, or too few texts are right or wrong.
     """
     from translate_svc.cli.labelled_clips import read_labelled, translate_labelled
+    from translate_svc.cli.length_trials import TRIALS, measure_lengths
     from translate_svc.cli.logs import configure_logs
     from translate_svc.models.confidence.fit import LabelledText, fit_rule
     from translate_svc.service import Service
+    from translate_svc.vad.silero import SileroVad
 
     if labelled is None:
         with resources.as_file(resources.files("translate_svc").joinpath(_PACKAGED)) as shipped:
@@ -158,17 +170,18 @@ def calibrate_confidence(
 
     configure_logs("error")  # that a calibration is missing is known here
 
-    async def translate(advance: Callable[[], None]) -> list[LabelledText]:
+    async def measure(advance: Callable[[], None]) -> tuple[list[LabelledText], UtteranceLengths]:
         async with Service.start(settings) as service:
-            return await translate_labelled(service, clips, advance)
+            texts = await translate_labelled(service, clips, advance)
+            return texts, await measure_lengths(service, SileroVad(), clips, advance)
 
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("labelled clips", total=len(clips))
-        texts = asyncio.run(translate(lambda: progress.advance(task)))
-    try:
-        return fit_rule(texts)
-    except ValueError as error:
-        raise UsageError(str(error), field="--labelled") from error
+        task = progress.add_task("labelled clips", total=len(clips) + TRIALS)
+        try:
+            texts, lengths = asyncio.run(measure(lambda: progress.advance(task)))
+            return fit_rule(texts), lengths
+        except ValueError as error:
+            raise UsageError(str(error), field="--labelled") from error
 
 
 def _clips(folder: Path | None, languages: Sequence[str]) -> list[_Clip]:
