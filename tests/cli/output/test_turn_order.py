@@ -65,9 +65,9 @@ def test_a_line_waits_for_the_other_side_which_may_have_spoken_before() -> None:
 def test_a_side_that_says_nothing_is_known_when_much_more_of_it_was_sent() -> None:
     screen = _Screen()
     assert screen.write(LEFT, _events(0, 3, "tres")) == []
-    screen.sent_s = {LEFT: 30, RIGHT: 30}
+    screen.sent_s = {LEFT: 40, RIGHT: 40}
     assert screen.write(LEFT, _events(1, 8, "ocho")) == [], "it may still be told"
-    screen.sent_s = {LEFT: 40, RIGHT: 34}
+    screen.sent_s = {LEFT: 50, RIGHT: 44}
     assert screen.write(LEFT, _events(2, 20, "veinte")) == ["Left   spa  tres"]
 
 
