@@ -33,8 +33,8 @@ from translate_svc.types import (
 STDOUT = Path("-")
 
 _MAX_UNTOLD_S = 40
-"""The server reports a start of speech at most so long after the speech was sent, apart from buffers. It collects
-30 s of a recording before it cuts it.
+"""The server reports a start of speech at most so long after the speech was sent, apart from buffers. It
+collects 30 s of a recording before it cuts it.
 """
 
 
