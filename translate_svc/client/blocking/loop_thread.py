@@ -15,6 +15,9 @@ T = TypeVar("T")
 
 _JOIN_S = 5.0
 
+_SIGNAL_CHECK_S = 1.0
+"""A signal that arrives just before CPython blocks on a lock does not end that wait. The next wait sees it."""
+
 
 class LoopThread:
     """Runs coroutines for other threads. It starts with the first of them, so a fork before that is safe.
@@ -46,7 +49,12 @@ class LoopThread:
             coroutine.close()
             raise
         try:
-            return future.result()
+            while True:
+                try:
+                    return future.result(_SIGNAL_CHECK_S)
+                except TimeoutError:
+                    if future.done():
+                        return future.result()
         except BaseException:
             future.cancel()
             raise
