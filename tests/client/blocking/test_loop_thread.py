@@ -86,6 +86,37 @@ except KeyboardInterrupt:
     assert (said, errors) == ("interrupted\n", "")
 
 
+async def test_no_interrupt_leaves_the_client_unusable(server: RpcServer) -> None:
+    text = """
+import random, time
+
+class Interrupted(Exception):
+    pass
+
+def interrupt(*_):
+    raise Interrupted
+
+signal.signal(signal.SIGALRM, interrupt)
+moments = random.Random(5)
+with Client(sys.argv[1]) as client:
+    client.info()
+    began = time.monotonic()
+    client.info()
+    took = time.monotonic() - began
+    met = 0
+    for _ in range(1500):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, moments.uniform(1e-6, took))
+            client.info()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except Interrupted:
+            met += 1
+    print(bool(client.info().version), met > 100)
+"""
+    said, _ = await finished(program(text, server.target))
+    assert said == "True True\n"
+
+
 @pytest.mark.parametrize(
     "left", ["opened = stream(client).__enter__()", "events = iter(stream(client).__enter__())"]
 )

@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from translate_svc.errors import TranslateSvcError
@@ -14,9 +15,11 @@ from translate_svc.errors import TranslateSvcError
 T = TypeVar("T")
 
 _JOIN_S = 5.0
+_CLOSED = "the client is closed"
 
-_SIGNAL_CHECK_S = 1.0
-"""A signal that arrives just before CPython blocks on a lock does not end that wait. The next wait sees it."""
+_CHECK_S = 1.0
+"""Seconds between two looks for a signal and for the end of the loop. A signal that arrives just before
+CPython blocks on a lock does not end that wait."""
 
 
 class LoopThread:
@@ -42,22 +45,38 @@ class LoopThread:
             TranslateSvcError: the client is closed.
             RuntimeError: the process was forked after the loop had started.
         """
+        loop = self._running()
         coroutine = start()
+        tasks: list[asyncio.Task[T]] = []
+        done: SimpleQueue[asyncio.Task[T]] = SimpleQueue()
+
+        def begin() -> None:
+            tasks.append(loop.create_task(coroutine))
+            tasks[0].add_done_callback(end)
+
+        def end(task: asyncio.Task[T]) -> None:
+            if not task.cancelled():
+                task.exception()  # counts as retrieved, although perhaps nobody waits any more
+            done.put(task)
+
+        def abandon() -> None:
+            for task in tasks:
+                task.cancel()
+            if not tasks:
+                coroutine.close()
+
         try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._running())
+            loop.call_soon_threadsafe(begin)
+            task = _first(done, loop)
         except BaseException:
-            coroutine.close()
+            if loop.is_closed():
+                abandon()
+            else:
+                loop.call_soon_threadsafe(abandon)
             raise
-        try:
-            while True:
-                try:
-                    return future.result(_SIGNAL_CHECK_S)
-                except TimeoutError:
-                    if future.done():
-                        return future.result()
-        except BaseException:
-            future.cancel()
-            raise
+        if task.cancelled():
+            raise TranslateSvcError(_CLOSED)
+        return task.result()
 
     def call(self, function: Callable[[], object]) -> None:
         """Calls a function on the loop soon, without waiting. Does nothing after the end."""
@@ -91,20 +110,33 @@ class LoopThread:
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._closed:
-                raise TranslateSvcError("the client is closed")
+                raise TranslateSvcError(_CLOSED)
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                loop = asyncio.new_event_loop()
                 thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name="translate-svc-client", daemon=True
+                    target=_serve, args=(loop,), name="translate-svc-client", daemon=True
                 )
                 thread.start()
                 self._pid = os.getpid()
-                self._finalizer = weakref.finalize(self, _stop, self._loop, thread)
+                self._finalizer = weakref.finalize(self, _stop, loop, thread)
+                self._loop = loop
             elif self._pid != os.getpid():
                 raise RuntimeError(
                     "the process was forked after this client was used: make one in each process"
                 )
             return self._loop
+
+
+def _first(done: SimpleQueue[asyncio.Task[T]], loop: asyncio.AbstractEventLoop) -> asyncio.Task[T]:
+    """Waits for a finished task. The queue is written in C: a signal cannot leave it locked, as it can leave
+    the condition of a ``concurrent.futures.Future``, on which the loop would then wait for ever.
+    """
+    while True:
+        try:
+            return done.get(timeout=_CHECK_S)
+        except Empty:
+            if loop.is_closed() and done.empty():
+                raise TranslateSvcError(_CLOSED) from None
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
