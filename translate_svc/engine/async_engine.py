@@ -7,18 +7,15 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import threading
-import traceback
 from collections.abc import Callable
 
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.delivery import Delivery, Submission
+from translate_svc.engine.delivery import Delivery
+from translate_svc.engine.engine_thread import EngineThread, EngineThreadCallbacks, EventBatch
 from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
-from translate_svc.engine.mailbox import Mail, Mailbox
+from translate_svc.engine.mailbox import Mailbox
 from translate_svc.engine.request import (
-    EngineEvent,
     Request,
-    RequestFinished,
     RequestQueued,
     RequestRefused,
 )
@@ -30,8 +27,6 @@ _log = logging.getLogger(__name__)
 
 _STEP_GRACE_S = 2.0
 """How long the thread may still work on its current step after it was told to drop everything."""
-
-EventBatch = list[tuple[Submission, EngineEvent]]
 
 
 class AsyncEngine:
@@ -53,7 +48,6 @@ class AsyncEngine:
         *,
         on_fatal: Callable[[BaseException], None] | None = None,
     ) -> None:
-        self._core = core
         self._scheduler = core.scheduler
         self._limits = core.scheduler.limits
         self._capabilities = capabilities
@@ -61,37 +55,33 @@ class AsyncEngine:
         self._delivery = Delivery(self._limits.max_live_requests)
         self._mailbox = Mailbox(self._limits.max_waiting_requests)
         self._retry_estimate = RetryEstimate()
-        self._submissions: dict[str, Submission] = {}  # engine thread only: what the scheduler holds
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
         self._ended = asyncio.Event()
         self._fatal = False
-        self._posted = self._pushed = EngineStatus(
+        self._pushed = EngineStatus(
             max_live_requests=self._limits.max_live_requests, slots=self._limits.max_slots
         )
-        self.last_step_started: float | None = None
-        """Start of the running step on the core's clock, in seconds; None between steps. For a watchdog."""
-        self.step_s = 0.0
-        """Time that the finished steps took, in seconds. For a watchdog."""
+        callbacks = EngineThreadCallbacks(
+            self._post_events, self._post_step, self._post_failure, self._post_end
+        )
+        self._thread = EngineThread(core, self._mailbox, self._retry_estimate, self._pushed, callbacks)
 
     # ---------------------------------------------------------------- life
 
     def start(self) -> None:
         """Starts the thread. Call it once, on the running event loop that is to receive the events."""
-        if self._thread is not None:
+        if self._loop is not None:
             raise RuntimeError("an engine starts once")
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._run, name="translate-engine", daemon=True)
         self._delivery.accept()
         self._thread.start()
 
     @property
     def status(self) -> EngineStatus:
         """The status last pushed, with the current counts of submissions."""
-        alive = self._thread is not None and self._thread.is_alive()
         return dataclasses.replace(
             self._pushed,
-            healthy=alive and not self._fatal,
+            healthy=self._thread.alive and not self._fatal,
             lost=self._fatal,
             live_requests=len(self._delivery),
             waiting_requests=self._mailbox.waiting_requests,
@@ -113,6 +103,16 @@ class AsyncEngine:
         """Number of finished steps. For a watchdog."""
         return self._scheduler.totals.steps
 
+    @property
+    def last_step_started(self) -> float | None:
+        """Start of the running step on the core's clock, in seconds; None between steps. For a watchdog."""
+        return self._thread.last_step_started
+
+    @property
+    def step_s(self) -> float:
+        """Time that the finished steps took, in seconds. For a watchdog."""
+        return self._thread.step_s
+
     async def stop(self, *, drain: bool, deadline_s: float) -> bool:
         """Refuses new requests and ends the thread. Idempotent.
 
@@ -120,7 +120,7 @@ class AsyncEngine:
         ``deadline_s`` seconds end as FAILED. Returns False when the thread hangs in a step and was left
         running.
         """
-        if self._thread is None:
+        if self._loop is None:
             return True
         self._delivery.refuse(Unavailable("the engine is stopping"))
         self._mailbox.stop(drain)
@@ -159,16 +159,13 @@ class AsyncEngine:
             self._refuse(request, deliver, self._delivery.refusal or full)
             return
         queued = RequestQueued(request.request_id)
-        if not self._mailbox.submit(submission, lambda: self._post_events((submission, queued))):
+        if not self._mailbox.submit(submission, lambda: self._post_events([(submission, queued)])):
             self._delivery.close(request.request_id)
             self._refuse(request, deliver, self._exhausted("the waiting queue is full"))
 
     def _refuse(self, request: Request, deliver: Deliver, error: TranslateSvcError) -> None:
         submission = self._delivery.open_refused(request, deliver)
-        self._post_events((submission, RequestRefused(request.request_id, error)))
-
-    def _post_events(self, *events: tuple[Submission, EngineEvent]) -> None:
-        self._post(functools.partial(self._deliver, list(events)))
+        self._post_events([(submission, RequestRefused(request.request_id, error))])
 
     def _exhausted(self, message: str) -> ResourceExhausted:
         return ResourceExhausted(
@@ -204,85 +201,24 @@ class AsyncEngine:
 
     # ---------------------------------------------------------------- on the engine's thread
 
-    def _run(self) -> None:
-        try:
-            self._step_until_stopped()
-        except BaseException as error:  # nothing may end this thread silently
-            self._fatal = True
-            # The message may quote a caller's data, so the log gets only the error's type and traceback.
-            place = "".join(traceback.format_tb(error.__traceback__))
-            _log.critical("the engine failed: %s\n%s", type(error).__name__, place)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody receives it
-                self._post(functools.partial(self._end_fatally, error))
-        finally:
-            self.last_step_started = None
-            with contextlib.suppress(RuntimeError):
-                self._post(self._ended.set)
+    def _post_step(self, status: EngineStatus, batch: EventBatch) -> None:
+        self._post(functools.partial(self._deliver_step, status, batch))
+
+    def _post_failure(self, error: BaseException) -> None:
+        self._fatal = True
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody receives it
+            self._post(functools.partial(self._end_fatally, error))
+
+    def _post_end(self) -> None:
+        with contextlib.suppress(RuntimeError):
+            self._post(self._ended.set)
+
+    # ---------------------------------------------------------------- from any thread
+
+    def _post_events(self, batch: EventBatch) -> None:
+        self._post(functools.partial(self._deliver, batch))
 
     def _post(self, callback: Callable[[], None]) -> None:
         if self._loop is None:
             raise RuntimeError("the engine is not started")
         self._loop.call_soon_threadsafe(callback)
-
-    def _step_until_stopped(self) -> None:
-        draining = False
-        while not (draining and not self._submissions):
-            mail = self._mailbox.take(wait=not self._scheduler.has_work)
-            self._apply(mail)
-            if mail.stop and not mail.drain:
-                return
-            draining = draining or mail.stop
-            self._push(self._step() if self._scheduler.has_work else [])
-
-    def _apply(self, mail: Mail) -> None:
-        for submission, is_submit in mail.commands:
-            if is_submit:
-                self._add(submission)
-            else:
-                self._abort(submission)
-        for (submission, sequence), pieces in mail.grants.items():
-            request_id = submission.request.request_id
-            if self._submissions.get(request_id) is submission:
-                self._scheduler.grant(request_id, sequence, pieces)
-        self._mailbox.set_scheduler_waiting(self._scheduler.waiting_by_caller())
-
-    def _add(self, submission: Submission) -> None:
-        try:
-            self._scheduler.add(submission.request)
-        except Exception as error:  # ``validate`` could not know it; it fails this request alone
-            failure = submission.failure_events(f"the scheduler refused the request ({type(error).__name__})")
-            self._post_events(*((submission, event) for event in failure))
-        else:
-            self._submissions[submission.request.request_id] = submission
-
-    def _abort(self, submission: Submission) -> None:
-        request_id = submission.request.request_id
-        if self._submissions.get(request_id) is submission:
-            del self._submissions[request_id]
-            self._scheduler.abort(request_id)
-
-    def _step(self) -> EventBatch:
-        admitted = self._scheduler.admitted_requests
-        started_s = self.last_step_started = self._core.clock()
-        events = self._core.step()
-        self.step_s += self._core.clock() - started_s
-        self.last_step_started = None
-        waiting = self._scheduler.waiting_requests
-        self._mailbox.set_scheduler_waiting(self._scheduler.waiting_by_caller())
-        self._retry_estimate.observe(
-            self._scheduler.admitted_requests - admitted, waiting, self._core.clock()
-        )
-        batch = [(self._submissions[event.request_id], event) for event in events]
-        for event in events:
-            if isinstance(event, RequestFinished):
-                del self._submissions[event.request_id]
-        return batch
-
-    def _push(self, batch: EventBatch) -> None:
-        """Posts a step's events and the status after it. Posts nothing without events or a changed status."""
-        scheduler = self._scheduler
-        busy_slots, totals = len(scheduler.slot_owners), scheduler.totals
-        if batch or (busy_slots, totals) != (self._posted.busy_slots, self._posted.totals):
-            copied = dataclasses.replace(totals)
-            self._posted = dataclasses.replace(self._posted, busy_slots=busy_slots, totals=copied)
-            self._post(functools.partial(self._deliver_step, self._posted, batch))

@@ -21,12 +21,17 @@ SLOW_TIMEOUTS = 4
 class WatchedEngine(Protocol):
     """The engine as the watchdog sees it. ``engine.async_engine.AsyncEngine`` implements it."""
 
-    last_step_started: float | None
-    step_s: float
+    @property
+    def last_step_started(self) -> float | None:
+        """Start of the running step, in seconds on the clock of the steps; None between steps."""
+
+    @property
+    def step_s(self) -> float:
+        """Time that the finished steps took, in seconds."""
 
     @property
     def steps(self) -> int:
-        """Steps finished so far. ``step_s`` is the time that they took, in seconds."""
+        """Steps finished so far."""
 
     def abandon(self, reason: str) -> None:
         """Declares the engine lost."""
