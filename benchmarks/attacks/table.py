@@ -1,4 +1,4 @@
-"""The rows of docs/reliability.md. ``python -m benchmarks.attacks.table`` prints them from the results."""
+"""The rows of docs/reliability/attacks.md. ``python -m benchmarks.attacks.table`` prints them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a node with many cores and one GPU carries, on paper. The formulas are in docs/performance.md."""
+"""What a node with many cores and one GPU carries, on paper.
+
+The formulas are in docs/lab/2026-11-throughput.md.
+"""
 
 from __future__ import annotations
 

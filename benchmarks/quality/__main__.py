@@ -1,7 +1,7 @@
 """``make quality``: translate the held-out sets through the service, compare with the bars.
 
-Writes benchmarks/results/quality.json and the tables of docs/quality.md and of the model card; exits with 1
-if a bar is missed. ``--quick`` measures a tenth of it in two minutes and writes nothing.
+Writes benchmarks/results/quality.json and the tables of docs/quality.md, of docs/quality/ and of the model
+card; exits with 1 if a bar is missed. ``--quick`` measures a tenth of it in two minutes and writes nothing.
 """
 
 from __future__ import annotations

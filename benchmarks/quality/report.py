@@ -1,5 +1,5 @@
-"""``python -m benchmarks.quality.report``: the tables of docs/quality.md and of the starter's model card,
-from benchmarks/results/quality.json.
+"""``python -m benchmarks.quality.report``: the tables of docs/quality.md, of the pages in docs/quality/ and
+of the starter's model card, from benchmarks/results/quality.json.
 
 A page holds ``<!-- quality:NAME -->`` and ``<!-- quality end -->``; what stands between them is written here.
 """
@@ -16,8 +16,9 @@ from benchmarks.quality.figures import Figures, TranslationFigures, load
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "quality.json"
-PAGES = (ROOT / "docs" / "quality.md", ROOT / "training" / "starter" / "model_card.md")
-_CARD, _CARD_COPY = PAGES[1], ROOT / "model_cache" / "starter" / "README.md"
+_CARD = ROOT / "training" / "starter" / "model_card.md"
+_CARD_COPY = ROOT / "model_cache" / "starter" / "README.md"
+PAGES = (ROOT / "docs" / "quality.md", *sorted((ROOT / "docs" / "quality").glob("*.md")), _CARD)
 
 _BLOCK = re.compile(r"(<!-- (?P<page>\w+):(?P<name>\w+) -->\n).*?(?=<!-- (?P=page) end -->)", re.DOTALL)
 
@@ -70,7 +71,7 @@ def fill(page: str, content: Mapping[str, str]) -> str:
 
 
 def write_pages(figures: Figures) -> None:
-    """Fills docs/quality.md and the model card, and copies the card to the checkpoint."""
+    """Fills docs/quality.md, its further pages and the model card, and copies the card to the checkpoint."""
     content = blocks(figures)
     for path in PAGES:
         path.write_text(fill(path.read_text(encoding="utf-8"), content), encoding="utf-8")

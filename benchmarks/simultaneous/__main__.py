@@ -1,8 +1,9 @@
 """``make simultaneous``: speech without pauses is translated while it is spoken, and compared with the bars.
 
-Writes benchmarks/results/simultaneous.json and the tables and the picture of docs/simultaneous.md. Exits with
-1 where a bar is missed. Anything less than the whole measurement writes only where ``--output`` says, or with
-``--merge`` in place of the same rows of an earlier one.
+Writes benchmarks/results/simultaneous.json and the tables and the picture of docs/simultaneous.md and of
+the pages in docs/simultaneous/. Exits with 1 where a bar is missed. Anything less than the whole
+measurement writes only where ``--output`` says, or with ``--merge`` in place of the same rows of an earlier
+one.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from benchmarks.simultaneous.figures import Figures, load, merged, save, total
 from benchmarks.simultaneous.listen import SIMULTANEOUS, UTTERANCE, Mode
 from benchmarks.simultaneous.measure import Task, measure_speech, measure_text, run
 from benchmarks.simultaneous.monologues import VARIANTS, Monologue, monologues, shipped_clips
-from benchmarks.simultaneous.report import RESULTS, blocks, write_page
+from benchmarks.simultaneous.report import RESULTS, blocks, write_pages
 from training.starter.grammar import LANGUAGES
 from translate_svc.types import VadSettings
 
@@ -160,7 +161,7 @@ def main() -> None:
     elif whole or arguments.merge:
         save(figures, RESULTS)
         figures = load(RESULTS)  # as rounded there, so that both say the same
-        write_page(figures)
+        write_pages(figures)
     for name, block in blocks(figures).items():
         console.print(f"\n{name}\n{block}", markup=False, soft_wrap=True)
     rows = bars(figures)

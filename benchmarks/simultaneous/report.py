@@ -1,5 +1,5 @@
-"""``python -m benchmarks.simultaneous.report``: tables and picture of docs/simultaneous.md, from
-benchmarks/results/simultaneous.json.
+"""``python -m benchmarks.simultaneous.report``: tables and picture of docs/simultaneous.md and
+of the pages in docs/simultaneous/, from benchmarks/results/simultaneous.json.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from benchmarks.simultaneous.stage_costs import WORK_UNITS
 from translate_svc.types import Stage
 
 RESULTS = ROOT / "benchmarks" / "results" / "simultaneous.json"
-PAGE = ROOT / "docs" / "simultaneous.md"
+PAGES = tuple(
+    ROOT / "docs" / page for page in ("simultaneous.md", "simultaneous/directions.md", "simultaneous/cost.md")
+)
 PICTURE = ROOT / "docs" / "images" / "simultaneous.png"
 
 _COMPARED = (UTTERANCE.name, SIMULTANEOUS.name)
@@ -38,9 +40,11 @@ def blocks(figures: Figures) -> dict[str, str]:
     }
 
 
-def write_page(figures: Figures) -> None:
-    """Fills docs/simultaneous.md and draws its picture."""
-    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), blocks(figures)), encoding="utf-8")
+def write_pages(figures: Figures) -> None:
+    """Fills the pages and draws their picture."""
+    content = blocks(figures)
+    for page in PAGES:
+        page.write_text(fill(page.read_text(encoding="utf-8"), content), encoding="utf-8")
     draw(figures, PICTURE)
 
 
@@ -158,4 +162,4 @@ def _lags(rows: Sequence[TextFigures]) -> tuple[str, str, str]:
 
 
 if __name__ == "__main__":
-    write_page(load(RESULTS))
+    write_pages(load(RESULTS))

@@ -162,6 +162,11 @@ def test_the_pages_show_what_was_measured(page: Path) -> None:
     assert fill(text, blocks(load(RESULTS))) == text, "run `python -m benchmarks.quality.report`"
 
 
+def test_every_table_is_on_a_page() -> None:
+    texts = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert [name for name in blocks(load(RESULTS)) if f"<!-- quality:{name} -->" not in texts] == []
+
+
 def test_errors_are_counted_over_all_words_without_case_and_punctuation() -> None:
     assert word_error_rate(["Où est la gare?", "Ja."], ["où est la gare", "Nein."]) == pytest.approx(20.0)
     scores = text_scores(["Wo ist der Bahnhof?", "Ja, gern."], ["Wo ist der Bahnhof?", "ja, gern."])

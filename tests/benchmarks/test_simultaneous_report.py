@@ -29,7 +29,7 @@ from benchmarks.simultaneous.listen import (
 from benchmarks.simultaneous.monologues import (
     VARIANTS,
 )
-from benchmarks.simultaneous.report import PAGE, RESULTS, blocks
+from benchmarks.simultaneous.report import PAGES, RESULTS, blocks
 from training.starter.grammar import LANGUAGES
 
 
@@ -118,6 +118,9 @@ def test_figures_are_kept_and_drawn(tmp_path: Path) -> None:
     assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_page_shows_the_kept_results() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert fill(page, blocks(load(RESULTS))) == page, "run `python -m benchmarks.simultaneous.report`"
+def test_the_pages_show_the_kept_results() -> None:
+    content = blocks(load(RESULTS))
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    for text in texts:
+        assert fill(text, content) == text, "run `python -m benchmarks.simultaneous.report`"
+    assert [name for name in content if f"<!-- simultaneous:{name} -->" not in "".join(texts)] == []

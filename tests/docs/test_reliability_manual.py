@@ -1,4 +1,4 @@
-"""docs/reliability.md: what it says is tested is tested, and what it says of limits is so."""
+"""docs/reliability.md and its pages: what they say is tested is tested, and what they say of limits is so."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ from translate_svc.session.utterances.speech_writer import MAX_SPEECH_BYTES
 from translate_svc.wire.entry_count import MAX_ENTRIES
 
 TESTS = Path(__file__).parents[1]
-MANUAL = (TESTS.parent / "docs" / "reliability.md").read_text()
+DOCS = TESTS.parent / "docs"
+PAGES = [
+    DOCS / "reliability.md",
+    *sorted((DOCS / "reliability").glob("*.md")),
+    DOCS / "callers" / "credentials.md",
+]
+MANUAL = "\n".join(page.read_text("utf-8") for page in PAGES)
 FILES = re.compile(r"`(?:tests/)?((?:\w+/)*test_\w+\.py)`")
 NAMES = re.compile(r"`(test_\w+|Test\w+)`")
 

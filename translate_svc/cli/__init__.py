@@ -8,5 +8,5 @@ import os
 
 # gRPC reads this once, at its first import. Its newer listener passes every message from a thread of its own
 # to the one that Python waits on. At 200 live streams this costs two more context switches per message and a
-# fifth of the CPU time (docs/reliability.md). A value that the operator has set stays.
+# fifth of the CPU time (docs/reliability/long-runs.md). A value that the operator has set stays.
 os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")

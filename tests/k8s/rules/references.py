@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.k8s.manifests import ROOT, Manifests, Object, title
+from tests.k8s.manifests import Manifests, Object, title
+from tests.k8s.manual import MANUAL
 
 _CLUSTER_WIDE = ("Namespace", "PriorityClass")
 
 
 def names_are_found(manifests: Manifests) -> Iterator[str]:
     """ConfigMaps, claims, service accounts are in the render; what the operator brings is in the manual."""
-    manual = (ROOT / "docs/kubernetes.md").read_text("utf-8")
     for owner, kind, name in _references(manifests):
-        if manifests.find(kind, name) is None and not (_is_brought(kind) and f"`{name}`" in manual):
-            yield f"{owner}: no {kind} {name}, and docs/kubernetes.md does not say where it comes from"
+        if manifests.find(kind, name) is None and not (_is_brought(kind) and f"`{name}`" in MANUAL):
+            yield f"{owner}: no {kind} {name}, and the manual does not say where it comes from"
 
 
 def namespaces_agree(manifests: Manifests) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The settings of a translation session, as ``session.update`` changes them.
 
 OpenAI's fields keep their names and meaning. What this server has beyond them are further fields of the same
-objects; docs/openai.md lists them. An update changes what it names and leaves the rest as it is.
+objects; docs/openai/sessions.md lists them. An update changes what it names and leaves the rest as it is.
 """
 
 from __future__ import annotations

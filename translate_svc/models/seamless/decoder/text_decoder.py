@@ -34,7 +34,9 @@ from translate_svc.models.seamless.decoder.decoder_cache import (
 )
 
 MIN_CONTRIBUTION = 0.15
-"""Smallest contribution of a frame that counts as a token's source; docs/inspection.md has the trade-off."""
+"""Smallest contribution of a frame that counts as a token's source. docs/lab/2026-11-single-measurements.md
+has the trade-off.
+"""
 
 
 class CrossAttention(MultiHeadAttention):
