@@ -1,7 +1,7 @@
 """The Python examples of the pages and what they print.
 
 ``python -m tests.docs.docs_examples`` writes into the pages what they print now, with the
-starter checkpoint as it is, and into README.md what ``make demo`` shows.
+starter checkpoint as it is, and into docs/start/install.md what ``make demo`` shows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ from translate_svc.service import Service
 from translate_svc.session.outbound.hypothesis_pacer import HypothesisPacer
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/contract.md", "docs/openai.md")
+PAGES = (
+    "README.md",
+    "docs/start/program.md",
+    "docs/contract.md",
+    "docs/openai.md",
+    "docs/openai/sessions.md",
+)
 ADDRESS = "127.0.0.1:50051"
 HTTP_ADDRESS = "http://127.0.0.1:8080"
 
@@ -80,9 +86,9 @@ async def rewrite() -> None:
                     shown = f"```python\n{code}```\n\n```text\n"
                     text = text.replace(f"{shown}{printed}```", f"{shown}{await run(code, addresses)}```")
             (ROOT / page).write_text(text, encoding="utf-8")
-    readme = ROOT / "README.md"
+    install = ROOT / "docs" / "start" / "install.md"
     shown = _demo()
-    readme.write_text(_DEMO.sub(lambda _: shown, readme.read_text("utf-8")), encoding="utf-8")
+    install.write_text(_DEMO.sub(lambda _: shown, install.read_text("utf-8")), encoding="utf-8")
 
 
 def _demo() -> str:

@@ -1,4 +1,4 @@
-"""The README says of each package that pyproject.toml asks for what it is for."""
+"""docs/start/dependencies.md says of each package that pyproject.toml asks for what it is for."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 
 
-def _section() -> str:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return text.partition("## What each dependency is for")[2].partition("\n## ")[0].lower()
+PAGE = (ROOT / "docs" / "start" / "dependencies.md").read_text(encoding="utf-8").lower()
 
 
 def _name(requirement: str) -> str:
@@ -26,9 +24,8 @@ def _name(requirement: str) -> str:
 
 @pytest.mark.parametrize("extra", ["", *EXTRAS])
 def test_each_package_is_explained(extra: str) -> None:
-    section = _section()
-    assert not extra or f"extra `{extra}`" in section
+    assert not extra or f"extra `{extra}`" in PAGE
     requirements = EXTRAS[extra] if extra else PROJECT["dependencies"]
     names = {_name(each) for each in requirements} - {PROJECT["name"]}
     # "pytest with asyncio" explains pytest-asyncio
-    assert {name for name in names if not all(part in section for part in re.split("[-_]", name))} == set()
+    assert {name for name in names if not all(part in PAGE for part in re.split("[-_]", name))} == set()
