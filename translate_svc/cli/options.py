@@ -6,15 +6,16 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
 from translate_svc.cli.commands.completion import complete_language, complete_model
 from translate_svc.config import Settings, as_given, setting_infos
 from translate_svc.errors import CheckpointError, InvalidArgument
+from translate_svc.types import VadSettings
 
 _COMPLETIONS = {"model": complete_model}
 
@@ -68,14 +69,98 @@ def with_setting_flags(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Beside the flag of a field: the command line gives a ``kind``, of which ``into`` makes its value.
+
+    A ``kind`` that is a dataclass stands for the flags of its fields.
+    """
+
+    kind: Any
+    into: Callable[[Any], Any]
+
+
+def with_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """``command`` for the command line: parameters that are dataclasses become the flags of their fields.
+
+    A flag is a parameter or field with a ``typer.Option`` or ``typer.Argument`` in its annotation; other
+    fields keep their defaults. Flags are listed in the order of the fields, and their names are unique.
+    """
+
+    def run(**given: Any) -> None:
+        command(**_values(command, given))
+
+    run.__name__, run.__doc__, run.__annotations__ = command.__name__, command.__doc__, {}
+    run.__dict__["__signature__"] = inspect.Signature(list(_flags(command)))
+    return run
+
+
+class _Member(NamedTuple):
+    """A parameter of a command, or a field of a dataclass. ``flag``: None if it has none."""
+
+    name: str
+    kind: Any
+    parsed: Parsed | None
+    flag: Any
+    default: Any
+
+    @property
+    def is_group(self) -> bool:
+        return is_dataclass(self.kind)
+
+    @property
+    def parameter(self) -> inspect.Parameter:
+        """The flag; None stands for the default of one that is parsed."""
+        given = self.parsed is None or self.default is inspect.Parameter.empty
+        return inspect.Parameter(
+            self.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=self.default if given else None,
+            annotation=Annotated[self.kind, self.flag],
+        )
+
+
+def _members(owner: Callable[..., Any]) -> Iterator[_Member]:
+    hints = get_type_hints(owner, include_extras=True)
+    for name, parameter in inspect.signature(owner).parameters.items():
+        metadata = getattr(hints[name], "__metadata__", ())
+        parsed = next((each for each in metadata if isinstance(each, Parsed)), None)
+        flag = next((each for each in metadata if not isinstance(each, Parsed)), None)
+        kind = hints[name].__origin__ if metadata else hints[name]
+        yield _Member(name, kind if parsed is None else parsed.kind, parsed, flag, parameter.default)
+
+
+def _flags(owner: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+    for member in _members(owner):
+        if member.is_group:
+            yield from _flags(member.kind)
+        elif member.flag is not None:
+            yield member.parameter
+
+
+def _values(owner: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``owner`` is called with for the flags that were ``given``."""
+    values: dict[str, Any] = {}
+    for member in _members(owner):
+        if member.is_group:
+            value = member.kind(**_values(member.kind, given))
+        elif member.flag is None or (member.parsed is not None and given[member.name] is None):
+            continue
+        else:
+            value = given[member.name]
+        values[member.name] = value if member.parsed is None else member.parsed.into(value)
+    return values
+
+
 To = Annotated[
-    list[str] | None,
+    tuple[str, ...],
     typer.Option(
         "--to",
         metavar="LANGUAGE[,...]",
         help="Target languages: es, spa or Spanish.",
         autocompletion=complete_language,
     ),
+    Parsed(list[str] | None, comma_parts),
 ]
 From = Annotated[
     str | None,
@@ -107,12 +192,13 @@ SpeakersByChannel = Annotated[
     ),
 ]
 Voice = Annotated[
-    list[str] | None,
+    tuple[str, ...],
     typer.Option(
         "--voice",
         metavar="NUMBER|LANGUAGE=NUMBER[,...]",
         help="Voice of the speech: 1, or es=1,fr=0. `translate-svc languages` lists voices.",
     ),
+    Parsed(list[str] | None, tuple),
 ]
 Speed = Annotated[
     float | None,
@@ -135,32 +221,21 @@ FlagUnsure = Annotated[
         help="Mark texts that the model is unsure of.",
     ),
 ]
-Server = Annotated[
-    str | None,
-    typer.Option(
-        metavar="HOST:PORT[,...]",
-        help="Use this server, or another one where it is full or lost. "
-        "Default: TRANSLATE_SVC_SERVER, else this process.",
-    ),
-]
-TlsCa = Annotated[
-    str | None,
-    typer.Option(metavar="PEM|system", help="Use TLS; trust these authorities, or the usual ones."),
-]
-TlsCertificate = Annotated[
-    str | None, typer.Option(metavar="PEM", help="Use TLS with this client certificate (mTLS).")
-]
-TlsKey = Annotated[str | None, typer.Option(metavar="PEM", help="The certificate's private key.")]
-ApiKeyFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", help="File with the API key that the server requires. Default: TRANSLATE_SVC_API_KEY."
-    ),
-]
-VadThreshold = Annotated[float | None, setting_option("vad_threshold")]
-MinSilence = Annotated[int | None, setting_option("min_silence_ms")]
-MaxUtterance = Annotated[int | None, setting_option("max_utterance_ms")]
-Model = Annotated[str | None, setting_option("model")]
-ModelCache = Annotated[str | None, setting_option("model_cache")]
-Device = Annotated[str | None, setting_option("device")]
-MaxSlots = Annotated[int | None, setting_option("max_slots")]
+
+
+@dataclass(frozen=True, slots=True)
+class VadFlags:
+    """How the audio is cut into utterances."""
+
+    vad_threshold: Annotated[float | None, setting_option("vad_threshold")] = None
+    min_silence_ms: Annotated[int | None, setting_option("min_silence_ms")] = None
+    max_utterance_ms: Annotated[int | None, setting_option("max_utterance_ms")] = None
+
+    def settings(self) -> VadSettings:
+        """The settings that a client sends."""
+        return VadSettings(
+            self.vad_threshold, min_silence_ms=self.min_silence_ms, max_utterance_ms=self.max_utterance_ms
+        )
+
+
+Vad = Annotated[VadSettings, Parsed(VadFlags, VadFlags.settings)]

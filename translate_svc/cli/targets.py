@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from translate_svc.cli import options
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language, match_languages
-from translate_svc.cli.options import comma_parts
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.types import (
     DEFAULT_ENCODING,
@@ -31,8 +31,8 @@ class SpeechStyle:
         speed: 1 is the model's own speed, 2 twice as fast; None if not given.
     """
 
-    voice: tuple[str, ...] = ()
-    speed: float | None = None
+    voice: options.Voice = ()
+    speed: options.Speed = None
 
     def __post_init__(self) -> None:
         slowest, fastest = 1 / MAX_DURATION_FACTOR, 1 / MIN_DURATION_FACTOR
@@ -60,7 +60,7 @@ class SpeechStyle:
                 target, has a voice already, or is missing although there are several targets.
         """
         found: dict[str, int] = {}
-        for text in comma_parts(self.voice):
+        for text in options.comma_parts(self.voice):
             tag, equals, number = text.rpartition("=")
             if not equals and len(targets) != 1:
                 raise UsageError(f"say for which language: {targets[0].bcp47}={text}", field="--voice")

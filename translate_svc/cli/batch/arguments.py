@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from translate_svc.audio.audio_tracks import Channel
+from translate_svc.cli import options
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.remote_files import version
 from translate_svc.cli.exit_codes import UsageError
-from translate_svc.cli.media.arguments import EVENTS_FORM, FORMS, TranslateArguments
+from translate_svc.cli.media.arguments import EVENTS_FORM, FORMS, Forms, TranslateArguments
 from translate_svc.cli.targets import SpeechStyle
 from translate_svc.languages import LanguageTable
 from translate_svc.types import ModelInfo, VadSettings
@@ -22,24 +26,47 @@ _SHARD = re.compile(r"(\d+)/(\d+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchArguments:
-    """The arguments of the command. Fields are named as its options."""
+    """The arguments of the command, and their flags. ``files_at_once``: 0 if it was not given."""
 
-    inputs: tuple[str, ...]
-    out: str
-    to: tuple[str, ...] = ()
-    from_: str | None = None
-    text: bool = False
-    transcript: bool = False
-    simultaneous: bool = False
-    channel: Channel = Channel.MIX
-    speakers_by_channel: bool = False
+    inputs: Annotated[
+        tuple[str, ...],
+        typer.Argument(
+            metavar="INPUT",
+            help="Files, directories, patterns, addresses such as s3://..., or manifests (.jsonl, .csv).",
+        ),
+        options.Parsed(list[str], tuple),
+    ]
+    out: Annotated[str, typer.Option("--out", metavar="FOLDER", help="Folder or address for all results.")]
+    to: options.To = ()
+    from_: options.From = None
+    forms: Forms = ()
+    text: Annotated[bool, typer.Option("--text", help="No speech in --format jsonl.")] = False
+    transcript: options.Transcript = False
+    simultaneous: options.Simultaneous = False
+    channel: Annotated[Channel, typer.Option(help="Hear one side of stereo recordings, such as calls.")] = (
+        Channel.MIX
+    )
+    speakers_by_channel: options.SpeakersByChannel = False
     style: SpeechStyle = field(default_factory=SpeechStyle)
-    vad: VadSettings = field(default_factory=VadSettings)
-    json_audio: bool = False
-    forms: tuple[str, ...] = ()
-    flag_unsure: bool = True
-    files_at_once: int = 64
-    shard: str = ""
+    vad: options.Vad = field(default_factory=VadSettings)
+    flag_unsure: options.FlagUnsure = True
+    json_audio: Annotated[
+        bool, typer.Option("--json-audio", help="Include the speech in --format jsonl, as base64.")
+    ] = False
+    files_at_once: Annotated[
+        int,
+        typer.Option(
+            metavar="COUNT",
+            min=1,
+            max=1_000,
+            help="Files that are translated at once. Default: 64 for an engine, 8 at a server.",
+        ),
+        options.Parsed(int | None, int),
+    ] = 0
+    shard: Annotated[
+        str,
+        typer.Option(metavar="NUMBER/COUNT", help="Do one part of the files: 0/4, 1/4, 2/4 or 3/4."),
+    ] = ""
 
     def __post_init__(self) -> None:
         for form in self.forms:
@@ -77,23 +104,15 @@ class BatchArguments:
         Raises:
             UsageError: the options do not fit together for this item.
         """
-        return TranslateArguments(
-            inputs=(path,),
-            to=item.to or self.to,
-            from_=item.from_ or self.from_,
-            text=self.text,
-            transcript=self.transcript,
-            simultaneous=self.simultaneous,
-            channel=self.channel,
-            speakers_by_channel=self.speakers_by_channel,
-            style=self.style,
-            vad=self.vad,
-            json_audio=self.json_audio,
-            output_dir=folder if self.forms else None,
-            forms=self.forms,
-            flag_unsure=self.flag_unsure,
-            name=item.name.rpartition("/")[2],
-        )
+        common = {each.name for each in fields(self)} & {each.name for each in fields(TranslateArguments)}
+        of_item = {
+            "inputs": (path,),
+            "to": item.to or self.to,
+            "from_": item.from_ or self.from_,
+            "output_dir": folder if self.forms else None,
+            "name": item.name.rpartition("/")[2],
+        }
+        return TranslateArguments(**{name: getattr(self, name) for name in common} | of_item)
 
     def check(self, item: BatchItem, table: LanguageTable) -> None:
         """Checks an item's languages.

@@ -130,8 +130,8 @@ def demo(
             autocompletion=complete_language,
         ),
     ] = "eng",
-    model: options.Model = None,
-    model_cache: options.ModelCache = None,
+    model: Annotated[str | None, options.setting_option("model")] = None,
+    model_cache: Annotated[str | None, options.setting_option("model_cache")] = None,
     clips: Annotated[
         Path | None, typer.Option(help="Folder of the clips and their clips.json. Default: packaged ones.")
     ] = None,

@@ -10,21 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 from translate_svc.cli import interrupts, options
-from translate_svc.cli.backends.backend import choose_backend
-from translate_svc.cli.backends.connection import client_options
+from translate_svc.cli.backends.connection import CatalogFlags
 from translate_svc.languages import Language
 
 _FIELDS = ("code", "bcp47", "name", "speech_in", "text", "speech_out", "speaker_ids")
 
 
+@options.with_flags
 def languages(
-    server: options.Server = None,
-    tls_ca: options.TlsCa = None,
-    tls_certificate: options.TlsCertificate = None,
-    tls_key: options.TlsKey = None,
-    api_key_file: options.ApiKeyFile = None,
-    model: options.Model = None,
-    model_cache: options.ModelCache = None,
+    *,
+    model: CatalogFlags,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
     """List the languages of a model: which it understands, writes and speaks, and its voices.
@@ -32,10 +27,7 @@ def languages(
     Without --server, the command reads the model's directory but not its weights. A checkpoint does not list
     the languages that it understands: that column is from the published model.
     """
-    connection = client_options(
-        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
-    )
-    backend = choose_backend(server, {"model": model, "model_cache": model_cache}, connection)
+    backend = model.backend()
     listed = sorted(interrupts.run(backend.languages()), key=lambda language: language.code)
     if json:
         for language in listed:

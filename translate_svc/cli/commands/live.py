@@ -19,8 +19,8 @@ from translate_svc.audio.resampler import Resampler
 from translate_svc.cli import interrupts, options
 from translate_svc.cli.audio.audio_device import AudioDevice
 from translate_svc.cli.audio.sound_device import SoundDevice, list_devices
-from translate_svc.cli.backends.backend import Backend, choose_backend, show_notice
-from translate_svc.cli.backends.connection import client_options
+from translate_svc.cli.backends.backend import Backend, show_notice
+from translate_svc.cli.backends.connection import ModelFlags
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import match_language
 from translate_svc.cli.output.event_view import EventView
@@ -77,8 +77,10 @@ class _LiveArguments:
         )
 
 
+@options.with_flags
 def live(
-    to: options.To = None,
+    *,
+    to: options.To = (),
     from_: options.From = None,
     transcript: options.Transcript = False,
     simultaneous: options.Simultaneous = True,
@@ -90,21 +92,13 @@ def live(
             min=0.5, max=1, help="Lowest duration factor of speech that falls behind; 1: never speed up."
         ),
     ] = 0.8,
-    voice: options.Voice = None,
-    speed: options.Speed = None,
+    style: SpeechStyle,
     microphone: Annotated[str | None, typer.Option(help="Number of the device, or part of its name.")] = None,
     loudspeaker: Annotated[
         str | None, typer.Option(help="Number of the device, or part of its name.")
     ] = None,
     devices: Annotated[bool, typer.Option("--list-devices", help="List audio devices and exit.")] = False,
-    server: options.Server = None,
-    tls_ca: options.TlsCa = None,
-    tls_certificate: options.TlsCertificate = None,
-    tls_key: options.TlsKey = None,
-    api_key_file: options.ApiKeyFile = None,
-    model: options.Model = None,
-    model_cache: options.ModelCache = None,
-    device: options.Device = None,
+    model: ModelFlags,
 ) -> None:
     """Translate live speech from the microphone; play it in the first target language.
 
@@ -124,15 +118,9 @@ def live(
         raise UsageError("is needed", field="--to")
     if transcript and from_ is None:
         raise UsageError("needs --from", field="--transcript")
-    connection = client_options(
-        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
-    )
-    backend = choose_backend(
-        server, {"model": model, "model_cache": model_cache, "device": device}, connection
-    )
-    style = SpeechStyle(tuple(voice or ()), speed)
+    backend = model.backend()
     style.check_spoken(play, "--play")
-    arguments = _LiveArguments(tuple(to), from_, transcript, play, catch_up, simultaneous, flag_unsure, style)
+    arguments = _LiveArguments(to, from_, transcript, play, catch_up, simultaneous, flag_unsure, style)
     try:
         interrupts.run(_live(arguments, backend, microphone, loudspeaker))
     except asyncio.CancelledError:

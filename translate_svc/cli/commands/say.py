@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from translate_svc.cli import interrupts, options
-from translate_svc.cli.backends.backend import Backend, choose_backend, show_notice
-from translate_svc.cli.backends.connection import client_options
+from translate_svc.cli.backends.backend import Backend, show_notice
+from translate_svc.cli.backends.connection import ModelFlags
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.output.output_file import OutputFiles
@@ -29,22 +29,16 @@ from translate_svc.types import (
 )
 
 
+@options.with_flags
 def say(
+    *,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Text to translate; - for standard input.")],
-    to: options.To = None,
+    to: options.To = (),
     from_: options.FromText = None,
     output: options.Output = None,
-    voice: options.Voice = None,
-    speed: options.Speed = None,
+    style: SpeechStyle,
     flag_unsure: options.FlagUnsure = True,
-    server: options.Server = None,
-    tls_ca: options.TlsCa = None,
-    tls_certificate: options.TlsCertificate = None,
-    tls_key: options.TlsKey = None,
-    api_key_file: options.ApiKeyFile = None,
-    model: options.Model = None,
-    model_cache: options.ModelCache = None,
-    device: options.Device = None,
+    model: ModelFlags,
 ) -> None:
     """Translate a text and print the translation; with -o, also write it as speech.
 
@@ -60,17 +54,11 @@ def say(
         if not value:
             raise UsageError("is needed", field=name)
     check_output(output)
-    style = SpeechStyle(tuple(voice or ()), speed)
     style.check_spoken(output is not None, "--output")
     text = _standard_input() if text == "-" else text
-    connection = client_options(
-        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
-    )
-    backend = choose_backend(
-        server, {"model": model, "model_cache": model_cache, "device": device}, connection
-    )
+    backend = model.backend()
     guards = GuardSettings(low_confidence=flag_unsure)
-    saying = _say(text.strip(), from_ or "", to or (), output, style, guards, backend)
+    saying = _say(text.strip(), from_ or "", to, output, style, guards, backend)
     interrupts.run(saying, terminable=True)
 
 

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from translate_svc.cli import interrupts, options
 from translate_svc.cli.backends.backend import check_address
-from translate_svc.cli.backends.connection import client_options
+from translate_svc.cli.backends.connection import ConnectionFlags
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.client import AsyncClient, ClientOptions
 from translate_svc.errors import TranslateSvcError, Unauthenticated, Unavailable
@@ -130,15 +130,14 @@ class Reading:
         return table
 
 
+@options.with_flags
 def top(
+    *,
     server: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help=f"Address of the server. Default: {SERVER_VARIABLE}."),
     ] = None,
-    tls_ca: options.TlsCa = None,
-    tls_certificate: options.TlsCertificate = None,
-    tls_key: options.TlsKey = None,
-    api_key_file: options.ApiKeyFile = None,
+    connection: ConnectionFlags,
     interval: Annotated[
         float, typer.Option(min=_MIN_INTERVAL_S, metavar="SECONDS", help="Time between two readings.")
     ] = 1.0,
@@ -149,15 +148,13 @@ def top(
 
     If the server does not respond, the command tries again. Ctrl-C ends it.
     """
-    connection = client_options(
-        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
-    )
+    client_options = connection.options()
     server = server or os.environ.get(SERVER_VARIABLE)
     if not server:
         raise UsageError("is needed", field="--server")
     if "," in server:
         raise UsageError("must be one server: its load is shown", field="--server")
-    shown = readings(check_address(server), interval, connection)
+    shown = readings(check_address(server), interval, client_options)
     if once:
         interrupts.run(_show_once(shown, server, json=json))
         return

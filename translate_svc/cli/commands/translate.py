@@ -2,104 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
-
-from translate_svc.audio.audio_tracks import Channel
 from translate_svc.cli import interrupts, options
-from translate_svc.cli.backends.backend import choose_backend, chosen_server
-from translate_svc.cli.backends.connection import client_options
-from translate_svc.cli.media.arguments import FORMS, TranslateArguments
+from translate_svc.cli.backends.connection import ModelFlags
+from translate_svc.cli.media.arguments import TranslateArguments
 from translate_svc.cli.media.file_translation import FileTranslation
-from translate_svc.cli.media.inputs import media_files
-from translate_svc.cli.targets import SpeechStyle
-from translate_svc.types import VadSettings
 
 
-def translate(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT", help="Audio or video files, or directories of them; - for standard input."
-        ),
-    ],
-    to: options.To = None,
-    from_: options.From = None,
-    text: Annotated[bool, typer.Option("--text", help="Text only, also in --json.")] = False,
-    transcript: options.Transcript = False,
-    simultaneous: options.Simultaneous = False,
-    audio_track: Annotated[
-        str,
-        typer.Option(
-            metavar="NUMBER|LANGUAGE",
-            help="Audio track of a film. Default: the one tagged as --from, else the film's default.",
-            show_default=False,
-        ),
-    ] = "",
-    channel: Annotated[
-        Channel, typer.Option(help="Hear one side of a stereo recording, such as a call.")
-    ] = Channel.MIX,
-    speakers_by_channel: options.SpeakersByChannel = False,
-    voice: options.Voice = None,
-    speed: options.Speed = None,
-    vad_threshold: options.VadThreshold = None,
-    min_silence_ms: options.MinSilence = None,
-    max_utterance_ms: options.MaxUtterance = None,
-    flag_unsure: options.FlagUnsure = True,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="WAV|FILM",
-            help="Write the dub: .wav, or .mp4, .mkv, .mov with the film, the dub and its subtitles.",
-        ),
-    ] = None,
-    keep_original: Annotated[
-        str | None,
-        typer.Option(metavar="DB", help="Hear the original under the dub, so much quieter: -18dB."),
-    ] = None,
-    fit: Annotated[
-        bool,
-        typer.Option(
-            "--fit", help="Speak faster where the dub would not fit its place; takes twice as long."
-        ),
-    ] = False,
-    subtitles: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write subtitles: .srt, .vtt, .ass, or .txt, .tsv, .json."),
-    ] = None,
-    json: Annotated[
-        Path | None,
-        typer.Option(
-            "--json",
-            metavar="JSONL",
-            help="Write every event as one JSON object per line; - for standard output.",
-        ),
-    ] = None,
-    json_audio: Annotated[
-        bool, typer.Option("--json-audio", help="Include the speech in --json, as base64.")
-    ] = False,
-    output_dir: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder for --format. Default: this one.")
-    ] = None,
-    form: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format", metavar="FORMAT[,...]", help=f"Write NAME.LANGUAGE.FORMAT: {', '.join(FORMS)}."
-        ),
-    ] = None,
-    server: options.Server = None,
-    tls_ca: options.TlsCa = None,
-    tls_certificate: options.TlsCertificate = None,
-    tls_key: options.TlsKey = None,
-    api_key_file: options.ApiKeyFile = None,
-    model: options.Model = None,
-    model_cache: options.ModelCache = None,
-    device: options.Device = None,
-) -> None:
+@options.with_flags
+def translate(arguments: TranslateArguments, model: ModelFlags) -> None:
     """Translate audio or video files of any length; show their texts with the times at which they were said.
 
     The dub (-o) is as long as its source. Every utterance begins when it was said, or later if the one before
@@ -130,34 +40,6 @@ def translate(
       translate-svc translate call.wav --to en --speakers-by-channel -o dub.wav
       ffmpeg -i film.mp4 -f wav - | translate-svc translate - --to fr
     """
-    arguments = TranslateArguments(
-        inputs=media_files(inputs),
-        to=tuple(to or ()),
-        from_=from_,
-        text=text,
-        transcript=transcript,
-        simultaneous=simultaneous,
-        audio_track=audio_track,
-        channel=channel,
-        speakers_by_channel=speakers_by_channel,
-        style=SpeechStyle(tuple(voice or ()), speed),
-        vad=VadSettings(vad_threshold, min_silence_ms=min_silence_ms, max_utterance_ms=max_utterance_ms),
-        output=output,
-        keep_original=keep_original,
-        fit=fit,
-        subtitles=subtitles,
-        json=json,
-        json_audio=json_audio,
-        output_dir=output_dir,
-        forms=tuple(map(str.lower, options.comma_parts(form or ()))),
-        flag_unsure=flag_unsure,
-    )
-    connection = client_options(
-        tls_ca=tls_ca, tls_certificate=tls_certificate, tls_key=tls_key, api_key_file=api_key_file
-    )
-    flags: dict[str, Any] = {"model": model, "model_cache": model_cache, "device": device}
-    if chosen_server(server, flags) is None:
-        # the engine in this process is made for the longest utterance
-        flags["max_utterance_ms"] = max_utterance_ms
-    backend = choose_backend(server, flags, connection)
+    # the engine in this process is made for the longest utterance
+    backend = model.backend({"max_utterance_ms": arguments.vad.max_utterance_ms})
     interrupts.run(FileTranslation(arguments, backend).run(), terminable=True)

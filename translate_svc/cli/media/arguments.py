@@ -7,13 +7,18 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from translate_svc.audio.audio_tracks import AudioChoice, Channel
+from translate_svc.cli import options
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.media.film import FILM_FORMATS, KeptOriginal
 from translate_svc.cli.media.film_sink import FilmSink
+from translate_svc.cli.media.inputs import media_files
 from translate_svc.cli.output.channel_sides import BOTH_SIDES, ONE_STREAM, ChannelSide
 from translate_svc.cli.output.output_file import OutputFiles, path_for
 from translate_svc.cli.output.sinks import STDOUT, JsonSink, Sink, SpeechSink
@@ -33,7 +38,12 @@ from translate_svc.vad.options import VadOptions
 
 SPEECH_FORM, EVENTS_FORM = "wav", "jsonl"
 FORMS = (*TEXT_FORMATS, SPEECH_FORM, EVENTS_FORM)
-"""What ``--format`` takes."""
+"""What ``--format`` (``Forms``) takes."""
+Forms = Annotated[
+    tuple[str, ...],
+    typer.Option("--format", metavar="FORMAT[,...]", help=f"Write NAME.LANGUAGE.FORMAT: {', '.join(FORMS)}."),
+    options.Parsed(list[str] | None, lambda texts: tuple(map(str.lower, options.comma_parts(texts)))),
+]
 
 _VAD_FLAGS = {"threshold": "--vad-threshold"}
 _DECIBELS = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:dB)?", re.IGNORECASE)
@@ -41,31 +51,76 @@ _DECIBELS = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:dB)?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslateArguments:
-    """The arguments of the command. Fields are named as its options.
+    """The arguments of the command, and their flags.
 
     ``name``: the files of ``--format`` are called so, instead of after their input.
     """
 
-    inputs: tuple[Path, ...]
-    to: tuple[str, ...]
-    from_: str | None = None
-    text: bool = False
-    transcript: bool = False
-    simultaneous: bool = False
-    audio_track: str = ""
-    channel: Channel = Channel.MIX
-    speakers_by_channel: bool = False
+    inputs: Annotated[
+        tuple[Path, ...],
+        typer.Argument(
+            metavar="INPUT", help="Audio or video files, or directories of them; - for standard input."
+        ),
+        options.Parsed(list[str], media_files),
+    ]
+    to: options.To = ()
+    from_: options.From = None
+    text: Annotated[bool, typer.Option("--text", help="Text only, also in --json.")] = False
+    transcript: options.Transcript = False
+    simultaneous: options.Simultaneous = False
+    audio_track: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER|LANGUAGE",
+            help="Audio track of a film. Default: the one tagged as --from, else the film's default.",
+            show_default=False,
+        ),
+    ] = ""
+    channel: Annotated[Channel, typer.Option(help="Hear one side of a stereo recording, such as a call.")] = (
+        Channel.MIX
+    )
+    speakers_by_channel: options.SpeakersByChannel = False
     style: SpeechStyle = field(default_factory=SpeechStyle)
-    vad: VadSettings = field(default_factory=VadSettings)
-    output: Path | None = None
-    subtitles: Path | None = None
-    json: Path | None = None
-    json_audio: bool = False
-    keep_original: str | None = None
-    fit: bool = False
-    output_dir: Path | None = None
-    forms: tuple[str, ...] = ()
-    flag_unsure: bool = True
+    vad: options.Vad = field(default_factory=VadSettings)
+    flag_unsure: options.FlagUnsure = True
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="WAV|FILM",
+            help="Write the dub: .wav, or .mp4, .mkv, .mov with the film, the dub and its subtitles.",
+        ),
+    ] = None
+    keep_original: Annotated[
+        str | None,
+        typer.Option(metavar="DB", help="Hear the original under the dub, so much quieter: -18dB."),
+    ] = None
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit", help="Speak faster where the dub would not fit its place; takes twice as long."
+        ),
+    ] = False
+    subtitles: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write subtitles: .srt, .vtt, .ass, or .txt, .tsv, .json."),
+    ] = None
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="JSONL",
+            help="Write every event as one JSON object per line; - for standard output.",
+        ),
+    ] = None
+    json_audio: Annotated[
+        bool, typer.Option("--json-audio", help="Include the speech in --json, as base64.")
+    ] = False
+    output_dir: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for --format. Default: this one.")
+    ] = None
+    forms: Forms = ()
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -83,7 +138,7 @@ class TranslateArguments:
             raise UsageError(f"needs --output {', '.join(FILM_FORMATS)}", field="--keep-original")
         if self.subtitles is not None and _form_of(self.subtitles) not in TEXT_FORMATS:
             raise UsageError(f"must end in .{', .'.join(TEXT_FORMATS)}", field="--subtitles")
-        if self.json_audio and self.json is None and EVENTS_FORM not in self.forms:
+        if self.json_audio and not self._writes_events:
             raise UsageError(f"needs --json or --format {EVENTS_FORM}", field="--json-audio")
         self._check_folder()
         self._check_vad()
@@ -133,8 +188,11 @@ class TranslateArguments:
     @property
     def _asks_for_speech(self) -> bool:
         """Whether the streams make speech."""
-        events = self.json is not None or EVENTS_FORM in self.forms
-        return (self.speaks or events) and not self.text
+        return (self.speaks or self._writes_events) and not self.text
+
+    @property
+    def _writes_events(self) -> bool:
+        return self.json is not None or EVENTS_FORM in self.forms
 
     @property
     def makes_film(self) -> bool:
@@ -179,11 +237,10 @@ class TranslateArguments:
         source = None if self.from_ is None else match_language(self.from_, table, "--from")
         if source is not None and not source.speech_in:
             raise UsageError(f"the model does not understand spoken {label(source)}", field="--from")
-        events = self.json is not None or EVENTS_FORM in self.forms
         timed = (
-            self.subtitles is not None or self.makes_film or any(form in TEXT_FORMATS for form in self.forms)
+            self.subtitles is not None or self.makes_film or not TEXT_FORMATS.keys().isdisjoint(self.forms)
         )
-        requested = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: timed or events}
+        requested = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: timed or self._writes_events}
         return StreamSettings(
             targets=target_settings(
                 self.to,
