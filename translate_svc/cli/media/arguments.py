@@ -181,9 +181,8 @@ class TranslateArguments:
             VadOptions().with_settings(self.vad, field="vad")
         except OutOfRange as error:
             name = error.field.removeprefix("vad.")
-            raise UsageError(
-                error.description, field=_VAD_FLAGS.get(name, f"--{name.replace('_', '-')}")
-            ) from None
+            flag = _VAD_FLAGS.get(name, f"--{name.replace('_', '-')}")
+            raise UsageError(error.description, field=flag) from None
 
     @property
     def _asks_for_speech(self) -> bool:
@@ -243,11 +242,7 @@ class TranslateArguments:
         requested = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: timed or self._writes_events}
         return StreamSettings(
             targets=target_settings(
-                self.to,
-                table,
-                speech=self._asks_for_speech,
-                must_speak=self.speaks,
-                style=self.style,
+                self.to, table, speech=self._asks_for_speech, must_speak=self.speaks, style=self.style
             ),
             source_language=None if source is None else source.code,
             segmentation=Segmentation.VAD if self.simultaneous else Segmentation.HINDSIGHT,
@@ -282,9 +277,8 @@ class TranslateArguments:
             several = len(codes) > 1 if not stream.transcript else bool(codes)
             path = path_for(self.subtitles, stream.language, several=several)
             outputs[stream].append((_form_of(path), files.add(path)))
-        base = (self.output_dir or Path()) / (
-            self.name or (source.stem if source != STDOUT else "translation")
-        )
+        named_after = source.stem if source != STDOUT else "translation"
+        base = (self.output_dir or Path()) / (self.name or named_after)
         for form in self.forms:
             named = base.with_name(f"{base.name}.{form}")
             if form == SPEECH_FORM:
