@@ -135,10 +135,6 @@ integrations: $(READY) ## install LiveKit Agents, Pipecat and LiteLLM, each into
 batch: $(READY) ## `batch` and Ray's workers are killed, and lose nothing (five minutes)
 	$(BIN)/python -m pytest -m slow tests/cli/batch tests/cli/commands/test_batch.py
 
-.PHONY: fleet
-fleet: $(READY) ## a model of many streams beside what was measured, and what they break first; writes benchmarks/results/fleet.json (a minute)
-	$(BIN)/python -m benchmarks.fleet
-
 .PHONY: attacks
 attacks: $(READY) ## one attack after another beside callers who do nothing wrong, also with Envoy in front; writes benchmarks/results/attacks.json (20 minutes)
 	$(PYTHON) -m venv build/envoy

@@ -53,7 +53,7 @@ def test_its_front_processes_are_those_of_the_component() -> None:
     assert settings.front_processes + 2 == int(cores)
     assert f"{settings.max_streams} streams and {settings.max_slots}\nslots" in MANUAL
     assert settings.max_streams / settings.front_processes == 64
-    rounds = json.loads((ROOT / "benchmarks/fleet/measured/fronts.json").read_text("utf-8"))["rounds"]
+    rounds = json.loads((ROOT / "benchmarks/results/fronts.json").read_text("utf-8"))["rounds"]
     cost_ms = statistics.median(each["cpu_us"] for each in rounds if each["front_processes"] == 2) / 1000
     assert f"costs {cost_ms:.2f} ms of a\n  core" in MANUAL
     assert f"so 64 streams take {64 * 50 * cost_ms / 1000:.0%} of one.".replace("%", " %") in MANUAL
