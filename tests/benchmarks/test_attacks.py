@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 import pytest_asyncio
 from hyperframe.frame import RstStreamFrame
 
-from benchmarks.attacks.__main__ import broken
 from benchmarks.attacks.aim import Aim
-from benchmarks.attacks.bystanders import Sample, Speaker, open_stream, within
+from benchmarks.attacks.bystanders import Speaker, open_stream
 from benchmarks.attacks.envoy import configuration, envoy, envoy_binary
 from benchmarks.attacks.floods import ATTACKS
 from benchmarks.attacks.http2 import connect, message
-from benchmarks.attacks.measure import AttackResult, Side, differences
+from benchmarks.attacks.measure import differences
 from benchmarks.soak.server import ServerSetup
 from benchmarks.soak.server_process import ServerProcess, server_process
 from translate_svc.admin.options import AdminOptions
@@ -31,34 +28,6 @@ from translate_svc.rpc.servicer import SERVICE_NAME
 
 pytestmark = pytest.mark.realtime
 _in_the_servers_loop = pytest.mark.asyncio(loop_scope="module")
-
-_SIDE = Side(
-    texts=60,
-    text_p50_ms=60,
-    text_p95_ms=100,
-    newcomers=40,
-    newcomers_refused=0,
-    newcomers_failed=0,
-    newcomer_p50_ms=5,
-    newcomer_p95_ms=10,
-    probes=90,
-    ready_p50_ms=1,
-    ready_p99_ms=9,
-    ready_max_ms=10,
-    not_ready=0,
-    cpu_share=0.3,
-)
-_HARMLESS = AttackResult(
-    calm=_SIDE,
-    attack=_SIDE,
-    text_p95_ratio=1.2,
-    text_p50_ratio=1,
-    grown_mib=200,
-    wrong=0,
-    done={},
-    seconds=16,
-    load_average=1,
-)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -116,26 +85,6 @@ async def test_bystanders_have_the_same_results_in_every_run(server: ServerProce
     assert len(one.first_texts) == 2, "the last one was cut by the end, not by a pause"
     assert differences(one.results(), same.results()) == 0
     assert differences(one.results(), other.results()) > 0
-
-
-def test_only_what_began_in_a_window_counts() -> None:
-    samples = [Sample(at_s, 1.0) for at_s in (0.9, 1.0, 1.9, 2.0, 3.5)]
-    assert [each.at_s for each in within(samples, [(1, 2), (3, 4)])] == [1.0, 1.9, 3.5]
-
-
-@pytest.mark.parametrize(
-    ("harm", "said"),
-    [
-        ({"grown_mib": 257.0}, "257.0 MiB more"),
-        ({"text_p95_ratio": 1.26}, "first texts at 1.26 times their p95"),
-        ({"wrong": 1}, "1 results of bystanders"),
-        ({"attack": replace(_SIDE, ready_p99_ms=101)}, "ready after 101 ms"),
-        ({"attack": replace(_SIDE, newcomers_failed=2)}, "2 newcomers"),
-    ],
-)
-def test_each_limit_can_be_broken(harm: dict[str, Any], said: str) -> None:
-    assert broken("no attack", _HARMLESS) == []
-    assert broken("a flood", replace(_HARMLESS, **harm)) == [f"a flood: {said}"]
 
 
 def test_envoy_gets_what_the_gateway_says() -> None:

@@ -7,7 +7,6 @@ import pytest
 from benchmarks.quality.measures.confidence import (
     Scored,
     area_under_curve,
-    figures_of,
     threshold,
 )
 
@@ -32,11 +31,3 @@ def test_the_threshold_flags_one_right_text_in_twenty() -> None:
     assert sum(text.confidence is not None and text.confidence < limit for text in texts) == 5
     with pytest.raises(ValueError, match="no text is right"):
         threshold([Scored(0.5, -1.0, right=False), Scored(None, None, right=True)])
-
-
-def test_free_talk_is_right_where_it_is_empty() -> None:
-    texts = [Scored(None, None, right=True)] * 3 + [Scored(0.8, -0.2, right=False)]
-    found = figures_of("free", texts, limit=0.5)
-    assert (found.area, found.flagged, found.false_alarms, found.told) == (None, 0.0, None, 75.0)
-    empty = figures_of("free", texts[:1], limit=0.5)
-    assert (empty.flagged, empty.said, empty.right, empty.told) == (None, None, None, 100.0)

@@ -5,36 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.quality.measures.pieces import PIECE_SETS, VocoderInput, _counts, pieces
+from benchmarks.quality.measures.pieces import PIECE_SETS, pieces
 from benchmarks.quality.sets import free_clips
-from training.starter.examples.batching import Example
-from training.starter.examples.piece_scores import PieceCounts
 from training.starter.grammar import LANGUAGES
 from training.starter.synthesis import synth
 
 needs_espeak = pytest.mark.skipif(not synth.is_available(), reason="libespeak-ng.so.1 is not installed")
-
-
-def piece(prefix: str, settled: str, rest: str) -> VocoderInput:
-    texts, prefixes, rests = (
-        dict.fromkeys(LANGUAGES, text) for text in (f"{prefix} {settled}".strip(), prefix, rest)
-    )
-    example = Example("eng", texts, np.zeros((4, 160), np.float16), prefixes, rests, "")
-    return VocoderInput(example, example)
-
-
-@pytest.mark.parametrize(
-    ("written", "later", "counts"),
-    [
-        pytest.param("so a b", "so a b c d", PieceCounts(2, 2, 2, 0), id="what is settled"),
-        pytest.param("so a b c", "so a b c d", PieceCounts(2, 3, 2, 0), id="early"),
-        pytest.param("so a b x", "so a b c d", PieceCounts(2, 3, 2, 1), id="invented"),
-        pytest.param("so a y", "so a y c d", PieceCounts(2, 2, 1, 0), id="misheard, with the rest too"),
-        pytest.param("so", "so a b c d", PieceCounts(2, 0, 0, 0), id="nothing"),
-    ],
-)
-def test_invented_is_what_the_rest_takes_back(written: str, later: str, counts: PieceCounts) -> None:
-    assert _counts(piece("so", "a b", "c d"), "spa", written, later) == counts
 
 
 @needs_espeak

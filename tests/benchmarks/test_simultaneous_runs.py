@@ -7,10 +7,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import numpy as np
 import pytest
 
 from benchmarks.simultaneous.audio_clock import AudioClockLoop
@@ -19,7 +16,6 @@ from benchmarks.simultaneous.figures import (
 )
 from benchmarks.simultaneous.listen import (
     UTTERANCE,
-    heard_ms,
     listen,
     stream_settings,
 )
@@ -34,22 +30,6 @@ from benchmarks.simultaneous.words import flicker, words_of
 from translate_svc.types import Stage, TargetSettings
 
 STARTER = Path(__file__).parents[2] / "model_cache" / "starter"
-
-
-def test_monologues_are_long_seeded_and_spoken_on() -> None:
-    clips = shipped_clips("spa")
-    made, again = (monologues(clips, VARIANTS[0], 2) for _ in range(2))
-    assert all(each.duration_ms >= 60_000 for each in made)
-    assert [np.array_equal(a.samples, b.samples) for a, b in zip(made, again, strict=True)] == [True, True]
-    assert made[0].sentences != made[1].sentences
-    for each in made:
-        pairs = zip(each.sentences, each.sentences[1:], strict=False)
-        assert all(100 <= after.start_ms - before.end_ms <= 400 for before, after in pairs)
-        texts = {sentence.texts["spa"] for sentence in each.sentences}
-        assert texts == {clip.transcript for clip in clips}
-        alone = each.alone(each.sentences[1])
-        begin = np.flatnonzero(each.samples[: 30_000 * SAMPLES_PER_MS] == alone[0])
-        assert any(np.array_equal(each.samples[at : at + len(alone)], alone) for at in begin)
 
 
 def test_the_clock_waits_for_what_is_computed_and_for_nothing_else() -> None:
@@ -113,8 +93,3 @@ def test_utterance_mode_answers_when_the_segmenter_has_heard_the_end() -> None:
         return Figures()
 
     run(measure)
-
-
-def test_what_the_service_says_that_it_had_heard_counts() -> None:
-    told: Any = SimpleNamespace(heard_through_sample=16_000)
-    assert heard_ms(told) == 1000

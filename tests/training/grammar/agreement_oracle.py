@@ -136,8 +136,3 @@ _GERMAN_RULES = (
 )
 
 RULES = (*_BEFORE_NOUNS, *_ENGLISH_RULES, *_SPANISH_RULES, *_FRENCH_RULES, *_GERMAN_RULES)
-
-
-def marks(language: Language, text: str) -> list[str]:
-    """What is wrong with a sentence, as the rules see it."""
-    return [match[0] for rule in RULES if rule.language == language and (match := rule.wrong.search(text))]

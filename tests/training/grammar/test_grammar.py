@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tests.training.grammar.agreement_oracle import RULES, marks
+from tests.training.grammar.agreement_oracle import RULES
 from tests.training.grammar.sentence_tables import SENTENCES
 from training.starter.grammar import LANGUAGES, Grammar, Language, Sentence
 from training.starter.grammar.check import violations
@@ -34,48 +34,6 @@ def test_nothing_disagrees(sentences: list[Sentence]) -> None:
         texts = [sentence.text[rule.language] for sentence in sentences]
         assert [text for text in texts if rule.wrong.search(text)] == []
         assert sum(bool(rule.place.search(text)) for text in texts) >= 15, rule
-
-
-@pytest.mark.parametrize(
-    ("language", "wrong"),
-    [
-        ("eng", "I would like a apple."),
-        ("eng", "He want to sleep."),
-        ("eng", "We has a car."),
-        ("eng", "I like this shoes."),
-        ("eng", "She did not went home."),
-        ("spa", "Voy a el hotel."),
-        ("spa", "La museo está cerrado."),
-        ("spa", "El farmacia está abierta."),
-        ("spa", "Mis padres no quiere comer."),
-        ("spa", "Mi hermana no quieren comer."),
-        ("spa", "Quisiera unos zapatos rojas."),
-        ("fra", "Je ai faim."),
-        ("fra", "C'est le hôtel."),
-        ("fra", "Je n'veux pas."),
-        ("fra", "Je viens de le marché."),
-        ("fra", "Je vais à les halles."),
-        ("fra", "Il est dans ce hôtel."),
-        ("fra", "Où est le gare?"),
-        ("fra", "Où est la musée?"),
-        ("fra", "Mes parents n'aime pas nager."),
-        ("fra", "Vous ne mangent pas."),
-        ("fra", "Nous ne mange pas."),
-        ("fra", "J'avez faim."),
-        ("deu", "Wo ist die Bahnhof?"),
-        ("deu", "Wo ist den Apotheke?"),
-        ("deu", "Wo ist der Hotel?"),
-        ("deu", "Ich gehst nach Hause."),
-        ("deu", "Wir geht nach Hause."),
-        ("deu", "Meine Eltern hat Hunger."),
-        ("deu", "Mein Vater haben Hunger."),
-        ("deu", "Ich fahre mit den Bus."),
-        ("deu", "Das ist für dem Mantel."),
-        ("deu", "Ich bin allergisch gegen den Nüsse."),
-    ],
-)
-def test_the_rules_see_what_is_wrong(language: Language, wrong: str) -> None:
-    assert marks(language, wrong)
 
 
 def test_sentences_are_well_formed(sentences: list[Sentence]) -> None:
