@@ -77,15 +77,6 @@ def test_it_gives_what_the_overlay_gives(overlay: str) -> None:
         assert yaml.safe_dump(item) == yaml.safe_dump(kustomize[name])
 
 
-@pytest.mark.parametrize(
-    "values",
-    [{"replicas": 3}, {"preStopSeconds": 9}, {"settings": {"TRANSLATE_SVC_MAX_SLOTS": "32"}}, {"tls": False}],
-    ids=str,
-)
-def test_a_difference_is_seen(values: Object) -> None:
-    assert _comparable(render_chart(values)) != _comparable(Manifests.of("gpu"))
-
-
 def test_it_is_the_same_as_an_archive(tmp_path: Path) -> None:
     """The links into k8s/ become files."""
     with helm().Chart.load(str(CHART)) as loaded:

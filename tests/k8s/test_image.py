@@ -6,13 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
-from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from tests.k8s.manifests import K8S, ROOT, ToolMissing
 from translate_svc.config import Settings
@@ -98,47 +94,6 @@ def test_the_python_is_one_that_the_project_supports() -> None:
     )
     assert match is not None, "a full version"
     assert match[1] == "3.11", "the one that tests run on"
-
-
-def test_everything_that_the_image_installs_is_pinned() -> None:
-    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    pinned = {canonicalize_name(line.partition("==")[0]) for line in lines if "==" in line}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    assert set(_extras()) == {"server", "otel"}
-    wanted = [*project["dependencies"], *(each for name in _extras() for each in extras[name])]
-    wanted += [*extras["http"], *extras["media"]]
-    within = f"{project['name']}[http,media]"
-    assert within in wanted, "extras within the extra"
-    wanted.remove(within)
-    assert _closure(wanted) <= pinned
-    assert {"pip", "setuptools"} <= pinned, "what it is built with"
-
-
-def _extras() -> list[str]:
-    """The extras that are installed where nobody asks for others."""
-    match = re.search(r"^ARG EXTRAS=(\S+)$", _DOCKERFILE, re.MULTILINE)
-    assert match is not None
-    return match[1].split(",")
-
-
-def _closure(requirements: list[str]) -> set[str]:
-    """Names of all distributions that these bring with them."""
-    found: set[str] = set()
-    waiting = [(each.name, frozenset(each.extras)) for each in map(Requirement, requirements)]
-    seen: set[tuple[str, frozenset[str]]] = set()
-    while waiting:
-        current, wanted = waiting.pop()
-        if (current, wanted) in seen:
-            continue
-        seen.add((current, wanted))
-        found.add(canonicalize_name(current))
-        for text in metadata.distribution(current).requires or []:
-            requirement = Requirement(text)
-            marker = requirement.marker
-            if marker is None or any(marker.evaluate({"extra": extra}) for extra in wanted or {""}):
-                waiting.append((requirement.name, frozenset(requirement.extras)))
-    return found
 
 
 @pytest.fixture

@@ -47,27 +47,3 @@ def test_the_alert_is_sound(rule: dict[str, Any]) -> None:
 def test_names_are_used_once() -> None:
     names = [rule["alert"] for rule in _RULES]
     assert len(set(names)) == len(names) >= 7
-
-
-@pytest.mark.parametrize(
-    ("expression", "said"),
-    [
-        ("sum(translate_svc_ready)", "compared with nothing"),
-        ("sum(translate_svc_ready) == 0", "translate_svc_ready of every namespace"),
-        ('sum(translate_svc_is_ready{namespace="n"}) == 0', "translate_svc_is_ready is not exposed"),
-        ('sum(translate_svc_rejected_total{namespace="n"}) > 1', "its total says nothing"),
-        ('sum(up{namespace="n"}) == 0', "no metric of the server"),
-        ('sum(rate(translate_svc_slots{namespace="n"}[5m])) > 1', "it has no rate"),
-        ('sum by (code) (rate(translate_svc_rejected_total{namespace="n"}[5m])) > 1', "has no label code"),
-        (
-            'histogram_quantile(0.5, sum(rate(translate_svc_step_seconds_bucket{namespace="n"}[5m]))) > 1',
-            "quantiles are of buckets",
-        ),
-        (
-            'sum(rate(translate_svc_rejected_total{namespace="n", cause="full"}[5m])) > 1',
-            "translate_svc_rejected_total never has cause=full",
-        ),
-    ],
-)
-def test_a_mistake_is_seen(expression: str, said: str) -> None:
-    assert any(said in problem for problem in problems(expression)), problems(expression)
