@@ -105,21 +105,3 @@ def test_greedy_decoding_with_a_cache_equals_decoding_the_whole_prefix(work: Pat
     for row, tokens in enumerate(rows):
         expected = [*tokens, EOS_ID][:MAX_NEW_TOKENS]
         assert best[row, 1 : len(expected) + 1].tolist() == expected
-
-
-def test_greedy_decoding_goes_on_from_a_prefix(work: Path) -> None:
-    """As it would have gone on by itself from these tokens; rows without a prefix are as they were."""
-    torch.manual_seed(5)
-    stage = TextStage(StarterTokenizer.load(work / "tokenizer")).eval()
-    for parameter in stage.model.text_decoder.layers.parameters():
-        torch.nn.init.normal_(parameter)
-    stage.model.shared.weight.data *= 0.2
-    batch = examples([60, 45, 90])
-    language_ids = [stage.tokenizer.language_id(language) for language in LANGUAGES[:3]]
-    with torch.inference_mode():
-        encoded = encode_speech(stage.model, *stack_features(batch))
-        free = evaluate_text.greedy_decode(stage.model, encoded.states, encoded.mask, language_ids)
-        prefixes = [free[0][:5], [], [9, 8, 7]]
-        rows = evaluate_text.greedy_decode(stage.model, encoded.states, encoded.mask, language_ids, prefixes)
-    assert rows[:2] == free[:2]
-    assert rows[2][:3] == [9, 8, 7] != free[2][:3]

@@ -9,12 +9,7 @@ import pytest
 
 from tests.training.text_work import examples, grammar, make_tokenizer
 from training.starter.corpus import TextSource
-from training.starter.examples.batching import (
-    IGNORED,
-    character_targets,
-    decoder_batch,
-    encoder_batch,
-)
+from training.starter.examples.batching import IGNORED, character_targets, decoder_batch, encoder_batch
 from training.starter.tokenizer import EOS_ID, PAD_ID, StarterTokenizer
 
 

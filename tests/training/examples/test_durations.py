@@ -8,10 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.starter.examples.durations import Sound, align, character_units
-from training.starter.grammar import Language
-from training.starter.synthesis import synth
 from training.starter.synthesis.synth import Phoneme, Speech, Word
-from training.starter.synthesis.target_speech import speak
 
 _HOP = 320
 
@@ -53,28 +50,6 @@ def test_letters_go_with_their_sounds(text: str, names: str, groups: list[str]) 
     assert [f"{letters}:{sounds}" for letters, sounds in _grouped(text, names)] == groups
 
 
-def test_a_sound_lasts_whole_units_wherever_it_falls() -> None:
-    """The third word begins in the middle of a unit; its sounds are read at the same places all the same."""
-    word = ("so", [("s", 3.4), ("o", 5.4)])
-    first, third = (
-        character_units(list(text), _speech(words))
-        for text, words in (("so", [word]), ("so\u2581so\u2581so", [word, word, word]))
-    )
-    assert first.durations.tolist() == [3, 5]
-    assert third.durations.tolist() == [
-        3,
-        5,
-        2,
-        1,
-        5,
-        2,
-        1,
-        5,
-    ]  # a space without a pause takes of the next sound
-    np.testing.assert_allclose(third.centres[-8:] - first.centres, round(2 * 8.8 * _HOP), atol=1)
-    assert np.allclose(np.diff(first.centres[:3]), 3.4 * _HOP / 3, atol=1)
-
-
 def test_a_pause_belongs_to_the_marks_between_the_words() -> None:
     speech = _speech([("Oh", [("oU", 6.0), ("_:", 16.0)]), ("no", [("n", 3.0), ("oU", 6.0)])])
     durations = character_units(list("Oh.\u2581no"), speech).durations
@@ -106,19 +81,3 @@ def test_every_character_has_a_unit_and_the_units_go_forward(
     assert units.durations.sum() == len(units.centres)
     assert (np.diff(units.centres) > 0).all()
     assert 0 <= units.centres[0] < units.centres[-1] + 1 <= len(speech.samples) + 1
-
-
-@pytest.mark.skipif(not synth.is_available(), reason="libespeak-ng.so.1 is not installed")
-@pytest.mark.parametrize(
-    ("language", "text"),
-    [
-        ("eng", "Good morning. Where is my brother's room?"),
-        ("spa", "\u00bfQu\u00e9 hora es? Hace fr\u00edo."),
-        ("fra", "O\u00f9 est l'h\u00f4pital? Elles voudraient deux \u0153ufs."),
-        ("deu", "Gr\u00fc\u00df Gott. Ich hei\u00dfe J\u00f6rg."),
-    ],
-)
-def test_what_espeak_says_is_aligned_without_changing_its_pace(language: Language, text: str) -> None:
-    speech = speak(text, language)
-    units = character_units(list("\u2581" + text.replace(" ", "\u2581")), speech)
-    assert len(units.centres) == pytest.approx(len(speech.samples) / _HOP, rel=0.12)

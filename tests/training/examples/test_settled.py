@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.training.text_work import grammar
-from training.starter.examples.settled import Continuations, SettledCounts, heard_words, settled_counts
+from training.starter.examples.settled import Continuations, heard_words, settled_counts
 from training.starter.grammar import LANGUAGES, BoundSentence
 
 
@@ -43,19 +43,6 @@ def test_settled_is_what_all_that_begin_alike_agree_on(
 ) -> None:
     counts = settled_counts("I want to buy tea.", "Quiero comprar té hoy.", others)
     assert counts.words == expected
-
-
-def test_a_transcript_is_settled_word_by_word() -> None:
-    assert settled_counts("Il a faim.", "Il a faim.", [], transcribes=True).words == (0, 1, 2, 3)
-    assert settled_counts("¿Come?", "¿Come?", [(1, "Come pan.")], transcribes=True).words == (0, 0)
-
-
-@pytest.mark.parametrize(
-    ("counts", "sources"),
-    [((0, 1, 2, 3), [0, 1, 2]), ((0, 0, 0, 3), [2, 2, 2]), ((0, 2, 2, 2), [0, 0, 2])],
-)
-def test_the_source_word_that_settles_a_word(counts: tuple[int, ...], sources: list[int]) -> None:
-    assert [SettledCounts(counts).first_source_word(word) for word in range(3)] == sources
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from tests.training.text_work import examples
-from training.starter.corpus import MAX_UTTERANCE_S, SHARD_EXAMPLES
 from training.starter.examples import shards
 from training.starter.examples.batching import MEL_BINS
-from training.starter.learning.schedule import FRAMES_PER_S
 
 
 def test_examples_survive_their_shard(tmp_path: Path) -> None:
@@ -38,14 +36,6 @@ def test_a_piece_of_speech_keeps_all_its_texts(tmp_path: Path) -> None:
     assert [example.has_prefix for example in read] == [False, True]
 
 
-def test_constant_features_survive(tmp_path: Path) -> None:
-    """Digital silence has features of one value, and zero has no scale."""
-    (example,) = examples([5])
-    example.features[:] = 0.0
-    shards.write(tmp_path / "0000.npz", [example])
-    assert not shards.read(tmp_path / "0000.npz")[0].features.any()
-
-
 def test_an_interrupted_write_leaves_no_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError("no space left on device")
@@ -54,11 +44,3 @@ def test_an_interrupted_write_leaves_no_shard(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(OSError, match="no space"):
         shards.write(tmp_path / "0000.npz", examples([5]))
     assert list(tmp_path.glob("*.npz")) == []
-
-
-def test_a_shard_of_average_examples_may_travel(tmp_path: Path) -> None:
-    """The corpus means 4.4 s an example; a shard whose mean is 5.5 s still fits."""
-    frames = int(5.5 * FRAMES_PER_S)
-    assert frames < MAX_UTTERANCE_S * FRAMES_PER_S
-    shards.write(tmp_path / "0000.npz", examples([frames] * SHARD_EXAMPLES))
-    assert (tmp_path / "0000.npz").stat().st_size <= shards.MAX_SHARD_BYTES

@@ -15,7 +15,6 @@ from training.starter.tokenizer import EOS_ID, PAD_ID, StarterTokenizer
 
 MEL_BINS = 80
 IGNORED = -100
-CTC_BLANK = 0
 NO_TEXTS: Mapping[Language, str] = dict.fromkeys(LANGUAGES, "")
 DIRECTIONS: tuple[tuple[Language, Language], ...] = tuple(
     (source, target) for source in LANGUAGES for target in LANGUAGES if source != target

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from training.starter.examples.batching import MEL_BINS, Example
 
-MAX_SHARD_BYTES = 15_000_000
-
 
 def write(path: Path, examples: Sequence[Example]) -> None:
     """Writes all or nothing."""
