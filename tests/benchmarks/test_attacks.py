@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import grpc
 import pytest
 import pytest_asyncio
-from hyperframe.frame import RstStreamFrame
 
 from benchmarks.attacks.aim import Aim
 from benchmarks.attacks.bystanders import Speaker, open_stream
-from benchmarks.attacks.envoy import configuration, envoy, envoy_binary
+from benchmarks.attacks.envoy import configuration
 from benchmarks.attacks.floods import ATTACKS
 from benchmarks.attacks.http2 import connect, message
 from benchmarks.attacks.measure import differences
@@ -100,33 +98,3 @@ def test_envoy_gets_what_the_gateway_says() -> None:
     (layer,) = configuration("127.0.0.1:50051", 443)["layered_runtime"]["layers"]
     assert layer["static_layer"]["http.max_requests_per_io_cycle"] == 1
     assert layer["static_layer"]["overload.premature_reset_total_stream_count"] == 100
-
-
-@pytest.mark.skipif(envoy_binary() is None, reason="`make attacks` installs Envoy")
-@_in_the_servers_loop
-@pytest.mark.parametrize("name", ["rapid reset", "PRIORITY", "SETTINGS", "WINDOW_UPDATE", "PING"])
-async def test_envoy_ends_a_connection_that_floods(server: ServerProcess, tmp_path: Path, name: str) -> None:
-    binary = envoy_binary()
-    assert binary is not None
-    async with envoy(binary, tmp_path, server.target) as (target, _):
-        aim = Aim(target, "", key="")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(2.5):  # a second of it is Envoy's delay before it closes
-                await ATTACKS[name](aim)
-        assert aim.done["connections"] > 1, "it had to come again"
-        assert await open_stream(target, key="", give_up_s=60) == "opened"
-
-
-@pytest.mark.skipif(envoy_binary() is None, reason="`make attacks` installs Envoy")
-@_in_the_servers_loop
-async def test_fewer_resets_are_enough_than_envoy_asks_for(server: ServerProcess, tmp_path: Path) -> None:
-    """It judges after half of the streams that it counts: 100 here, 500 by itself."""
-    binary = envoy_binary()
-    assert binary is not None
-    async with envoy(binary, tmp_path, server.target) as (target, _), connect(target) as connection:
-        with contextlib.suppress(ConnectionError):
-            for _ in range(150):
-                call, headers = connection.start_call(f"/{SERVICE_NAME}/StreamingTranslate")
-                await connection.write(headers + RstStreamFrame(call.stream_id, 8).serialize())
-        async with asyncio.timeout(30):
-            await connection.is_cut.wait()

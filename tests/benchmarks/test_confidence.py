@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.quality.measures.confidence import (
-    Scored,
-    area_under_curve,
-    threshold,
-)
+from benchmarks.quality.measures.confidence import Scored, area_under_curve, threshold
 
 
 @pytest.mark.parametrize(

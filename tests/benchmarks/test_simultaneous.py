@@ -7,20 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.simultaneous.joins import Joined, invented, join, lags_ms, slope_ms_per_s, source_words
+from benchmarks.simultaneous.joins import Joined, join, lags_ms, slope_ms_per_s, source_words
 from benchmarks.simultaneous.longform import longform_scores
-from benchmarks.simultaneous.monologues import (
-    SAMPLES_PER_MS,
-    Monologue,
-    Sentence,
-)
-from benchmarks.simultaneous.speech import (
-    Sound,
-    StreamSpeech,
-    play,
-    torn_words,
-)
-from benchmarks.simultaneous.words import Delta, Word, flicker, texts_of, words_of
+from benchmarks.simultaneous.monologues import SAMPLES_PER_MS, Monologue, Sentence
+from benchmarks.simultaneous.words import Delta, Word, flicker, words_of
 
 SENTENCES = (
     Sentence({"spa": "uno dos tres cuatro"}, 0, 4000),
@@ -83,55 +73,7 @@ def test_a_lost_word_is_seen() -> None:
     assert joined(prompt(GOOD[:-1])).lost == (7,)
 
 
-@pytest.mark.parametrize(
-    ("told", "places"),
-    [
-        ("uno dos tres", ()),
-        ("uno dos tras", ()),
-        ("uno dos seis", (2,)),
-        ("uno dos tres cuatro", (3,)),
-        ("uno tres", ()),
-        ("tras dos", (0,)),
-    ],
-    ids=["right", "wrong, but so is the whole sentence", "another word", "too many", "left out", "elsewhere"],
-)
-def test_words_that_the_model_does_not_say_of_the_whole_sentence_are_invented(
-    told: str, places: tuple[int, ...]
-) -> None:
-    assert invented(["uno", "dos", "tres"], ["uno", "dos", "tras"], told.split()) == places
-
-
 # ------------------------------------------------------------------ speech
-
-
-def sound(
-    start: int, count: int, heard_ms: float, durations: tuple[int, ...] = (), utterance_id: int = 0
-) -> Sound:
-    samples = np.arange(start, start + count, dtype=np.float32)
-    return Sound(utterance_id, start, samples, heard_ms, heard_ms + 50, durations)
-
-
-def test_speech_is_played_when_it_is_there_and_what_was_before_has_ended() -> None:
-    second = SAMPLES_PER_MS * 1000
-    pieces = [sound(0, second, 2000), sound(second, second, 2500), sound(2 * second, second, 9000)]
-    assert [each.starts_ms for each in play(pieces)] == [2000, 3000, 9000]
-    assert [each.starts_ms for each in play(pieces, arrivals=True)] == [2050, 3050, 9050]
-
-
-def test_a_word_is_torn_where_speech_stops_within_it() -> None:
-    told = deltas(("uno dos tres", 2000))
-    words, texts = words_of(told), texts_of(told)
-
-    def torn(*lengths: int) -> int:
-        starts = np.cumsum([0, *lengths])[:-1]
-        sounds = [
-            sound(int(start) * 320, length * 320, 2000.0 + 9000 * index, (1,) * 12 if index == 0 else ())
-            for index, (start, length) in enumerate(zip(starts, lengths, strict=True))
-        ]
-        return torn_words(words, StreamSpeech(texts, sounds), play(sounds))
-
-    assert torn(12) == torn(3, 9) == torn(4, 4, 4) == 0, "between words or not at all"
-    assert torn(2, 10) == torn(2, 4, 6) - 1 == 1
 
 
 # ------------------------------------------------------------------ the field's tool

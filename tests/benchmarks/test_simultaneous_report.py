@@ -22,13 +22,8 @@ from benchmarks.simultaneous.figures import (
     load,
     save,
 )
-from benchmarks.simultaneous.listen import (
-    SIMULTANEOUS,
-    UTTERANCE,
-)
-from benchmarks.simultaneous.monologues import (
-    VARIANTS,
-)
+from benchmarks.simultaneous.listen import SIMULTANEOUS, UTTERANCE
+from benchmarks.simultaneous.monologues import VARIANTS
 from benchmarks.simultaneous.report import PAGES, RESULTS, blocks
 from training.starter.grammar import LANGUAGES
 

@@ -11,21 +11,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.simultaneous.audio_clock import AudioClockLoop
-from benchmarks.simultaneous.figures import (
-    Figures,
-)
-from benchmarks.simultaneous.listen import (
-    UTTERANCE,
-    listen,
-    stream_settings,
-)
+from benchmarks.simultaneous.figures import Figures
+from benchmarks.simultaneous.listen import UTTERANCE, listen, stream_settings
 from benchmarks.simultaneous.measure import clocked_service, is_computing, run
-from benchmarks.simultaneous.monologues import (
-    SAMPLES_PER_MS,
-    VARIANTS,
-    monologues,
-    shipped_clips,
-)
+from benchmarks.simultaneous.monologues import SAMPLES_PER_MS, VARIANTS, monologues, shipped_clips
 from benchmarks.simultaneous.words import flicker, words_of
 from translate_svc.types import Stage, TargetSettings
 

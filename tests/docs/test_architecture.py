@@ -99,25 +99,6 @@ def test_every_name_is_in_the_file_that_the_map_says() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        "engine/schedulers.py",
-        "tests/no_such_folder/",
-        "Scheduler.take_work",
-        "NoSuchClass",
-        "make tests",
-        "--max-stream",
-        "translate-svc server",
-        "TRANSLATE_SVC_MAX_STREAM",
-        "_parsecs",
-        "two words",
-    ],
-)
-def test_what_is_not_there_is_found_out(wrong: str) -> None:
-    assert wrong in problem(wrong)
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_what_a_page_points_to_exists(page: Path) -> None:
     paths = {span for span in spans(page) if "/" in span and PATH.fullmatch(span)} - ELSEWHERE
@@ -140,30 +121,6 @@ def test_the_index_of_the_decisions_has_them_all() -> None:
     folder = ROOT / "docs/adr"
     listed = re.findall(r"\]\((\d{4}[\w-]*\.md)\)", (folder / "README.md").read_text("utf-8"))
     assert sorted(listed) == sorted(page.name for page in folder.glob("0*.md"))
-
-
-@pytest.mark.parametrize(
-    "form", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=lambda form: form.stem
-)
-def test_a_form_of_issues_is_one(form: Path) -> None:
-    """GitHub shows none at all where a form is wrong, and says nothing."""
-    read = yaml.safe_load(form.read_text("utf-8"))
-    if form.stem == "config":
-        assert read == {"blank_issues_enabled": True}
-        return
-    assert set(read) <= {"name", "description", "title", "labels", "body"}
-    assert read["name"]
-    assert read["description"]
-    asked = [part for part in read["body"] if part["type"] != "markdown"]
-    assert len({part["id"] for part in asked}) == len(asked) > 0
-    assert all(part["attributes"]["label"] for part in asked)
-    assert {part["type"] for part in read["body"]} <= {
-        "markdown",
-        "textarea",
-        "input",
-        "dropdown",
-        "checkboxes",
-    }
 
 
 def test_hooks_run_what_the_environment_has() -> None:

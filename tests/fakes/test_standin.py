@@ -21,20 +21,6 @@ def there(*values: float) -> Tensor:
     return torch.tensor(values).to(NAME, non_blocking=True)
 
 
-def test_it_computes_and_says_where(device: StandIn) -> None:
-    made = torch.nn.functional.softmax(there(1.0, 2.0) * 3 + torch.zeros(2, device=NAME), dim=0)
-    assert made.device.type == NAME
-    assert device.waits == []
-    torch.testing.assert_close(made.cpu(), torch.softmax(torch.tensor([3.0, 6.0]), dim=0))
-
-
-def test_views_share_what_they_view(device: StandIn) -> None:
-    whole = torch.zeros(2, 3, device=NAME)
-    whole[1, 1:] = there(5.0, 6.0)
-    whole.t()[0].add_(1.0)
-    assert whole.tolist() == [[1, 0, 0], [1, 5, 6]]
-
-
 @pytest.mark.parametrize(
     "mixes",
     [
@@ -47,10 +33,6 @@ def test_views_share_what_they_view(device: StandIn) -> None:
 def test_tensors_of_the_host_do_not_mix(mixes: Callable[[Tensor], Tensor], device: StandIn) -> None:
     with pytest.raises(MixedDevices):
         mixes(there(1.0, 1.0))
-
-
-def test_a_number_of_the_host_may_take_part(device: StandIn) -> None:
-    assert (there(1.0) * torch.tensor(2.0)).tolist() == [2.0]
 
 
 @pytest.mark.parametrize(
