@@ -7,13 +7,8 @@ import pytest
 
 from tests.checkpoints import checkpoint_folder, oracle, utterances
 from translate_svc.models.alignment.alignment_file import AttentionRow, PolicyName
-from translate_svc.models.alignment.beginnings import (
-    STEP_SAMPLES,
-    Beginning,
-    Observer,
-    common_start,
-)
-from translate_svc.models.alignment.calibration import SURVIVAL, area_under_curve, calibrate
+from translate_svc.models.alignment.beginnings import STEP_SAMPLES, Beginning, Observer, common_start
+from translate_svc.models.alignment.calibration import SURVIVAL, calibrate
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.placement import resolve_placement
 from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS
@@ -80,23 +75,6 @@ def test_hypotheses_that_all_end_alike_tell_nothing(survives: bool) -> None:
         calibrate([[Beginning((1, 2, 3), each, each, np.zeros((1, 1, 5, 4), np.float32))]])
     with pytest.raises(ValueError, match="tell nothing"):
         calibrate([])
-
-
-@pytest.mark.parametrize(
-    ("scores", "positive", "area"),
-    [([1, 2, 3, 4], [0, 0, 1, 1], 1.0), ([4, 3, 2, 1], [0, 0, 1, 1], 0.0), ([1, 1], [0, 1], 0.5),
-     ([1, 2, 2, 3], [0, 1, 0, 1], 0.875)],
-)  # fmt: skip
-def test_area_under_curve(scores: list[int], positive: list[int], area: float) -> None:
-    assert area_under_curve(np.array(scores), np.array(positive, bool)) == pytest.approx(area)
-
-
-@pytest.mark.parametrize(
-    ("text", "other", "same"),
-    [([], [], []), ([1], [], [0]), ([1, 2, 3], [1, 9, 3], [1, 0, 0]), ([1], [1, 2], [1])],
-)
-def test_the_common_start_of_two_texts(text: list[int], other: list[int], same: list[int]) -> None:
-    assert common_start(text, other).tolist() == [bool(each) for each in same]
 
 
 def test_beginnings_are_what_transformers_says_to_them() -> None:
