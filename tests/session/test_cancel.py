@@ -24,13 +24,7 @@ from tests.virtual_time import virtual_time
 from translate_svc.errors import EngineLost, Unavailable
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.session import Session
-from translate_svc.types import (
-    AudioInput,
-    ClearInput,
-    SessionEvent,
-    TargetSettings,
-    UtteranceDone,
-)
+from translate_svc.types import AudioInput, ClearInput, SessionEvent, TargetSettings, UtteranceDone
 
 STREAM = config(TargetSettings("es"), TargetSettings("fr"))
 

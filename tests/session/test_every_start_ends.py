@@ -8,16 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.session.harness import (
-    RATE_HZ,
-    check_contract,
-    collect,
-    config,
-    house,
-    of,
-    speak,
-    speech,
-)
+from tests.session.harness import RATE_HZ, check_contract, collect, config, house, of, speak, speech
 from tests.virtual_time import virtual_time
 from translate_svc.types import (
     ClearInput,

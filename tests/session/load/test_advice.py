@@ -9,17 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
-from tests.session.harness import (
-    check_contract,
-    chunks,
-    clip,
-    config,
-    converse,
-    house,
-    of,
-    silence,
-    speech,
-)
+from tests.session.harness import check_contract, chunks, clip, config, converse, house, of, silence, speech
 from tests.session.source_driver import heard_by
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request, StopReason
@@ -27,7 +17,6 @@ from translate_svc.engine.simultaneous.commit_policy import LocalAgreement
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.advice import LengthAdvice
 from translate_svc.session.simultaneous_options import SimultaneousOptions
-from translate_svc.session.utterances.text_rate import is_short
 from translate_svc.types import (
     ClientMessage,
     EndReason,
@@ -44,33 +33,8 @@ from translate_svc.types import (
 )
 from translate_svc.vad.options import VadOptions
 
-REASONS = {
-    "M": EndReason.MAX_LENGTH,
-    "s": EndReason.SILENCE,
-    "f": EndReason.FINALIZE,
-    "e": EndReason.END_OF_STREAM,
-}
 ES, FR = TargetSettings("es"), TargetSettings("fr")
 SHORT = VadSettings(max_utterance_ms=2_500)
-
-
-@pytest.mark.parametrize(
-    ("row", "told_at"),
-    [
-        ("MM", []),
-        ("MMM", [2]),
-        ("MMMMMMMM", [2]),
-        ("MMsMM", []),
-        ("MMfMMeMM", []),
-        ("sMMM", [3]),
-        ("MMsMMM", [5]),
-        ("MMMsMMM", [2]),
-    ],
-)
-def test_the_third_in_a_row_is_told_once(row: str, told_at: list[int]) -> None:
-    advice, settings = LengthAdvice(), heard_by(VadOptions())
-    told = [place for place, each in enumerate(row) if advice.update(REASONS[each], settings)]
-    assert told == told_at
 
 
 REACHED = "3 utterances in a row reached max_utterance_ms"
@@ -113,22 +77,6 @@ def test_it_says_what_would_help(settings: Negotiated, said: str) -> None:
     advice = LengthAdvice()
     told = [advice.update(EndReason.MAX_LENGTH, settings) for _ in range(3)]
     assert told == [None, None, StreamWarning("max_utterance_reached", said)]
-
-
-@pytest.mark.parametrize(
-    ("tokens", "voiced_s", "short"),
-    [
-        (0, 3.0, True),
-        (7, 3.0, True),
-        (8, 3.0, False),
-        (37, 15.0, True),
-        (38, 15.0, False),
-        (0, 2.9, False),
-        (1, 2.9, False),
-    ],
-)
-def test_a_text_is_short_by_its_tokens_a_second(tokens: int, voiced_s: float, short: bool) -> None:
-    assert is_short(tokens, voiced_s) is short
 
 
 # ------------------------------------------------------------------------------------------ in a stream

@@ -10,17 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, samples_of
-from tests.session.harness import (
-    chunks,
-    collect,
-    config,
-    converse,
-    house,
-    of,
-    silence,
-    speech,
-    texts,
-)
+from tests.session.harness import chunks, collect, config, converse, house, of, silence, speech, texts
 from tests.session.one_shot.one_shot_calls import clip_call, done, play, text_call
 from tests.virtual_time import virtual_time
 from translate_svc.engine.request import Request, SourceText

@@ -9,31 +9,6 @@ from hypothesis import strategies as st
 from translate_svc.session.quotas.token_bucket import TokenBucket
 
 
-def test_it_begins_full_and_fills_no_further() -> None:
-    bucket = TokenBucket(0.5, 60, now_s=100)
-    assert bucket.level(100) == 60
-    assert bucket.is_full(500)
-    assert bucket.level(500) == 60
-
-
-def test_what_is_taken_comes_back_at_its_rate() -> None:
-    bucket = TokenBucket(0.5, 60, now_s=0)
-    bucket.take(60, 0)
-    assert bucket.level(0) == 0
-    assert bucket.level(30) == 15
-    assert bucket.wait_s(15, 0) == 30
-    assert bucket.wait_s(15, 40) == 0
-    assert bucket.wait_s(1_000, 0) == 120, "it holds no more"
-
-
-def test_a_debt_is_filled_up_first() -> None:
-    bucket = TokenBucket(2, 60, now_s=0)
-    bucket.take(160, 0)
-    assert bucket.level(49) < 0
-    assert bucket.level(51) == 2
-    assert bucket.wait_s(15, 0) == (100 + 15) / 2
-
-
 def test_another_shape_forgives_nothing() -> None:
     bucket = TokenBucket(1, 60, now_s=0)
     bucket.take(50, 0)
