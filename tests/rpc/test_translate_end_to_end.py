@@ -28,14 +28,7 @@ from translate_svc.client import AsyncClient, Client
 from translate_svc.config import Settings
 from translate_svc.rpc.server import RpcServer
 from translate_svc.service import Service
-from translate_svc.types import (
-    AudioFormat,
-    Encoding,
-    Samples,
-    SpeechChunk,
-    TextDelta,
-    UtteranceDone,
-)
+from translate_svc.types import AudioFormat, Encoding, Samples, SpeechChunk, TextDelta, UtteranceDone
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 
 # the timeout counts the loading of the model, which takes its time on a busy machine

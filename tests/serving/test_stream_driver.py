@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from tests.serving.fakes import CLOSED, WORD, FakeClient, FakeSession, now_s, play
-from translate_svc.errors import DataLoss, InvalidArgument, StreamTimeout, Unavailable
+from tests.serving.fakes import CLOSED, FakeClient, FakeSession, now_s, play
+from translate_svc.errors import InvalidArgument, StreamTimeout, Unavailable
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.stream_driver import StreamDriver
-from translate_svc.types import AudioInput, ClientMessage, Closed, EndInput, GoAway
+from translate_svc.types import AudioInput, ClientMessage, EndInput, GoAway
 
 OPTIONS = CallOptions(idle_timeout_s=60, drain_finish_s=10)
 AUDIO = AudioInput(b"12")
@@ -21,31 +21,6 @@ def driver(client: FakeClient, talk: FakeSession) -> StreamDriver:
     return StreamDriver(client, client, talk, OPTIONS)
 
 
-def test_messages_go_in_and_events_out_until_both_have_ended() -> None:
-    async def scenario() -> None:
-        client, talk = FakeClient(), FakeSession()
-        talk.say(WORD)
-        for message in (AUDIO, EndInput(1), None):
-            client.say(message)
-        await driver(client, talk).run()
-        assert talk.received == [AUDIO, EndInput(1)]
-        assert client.got == [WORD, CLOSED]
-
-    play(scenario)
-
-
-def test_a_half_closed_stream_is_closed_and_not_complete() -> None:
-    async def scenario() -> None:
-        client, talk = FakeClient(), FakeSession()
-        client.say(None)
-        await driver(client, talk).run()
-        (closed,) = client.got
-        assert isinstance(closed, Closed)
-        assert not closed.complete
-
-    play(scenario)
-
-
 def test_a_message_that_cannot_be_read_fails_the_stream() -> None:
     async def scenario() -> None:
         client, talk = FakeClient(), FakeSession()
@@ -54,20 +29,6 @@ def test_a_message_that_cannot_be_read_fails_the_stream() -> None:
             await driver(client, talk).run()
         assert talk.end is not None
         assert talk.end.status == "InvalidArgument"
-
-    play(scenario)
-
-
-def test_what_the_session_refuses_fails_the_stream() -> None:
-    class Strict(FakeSession):
-        async def receive(self, message: ClientMessage) -> None:
-            raise DataLoss("says 7", field="end.total_samples")
-
-    async def scenario() -> None:
-        client, talk = FakeClient(), Strict()
-        client.say(EndInput(7))
-        with pytest.raises(DataLoss):
-            await driver(client, talk).run()
 
     play(scenario)
 

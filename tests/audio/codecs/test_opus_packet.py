@@ -31,29 +31,6 @@ def libopus_samples(packet: bytes) -> int | None:
         return None
 
 
-FRAMED = {
-    "no payload": (bytes([SILK_20_MS]), 960),
-    "two without payload": (bytes([SILK_20_MS | TWO_EQUAL]), 1_920),
-    "stereo": (bytes([SILK_20_MS | 0x4, 7]), 960),
-    "two of one size": (bytes([SILK_20_MS | TWO_EQUAL]) + bytes(8), 1_920),
-    "two of two sizes": (bytes([SILK_20_MS | TWO, 3]) + bytes(3 + 4), 1_920),
-    "first of two takes all": (bytes([SILK_20_MS | TWO, 3]) + bytes(3), 1_920),
-    "a length of two bytes": (bytes([SILK_20_MS | TWO, 252, 1]) + bytes(256), 1_920),
-    "48 frames": (bytes([CELT_2_5_MS | MANY, 48]) + bytes(48), MAX_PACKET_SAMPLES),
-    "six frames of 20 ms": (bytes([SILK_20_MS | MANY, VBR | 6, 1, 1, 1, 1, 1]) + bytes(5), 5_760),
-    "padding": (bytes([HYBRID_10_MS | MANY, PADDED | 2, 5]) + bytes(4 + 5), 960),
-    "long padding": (bytes([HYBRID_10_MS | MANY, PADDED | 2, 255, 1]) + bytes(4 + 255), 960),
-    "largest frame": (bytes([SILK_20_MS]) + bytes(1_275), 960),
-}
-
-
-@pytest.mark.parametrize("case", FRAMED)
-def test_framed(case: str) -> None:
-    packet, expected = FRAMED[case]
-    assert samples(packet) == expected
-    assert libopus_samples(packet) == expected
-
-
 MALFORMED = {
     "R2: frame of more than 1275 bytes": bytes([SILK_20_MS]) + bytes(1_276),
     "R3: two halves of an odd payload": bytes([SILK_20_MS | TWO_EQUAL]) + bytes(7),

@@ -9,8 +9,6 @@ from translate_svc.audio.codecs.table import chunk_decoder, chunk_encoder
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import AudioFormat, Encoding, Samples
 
-STATELESS = [Encoding.PCM_S16LE, Encoding.PCM_F32LE, Encoding.MULAW, Encoding.ALAW]
-
 
 def decode(data: bytes, encoding: Encoding, channels: int = 1, channel: int = 0) -> Samples:
     return chunk_decoder(AudioFormat(encoding, 16_000, channels, channel)).decode(data, field="audio.data")
@@ -38,19 +36,6 @@ def test_s16_output_is_rounded_and_clipped() -> None:
     samples = np.array([1.5, 1.0, -1.0, -7.0, 0.6 / 32768, -0.6 / 32768, 0.4 / 32768], dtype=np.float32)
     written = np.frombuffer(encode(samples, Encoding.PCM_S16LE), dtype="<i2")
     assert written.tolist() == [32767, 32767, -32768, -32768, 1, -1, 0]
-
-
-@pytest.mark.parametrize("encoding", STATELESS)
-@pytest.mark.parametrize("channels", [2, 8])
-def test_one_channel_of_several_is_heard(encoding: Encoding, channels: int) -> None:
-    """Interleaved, a sample of every channel in turn; positions count samples of one channel."""
-    spoken = np.linspace(-0.9, 0.9, 40 * channels, dtype=np.float32).reshape(40, channels)
-    data = encode(spoken, encoding)
-    for channel in range(1, channels + 1):
-        received = decode(data, encoding, channels, channel)
-        alone = decode(encode(spoken[:, channel - 1], encoding), encoding)
-        np.testing.assert_array_equal(received, alone)
-        assert np.abs(received - spoken[:, channel - 1]).max() < 0.03
 
 
 @pytest.mark.parametrize(

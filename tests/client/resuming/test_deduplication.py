@@ -56,20 +56,6 @@ def said(events: Sequence[SessionEvent]) -> str:
     return "|".join(event.delta for event in events if isinstance(event, TextDelta))
 
 
-def test_a_call_that_does_not_break_is_passed_on_as_it_is() -> None:
-    events: list[SessionEvent] = [
-        SpeechStarted(0, 0),
-        text("Mi"),
-        text(" mujer", final=True),
-        pcm(0, 3),
-        pcm(3, 2, final=True),
-        DONE,
-    ]
-    deduplicator = EventDeduplicator()
-    got = [part for event in events for part in deduplicator.accept(event)]
-    assert all(one is other for one, other in zip(got, events, strict=True))
-
-
 @pytest.mark.parametrize(
     ("again", "rest"),
     [
@@ -85,24 +71,11 @@ def test_a_text_goes_on_where_it_broke(again: list[str], rest: str) -> None:
     assert not [event for event in got if isinstance(event, StreamWarning)]
 
 
-def test_a_text_that_had_ended_stays_as_it_is() -> None:
-    got = broken([text("Mi"), text(" mujer", final=True)], [text("Mi"), text(" mujer", final=True)])
-    assert said(got) == "Mi| mujer"
-    assert [event.final for event in got if isinstance(event, TextDelta)] == [False, True]
-
-
 def test_the_end_of_a_text_comes_although_its_words_had_come() -> None:
     got = broken([text("Mi")], [text("Mi"), text("", final=True)])
     assert said(got) == "Mi|"
     assert isinstance(got[-1], TextDelta)
     assert got[-1].final
-
-
-def test_tokens_come_once() -> None:
-    again = [text("Mi", tokens=1), text(" mu", tokens=1), text("jer", tokens=1, final=True)]
-    got = broken(again[:2], again)
-    assert sum(len(event.tokens) for event in got if isinstance(event, TextDelta)) == 3
-    assert said(got) == "Mi| mu|jer"
 
 
 @pytest.mark.parametrize(

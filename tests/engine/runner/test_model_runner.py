@@ -33,12 +33,7 @@ from tests.engine.runner_harness import (
     text_languages,
 )
 from tests.step_results import decode_results, encode_results, unit_results, vocode_results
-from translate_svc.engine.plan import (
-    DecodeItem,
-    EncodeItem,
-    SequenceKey,
-    StepPlan,
-)
+from translate_svc.engine.plan import DecodeItem, EncodeItem, SequenceKey, StepPlan
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.types import EncoderSource, Stage

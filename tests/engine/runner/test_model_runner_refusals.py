@@ -10,11 +10,7 @@ import numpy as np
 import pytest
 
 from tests.engine.runner_harness import RunnerHarness, answers
-from translate_svc.engine.plan import (
-    EncodeItem,
-    SequenceKey,
-    StepPlan,
-)
+from translate_svc.engine.plan import EncodeItem, SequenceKey, StepPlan
 
 
 def decode_item(harness: RunnerHarness, **changes: Any) -> StepPlan:

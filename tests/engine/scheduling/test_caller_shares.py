@@ -63,21 +63,6 @@ def test_a_caller_who_was_alone_lately_is_never_over_its_share() -> None:
     assert shares_of({"a": 56}).over_share(lambda caller: False) == frozenset()
 
 
-def test_requests_that_have_ended_no_longer_count() -> None:
-    shares = shares_of({"a": 8, "b": 1})
-    for _ in range(5):
-        shares.leave("a")
-    assert shares.over_share(lambda caller: True) == frozenset()
-
-
-@pytest.mark.parametrize("stage", [ENCODE, SPEAK, VOCODE])
-def test_others_are_always_allowed(stage: Stage) -> None:
-    shares = knowing()
-    shares.begin_step(HEAVY, yields=True, encodes=True)
-    assert shares.allows(stage, "light", 10_000)
-    assert not shares.allows(stage, "heavy", 1)
-
-
 def test_while_others_work_a_quarter_of_their_time_is_earned() -> None:
     """A piece of 10 ms waits until the others had 40 ms, and its time is paid."""
     shares, allowed = knowing(), []
@@ -150,26 +135,6 @@ def test_an_item_that_waits_is_not_overtaken_in_its_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "allowed"), [(ENCODE, False), (DECODE, True), (SPEAK, False), (VOCODE, False)]
-)
-def test_only_texts_go_on_beside_an_encoding_that_continues(stage: Stage, allowed: bool) -> None:
-    shares = knowing()
-    shares.begin_step(HEAVY, yields=False, encodes=True)
-    assert shares.allows(stage, "heavy", 1) == allowed
-
-
-def test_texts_go_on_beside_the_work_of_others_at_no_cost() -> None:
-    shares = knowing()
-    for _ in range(9):
-        shares.begin_step(HEAVY, yields=True, encodes=False)
-        assert shares.allows(DECODE, "heavy", 1_000)
-        shares.take(DECODE, "heavy", 1_000)
-        earned = shares.allows(VOCODE, "heavy", 10)
-        took(shares, (DECODE, 5.0))
-    assert earned
-
-
-@pytest.mark.parametrize(
     ("yields", "over", "encode_ms"), [(True, HEAVY, 0), (False, HEAVY, 25), (False, frozenset(), 0)]
 )
 def test_an_encoding_has_the_step_where_nobody_else_waits_for_it(
@@ -190,13 +155,6 @@ def test_stages_take_turns() -> None:
         first.append(stage)
         took(shares, (stage, 100.0))
     assert first == [VOCODE, SPEAK, DECODE, ENCODE] * 2
-
-
-def test_without_anybody_over_its_share_the_stages_keep_their_order() -> None:
-    shares = knowing()
-    shares.begin_step(frozenset(), yields=False, encodes=False)
-    assert tuple(shares.order) == tuple(Stage)
-    assert all(shares.allows(stage, "heavy", 10_000) for stage in (ENCODE, SPEAK, VOCODE))
 
 
 def test_an_encoding_costs_the_time_of_all_its_steps() -> None:

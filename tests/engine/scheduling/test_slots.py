@@ -9,22 +9,6 @@ from translate_svc.errors import InvariantViolation
 A0, A1, B0, B1 = (SequenceKey(request_id, sequence) for request_id in "ab" for sequence in (0, 1))
 
 
-def test_all_slots_of_a_request_or_none() -> None:
-    pool = SlotPool(3)
-    assert pool.acquire([A0, A1]) == (0, 1)
-    assert pool.acquire([B0, B1]) is None
-    assert pool.free == 1
-    assert dict(pool.owners) == {0: A0, 1: A1}
-
-
-def test_the_lowest_free_slots_are_given_first() -> None:
-    pool = SlotPool(4)
-    pool.acquire([A0, A1, B0])
-    pool.release(1, A1)
-    pool.release(0, A0)
-    assert pool.acquire([B1, A1]) == (0, 1)
-
-
 @pytest.mark.parametrize(("slot", "key"), [(0, A1), (2, A0), (7, A0)])
 def test_only_the_owner_can_release(slot: int, key: SequenceKey) -> None:
     pool = SlotPool(3)
