@@ -26,13 +26,7 @@ from benchmarks.quality.figures import Figures, load, save, total
 from benchmarks.quality.measures.size import measure_size
 from benchmarks.quality.measures.vocoder import measure_vocoder
 from benchmarks.quality.report import RESULTS, ROOT, write_pages
-from benchmarks.quality.sets import (
-    SPEECHLESS_KINDS,
-    SPOKEN_SETS,
-    free_talk,
-    speechless_clips,
-    spoken_clips,
-)
+from benchmarks.quality.sets import SPEECHLESS_KINDS, SPOKEN_SETS, free_talk, speechless_clips, spoken_clips
 from training.starter.grammar import LANGUAGES
 from training.starter.synthesis.synth import SAMPLE_RATE, is_available, missing_synthesizers
 

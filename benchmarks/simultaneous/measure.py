@@ -38,13 +38,7 @@ from benchmarks.simultaneous.joins import (
 from benchmarks.simultaneous.listen import Mode, RecognizedSpeech, listen, stream_settings
 from benchmarks.simultaneous.longform import longform_scores
 from benchmarks.simultaneous.monologues import Monologue, Variant, monologues
-from benchmarks.simultaneous.speech import (
-    StreamSpeech,
-    play,
-    sentence_sounds,
-    torn_words,
-    word_sounds_ms,
-)
+from benchmarks.simultaneous.speech import StreamSpeech, play, sentence_sounds, torn_words, word_sounds_ms
 from benchmarks.simultaneous.stage_costs import StageClock, clocked_runners
 from benchmarks.simultaneous.words import Word, flicker, texts_of, words_of
 from translate_svc.config import Settings

@@ -8,13 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.checkpoints import (
-    EOS,
-    LIMITS,
-    checkpoint_folder,
-    new_model,
-    utterances,
-)
+from tests.checkpoints import EOS, LIMITS, checkpoint_folder, new_model, utterances
 from tests.step_results import decode_results, encode_results, unit_results, vocode_results
 from translate_svc.engine.plan import (
     DecodeItem,

@@ -7,13 +7,7 @@ import time
 
 import pytest
 
-from tests.engine.async_fixtures import (
-    Gate,
-    Inbox,
-    build,
-    request,
-    running,
-)
+from tests.engine.async_fixtures import Gate, Inbox, build, request, running
 from translate_svc.engine.plan import StepPlan
 from translate_svc.engine.request import (
     EngineEvent,

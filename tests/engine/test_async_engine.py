@@ -10,15 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests.engine.async_fixtures import (
-    LIMITS,
-    Gate,
-    Inbox,
-    build,
-    refusal_of,
-    request,
-    running,
-)
+from tests.engine.async_fixtures import LIMITS, Gate, Inbox, build, refusal_of, request, running
 from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,

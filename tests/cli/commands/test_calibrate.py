@@ -17,13 +17,7 @@ from tests.clips import DATA
 from translate_svc.cli import main
 from translate_svc.cli.commands import calibrate
 from translate_svc.cli.exit_codes import UsageError
-from translate_svc.cli.labelled_clips import (
-    LABELS_FILE,
-    DecodedText,
-    LabelledClip,
-    judge,
-    read_labelled,
-)
+from translate_svc.cli.labelled_clips import LABELS_FILE, DecodedText, LabelledClip, judge, read_labelled
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, read_alignment
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.manifest import verify

@@ -11,14 +11,7 @@ import numpy as np
 import pytest
 
 from tests.engine.simultaneous.hypothesis_harness import HypothesisHarness, hypothesis_runner, of
-from tests.engine.simultaneous.test_growing_sequence import (
-    FRENCH,
-    SPANISH,
-    assert_alike,
-    clip,
-    growing,
-    told,
-)
+from tests.engine.simultaneous.test_growing_sequence import FRENCH, SPANISH, assert_alike, clip, growing, told
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from tests.fakes.standin import NAME, StandIn, stand_in
 from translate_svc.engine.request import EngineEvent, Request, WaveformPiece
