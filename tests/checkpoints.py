@@ -36,6 +36,7 @@ from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement
+from translate_svc.models.precision import FLOAT32
 from translate_svc.models.seamless.reference import Reference
 from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
@@ -119,7 +120,7 @@ class Oracle:
     """``Reference`` in float32 on the CPU, with the tests' token limit."""
 
     def __init__(self, folder: Path) -> None:
-        self._reference = Reference(folder, Placement("cpu", torch.float32))
+        self._reference = Reference(folder, Placement("cpu", FLOAT32))
         self.model: Any = self._reference.model
         self._answers: dict[object, Translated] = {}
 
@@ -164,9 +165,9 @@ def new_runner(name: str, limits: ModelLimits = LIMITS, **options: Any) -> Model
 def new_model(name: str, limits: ModelLimits = LIMITS, **options: Any) -> SeamlessModel:
     """In float32, on the CPU unless ``TEST_DEVICE`` says otherwise."""
     device = torch.device(options.pop("device", os.environ.get("TEST_DEVICE", "cpu")))
-    dtype = options.pop("dtype", torch.float32)
+    precision = options.pop("precision", FLOAT32)
     checkpoint = Checkpoint.open(checkpoint_folder(name))
-    return SeamlessModel(checkpoint, limits, device=device, dtype=dtype, **options)
+    return SeamlessModel(checkpoint, limits, device=device, precision=precision, **options)
 
 
 @dataclass(slots=True, eq=False)

@@ -6,6 +6,7 @@ Importing this file is cheap. The heavy libraries are imported by ``assemble`` a
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from translate_svc.observability.metrics import Metrics
     from translate_svc.vad.frame_vad import FrameVad
 
+
+_log = logging.getLogger(__name__)
 
 _STOP_DEADLINE_S = 5.0
 
@@ -74,12 +77,15 @@ def load_engine(
     from translate_svc.engine.scheduling.scheduler import Scheduler
     from translate_svc.engine.simultaneous.words import continuation_tokens
     from translate_svc.models.checkpoint.utterance_lengths import lengths_of
+    from translate_svc.models.checkpoint.weight_index import count_parameters
     from translate_svc.models.confidence.confidence_file import confidence_of
     from translate_svc.models.placement import resolve_placement
     from translate_svc.models.registry import open_checkpoint
 
-    placement = resolve_placement(settings.device, settings.dtype)
     checkpoint = open_checkpoint(find_checkpoint(settings.model, Path(settings.model_cache)))
+    parameters = count_parameters(checkpoint.path)
+    placement = resolve_placement(settings.device, settings.dtype, parameters)
+    _log.info("computing in %s on %s: %s", placement.dtype_name, placement.device, placement.reason)
     capabilities, alignment = checkpoint.capabilities, checkpoint.alignment
     limits = settings.engine_limits(model_tokens=capabilities.max_text_positions)
     tokenizer = checkpoint.tokenizer()

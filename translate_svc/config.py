@@ -65,8 +65,8 @@ class Settings:
         port: 0 takes a free port.
         insecure: serve plaintext on an address that is not loopback.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
-        dtype: ``auto`` (bfloat16 on a GPU, float32 on a CPU), ``float32`` or ``bfloat16``. The vocoder always
-            computes in float32.
+        dtype: ``auto`` (what is fastest here without a loss of quality), ``float32``, ``bfloat16``,
+            ``float16`` (on a GPU) or ``int8`` (on a CPU). The vocoder always computes in float32.
         graphs: capture decoding, text-to-unit and vocoder as CUDA graphs at the start. No effect on a CPU.
         max_streams: concurrent live streams. Further streams are refused with RESOURCE_EXHAUSTED.
         measure_capacity: within ``max_streams``, admit as many streams as the engine keeps up with, and
@@ -122,7 +122,7 @@ class Settings:
     port: int = setting(50051, "Port to listen on; 0 takes a free one.", low=0, high=65_535)
     insecure: bool = setting(False, "Serve plaintext on an address that is not loopback.")
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, ...")
-    dtype: str = setting("auto", "auto, float32 or bfloat16.")
+    dtype: str = setting("auto", "auto, float32, bfloat16, float16 (GPU) or int8 (CPU).")
     graphs: bool = setting(True, "Use CUDA graphs, on a GPU.")
     max_streams: int = setting(32, "Live streams at once.", low=1, high=100_000)
     measure_capacity: bool = setting(True, "Admit no more streams than the engine keeps up with.")

@@ -18,6 +18,7 @@ from benchmarks.throughput.measure import machine
 from benchmarks.throughput.peer import Peer
 from benchmarks.throughput.random_checkpoint import build_random_checkpoint, random_config
 from benchmarks.throughput.utterance import Utterance, forced
+from translate_svc.models.precision import of_dtype
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 _NOISE_S = 60
@@ -91,7 +92,7 @@ class Bench:
         return Engine(
             folder,
             slots=slots,
-            dtype=dtype,
+            precision=of_dtype(dtype),
             device=self.device,
             graphs=graphs,
             on_step=self.clock.record_step,

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from benchmarks.stages.floors import Rates
-from translate_svc.models.packed_linear import PackedLinear
+from translate_svc.models.linear.packed_linear import PackedLinear
 
 _ROUNDS = 7
 _FRAMES, _HIDDEN, _INNER = 512, 512, 2048

@@ -20,12 +20,12 @@ from benchmarks.throughput.measure import Comparison, compare, machine, markdown
 from benchmarks.throughput.peer import Peer
 from benchmarks.throughput.utterance import total_seconds
 from benchmarks.throughput.utterances import forced_utterances, spoken_utterances
+from translate_svc.models.precision import PRECISIONS
 
 _ROOT = Path(__file__).parents[2]
 _RESULT = _ROOT / "benchmarks" / "results" / "throughput.json"
 _UTTERANCES = {"starter": 32, "random": 16}
 _KINDS = {"text": False, "speech": True}
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     utterances = (forced_utterances if forced else spoken_utterances)(
         arguments.utterances or _UTTERANCES["random" if forced else "starter"]
     )
-    engine = Engine(folder, slots=arguments.slots, dtype=_DTYPES[arguments.dtype])
+    engine = Engine(folder, slots=arguments.slots, precision=PRECISIONS[arguments.dtype])
     peer = Peer(folder)
     figures: dict[str, Any] = machine() | {
         "utterances": len(utterances),
@@ -90,7 +90,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kind", nargs="+", choices=tuple(_KINDS), default=list(_KINDS))
     parser.add_argument("--threads", nargs="+", type=int, default=[2])
     parser.add_argument(
-        "--dtype", choices=tuple(_DTYPES), default="float32", help="ours; the peer's is float32"
+        "--dtype", choices=tuple(PRECISIONS), default="float32", help="ours; the peer's is float32"
     )
     parser.add_argument("--utterances", type=int, help=f"by default {_UTTERANCES}")
     parser.add_argument("--slots", type=int, default=16)

@@ -26,6 +26,7 @@ from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.models.precision import FLOAT32, Precision
 from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS, SentencePieceTokenizer
 from translate_svc.models.tokenizer import Tokenizer
@@ -61,7 +62,7 @@ class Engine:
     Args:
         folder: a checkpoint.
         slots: texts that are decoded together.
-        dtype: as the runner takes it.
+        precision: as the model takes it.
         device: likewise.
         graphs: likewise.
         max_encode_steps: as the scheduler takes it.
@@ -73,7 +74,7 @@ class Engine:
         folder: Path,
         *,
         slots: int = 16,
-        dtype: torch.dtype = torch.float32,
+        precision: Precision = FLOAT32,
         device: str = "cpu",
         graphs: bool = True,
         max_encode_steps: int = EngineLimits().max_encode_steps,
@@ -87,7 +88,7 @@ class Engine:
             max_encode_steps=max_encode_steps,
         )
         self.runner = ModelRunner(
-            SeamlessModel(checkpoint, limits.model_limits, dtype=dtype, device=torch.device(device)),
+            SeamlessModel(checkpoint, limits.model_limits, precision=precision, device=torch.device(device)),
             limits.model_limits,
             graphs=graphs,
         )

@@ -43,13 +43,14 @@ from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.errors import CheckpointError, InvalidArgument
 from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS
 from translate_svc.models.placement import Placement
+from translate_svc.models.precision import FLOAT32
 from translate_svc.models.registry import open_checkpoint
 from translate_svc.models.runs import Runs
 from translate_svc.models.slices import finish
 from translate_svc.models.speech_model import SpeechModel
 from translate_svc.types import FRAME_SAMPLES, EncoderSource
 
-CPU = Placement("cpu", torch.float32)
+CPU = Placement("cpu", FLOAT32)
 LIMITS = EngineLimits(max_slots=4, max_slot_tokens=20, max_source_samples=16_000, max_source_tokens=32)
 TOKENIZER = ToyTokenizer()
 SPEECH = [np.full(frames * FRAME_SAMPLES, level, np.float32) for frames, level in ((3, 0.1), (9, 0.7))]

@@ -15,6 +15,7 @@ import torch
 from tests.checkpoints import checkpoint_folder, source_texts, tones, utterances
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.placement import Placement
+from translate_svc.models.precision import BFLOAT16, FLOAT32
 from translate_svc.models.seamless.reference import ReferenceTranslation
 from translate_svc.models.selftest import (
     Case,
@@ -26,7 +27,7 @@ from translate_svc.models.selftest import (
     tolerance,
 )
 
-PLACEMENT = Placement("cpu", torch.float32)
+PLACEMENT = Placement("cpu", FLOAT32)
 EXACT = tolerance(PLACEMENT)
 
 
@@ -157,7 +158,7 @@ def test_a_near_tie_is_counted_and_not_a_difference() -> None:
 
 
 def test_bfloat16_is_equal_within_its_tolerance() -> None:
-    placement = Placement("cpu", torch.bfloat16)
+    placement = Placement("cpu", BFLOAT16)
     checkpoint = Checkpoint.open(checkpoint_folder("starter"))
     wanted = expectations(checkpoint, cases()[:2], placement)
     model = new_model(checkpoint, cases()[:2], placement)
@@ -168,8 +169,8 @@ def test_bfloat16_is_equal_within_its_tolerance() -> None:
 
 
 def test_less_is_allowed_the_more_exact_the_arithmetic() -> None:
-    coarse = tolerance(Placement("cuda", torch.bfloat16))
-    fine = tolerance(Placement("cuda", torch.float32))
+    coarse = tolerance(Placement("cuda", BFLOAT16))
+    fine = tolerance(Placement("cuda", FLOAT32))
     assert coarse.log_probability > fine.log_probability > EXACT.log_probability
     assert EXACT.unit_similarity == 1
     assert EXACT.waveform == 1e-4

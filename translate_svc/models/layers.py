@@ -17,17 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate_svc.models.packed_linear import PackedLinear
+from translate_svc.models.linear.packed_linear import PackedLinear
 
 
-class Embedding(nn.Embedding):
-    """``nn.Embedding`` that is always loaded, never initialised.
-
-    Initialising one on the meta device imports ``torch._dynamo``, which wastes four seconds of every start.
-    """
-
-    def reset_parameters(self) -> None:
-        """Leaves the weights as they are."""
+class PlainLinear(nn.Linear):
+    """``nn.Linear`` for a small matrix, which is neither packed nor quantized."""
 
 
 def to_device(values: Sequence[int] | Sequence[Sequence[int]], device: torch.device) -> Tensor:

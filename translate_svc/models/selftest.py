@@ -24,6 +24,7 @@ from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement
+from translate_svc.models.precision import FLOAT32
 from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.reference import Reference, ReferenceTranslation
 from translate_svc.models.seamless.seamless_model import SeamlessModel
@@ -59,7 +60,7 @@ def tolerance(placement: Placement) -> Tolerance:
     float32 on a CPU is exact up to the order of sums. A GPU computes convolutions in TF32 (10 bits). bfloat16
     (8 bits) changes logits by as much as near ties differ, and makes durations round differently.
     """
-    if placement.dtype is not torch.float32:
+    if placement.precision is not FLOAT32:
         return Tolerance(log_probability=0.5, unit_similarity=0.9, waveform=2e-2)
     if placement.device != "cpu":
         return Tolerance(log_probability=2e-2, unit_similarity=0.99, waveform=2e-2)
@@ -148,7 +149,7 @@ def new_model(checkpoint: Checkpoint, cases: Sequence[Case], placement: Placemen
         max_source_tokens=max((len(each) for each in sources if isinstance(each, tuple)), default=3),
     )
     device = torch.device(placement.device)
-    return SeamlessModel(checkpoint, limits, device=device, dtype=placement.dtype, alignment_layer=0)
+    return SeamlessModel(checkpoint, limits, device=device, precision=placement.precision, alignment_layer=0)
 
 
 def compare(

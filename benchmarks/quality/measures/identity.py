@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from transformers import SeamlessM4TTokenizer
 
 from benchmarks.quality.clip import Clip, by_language
 from benchmarks.quality.figures import Figures, IdentityFigures
 from benchmarks.quality.pipeline import settings_for, translate_all
 from translate_svc.models.placement import Placement
+from translate_svc.models.precision import FLOAT32
 from translate_svc.models.seamless.reference import Reference, quiet
 from translate_svc.service import Service
 
@@ -21,7 +21,7 @@ _MAX_NEW_TOKENS = 256
 async def measure_identity(service: Service, model: Path, clips: Sequence[Clip]) -> Figures:
     """Each clip into every language, its own included, on a CPU in float32."""
     quiet()
-    reference = Reference(model, Placement("cpu", torch.float32))
+    reference = Reference(model, Placement("cpu", FLOAT32))
     tokenizer = SeamlessM4TTokenizer.from_pretrained(model, local_files_only=True)
     rows = []
     for source, group in by_language(clips).items():

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.quality.figures import Figures, VocoderFigures
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.packed_linear import prepare
+from translate_svc.models.precision import FLOAT32
 from translate_svc.models.seamless.vocoder.vocoder import Vocoder, Voice
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
@@ -37,8 +37,7 @@ def _times_real_time(model: Path) -> float:
     checkpoint = Checkpoint.open(model)
     with torch.device("meta"):
         vocoder = Vocoder(checkpoint.config)
-    checkpoint.load(vocoder, "vocoder.", device=torch.device("cpu"), dtype=torch.float32)
-    prepare(vocoder)
+    checkpoint.load(vocoder, "vocoder.", device=torch.device("cpu"), precision=FLOAT32)
     rng = np.random.default_rng(0)
     used = range(_UNUSED_UNITS, checkpoint.config.unit_hifi_gan_vocab_size)
     answers = [torch.from_numpy(rng.integers(used.start, used.stop, count)[None]) for count in _UNIT_COUNTS]

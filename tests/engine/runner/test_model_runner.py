@@ -36,6 +36,7 @@ from tests.step_results import decode_results, encode_results, unit_results, voc
 from translate_svc.engine.plan import DecodeItem, EncodeItem, SequenceKey, StepPlan
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.precision import BFLOAT16
 from translate_svc.types import EncoderSource, Stage
 
 LANGUAGES = {"tiny": ("eng", "spa"), "starter": ("eng", "spa", "fra", "deu")}
@@ -237,7 +238,7 @@ def test_read_only_samples_are_taken() -> None:
 
 def test_bfloat16_computes_every_stage() -> None:
     """How close it is to float32 depends on the weights. The test checks that it runs and stays finite."""
-    driver = Driver("tiny", dtype=torch.bfloat16)
+    driver = Driver("tiny", precision=BFLOAT16)
     sources = [*jobs_of("tiny")[:3], *text_jobs_of("tiny")[:2]]
     jobs = [dataclasses.replace(job, slot=slot) for slot, job in enumerate(sources)]
     for translated in driver.translate(jobs):

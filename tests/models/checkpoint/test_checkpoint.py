@@ -18,6 +18,7 @@ from tests.models.seamless.modules import CPU
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.weights import WeightFiles
+from translate_svc.models.precision import FLOAT32
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
 from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder
 from translate_svc.models.seamless.vocoder.vocoder import Vocoder
@@ -37,7 +38,7 @@ def load_everything(folder: Path) -> None:
         (TextDecoder(checkpoint.config, max_slot_tokens=8, alignment_layer=0), "text_decoder."),
         (Vocoder(checkpoint.config), "vocoder."),
     ):
-        checkpoint.load(module, prefix, device=CPU, dtype=torch.float32)
+        checkpoint.load(module, prefix, device=CPU, precision=FLOAT32)
 
 
 def edit_json(path: Path, **values: Any) -> None:
@@ -86,10 +87,10 @@ def test_capabilities_are_those_of_the_files() -> None:
 
 def test_a_sharded_checkpoint_has_the_same_weights(folder: Path) -> None:
     whole, parts = (Vocoder(Checkpoint.open(folder).config) for _ in range(2))
-    WeightFiles(folder).load(whole, "vocoder.", device=CPU, dtype=torch.float32)
+    WeightFiles(folder).load(whole, "vocoder.", device=CPU, precision=FLOAT32)
     shard(folder)
     load_everything(folder)
-    WeightFiles(folder).load(parts, "vocoder.", device=CPU, dtype=torch.float32)
+    WeightFiles(folder).load(parts, "vocoder.", device=CPU, precision=FLOAT32)
     for name, tensor in whole.state_dict().items():
         torch.testing.assert_close(parts.state_dict()[name], tensor, atol=0, rtol=0)
 
@@ -103,7 +104,7 @@ def test_tied_embeddings_are_found_under_any_of_their_names(folder: Path, stored
 def test_half_precision_files_load_as_float32(folder: Path) -> None:
     edit_weights(folder, lambda tensors: tensors.update({k: v.half() for k, v in tensors.items()}))
     vocoder = Vocoder(Checkpoint.open(folder).config)
-    WeightFiles(folder).load(vocoder, "vocoder.", device=CPU, dtype=torch.float32)
+    WeightFiles(folder).load(vocoder, "vocoder.", device=CPU, precision=FLOAT32)
     assert {parameter.dtype for parameter in vocoder.parameters()} == {torch.float32}
     assert not any(parameter.requires_grad for parameter in vocoder.parameters())
 

@@ -19,6 +19,7 @@ from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.weight_index import count_parameters, weight_files
 from translate_svc.models.checkpoint.weights import WeightFiles
+from translate_svc.models.precision import FLOAT32
 from translate_svc.models.seamless.config import ModelConfig
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
 from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder
@@ -56,7 +57,7 @@ def test_every_tensor_is_the_one_that_transformers_loads(folder: Path) -> None:
     with torch.device("meta"):
         modules = stages(checkpoint.config)
     for prefix, module in modules.items():
-        checkpoint.load(module, prefix, device=CPU, dtype=torch.float32)
+        checkpoint.weights.load(module, prefix, device=CPU, precision=FLOAT32)
         for name, tensor in module.state_dict().items():
             torch.testing.assert_close(tensor, theirs[prefix + name], atol=0, rtol=0)
 
@@ -97,7 +98,7 @@ def test_the_shards_are_those_of_the_published_repository(tmp_path: Path) -> Non
 def test_weights_do_not_share_memory_with_their_file(tmp_path: Path) -> None:
     save_file({"a.weight": torch.ones(64, 64)}, tmp_path / "model.safetensors")
     module = nn.Linear(64, 64, bias=False)
-    WeightFiles(tmp_path).load(module, "a.", device=CPU, dtype=torch.float32)
+    WeightFiles(tmp_path).load(module, "a.", device=CPU, precision=FLOAT32)
     (tmp_path / "model.safetensors").write_bytes(b"")
     assert module.weight.sum() == 64 * 64
 
@@ -111,7 +112,7 @@ def test_weight_normalisation_that_was_not_folded_in_is_told(tmp_path: Path, nam
     save_file(tensors, tmp_path / "model.safetensors")
     vocoder = Vocoder(Checkpoint.open(tmp_path).config)
     with pytest.raises(CheckpointError, match=r"conv_pre\.weight is stored under weight normalisation"):
-        WeightFiles(tmp_path).load(vocoder, "vocoder.", device=CPU, dtype=torch.float32)
+        WeightFiles(tmp_path).load(vocoder, "vocoder.", device=CPU, precision=FLOAT32)
 
 
 LAYERS, TENSOR_MEBIBYTES = 16, 8
@@ -121,6 +122,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from translate_svc.models.checkpoint.weights import WeightFiles
+from translate_svc.models.precision import FLOAT32
 
 
 def kibibytes(name):
@@ -131,7 +133,7 @@ def kibibytes(name):
 def load(layers):
     with torch.device("meta"):
         module = nn.Sequential(*(nn.Linear(2048, 1024, bias=False) for _ in range(layers)))
-    WeightFiles(Path(sys.argv[1])).load(module, "", device=torch.device("cpu"), dtype=torch.float32)
+    WeightFiles(Path(sys.argv[1])).load(module, "", device=torch.device("cpu"), precision=FLOAT32)
     return module
 
 

@@ -13,7 +13,7 @@ from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBia
 from translate_svc.engine.runner.decoding.greedy import GreedyChoice
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS, DecodedStep, StepFields
-from translate_svc.models.packed_linear import prepare
+from translate_svc.models.precision import FLOAT32
 from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.decoder.decoder_cache import DecoderCache
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
@@ -34,8 +34,7 @@ def checkpoint(name: str) -> Checkpoint:
 
 
 def _filled(name: str, module: Stage, prefix: str) -> Stage:
-    checkpoint(name).load(module, prefix, device=CPU, dtype=torch.float32)
-    prepare(module)
+    checkpoint(name).load(module, prefix, device=CPU, precision=FLOAT32)
     return module
 
 

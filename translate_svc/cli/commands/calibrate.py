@@ -54,7 +54,7 @@ def calibrate(
     ] = None,
     model_cache: Annotated[str | None, typer.Option(help="Where named models lie.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
-    dtype: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16 or int8.")] = None,
     clips: Annotated[
         Path | None,
         typer.Option(help="Directory of WAV or FLAC files, instead of the shipped clips."),
@@ -79,15 +79,16 @@ def calibrate(
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, write_lengths
+    from translate_svc.models.checkpoint.weight_index import count_parameters
     from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
     from translate_svc.models.placement import resolve_placement
 
-    try:
-        placement = resolve_placement(settings.device, settings.dtype)
-    except InvalidArgument as error:
-        raise UsageError(error.description, field=f"--{error.field}") from error
     with options.named_as_given(flags):
         folder = find_checkpoint(settings.model, Path(settings.model_cache))
+    try:
+        placement = resolve_placement(settings.device, settings.dtype, count_parameters(folder))
+    except InvalidArgument as error:
+        raise UsageError(error.description, field=f"--{error.field}") from error
     # now, and not after hours of work
     if labelled is not None and not labelled.is_dir():
         raise UsageError("is not a directory", field="--labelled")

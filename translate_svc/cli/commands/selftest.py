@@ -47,7 +47,7 @@ def selftest(
     ] = None,
     model_cache: Annotated[str | None, typer.Option(help="Directory of named models.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
-    dtype: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16 or int8.")] = None,
 ) -> None:
     """Compare this service's computation with that of transformers, on packaged clips and texts.
 
@@ -62,11 +62,11 @@ def selftest(
     from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
     from translate_svc.models.selftest import tolerance
 
-    placement = _placement(settings)
     quiet()
     console = Console(highlight=False)
     with options.named_as_given(flags):
         folder = find_checkpoint(settings.model, Path(settings.model_cache))
+    placement = _placement(settings, folder)
     checkpoint = Checkpoint.open(folder)
     tokenizer = SentencePieceTokenizer.from_pretrained(
         checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
@@ -82,11 +82,12 @@ def selftest(
         raise typer.Exit(EXIT_ERROR)
 
 
-def _placement(settings: Settings) -> Placement:
+def _placement(settings: Settings, folder: Path) -> Placement:
+    from translate_svc.models.checkpoint.weight_index import count_parameters
     from translate_svc.models.placement import resolve_placement
 
     try:
-        return resolve_placement(settings.device, settings.dtype)
+        return resolve_placement(settings.device, settings.dtype, count_parameters(folder))
     except InvalidArgument as error:
         raise UsageError(error.description, field=f"--{error.field}") from error
 

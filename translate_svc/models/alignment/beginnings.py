@@ -82,7 +82,7 @@ class Observer:
             checkpoint,
             ModelLimits(1, self._max_new_tokens + PROMPT_TOKENS, max_samples, 3),
             device=torch.device(placement.device),
-            dtype=placement.dtype,
+            precision=placement.precision,
             alignment_layer=0,
         )
 

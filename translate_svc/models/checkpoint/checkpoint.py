@@ -22,6 +22,8 @@ from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.manifest import check_manifest
 from translate_svc.models.checkpoint.weights import WeightFiles
+from translate_svc.models.linear.packed_linear import prepare_alone
+from translate_svc.models.precision import Precision
 from translate_svc.models.seamless.encoder.features import FeatureExtractor
 from translate_svc.models.seamless.t2u.characters import CharacterTable
 
@@ -70,10 +72,11 @@ class Checkpoint(CheckpointDescription):
             )
         return extractor
 
-    def load(self, module: nn.Module, prefix: str, *, device: torch.device, dtype: torch.dtype) -> None:
-        """Fills a module of this package with the weights whose names start with ``prefix``.
+    def load(self, module: nn.Module, prefix: str, *, device: torch.device, precision: Precision) -> None:
+        """Fills a module of this package with the weights whose names start with ``prefix``, and
+        converts them to the form that it computes with.
 
         Raises:
             CheckpointError: weights are missing, incomplete, or do not fit ``config.json``.
         """
-        self.weights.load(module, prefix, device=device, dtype=dtype)
+        self.weights.load(module, prefix, device=device, precision=precision, loaded=prepare_alone)

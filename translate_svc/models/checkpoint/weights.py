@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.weight_index import INDEX_FILE, SINGLE_FILE, weight_files
+from translate_svc.models.linear.quantized import is_product, quantized
+from translate_svc.models.precision import Precision
 
 _HOST = torch.device("cpu")
 _MAPPED_ELEMENTS = 8 << 20
@@ -41,7 +43,7 @@ class WeightFiles:
         self._file_of: dict[str, str] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
         for file in weight_files(folder):
-            with self._open(file) as tensors:
+            with opened(folder, file) as tensors:
                 for name in tensors.keys():  # noqa: SIM118 - not a mapping
                     self._file_of[name] = file
                     self._shapes[name] = tuple(tensors.get_slice(name).get_shape())
@@ -61,44 +63,46 @@ class WeightFiles:
                     field=self._file_of[name],
                 )
 
-    def load(self, module: nn.Module, prefix: str, *, device: torch.device, dtype: torch.dtype) -> None:
-        """Fills ``module``, which can be on the meta device, and prepares it for inference.
+    def load(
+        self,
+        module: nn.Module,
+        prefix: str,
+        *,
+        device: torch.device,
+        precision: Precision,
+        loaded: Callable[[nn.Module], None] = lambda module: None,
+    ) -> None:
+        """Fills ``module``, which can be on the meta device, in ``precision``, for inference.
 
-        Each tensor goes to ``device`` and is cast there, one after the other. In addition to the weights
-        themselves, host memory never holds more than one tensor or ``_MAPPED_ELEMENTS``. The weights own
-        their memory, so they stay valid when the files are replaced.
+        Each tensor goes to ``device`` and is cast there, one after the other. Each module inside is given to
+        ``loaded`` as soon as it and all inside it are filled; then it may convert its weights further. So
+        host memory never holds more of the weights in the form of the files than one tensor or
+        ``_MAPPED_ELEMENTS``, nor more of them unconverted than one module's. The weights own their memory, so
+        they stay valid when the files are replaced.
 
         Raises:
             CheckpointError: for the reasons that ``check`` lists, or a weight is not a finite number.
         """
         self.check(module, prefix)
-        keys_of: dict[str, list[str]] = {}
-        for key in module.state_dict():
-            keys_of.setdefault(self._file_of[self._stored_name(prefix + key)], []).append(key)
-        state: dict[str, Tensor] = {}
-        for file, keys in keys_of.items():
-            for part in self._parts(prefix, keys):
-                with self._open(file, device) as tensors:
-                    for key in part:
-                        state[key] = _take(tensors, self._stored_name(prefix + key), file, device, dtype)
-        module.load_state_dict(state, assign=True)
-        module.to(device=device, dtype=dtype)  # tables that no checkpoint stores
         module.requires_grad_(False)
         module.eval()
-
-    def _parts(self, prefix: str, keys: list[str]) -> Iterator[list[str]]:
-        """Splits ``keys`` into runs. Each run is read through one mapping of the file."""
-        part: list[str] = []
-        elements = 0
-        for key in keys:
-            size = math.prod(self._shapes[self._stored_name(prefix + key)])
-            if part and elements + size > _MAPPED_ELEMENTS:
-                yield part
-                part, elements = [], 0
-            part.append(key)
-            elements += size
-        if part:
-            yield part
+        reader = _Reader(self._folder, device)
+        for name, each in _innermost_first(module, prefix):
+            dtype = precision.compute
+            state: dict[str, Tensor] = {}
+            for key, parameter in each.named_parameters(recurse=False):
+                stored = self._stored_name(name + key)
+                blocks = reader.blocks(self._file_of[stored], stored)
+                if key == "weight" and precision.int8_products and is_product(each):
+                    state[key], scales = quantized(blocks, parameter.shape)
+                    each.register_buffer("weight_scale", scales, persistent=False)
+                else:
+                    state[key] = _copied(blocks, parameter.shape, device, dtype)
+            if state:
+                each.load_state_dict(state, strict=False, assign=True)
+            for key, table in each.named_buffers(recurse=False):  # no checkpoint stores them
+                each.register_buffer(key, table.to(device, _cast(table, dtype)), persistent=False)
+            loaded(each)
 
     def _stored_name(self, name: str) -> str:
         for candidate in _same_tensor(name):
@@ -114,20 +118,73 @@ class WeightFiles:
     def _index_or_single(self) -> str:
         return INDEX_FILE if (self._folder / INDEX_FILE).is_file() else SINGLE_FILE
 
-    def _open(self, file: str, device: torch.device = _HOST) -> safe_open:
-        try:
-            return safe_open(self._folder / file, framework="pt", device=str(device))
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError("is not a whole safetensors file", field=file) from error
+
+class _Reader:
+    """Reads tensors through mapped files, one file at a time."""
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        self._folder, self._device = folder, device
+        self._file, self._elements = "", 0
+        self._mapped: safe_open | None = None
+
+    def blocks(self, file: str, name: str) -> Iterator[Tensor]:
+        """A tensor on the device, a part of its first dimension at a time. A part is valid until the next."""
+        shape = self._open(file).get_slice(name).get_shape()  # type: ignore[no-untyped-call]
+        if not shape:
+            yield self._checked(self._open(file).get_tensor(name), file, name)  # type: ignore[no-untyped-call]
+            return
+        rows = max(_MAPPED_ELEMENTS // max(math.prod(shape[1:]), 1), 1)
+        for start in range(0, shape[0], rows):
+            part = self._open(file).get_slice(name)[start : start + rows]  # type: ignore[no-untyped-call]
+            self._elements += part.numel()
+            yield self._checked(part, file, name)
+
+    def _open(self, file: str) -> safe_open:
+        if self._mapped is None or file != self._file or self._elements >= _MAPPED_ELEMENTS:
+            self._mapped = None  # the old mapping's pages go first
+            self._mapped, self._file, self._elements = opened(self._folder, file, self._device), file, 0
+        return self._mapped
+
+    @staticmethod
+    def _checked(part: Tensor, file: str, name: str) -> Tensor:
+        # isfinite().all() would need as much memory again
+        if part.numel() and not all(torch.isfinite(bound) for bound in torch.aminmax(part)):
+            raise CheckpointError(f"{name} holds values that are not finite", field=file)
+        return part
 
 
-def _take(tensors: safe_open, name: str, file: str, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """A copy of one tensor that shares no memory with the mapped file."""
-    stored: Tensor = tensors.get_tensor(name)  # type: ignore[no-untyped-call]
-    # isfinite().all() would need as much memory again
-    if stored.numel() and not all(torch.isfinite(bound) for bound in torch.aminmax(stored)):
-        raise CheckpointError(f"{name} holds values that are not finite", field=file)
-    return torch.empty(stored.shape, dtype=dtype, device=device).copy_(stored)
+def opened(folder: Path, file: str, device: torch.device = _HOST) -> safe_open:
+    """A mapped weight file.
+
+    Raises:
+        CheckpointError: it is not a whole file.
+    """
+    try:
+        return safe_open(folder / file, framework="pt", device=str(device))
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError("is not a whole safetensors file", field=file) from error
+
+
+def _copied(blocks: Iterable[Tensor], shape: torch.Size, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """One tensor that shares no memory with the mapped file."""
+    made, start = torch.empty(shape, dtype=dtype, device=device), 0
+    for block in blocks:
+        if not shape:
+            return made.copy_(block)
+        made[start : start + len(block)].copy_(block)
+        start += len(block)
+    return made
+
+
+def _cast(table: Tensor, dtype: torch.dtype) -> torch.dtype:
+    return dtype if table.is_floating_point() else table.dtype
+
+
+def _innermost_first(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]:
+    """Every module inside before those around it, with the prefix of its names."""
+    for name, child in module.named_children():
+        yield from _innermost_first(child, f"{prefix}{name}.")
+    yield prefix, module
 
 
 def _same_tensor(name: str) -> Iterator[str]:

@@ -61,6 +61,6 @@ class SeamlessFamily:
             self._checkpoint,
             limits,
             device=torch.device(placement.device),
-            dtype=placement.dtype,
+            precision=placement.precision,
             alignment_heads=AlignmentHeads(heads) if heads else None,
         )

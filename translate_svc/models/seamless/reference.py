@@ -47,7 +47,7 @@ class Reference:
     transformers' vocoder predicts its own durations. For UnitY2 it must not (Meta's code has
     ``dur_prediction=False``), so this class forces the durations to one frame per unit. The vocoder
     computes in float32 whatever ``placement`` says, as this package's vocoder does. But its
-    weights were first rounded to the precision of ``placement``.
+    weights were first rounded to the dtype that ``placement`` computes in.
 
     Args:
         folder: a checkpoint directory.
@@ -56,7 +56,7 @@ class Reference:
 
     def __init__(self, folder: Path, placement: Placement) -> None:
         self.model: Any = transformers.SeamlessM4Tv2Model.from_pretrained(
-            folder, dtype=placement.dtype, device_map=placement.device
+            folder, dtype=placement.precision.compute, device_map=placement.device
         ).eval()
         self._features: Any = transformers.SeamlessM4TFeatureExtractor.from_pretrained(folder)
         self.model.vocoder.float()

@@ -18,7 +18,7 @@ from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.host_memory import keep_freed_memory
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
-from translate_svc.models.packed_linear import prepare
+from translate_svc.models.precision import Precision
 from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.decoder.decode_graphs import DecodeGraphs
 from translate_svc.models.seamless.decoder.decoder_cache import DecoderCache
@@ -40,7 +40,7 @@ class SeamlessModel:
         checkpoint: a verified checkpoint; its weights are loaded here.
         limits: sizes of the caches.
         device: where to compute.
-        dtype: of encoders, decoder and text-to-unit; the vocoder always computes in float32.
+        precision: of encoders, decoder and text-to-unit; the vocoder always computes in float32.
         alignment_layer: decoder layer whose cross-attention determines ``source_frames``; by default the one
             at two thirds of the stack.
         alignment_heads: the heads that ``attention`` averages; by default all heads of ``alignment_layer``.
@@ -63,7 +63,7 @@ class SeamlessModel:
         limits: ModelLimits,
         *,
         device: torch.device,
-        dtype: torch.dtype,
+        precision: Precision,
         alignment_layer: int | None = None,
         alignment_heads: AlignmentHeads | None = None,
     ) -> None:
@@ -84,14 +84,13 @@ class SeamlessModel:
                 alignment_layer=layer,
                 alignment_heads=heads,
             )
-        checkpoint.load(self.decoder, "text_decoder.", device=device, dtype=dtype)
-        prepare(self.decoder)
+        checkpoint.load(self.decoder, "text_decoder.", device=device, precision=precision)
         self.encoder = SourceEncoder(
             checkpoint,
             self.decoder.embed,
             max_source_tokens=limits.max_source_tokens,
             device=device,
-            dtype=dtype,
+            precision=precision,
         )
         self.cache = DecoderCache(
             config,
@@ -99,9 +98,9 @@ class SeamlessModel:
             max_slot_tokens=limits.max_slot_tokens,
             max_encoder_frames=self.encoder.max_states(limits.max_source_samples),
             device=device,
-            dtype=dtype,
+            dtype=precision.compute,
         )
-        self.speech = SeamlessSpeech(checkpoint, self.cache.states, device=device, dtype=dtype)
+        self.speech = SeamlessSpeech(checkpoint, self.cache.states, device=device, precision=precision)
 
     @property
     def min_source_samples(self) -> int:

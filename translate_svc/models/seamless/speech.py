@@ -9,7 +9,7 @@ from torch import Tensor
 
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.packed_linear import prepare
+from translate_svc.models.precision import FLOAT32, Precision
 from translate_svc.models.seamless.t2u.t2u import TextToUnit
 from translate_svc.models.seamless.t2u.t2u_runner import T2uRunner
 from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS
@@ -26,7 +26,7 @@ class SeamlessSpeech:
         checkpoint: a verified checkpoint; the weights of both stages are loaded here.
         states: the text decoder's states, ``[slots, columns, hidden]``, on ``device``.
         device: where to compute.
-        dtype: of text-to-unit; the vocoder always computes in float32.
+        precision: of text-to-unit; the vocoder always computes in float32.
 
     Attributes:
         t2u: the loaded text-to-unit.
@@ -41,14 +41,12 @@ class SeamlessSpeech:
     prompt_tokens = PROMPT_TOKENS
 
     def __init__(
-        self, checkpoint: Checkpoint, states: Tensor, *, device: torch.device, dtype: torch.dtype
+        self, checkpoint: Checkpoint, states: Tensor, *, device: torch.device, precision: Precision
     ) -> None:
         with torch.device("meta"):
             text_to_unit, vocoder = TextToUnit(checkpoint.config), Vocoder(checkpoint.config)
-        checkpoint.load(text_to_unit, "t2u_model.", device=device, dtype=dtype)
-        prepare(text_to_unit)
-        checkpoint.load(vocoder, "vocoder.", device=device, dtype=torch.float32)
-        prepare(vocoder)
+        checkpoint.load(text_to_unit, "t2u_model.", device=device, precision=precision)
+        checkpoint.load(vocoder, "vocoder.", device=device, precision=FLOAT32)
         self.unit_count = checkpoint.config.unit_hifi_gan_vocab_size
         self.t2u, self.vocoder = text_to_unit, vocoder
         self.texts = T2uRunner(text_to_unit, states, checkpoint.character_table())

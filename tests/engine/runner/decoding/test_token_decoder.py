@@ -20,6 +20,7 @@ from translate_svc.engine.runner.decoding.token_decoder import TokenDecoder, Tok
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.limits import ModelLimits
+from translate_svc.models.precision import BFLOAT16, FLOAT32, Precision
 from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.slices import finish
 
@@ -42,9 +43,11 @@ def _inference() -> Iterator[None]:
         yield
 
 
-def model(name: str, device: str = "cpu", dtype: torch.dtype = torch.float32) -> SeamlessModel:
+def model(name: str, device: str = "cpu", precision: Precision = FLOAT32) -> SeamlessModel:
     heads = AlignmentHeads(((0, 1), (1, 0), (1, 1)))
-    return new_model(name, LIMITS, device=device, dtype=dtype, alignment_layer=1, alignment_heads=heads)
+    return new_model(
+        name, LIMITS, device=device, precision=precision, alignment_layer=1, alignment_heads=heads
+    )
 
 
 def decoder(made: SeamlessModel, capturer: GraphCapturer | None = None) -> TokenDecoder:
@@ -161,7 +164,7 @@ def test_a_constraint_is_for_the_token_after_the_known_ones() -> None:
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_bfloat16(name: str) -> None:
-    made, expected = model(name, dtype=torch.bfloat16), model(name, dtype=torch.bfloat16)
+    made, expected = model(name, precision=BFLOAT16), model(name, precision=BFLOAT16)
     prefilled(decoder(made))
     steps = decoder(expected)
     for slot, run in RUNS.items():

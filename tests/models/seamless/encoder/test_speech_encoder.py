@@ -13,7 +13,7 @@ from torch import Tensor
 from tests.checkpoints import oracle, tones, utterances
 from tests.models.seamless.modules import checkpoint, encoder_inputs, speech_encoder
 from tests.tiny_checkpoint import tiny_config
-from translate_svc.models.packed_linear import prepare
+from translate_svc.models.linear.packed_linear import prepare
 from translate_svc.models.seamless.config import ModelConfig
 from translate_svc.models.seamless.encoder.speech_encoder import (
     AdapterLayer,

@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from translate_svc.models.alignment.heads import AlignmentHeads, HeadAttention
 from translate_svc.models.decoded_step import NO_FRAME, NO_OPTIONAL_FIELDS, StepFields, StepLogits
 from translate_svc.models.layers import (
-    Embedding,
     FeedForward,
     MultiHeadAttention,
     sinusoidal_positions,
 )
-from translate_svc.models.packed_linear import PackedLinear
+from translate_svc.models.linear.embedding import ScaledEmbedding
+from translate_svc.models.linear.packed_linear import PackedLinear
 from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.config import ModelConfig
 from translate_svc.models.seamless.decoder.decoder_cache import (
@@ -121,7 +121,7 @@ class TextDecoder(nn.Module):
             alignment_heads or AlignmentHeads.of_layer(alignment_layer, config)
         )
         self.embed_scale = math.sqrt(config.hidden_size) if config.scale_embedding else 1.0
-        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
+        self.embed_tokens = ScaledEmbedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.layer_norm = nn.LayerNorm(config.hidden_size)
         # one more position than tokens, for the cache's scratch column

@@ -13,8 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from translate_svc.models.convolution import Convolution
-from translate_svc.models.layers import Embedding, key_bias
-from translate_svc.models.packed_linear import ACTIVATIONS, PackedLinear
+from translate_svc.models.layers import key_bias
+from translate_svc.models.linear.embedding import Embedding
+from translate_svc.models.linear.packed_linear import PackedLinear
+from translate_svc.models.linear.products import ACTIVATIONS
 from translate_svc.models.seamless.config import ModelConfig
 from translate_svc.models.slices import Slices
 

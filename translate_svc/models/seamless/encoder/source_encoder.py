@@ -13,7 +13,7 @@ from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.layers import EncodedSource, length_mask, to_device
 from translate_svc.models.log_mel import LogMelMemory
-from translate_svc.models.packed_linear import prepare
+from translate_svc.models.precision import Precision
 from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder, encoder_frames
 from translate_svc.models.seamless.encoder.text_encoder import TextEncoder
 from translate_svc.models.slices import Slices
@@ -30,7 +30,7 @@ class SourceEncoder:
             matrix.
         max_source_tokens: greatest number of tokens of one text.
         device: where to compute.
-        dtype: precision to compute in.
+        precision: to compute in.
 
     Attributes:
         embed: as the argument.
@@ -46,21 +46,19 @@ class SourceEncoder:
         *,
         max_source_tokens: int,
         device: torch.device,
-        dtype: torch.dtype,
+        precision: Precision,
     ) -> None:
         self._config = checkpoint.config
         self.embed = embed
         self._max_source_tokens = max_source_tokens
         self._device = device
-        self._dtype = dtype
+        self._dtype = precision.compute
         self._features = checkpoint.feature_extractor().to(device)
         with torch.device("meta"):
             self._speech_encoder = SpeechEncoder(checkpoint.config)
             self._text_encoder = TextEncoder(checkpoint.config, max_tokens=max_source_tokens)
-        checkpoint.load(self._speech_encoder, "speech_encoder.", device=device, dtype=dtype)
-        checkpoint.load(self._text_encoder, "text_encoder.", device=device, dtype=dtype)
-        prepare(self._speech_encoder)
-        prepare(self._text_encoder)
+        checkpoint.load(self._speech_encoder, "speech_encoder.", device=device, precision=precision)
+        checkpoint.load(self._text_encoder, "text_encoder.", device=device, precision=precision)
 
     @property
     def min_source_samples(self) -> int:

@@ -15,8 +15,8 @@ from typing import TypeVar, cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate_svc.models.layers import EncodedSource, key_bias, length_mask, to_device
-from translate_svc.models.packed_linear import PackedLinear
+from translate_svc.models.layers import EncodedSource, PlainLinear, key_bias, length_mask, to_device
+from translate_svc.models.linear.packed_linear import PackedLinear
 from translate_svc.models.seamless.config import ModelConfig
 from translate_svc.models.seamless.encoder.conformer import (
     ConformerEncoder,
@@ -107,7 +107,7 @@ class FeatureProjection(nn.Module):
         super().__init__()
         size = config.feature_projection_input_dim
         self.layer_norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
-        self.projection = nn.Linear(size, config.hidden_size)
+        self.projection = PlainLinear(size, config.hidden_size)
 
     def forward(self, features: Tensor) -> Tensor:
         """``[B, T, feature_projection_input_dim]`` -> ``[B, T, hidden]``."""

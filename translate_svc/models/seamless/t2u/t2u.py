@@ -18,15 +18,17 @@ from torch import Tensor, nn
 
 from translate_svc.models.convolution import Convolution
 from translate_svc.models.layers import (
-    Embedding,
     MultiHeadAttention,
+    PlainLinear,
     TransformerEncoder,
     key_bias,
     length_mask,
     sinusoidal_positions,
     upsample,
 )
-from translate_svc.models.packed_linear import ACTIVATIONS, PackedLinear
+from translate_svc.models.linear.embedding import Embedding
+from translate_svc.models.linear.packed_linear import PackedLinear
+from translate_svc.models.linear.products import ACTIVATIONS
 from translate_svc.models.seamless.config import ModelConfig
 
 _CONV_KERNEL = 7
@@ -95,7 +97,7 @@ class DurationPredictor(nn.Module):
         self.ln1 = nn.LayerNorm(hidden)
         self.conv2 = Convolution(hidden, hidden, kernel)
         self.ln2 = nn.LayerNorm(hidden)
-        self.proj = nn.Linear(hidden, 1)
+        self.proj = PlainLinear(hidden, 1)
 
     def forward(self, states: Tensor, padding: Tensor | None) -> Tensor:
         """``[B, C, size]`` -> ``[B, C]``. ``padding``: ``[B, C, 1]``, True after a row's length; or None."""

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate_svc.models import packed_linear
-from translate_svc.models.packed_linear import ACTIVATIONS, PackedLinear, prepare
+from translate_svc.models.linear import products
+from translate_svc.models.linear.packed_linear import PackedLinear, prepare
+from translate_svc.models.linear.products import ACTIVATIONS
 
 
 def layers_of(*sizes: tuple[int, int], bias: bool = True) -> list[nn.Linear]:
@@ -60,7 +61,7 @@ def test_layers_lose_their_weights_unless_they_keep_them() -> None:
 def test_without_onednn_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     layers, states = layers_of((600, 700), (600, 700)), torch.randn(9, 600)
     packed = PackedLinear(layers[0], activation="relu", keep=True)(states)
-    monkeypatch.setattr(packed_linear, "_can_pack", lambda weight: False)
+    monkeypatch.setattr(products, "_can_pack", lambda weight: False)
     plain = PackedLinear(layers[0], activation="relu")(states)
     torch.testing.assert_close(packed, plain, atol=2e-5, rtol=0)
 

@@ -1,0 +1,55 @@
+"""Which precision a machine computes a model in."""
+
+from __future__ import annotations
+
+import pytest
+
+from translate_svc.errors import InvalidArgument
+from translate_svc.models.placement import LARGE_PARAMETERS, Processor, best_precision, resolve_placement
+
+PUBLISHED, STARTER = 2_309_000_000, 9_000_000
+
+LAPTOP, SERVER = Processor(int8=True), Processor(bfloat16=True, int8=True)
+ARM, OLD = Processor(bfloat16=True), Processor()
+
+
+@pytest.mark.parametrize(
+    ("processor", "parameters", "expected"),
+    [
+        (LAPTOP, PUBLISHED, "int8"),
+        (SERVER, PUBLISHED, "int8"),
+        (ARM, PUBLISHED, "bfloat16"),
+        (OLD, PUBLISHED, "float32"),
+        (LAPTOP, STARTER, "float32"),
+        (SERVER, STARTER, "float32"),
+        (LAPTOP, LARGE_PARAMETERS - 1, "float32"),
+        (LAPTOP, LARGE_PARAMETERS, "int8"),
+        (Processor((9, 0)), PUBLISHED, "bfloat16"),
+        (Processor((8, 0)), STARTER, "bfloat16"),
+        (Processor((7, 5)), PUBLISHED, "float16"),
+        (Processor((7, 0)), PUBLISHED, "float16"),
+        (Processor((6, 1)), PUBLISHED, "float32"),
+    ],
+)
+def test_auto_is_the_fastest_without_a_loss(processor: Processor, parameters: int, expected: str) -> None:
+    precision, reason = best_precision(processor, parameters)
+    assert precision.name == expected
+    assert reason
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16", "int8"])
+def test_a_precision_that_is_asked_for_is_taken(name: str) -> None:
+    placement = resolve_placement("cpu", name, STARTER)
+    assert (placement.device, placement.dtype_name) == ("cpu", name)
+
+
+@pytest.mark.parametrize(("device", "name"), [("cpu", "float16"), ("cpu", "int4"), ("cpu", "Float32")])
+def test_a_precision_that_the_device_does_not_compute_is_refused(device: str, name: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        resolve_placement(device, name, PUBLISHED)
+    assert refused.value.field == "dtype"
+
+
+def test_this_machine_has_a_precision_for_a_large_model() -> None:
+    assert resolve_placement("cpu", "auto", STARTER).dtype_name == "float32"
+    assert resolve_placement("cpu", "auto", PUBLISHED).dtype_name in {"int8", "bfloat16", "float32"}

@@ -1,0 +1,173 @@
+"""Two ways to compute ``act(x W^T + b)``: with floating-point weights, and with weights in int8."""
+
+from __future__ import annotations
+
+import functools
+import platform
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from translate_svc.models.linear.quantized import LEVELS
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "swish": F.silu,
+    "silu": F.silu,
+}
+"""Activations by their name in ``config.json`` (checked when the configuration is read)."""
+
+_ONEDNN_ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "swish", "silu": "swish"}
+_ROWS_PACKED_FOR = 16
+"""oneDNN chooses a layout for a number of rows. The layout for this number works for all."""
+
+_KEPT_WEIGHT = 1 << 18
+_FEW_PRODUCTS = 1 << 20
+"""Small weights are also kept unpacked: below this many multiplications per call, calling oneDNN costs more
+than it saves."""
+
+_SMALLEST_SCALE = 1e-30
+_BLOCK = 1 << 22
+
+
+class Product(Protocol):
+    """A matrix product whose weights are in the layout that it computes with."""
+
+    def __call__(self, states: Tensor) -> Tensor:
+        """``[..., inputs]`` -> ``[..., outputs]``, in the same dtype."""
+
+
+class FloatProduct:
+    """With floating-point weights.
+
+    Args:
+        weight: ``[outputs, inputs]``.
+        bias: ``[outputs]``, or None.
+        activation: a name in ``ACTIVATIONS``, or None.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, activation: str | None) -> None:
+        self._bias = bias
+        self._activation = ACTIVATIONS[activation] if activation else None
+        self._post = _ONEDNN_ACTIVATIONS[activation] if activation else "none"
+        self._outputs = weight.shape[0]
+        self._weight: Tensor | None = weight
+        self._packed: Tensor | None = None
+        if _can_pack(weight):
+            self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), _ROWS_PACKED_FOR)
+            if weight.numel() > _KEPT_WEIGHT:
+                self._weight = None
+
+    def __call__(self, states: Tensor) -> Tensor:
+        """Implements ``Product``."""
+        weight = self._weight
+        if self._packed is None or (weight is not None and states.numel() * self._outputs < _FEW_PRODUCTS):
+            assert weight is not None
+            made = F.linear(states, weight, self._bias)
+            return made if self._activation is None else self._activation(made)
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(
+            states, self._packed, self._bias, self._post, [], "none"
+        )
+        return result
+
+
+class Int8Product:
+    """With weights in int8, and each row of the states quantized by its own largest number.
+
+    Sums of int8 are exact, so a row gives the same result in every batch. oneDNN computes them if the states
+    are unsigned. With signed ones it takes a kernel that is hundreds of times slower. Without oneDNN the
+    weights are converted back, a block of outputs at a time; a row's result then depends on the others by
+    rounding, as it does with floating-point weights.
+
+    Args:
+        weight: ``[outputs, inputs]``, int8.
+        scales: ``[outputs]``, float32.
+        bias: ``[outputs]``, or None.
+        activation: a name in ``ACTIVATIONS``, or None.
+    """
+
+    def __init__(self, weight: Tensor, scales: Tensor, bias: Tensor | None, activation: str | None) -> None:
+        self._bias = bias
+        self._activation = ACTIVATIONS[activation] if activation else None
+        self._scales = scales
+        self._weight: Tensor | None = None
+        self._packed: Tensor | None = None
+        if _has_int8_kernels(weight):
+            self._packed = torch.ops.onednn.qlinear_prepack(weight, None)
+            self._levels = _activation_levels()
+            self._zero_points = torch.zeros(len(scales), dtype=torch.int64)
+        else:
+            self._weight = weight
+
+    def __call__(self, states: Tensor) -> Tensor:
+        """Implements ``Product``."""
+        rows = states.reshape(-1, states.shape[-1])
+        made = self._dequantized(rows) if self._packed is None else self._quantized(rows)
+        if self._activation is not None:
+            made = self._activation(made)
+        return made.view(*states.shape[:-1], -1)
+
+    def _quantized(self, rows: Tensor) -> Tensor:
+        largest = torch.linalg.vector_norm(rows, float("inf"), dim=1, keepdim=True, dtype=torch.float32)
+        largest.clamp_min_(_SMALLEST_SCALE)
+        # conversion cuts off, so a half is added to round
+        zero_point = self._levels + 1
+        unsigned = (rows * (self._levels / largest)).add_(zero_point + 0.5).to(torch.uint8)
+        assert self._packed is not None
+        made = _onednn_product(unsigned, zero_point, self._packed, self._scales, self._zero_points)
+        row_scales = largest.div_(self._levels)
+        made = made.mul_(row_scales) if self._bias is None else torch.addcmul(self._bias, made, row_scales)
+        return made.to(rows.dtype)
+
+    def _dequantized(self, rows: Tensor) -> Tensor:
+        assert self._weight is not None
+        outputs = max(_BLOCK // self._weight.shape[1], 1)
+        blocks = torch.split(self._weight, outputs)
+        made = torch.cat([F.linear(rows, block.to(rows.dtype)) for block in blocks], dim=1)
+        made = made.mul_(self._scales.to(rows.dtype))
+        return made if self._bias is None else made.add_(self._bias)
+
+
+def _on_x86_with_onednn(weight: Tensor) -> bool:
+    if weight.device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
+        return False
+    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+
+
+def _can_pack(weight: Tensor) -> bool:
+    return _on_x86_with_onednn(weight) and (
+        weight.dtype == torch.float32
+        or (weight.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    )
+
+
+def _has_int8_kernels(weight: Tensor) -> bool:
+    return _on_x86_with_onednn(weight)
+
+
+@functools.cache
+def _activation_levels() -> int:
+    """The largest size of a quantized activation: 127 where a sum of products is exact then.
+
+    Processors without dot products of int8 add two products in 16 bits, which overflow. With one bit less
+    they do not. Feature lists do not tell which kernels oneDNN takes, so this tries it out.
+    """
+    inputs, outputs = 64, 64
+    packed = torch.ops.onednn.qlinear_prepack(torch.full((outputs, inputs), LEVELS, dtype=torch.int8), None)
+    most = torch.full((8, inputs), 2 * LEVELS + 1, dtype=torch.uint8)
+    made = _onednn_product(most, 0, packed, torch.ones(outputs), torch.zeros(outputs, dtype=torch.int64))
+    exact = bool((made == (2 * LEVELS + 1) * LEVELS * inputs).all())
+    return LEVELS if exact else LEVELS // 2
+
+
+def _onednn_product(
+    states: Tensor, zero_point: int, packed: Tensor, scales: Tensor, zero_points: Tensor
+) -> Tensor:
+    made: Tensor = torch.ops.onednn.qlinear_pointwise(
+        states, 1.0, zero_point, packed, scales, zero_points, None, 1.0, 0, torch.float32, "none", [], ""
+    )
+    return made
