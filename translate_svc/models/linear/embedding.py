@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 class Embedding(nn.Embedding):
@@ -16,16 +15,5 @@ class Embedding(nn.Embedding):
         """Leaves the weights as they are."""
 
 
-class ScaledEmbedding(Embedding):
-    """An embedding whose matrix may also be an output matrix, in any of its forms.
-
-    Attributes:
-        weight_scale: ``[rows]``, float32. Only of an embedding in int8.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Rows by their ids, ``[..., embedding_dim]``."""
-        if self.weight.dtype != torch.int8:
-            return super().forward(input)
-        scales = self.get_buffer("weight_scale")
-        return self.weight[input].to(scales.dtype).mul_(scales[input][..., None])
+class OutputEmbedding(Embedding):
+    """An embedding whose matrix is also an output matrix: a ``PackedLinear`` is made of it, and reads it."""

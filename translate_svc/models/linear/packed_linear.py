@@ -6,11 +6,15 @@ fast as ``F.linear`` on processors that Intel's MKL does not know, and not slowe
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from translate_svc.models.linear.blocked import BlockedWeight
 from translate_svc.models.linear.products import FloatProduct, Int8Product, Product
 
 
@@ -24,7 +28,8 @@ class PackedLinear:
             a layer without bias.
         activation: a name in ``ACTIVATIONS``, or None.
         scale: factor on weights and biases.
-        keep: the layers keep their weights. An embedding needs this if its matrix is also the output matrix.
+        keep: the weights stay as they are, too, if they are floating-point, and ``rows`` reads them. An
+            embedding needs this if its matrix is also the output matrix.
     """
 
     def __init__(
@@ -43,18 +48,26 @@ class PackedLinear:
         bias = _joined(biases) * scale if biases else None
         if weight.dtype == torch.int8:
             scales = _joined([layer.get_buffer("weight_scale") for layer in layers])
-            self._product: Product = Int8Product(weight, scales * scale, bias, activation)
+            made = Int8Product(BlockedWeight.of(weight), scales * scale, bias, activation)
+            self._product: Product = made
+            self._rows: Callable[[Tensor], Tensor] = made.rows
         else:
             self._product = FloatProduct(weight * scale if scale != 1.0 else weight, bias, activation)
-        if not keep:
-            for layer in layers:
-                layer.register_parameter("weight", None)
-                layer.register_parameter("bias", None)
-                layer.register_buffer("weight_scale", None)
+            if keep:
+                self._rows = functools.partial(F.embedding, weight=weight)
+                return
+        for layer in layers:
+            layer.register_parameter("weight", None)
+            layer.register_parameter("bias", None)
+            layer.register_buffer("weight_scale", None)
 
     def __call__(self, states: Tensor) -> Tensor:
         """``[..., inputs]`` -> ``[..., outputs]``."""
         return self._product(states)
+
+    def rows(self, outputs: Tensor) -> Tensor:
+        """Rows of the matrix by their numbers, ``[..., inputs]``, of an embedding."""
+        return self._rows(outputs)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

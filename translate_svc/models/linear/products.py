@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from translate_svc.models.linear.blocked import BlockedWeight
 from translate_svc.models.linear.quantized import LEVELS
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -84,24 +85,27 @@ class Int8Product:
     rounding, as it does with floating-point weights.
 
     Args:
-        weight: ``[outputs, inputs]``, int8.
+        weight: ``[outputs, inputs]``, in blocks.
         scales: ``[outputs]``, float32.
         bias: ``[outputs]``, or None.
         activation: a name in ``ACTIVATIONS``, or None.
     """
 
-    def __init__(self, weight: Tensor, scales: Tensor, bias: Tensor | None, activation: str | None) -> None:
+    def __init__(
+        self, weight: BlockedWeight, scales: Tensor, bias: Tensor | None, activation: str | None
+    ) -> None:
         self._bias = bias
         self._activation = ACTIVATIONS[activation] if activation else None
-        self._scales = scales
-        self._weight: Tensor | None = None
+        self._weight, self._scales = weight, scales
         self._packed: Tensor | None = None
-        if _has_int8_kernels(weight):
-            self._packed = torch.ops.onednn.qlinear_prepack(weight, None)
+        if _has_int8_kernels():
+            self._packed = weight.packed()
             self._levels = _activation_levels()
             self._zero_points = torch.zeros(len(scales), dtype=torch.int64)
-        else:
-            self._weight = weight
+
+    def rows(self, outputs: Tensor) -> Tensor:
+        """Rows of the weight by their numbers, ``[..., inputs]``, float32."""
+        return self._weight.rows(outputs).float().mul_(self._scales[outputs][..., None])
 
     def __call__(self, states: Tensor) -> Tensor:
         """Implements ``Product``."""
@@ -124,29 +128,31 @@ class Int8Product:
         return made.to(rows.dtype)
 
     def _dequantized(self, rows: Tensor) -> Tensor:
-        assert self._weight is not None
-        outputs = max(_BLOCK // self._weight.shape[1], 1)
-        blocks = torch.split(self._weight, outputs)
+        blocks = self._weight.parts(max(_BLOCK // self._weight.inputs, 1))
         made = torch.cat([F.linear(rows, block.to(rows.dtype)) for block in blocks], dim=1)
         made = made.mul_(self._scales.to(rows.dtype))
         return made if self._bias is None else made.add_(self._bias)
 
 
-def _on_x86_with_onednn(weight: Tensor) -> bool:
-    if weight.device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
+def _on_x86_with_onednn() -> bool:
+    if platform.machine().lower() not in ("x86_64", "amd64"):
         return False
     return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
 def _can_pack(weight: Tensor) -> bool:
-    return _on_x86_with_onednn(weight) and (
-        weight.dtype == torch.float32
-        or (weight.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return (
+        weight.device.type == "cpu"
+        and _on_x86_with_onednn()
+        and (
+            weight.dtype == torch.float32
+            or (weight.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        )
     )
 
 
-def _has_int8_kernels(weight: Tensor) -> bool:
-    return _on_x86_with_onednn(weight)
+def _has_int8_kernels() -> bool:
+    return _on_x86_with_onednn()
 
 
 @functools.cache

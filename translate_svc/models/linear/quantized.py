@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from translate_svc.models.linear.embedding import ScaledEmbedding
+from translate_svc.models.linear.embedding import OutputEmbedding
 
 LEVELS = 127
 """A weight is between minus this and this, times its output's scale."""
@@ -19,7 +19,7 @@ def is_product(module: nn.Module) -> bool:
     """Whether ``module`` is a layer of which a ``PackedLinear`` is made: plain linear layers and convolutions
     that are a product of windows. Subclasses compute in their own way.
     """
-    return type(module) in (nn.Linear, nn.Conv1d) or isinstance(module, ScaledEmbedding)
+    return type(module) in (nn.Linear, nn.Conv1d) or isinstance(module, OutputEmbedding)
 
 
 def quantized(blocks: Iterable[Tensor], shape: torch.Size) -> tuple[Tensor, Tensor]:
@@ -31,10 +31,10 @@ def quantized(blocks: Iterable[Tensor], shape: torch.Size) -> tuple[Tensor, Tens
     start = 0
     for block in blocks:
         end = start + len(block)
-        flat = block.reshape(len(block), -1).float()
-        largest = torch.linalg.vector_norm(flat, float("inf"), dim=1)
-        scale = (largest / LEVELS).clamp_min_(_SMALLEST_SCALE)
-        weight[start:end] = (flat / scale[:, None]).round_().view_as(block)
+        flat = block.reshape(len(block), -1).to(torch.float32, copy=True)
+        least, most = torch.aminmax(flat, dim=1)
+        scale = (torch.maximum(-least, most) / LEVELS).clamp_min_(_SMALLEST_SCALE)
+        weight[start:end] = flat.div_(scale[:, None]).round_().view_as(block)
         scales[start:end] = scale
         start = end
     return weight, scales

@@ -15,7 +15,7 @@ from translate_svc.models.alignment.heads import AlignmentHeads, HeadAttention
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS, Choose, StepFields, StepLogits
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
-from translate_svc.models.host_memory import keep_freed_memory
+from translate_svc.models.host_memory import keep_freed_memory, return_freed_memory
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.precision import Precision
@@ -101,6 +101,7 @@ class SeamlessModel:
             dtype=precision.compute,
         )
         self.speech = SeamlessSpeech(checkpoint, self.cache.states, device=device, precision=precision)
+        return_freed_memory()
 
     @property
     def min_source_samples(self) -> int:

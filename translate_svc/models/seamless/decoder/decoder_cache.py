@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -69,7 +71,7 @@ class DecoderCache:
 
         def rows(places: int) -> Tensor:
             shape = (config.decoder_layers, max_slots, 2, heads, places, config.hidden_size // heads)
-            return torch.zeros(shape, device=device, dtype=dtype)
+            return _untouched_zeros(shape, device, dtype)
 
         self._self_rows, self.cross_rows = rows(max_slot_tokens + 1), rows(max_encoder_frames)
         self.layers = [
@@ -128,6 +130,14 @@ class DecoderCache:
         index, origin = self.index(slots), self.index(origins)
         self._self_rows[:, index] = self._self_rows[:, origin]
         self.states[index] = self.states[origin]
+
+
+def _untouched_zeros(shape: Sequence[int], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Zeros. On a CPU they take memory where they are written: few texts fill their slot."""
+    if device.type != "cpu":
+        return torch.zeros(shape, device=device, dtype=dtype)
+    bytes_of = np.zeros(math.prod(shape) * dtype.itemsize, np.uint8)
+    return torch.from_numpy(bytes_of).view(dtype).view(shape)
 
 
 _DENSE = 0.5

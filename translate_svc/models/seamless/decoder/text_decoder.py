@@ -23,7 +23,7 @@ from translate_svc.models.layers import (
     MultiHeadAttention,
     sinusoidal_positions,
 )
-from translate_svc.models.linear.embedding import ScaledEmbedding
+from translate_svc.models.linear.embedding import OutputEmbedding
 from translate_svc.models.linear.packed_linear import PackedLinear
 from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.config import ModelConfig
@@ -121,7 +121,7 @@ class TextDecoder(nn.Module):
             alignment_heads or AlignmentHeads.of_layer(alignment_layer, config)
         )
         self.embed_scale = math.sqrt(config.hidden_size) if config.scale_embedding else 1.0
-        self.embed_tokens = ScaledEmbedding(config.vocab_size, config.hidden_size)
+        self.embed_tokens = OutputEmbedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
         self.layer_norm = nn.LayerNorm(config.hidden_size)
         # one more position than tokens, for the cache's scratch column
@@ -131,7 +131,7 @@ class TextDecoder(nn.Module):
     def prepare(self) -> None:
         """Packs the source's matrices of all layers, and the output matrix.
 
-        The output matrix is a second copy of the embedding, in another layout.
+        In floating point, the output matrix is a second copy of the embedding, in another layout.
         """
         attentions = [layer.cross_attention for layer in self._layers()]
         self._source_product = PackedLinear(
@@ -141,7 +141,7 @@ class TextDecoder(nn.Module):
 
     def embed(self, token_ids: Tensor) -> Tensor:
         """Scaled embeddings, ``[..., hidden]``. The text encoder uses the same ones."""
-        return self.embed_tokens(token_ids) * self.embed_scale
+        return self._output.rows(token_ids) * self.embed_scale
 
     def write_source(self, cache: DecoderCache, slots: Sequence[int], states: Tensor) -> None:
         """Stores one source's encoder states (``[length, hidden]``) for ``slots`` to attend to.
