@@ -23,6 +23,7 @@ from translate_svc.models.decoded_step import Choose, StepFields, StepLogits
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
+from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.placement import Placement
 from translate_svc.models.registry import register
 from translate_svc.models.runs import Runs
@@ -215,6 +216,11 @@ class ToyFamily:
     def tokenizer(self) -> ToyTokenizer:
         """Implements ``ModelFamily.tokenizer``."""
         return ToyTokenizer()
+
+    def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
+        """Implements ``ModelFamily.memory_estimate``."""
+        slot = 2 * HIDDEN * (limits.max_source_tokens + limits.max_slot_tokens) * 8
+        return MemoryEstimate(weights=1, caches=slot * limits.max_slots, graphs=0, work=1, slot=slot)
 
     def load(self, limits: ModelLimits, placement: Placement) -> ToyModel:
         """Implements ``ModelFamily.load``."""

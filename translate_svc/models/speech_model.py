@@ -18,6 +18,7 @@ from translate_svc.models.decoded_step import Choose, DecodedStep, StepFields, S
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
+from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.placement import Placement
 from translate_svc.models.runs import Runs
 from translate_svc.models.slices import Slices
@@ -192,6 +193,9 @@ class ModelFamily(Protocol):
         Raises:
             CheckpointError: a file is missing or does not fit the others.
         """
+
+    def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
+        """The memory that ``load`` will take on the placement's device. Reads no weights."""
 
     def load(self, limits: ModelLimits, placement: Placement) -> SpeechModel:
         """Reads the weights and allocates the caches.

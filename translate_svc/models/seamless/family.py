@@ -12,7 +12,9 @@ from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.limits import ModelLimits
+from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.placement import Placement
+from translate_svc.models.seamless.memory import memory_estimate
 from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
 from translate_svc.models.seamless.vocoder.receptive_field import context_units
@@ -53,6 +55,10 @@ class SeamlessFamily:
         """Implements ``ModelFamily.tokenizer``."""
         config, languages = self._checkpoint.config, self._checkpoint.maps.text_languages
         return SentencePieceTokenizer.from_pretrained(self.path, config=config, languages=languages)
+
+    def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
+        """Implements ``ModelFamily.memory_estimate``."""
+        return memory_estimate(self._checkpoint.config, limits, placement.dtype_name, placement.device)
 
     def load(self, limits: ModelLimits, placement: Placement) -> SeamlessModel:
         """Implements ``ModelFamily.load``. The calibrated heads follow the source, if there are any."""

@@ -20,7 +20,8 @@ from translate_svc.models.linear.products import ACTIVATIONS
 from translate_svc.models.seamless.config import ModelConfig
 from translate_svc.models.slices import Slices
 
-_QUERY_BLOCK = 64
+QUERY_BLOCK = 64
+"""Queries whose scores a CPU holds at once."""
 _FRAME_BLOCK = 192
 
 
@@ -88,7 +89,7 @@ class ConformerSelfAttention(nn.Module):
         size = states.shape[1]
         split = self.qkv(states).view(*states.shape[:2], 3, self.heads, self.head_dim)
         query, key, value = split.permute(2, 0, 3, 1, 4)
-        block = _QUERY_BLOCK if states.device.type == "cpu" else size
+        block = QUERY_BLOCK if states.device.type == "cpu" else size
         mixed: list[Tensor] = []
         for start in range(0, size, block):
             yield

@@ -1,0 +1,63 @@
+"""How much memory a model takes, before its weights are read, and whether that is free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from translate_svc.errors import InvalidArgument
+
+GB = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEstimate:
+    """Bytes that a loaded model takes where it computes.
+
+    Attributes:
+        weights: of all parts, in the form that they are computed with.
+        caches: keys, values and states of all slots.
+        graphs: captured CUDA graphs; 0 on a CPU.
+        work: tensors that come and go. On a CPU also the interpreter and its libraries.
+        slot: the part of ``caches`` that one slot takes.
+    """
+
+    weights: int
+    caches: int
+    graphs: int
+    work: int
+    slot: int
+
+    @property
+    def total(self) -> int:
+        """Everything."""
+        return self.weights + self.caches + self.graphs + self.work
+
+    def __str__(self) -> str:
+        parts = [("weights", self.weights), ("caches", self.caches), ("graphs", self.graphs)]
+        named = ", ".join(f"{size / GB:.1f} GB {name}" for name, size in parts if size)
+        return f"{self.total / GB:.1f} GB: {named}, {self.work / GB:.1f} GB to work with"
+
+
+@dataclass(frozen=True, slots=True)
+class FreeMemory:
+    """Bytes that this process can still take. ``bound`` says by what they are bounded, in words."""
+
+    size: int
+    bound: str
+
+
+def check_fits(estimate: MemoryEstimate, free: FreeMemory, *, max_slots: int) -> None:
+    """Refuses a model that needs more than there is, with the figures and what to do.
+
+    Raises:
+        InvalidArgument: it does not fit; ``field`` is ``max_slots`` if fewer slots would fit, else ``dtype``.
+    """
+    if estimate.total <= free.size:
+        return
+    spare = free.size - (estimate.total - estimate.caches)
+    slots = min(spare // estimate.slot if estimate.slot else 0, max_slots - 1)
+    needs = f"the model needs {estimate}. {free.size / GB:.1f} GB are free ({free.bound})"
+    if slots >= 1:
+        raise InvalidArgument(f"{needs}. At most {slots} slots fit", field="max_slots")
+    cure = "A smaller precision takes less: bfloat16 half of float32, int8 less still"
+    raise InvalidArgument(f"{needs}, too few even for one slot. {cure}", field="dtype")

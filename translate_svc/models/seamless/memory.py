@@ -1,0 +1,119 @@
+"""The memory that a SeamlessM4T v2 model takes: a function of its configuration alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from translate_svc.models.alignment.heads import AlignmentHeads
+from translate_svc.models.convolution import Convolution
+from translate_svc.models.limits import ModelLimits
+from translate_svc.models.memory_estimate import MemoryEstimate
+from translate_svc.models.seamless.config import MEL_HOP_MS, MEL_STACK, ModelConfig
+from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
+from translate_svc.models.seamless.encoder.conformer import QUERY_BLOCK
+from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder, encoder_frames
+from translate_svc.models.seamless.encoder.text_encoder import TextEncoder
+from translate_svc.models.seamless.t2u.t2u import TextToUnit
+from translate_svc.models.seamless.vocoder.vocoder import Vocoder
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
+
+_FLOAT32 = 4
+_WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
+"""Bytes of a weight of a matrix product, by the name of the precision."""
+_ATTENTION_COPIES = 5.5
+"""Matrices of frames by frames and head that the speech encoder holds at once: scores, the relative bias,
+which is twice as wide, and its copies."""
+_LOGIT_COPIES = 3.5
+"""Float32 copies of a step's logits."""
+_HOST_RUNTIME = 430_000_000
+"""The interpreter, its libraries, and the features of an utterance."""
+_GRAPHS = 450_000_000
+"""Of captured graphs, whatever the number of slots."""
+
+
+def memory_estimate(config: ModelConfig, limits: ModelLimits, dtype: str, device: str) -> MemoryEstimate:
+    """The bytes that ``SeamlessModel`` takes with such limits.
+
+    Args:
+        config: the sizes of the model.
+        limits: the sizes of its caches.
+        dtype: the name of the precision: ``float32``, ``bfloat16``, ``float16`` or ``int8``.
+        device: ``cpu`` or a CUDA device. On a CPU the output matrix is a second copy of the embedding.
+    """
+    on_cpu = device == "cpu"
+    width = _WIDTHS[dtype]
+    # what is no product is never smaller than 16 bits
+    wide = max(width, 2)
+    weights = sum(_size(part, width, wide) for part in _parts(config, limits))
+    weights += _size(_on_meta(lambda: Vocoder(config)), _FLOAT32, _FLOAT32)
+    if on_cpu:
+        weights += config.vocab_size * config.hidden_size * width
+    slot = _slot_size(config, limits, wide)
+    logits = int(_LOGIT_COPIES * limits.max_slots * config.vocab_size * _FLOAT32)
+    return MemoryEstimate(
+        weights=weights,
+        caches=slot * limits.max_slots,
+        graphs=0 if on_cpu else _GRAPHS + logits,
+        work=_encoder_work(config, limits, wide, on_cpu) + logits + (_HOST_RUNTIME if on_cpu else 0),
+        slot=slot,
+    )
+
+
+def _slot_size(config: ModelConfig, limits: ModelLimits, width: int) -> int:
+    """Keys, values and states of one row of ``DecoderCache``."""
+    states = max(encoder_frames(_frames(limits), config), limits.max_source_tokens)
+    tokens = limits.max_slot_tokens + 1
+    return (config.decoder_layers * 2 * (tokens + states) + tokens) * config.hidden_size * width
+
+
+def _encoder_work(config: ModelConfig, limits: ModelLimits, width: int, on_cpu: bool) -> int:
+    """What the longest utterance takes while it is encoded, by itself. A CPU attends block by block."""
+    frames = _frames(limits)
+    matrix = config.speech_encoder_attention_heads * frames * (min(QUERY_BLOCK, frames) if on_cpu else frames)
+    inner = frames * config.speech_encoder_intermediate_size
+    return int((_ATTENTION_COPIES * matrix + 2 * inner) * width)
+
+
+def _frames(limits: ModelLimits) -> int:
+    """Frames of the speech encoder, 20 ms each, in the longest utterance."""
+    return limits.max_source_samples * 1000 // (INTERNAL_SAMPLE_RATE_HZ * MEL_HOP_MS * MEL_STACK)
+
+
+def _parts(config: ModelConfig, limits: ModelLimits) -> list[nn.Module]:
+    """Everything but the vocoder, without memory."""
+    layer = 0
+    heads = AlignmentHeads.of_layer(layer, config)
+    return [
+        _on_meta(
+            lambda: TextDecoder(
+                config,
+                max_slot_tokens=limits.max_slot_tokens,
+                alignment_layer=layer,
+                alignment_heads=heads,
+            )
+        ),
+        _on_meta(lambda: SpeechEncoder(config)),
+        _on_meta(lambda: TextEncoder(config, max_tokens=limits.max_source_tokens)),
+        _on_meta(lambda: TextToUnit(config)),
+    ]
+
+
+def _on_meta(make: Callable[[], nn.Module]) -> nn.Module:
+    with torch.device("meta"):
+        return make()
+
+
+def _size(module: nn.Module, product_width: int, other_width: int) -> int:
+    """Bytes of its weights and tables."""
+    products = {
+        id(parameter)
+        for each in module.modules()
+        if isinstance(each, nn.Linear | nn.Conv1d) and not isinstance(each, Convolution)
+        for parameter in each.parameters(recurse=False)
+        if parameter.dim() > 1
+    }
+    tensors = [*module.parameters(), *module.buffers()]
+    return sum(each.numel() * (product_width if id(each) in products else other_width) for each in tensors)
