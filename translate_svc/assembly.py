@@ -17,16 +17,20 @@ from translate_svc.config import Settings
 from translate_svc.engine.constraint import CONTINUATION_MASK
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
+from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.simultaneous.hypothesis import CommitDefaults, HypothesisTraits
 from translate_svc.engine.watchdog import Watchdog
 from translate_svc.garbage_collection import collection_paused
+from translate_svc.memory_limits import memory_to_hold
 from translate_svc.models.alignment.alignment_file import AttentionRow
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
+from translate_svc.models.memory_estimate import MemoryEstimate, check_fits
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, ModelInfo
 
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
     from translate_svc.engine.plan import StepReport
+    from translate_svc.models.placement import Placement
     from translate_svc.observability.metrics import Metrics
     from translate_svc.vad.frame_vad import FrameVad
 
@@ -69,7 +73,8 @@ def load_engine(
 
     Raises:
         CheckpointError: the model directory is missing, incomplete or not supported. Names the file.
-        InvalidArgument: a setting does not fit this machine or the model. Names the field.
+        InvalidArgument: a setting does not fit this machine or the model, or the model does not fit into its
+            memory. Names the field.
     """
     from translate_svc.engine.async_engine import AsyncEngine
     from translate_svc.engine.core import EngineCore
@@ -88,6 +93,7 @@ def load_engine(
     _log.info("computing in %s on %s: %s", placement.dtype_name, placement.device, placement.reason)
     capabilities, alignment = checkpoint.capabilities, checkpoint.alignment
     limits = settings.engine_limits(model_tokens=capabilities.max_text_positions)
+    _check_memory(checkpoint.memory_estimate(limits.model_limits, placement), placement, limits)
     tokenizer = checkpoint.tokenizer()
     runner = ModelRunner(
         checkpoint.load(limits.model_limits, placement),
@@ -128,6 +134,13 @@ async def running(engine: AsyncEngine, step_timeout_s: float) -> AsyncIterator[N
         # a lost engine has nothing to finish, and its thread may never return
         deadline_s = 0 if engine.status.lost else _STOP_DEADLINE_S
         await engine.stop(drain=False, deadline_s=deadline_s)
+
+
+def _check_memory(estimate: MemoryEstimate, placement: Placement, limits: EngineLimits) -> None:
+    """Refuses a model that this machine cannot hold. Without it the system would end the process."""
+    held = memory_to_hold()
+    if placement.device == "cpu" and held is not None:
+        check_fits(estimate, held.limit_bytes, held.limit, max_slots=limits.max_slots)
 
 
 def _model_info(folder: Path, device: str, dtype: str) -> ModelInfo:

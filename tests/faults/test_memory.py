@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from tests.cli.process import serving
 from tests.faults.bystanders import clip, listen, speak
 from tests.virtual_time import virtual_time
-from translate_svc.cli.memory_watch import MemoryUse, MemoryWatch, memory_uses
+from translate_svc.cli.memory_watch import MemoryWatch
 from translate_svc.client import AsyncClient
 from translate_svc.errors import Unavailable
+from translate_svc.memory_limits import MemoryUse, memory_to_hold, memory_uses
 
 MIB = 1 << 20
 
@@ -123,3 +128,34 @@ def test_control_groups_count_without_the_pages_of_files(
     assert (use.used_bytes, use.limit_bytes) == (670 * MIB, 1_000 * MIB)
     assert str(use) == "670 of 1000 MiB of the control group"
     assert memory_uses(tmp_path / "nowhere", tmp_path / "nowhere") == []
+
+
+def test_what_a_process_can_hold_is_bounded_by_the_tightest_limit(tmp_path: Path) -> None:
+    proc, group = tmp_path / "proc", tmp_path / "groups" / "pod1"
+    page = resource.getpagesize()
+    (proc / "self").mkdir(parents=True)
+    (proc / "self" / "statm").write_text(f"9000 {100 * MIB // page} 10 1 0 500 0\n")
+    (proc / "self" / "cgroup").write_text("0::/pod1\n")
+    (proc / "meminfo").write_text("MemTotal: 9999999 kB\nMemAvailable: 2048000 kB\nSwapFree: 99 kB\n")
+    assert memory_to_hold(proc, tmp_path) == MemoryUse("the machine", 100 * MIB, 2_100 * MIB)
+    group.mkdir(parents=True)
+    (group / "memory.max").write_text(f"{1_000 * MIB}\n")
+    (group / "memory.current").write_text(f"{600 * MIB}\n")
+    (group / "memory.stat").write_text(f"inactive_file {50 * MIB}\n")
+    assert memory_to_hold(proc, tmp_path / "groups") == MemoryUse("the control group", 100 * MIB, 550 * MIB)
+    assert memory_to_hold(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("command", ["serve --port 0 --no-admin", "translate CLIP --from en --to es"])
+def test_a_model_that_cannot_fit_is_refused_before_it_is_loaded(command: str, tmp_path: Path) -> None:
+    sound = tmp_path / "clip.wav"
+    samples, rate_hz = clip()
+    soundfile.write(sound, samples, rate_hz)
+    line = f"ulimit -v 6000000; exec {sys.executable} -m translate_svc {command.replace('CLIP', str(sound))}"
+    environment = os.environ | {"TRANSLATE_SVC_MAX_SLOTS": "4000"}
+    ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment, timeout=60)
+    assert ended.returncode == 1
+    told = ended.stderr.strip().splitlines()[-1]
+    assert "TRANSLATE_SVC_MAX_SLOTS: the model needs 10.8 GB" in told
+    assert "10.2 GB caches" in told
+    assert "address space (ulimit -v) has" in told

@@ -38,26 +38,24 @@ class MemoryEstimate:
         return f"{self.total / GB:.1f} GB: {named}, {self.work / GB:.1f} GB to work with"
 
 
-@dataclass(frozen=True, slots=True)
-class FreeMemory:
-    """Bytes that this process can still take. ``bound`` says by what they are bounded, in words."""
-
-    size: int
-    bound: str
-
-
-def check_fits(estimate: MemoryEstimate, free: FreeMemory, *, max_slots: int) -> None:
+def check_fits(estimate: MemoryEstimate, free_bytes: int, bound: str, *, max_slots: int) -> None:
     """Refuses a model that needs more than there is, with the figures and what to do.
+
+    Args:
+        estimate: what it needs with ``max_slots``.
+        free_bytes: what it can take.
+        bound: what has no more than that, in words: ``the machine``.
+        max_slots: the slots asked for.
 
     Raises:
         InvalidArgument: it does not fit; ``field`` is ``max_slots`` if fewer slots would fit, else ``dtype``.
     """
-    if estimate.total <= free.size:
+    if estimate.total <= free_bytes:
         return
-    spare = free.size - (estimate.total - estimate.caches)
+    spare = free_bytes - (estimate.total - estimate.caches)
     slots = min(spare // estimate.slot if estimate.slot else 0, max_slots - 1)
-    needs = f"the model needs {estimate}. {free.size / GB:.1f} GB are free ({free.bound})"
+    needs = f"the model needs {estimate}. {bound} has {free_bytes / GB:.1f} GB for it"
     if slots >= 1:
-        raise InvalidArgument(f"{needs}. At most {slots} slots fit", field="max_slots")
+        raise InvalidArgument(f"{needs}: enough for {slots} slots", field="max_slots")
     cure = "A smaller precision takes less: bfloat16 half of float32, int8 less still"
-    raise InvalidArgument(f"{needs}, too few even for one slot. {cure}", field="dtype")
+    raise InvalidArgument(f"{needs}: too little even for one slot. {cure}", field="dtype")

@@ -10,7 +10,7 @@ import pytest
 from tests.checkpoints import checkpoint_folder
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.memory_estimate import FreeMemory, MemoryEstimate, check_fits
+from translate_svc.models.memory_estimate import MemoryEstimate, check_fits
 from translate_svc.models.placement import resolve_placement
 from translate_svc.models.registry import open_checkpoint
 from translate_svc.models.seamless.config import ModelConfig
@@ -96,22 +96,21 @@ def test_the_estimate_is_that_of_a_loaded_model(dtype: str) -> None:
 
 
 def test_a_model_that_fits_is_let_in() -> None:
-    check_fits(_estimate(), FreeMemory(1_000, "of the machine"), max_slots=4)
+    check_fits(_estimate(), 1_000, "the machine", max_slots=4)
 
 
 def test_fewer_slots_are_named_where_they_would_fit() -> None:
-    with pytest.raises(InvalidArgument, match="At most 2 slots fit") as refused:
-        check_fits(_estimate(), FreeMemory(850, "of the machine"), max_slots=4)
+    with pytest.raises(InvalidArgument, match="enough for 2 slots") as refused:
+        check_fits(_estimate(), 850, "the machine", max_slots=4)
     assert refused.value.field == "max_slots"
 
 
 def test_a_smaller_precision_is_named_where_no_slot_fits() -> None:
-    free = FreeMemory(int(3e9), "limit of the control group")
     estimate = MemoryEstimate(weights=int(9e9), caches=int(1e9), graphs=0, work=int(5e8), slot=int(1e8))
     with pytest.raises(InvalidArgument, match="bfloat16") as refused:
-        check_fits(estimate, free, max_slots=10)
+        check_fits(estimate, int(3e9), "the control group", max_slots=10)
     assert refused.value.field == "dtype"
-    for figure in ("10.5 GB", "9.0 GB weights", "1.0 GB caches", "3.0 GB are free", "control group"):
+    for figure in ("10.5 GB", "9.0 GB weights", "1.0 GB caches", "control group has 3.0 GB"):
         assert figure in str(refused.value)
 
 

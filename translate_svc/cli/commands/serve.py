@@ -17,7 +17,7 @@ from translate_svc.cli import interrupts, options
 from translate_svc.cli.descriptors import allow_all_descriptors, connections_within_limit
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.logs import configure_logs, log_loop_error
-from translate_svc.cli.memory_watch import MemoryUse, MemoryWatch
+from translate_svc.cli.memory_watch import MemoryWatch
 from translate_svc.cli.ports import refuse_taken_ports
 from translate_svc.cli.transports import (
     ServerMaker,
@@ -31,6 +31,7 @@ from translate_svc.cli.transports import (
 from translate_svc.config import Settings
 from translate_svc.errors import TranslateSvcError, Unavailable
 from translate_svc.garbage_collection import collection_paused, keep_all
+from translate_svc.memory_limits import MemoryUse
 from translate_svc.variables import service_links
 
 if TYPE_CHECKING:
