@@ -102,6 +102,10 @@ gpu: $(READY) ## on a CUDA device: the tests of engine and models there, then wh
 	TEST_DEVICE=cuda $(BIN)/python -m pytest -n 1 -m "not soak" tests/engine tests/models
 	$(BIN)/python -m benchmarks.gpu
 
+.PHONY: full-size
+full-size: $(READY) ## the published size on this CPU, with random weights: memory, start, speed; what has no room is left out (under 20 minutes)
+	$(BIN)/python -m benchmarks.full_size --minutes 5 --rounds 1
+
 .PHONY: soak
 soak: $(READY) ## many streams for long: latency, memory, leaks; property tests on new examples; writes benchmarks/results/soak.json (15 minutes)
 	$(BIN)/python -m benchmarks.soak
@@ -163,4 +167,4 @@ clean: ## remove what the other targets made, except trained weights
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import transformers
 
@@ -17,9 +16,8 @@ from benchmarks.throughput.engine import Engine
 from benchmarks.throughput.measure import machine
 from benchmarks.throughput.peer import Peer
 from benchmarks.throughput.random_checkpoint import build_random_checkpoint, random_config
-from benchmarks.throughput.utterance import Utterance, forced
+from benchmarks.throughput.utterance import Utterance, forced, noise
 from translate_svc.models.precision import of_dtype
-from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 _NOISE_S = 60
 
@@ -101,9 +99,3 @@ class Bench:
     def load(self, count: int) -> list[Utterance]:
         """Noise of 1.5 to 15 s: what it says does not matter to weights that have learnt nothing."""
         return forced(noise(_NOISE_S), count)
-
-
-def noise(seconds: float) -> Samples:
-    """White, at a talker's level."""
-    rng = np.random.default_rng(0)
-    return (0.05 * rng.standard_normal(int(seconds * INTERNAL_SAMPLE_RATE_HZ))).astype(np.float32)

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu.bench import Bench, noise
+from benchmarks.gpu.bench import Bench
 from benchmarks.latency.sides import through_engine
 from benchmarks.latency.streams import run_streams
 from benchmarks.throughput.measure import compare
 from benchmarks.throughput.peer import Peer
-from benchmarks.throughput.utterance import forced_alone
+from benchmarks.throughput.utterance import forced_alone, noise
 from translate_svc.engine.async_engine import AsyncEngine
 
 _EXACT_UTTERANCES = 12

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.throughput.number_tokenizer import NumberTokenizer
 from benchmarks.throughput.outcome import Outcome
-from benchmarks.throughput.random_checkpoint import NumberTokenizer
 from benchmarks.throughput.utterance import Utterance
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import DecodeResult, StepPlan, StepReport, StepResult
 from translate_svc.engine.request import (
+    EngineEvent,
     FinishStatus,
     Request,
     RequestFinished,
@@ -43,13 +44,17 @@ class ForcedLengths:
         self._eos_token_id = eos_token_id
 
     def execute(self, plan: StepPlan) -> StepResult:
-        """As the runner, with ``</s>`` predicted once a request has its number of tokens."""
+        """As the runner, with ``</s>`` predicted once a text and its history have their number of tokens."""
         result = self._runner.execute(plan)
-        positions = {item.key: item.position for item in plan.decode}
+        fed = {item.key: item.position + len(item.token_ids) - PROMPT_TOKENS for item in plan.decode}
+
+        def is_long_enough(decoded: DecodeResult) -> bool:
+            wanted = self.tokens.get(decoded.key.request_id)
+            return wanted is not None and fed[decoded.key] + len(decoded.accepted) >= wanted
+
         results = tuple(
             dataclasses.replace(each, token_id=self._eos_token_id)
-            if isinstance(each, DecodeResult)
-            and self.tokens.get(each.key.request_id) == positions[each.key] + 1 - PROMPT_TOKENS
+            if isinstance(each, DecodeResult) and is_long_enough(each)
             else each
             for each in result.results
         )
@@ -106,6 +111,16 @@ class Engine:
     def add(self, request_id: str, utterance: Utterance, *, speech: bool) -> None:
         """Puts an utterance in the line."""
         self.scheduler.add(self.request(request_id, utterance, speech=speech))
+
+    def run_request(self, request: Request, forced_tokens: int) -> list[EngineEvent]:
+        """Computes one request to its end, with a text of so many tokens. Its events in their order."""
+        self._forced.tokens[request.request_id] = forced_tokens
+        self.scheduler.add(request)
+        events: list[EngineEvent] = []
+        while self.scheduler.has_work:
+            events += self.core.step()
+        del self._forced.tokens[request.request_id]
+        return events
 
     def request(self, request_id: str, utterance: Utterance, *, speech: bool) -> Request:
         """As the engine takes it."""

@@ -15,11 +15,10 @@ from typing import Any
 import torch
 import transformers
 
+from benchmarks.throughput.number_tokenizer import FIRST_LANGUAGE_ID, LANGUAGE, SPECIAL_IDS
+
 UNITS_PER_TOKEN = 12
 _CHARACTERS = "abcd"
-_LANGUAGE = "eng"
-_FIRST_LANGUAGE_ID = 256_001
-_SPECIAL_IDS = 4
 _PEAK = 8.0
 """Scale of the decoder's last norm, hence of the logits: the best token then leads by about 1."""
 
@@ -60,16 +59,21 @@ def build_random_checkpoint(
         folder: made where it is missing.
         config: sizes; by default ``random_config()``: 600 MB, about half a minute.
         device: where the weights are drawn.
-        dtype: in which they are written.
+        dtype: in which they are drawn and written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    with torch.device(device):
-        model: Any = transformers.SeamlessM4Tv2Model(config or random_config()).eval()
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)  # so that it never takes more than what is written
+    try:
+        with torch.device(device):
+            model: Any = transformers.SeamlessM4Tv2Model(config or random_config()).eval()
+    finally:
+        torch.set_default_dtype(usual)
     with torch.no_grad():
         shared = model.shared.weight
-        shared[:_SPECIAL_IDS] = 0.0
-        shared[_FIRST_LANGUAGE_ID:] *= 0.1
+        shared[:SPECIAL_IDS] = 0.0
+        shared[FIRST_LANGUAGE_ID:] *= 0.1
         model.text_decoder.layer_norm.weight.mul_(_PEAK)
         units = model.t2u_model.lm_head.weight
         units[: model.config.vocoder_offset] = 0.0  # what the vocoder has no embedding for is never predicted
@@ -78,9 +82,9 @@ def build_random_checkpoint(
         durations.weight.zero_()
         durations.bias.fill_(math.log1p(UNITS_PER_TOKEN / len(_CHARACTERS)))
     model.generation_config = _generation_config()
-    model.to(dtype).save_pretrained(folder)
+    model.save_pretrained(folder)
     transformers.SeamlessM4TFeatureExtractor().save_pretrained(folder)
-    (folder / "speakers.json").write_text(json.dumps({_LANGUAGE: [0]}))
+    (folder / "speakers.json").write_text(json.dumps({LANGUAGE: [0]}))
     return folder
 
 
@@ -91,31 +95,9 @@ def _generation_config() -> Any:
         eos_token_id=3,
         decoder_start_token_id=3,
         max_new_tokens=256,
-        text_decoder_lang_to_code_id={_LANGUAGE: _FIRST_LANGUAGE_ID},
-        t2u_lang_code_to_id={_LANGUAGE: 10_005},
-        vocoder_lang_code_to_id={_LANGUAGE: 0},
-        id_to_text={str(index): _CHARACTERS for index in range(_SPECIAL_IDS, _FIRST_LANGUAGE_ID)},
+        text_decoder_lang_to_code_id={LANGUAGE: FIRST_LANGUAGE_ID},
+        t2u_lang_code_to_id={LANGUAGE: 10_005},
+        vocoder_lang_code_to_id={LANGUAGE: 0},
+        id_to_text={str(index): _CHARACTERS for index in range(SPECIAL_IDS, FIRST_LANGUAGE_ID)},
         char_to_id={character: 4 + index for index, character in enumerate(_CHARACTERS)},
     )
-
-
-class NumberTokenizer:
-    """The engine's view of a vocabulary without words: every token is written as its number."""
-
-    eos_token_id = 3
-
-    def id_to_piece(self, token_id: int) -> str:
-        """The id in digits, after a space."""
-        return f"\u2581{token_id}"
-
-    def is_special(self, token_id: int) -> bool:
-        """Control symbols and languages."""
-        return token_id < _SPECIAL_IDS or token_id >= _FIRST_LANGUAGE_ID
-
-    def prompt(self, target_language: str, source_language: str | None = None) -> tuple[int, ...]:
-        """``</s>`` and the only language."""
-        return self.eos_token_id, {_LANGUAGE: _FIRST_LANGUAGE_ID}[target_language]
-
-    def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
-        """The language, the numbers that the text is made of, ``</s>``."""
-        return (*self.prompt(language)[1:], *map(int, text.split()), self.eos_token_id)

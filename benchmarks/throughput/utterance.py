@@ -10,7 +10,7 @@ import numpy as np
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 _SHORTEST_S, _LONGEST_S = 1.5, 15.0
-_TOKENS_PER_SECOND = 4
+TOKENS_PER_SECOND = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +34,12 @@ def total_seconds(utterances: Sequence[Utterance]) -> float:
     return sum(utterance.seconds for utterance in utterances)
 
 
+def noise(seconds: float) -> Samples:
+    """White, at a talker's level: what it says does not matter to weights that have learnt nothing."""
+    rng = np.random.default_rng(0)
+    return (0.05 * rng.standard_normal(int(seconds * INTERNAL_SAMPLE_RATE_HZ))).astype(np.float32)
+
+
 def forced(speech: Samples, count: int) -> list[Utterance]:
     """Cuts ``speech`` to lengths spread evenly over 1.5 to 15 s, in random order, of 4 tokens a second."""
     rng = np.random.default_rng(0)
@@ -47,4 +53,4 @@ def forced(speech: Samples, count: int) -> list[Utterance]:
 
 def forced_alone(samples: Samples) -> Utterance:
     """All of ``samples``, with a text of 4 tokens a second."""
-    return Utterance(samples, "eng", round(len(samples) / INTERNAL_SAMPLE_RATE_HZ * _TOKENS_PER_SECOND))
+    return Utterance(samples, "eng", round(len(samples) / INTERNAL_SAMPLE_RATE_HZ * TOKENS_PER_SECOND))

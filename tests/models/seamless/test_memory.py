@@ -11,7 +11,8 @@ from tests.checkpoints import checkpoint_folder
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.memory_estimate import MemoryEstimate, check_fits
-from translate_svc.models.placement import resolve_placement
+from translate_svc.models.placement import Placement
+from translate_svc.models.precision import BFLOAT16, PRECISIONS
 from translate_svc.models.registry import open_checkpoint
 from translate_svc.models.seamless.config import ModelConfig
 from translate_svc.models.seamless.memory import memory_estimate
@@ -30,7 +31,7 @@ def limits(slots: int) -> ModelLimits:
     [("bfloat16", "cuda", 4.7), ("float16", "cuda", 4.7), ("float32", "cuda", 9.2), ("bfloat16", "cpu", 5.2)],
 )
 def test_the_weights_of_the_published_size(dtype: str, device: str, weights_gb: float) -> None:
-    estimate = memory_estimate(ModelConfig(), limits(16), dtype, device)
+    estimate = memory_estimate(ModelConfig(), limits(16), PRECISIONS[dtype], device)
     assert estimate.weights / GB == pytest.approx(weights_gb, rel=0.01)
 
 
@@ -38,7 +39,7 @@ def test_the_weights_of_the_published_size(dtype: str, device: str, weights_gb: 
     ("slots", "caches_gb", "graphs_gb"), [(16, 0.8, 0.5), (64, 3.3, 0.7), (256, 13.1, 1.5), (1_000, 51, 4)]
 )
 def test_the_caches_and_graphs_of_the_published_size(slots: int, caches_gb: float, graphs_gb: float) -> None:
-    estimate = memory_estimate(ModelConfig(), limits(slots), "bfloat16", "cuda:0")
+    estimate = memory_estimate(ModelConfig(), limits(slots), BFLOAT16, "cuda:0")
     assert estimate.caches / GB == pytest.approx(caches_gb, rel=0.03)
     assert estimate.graphs / GB == pytest.approx(graphs_gb, rel=0.12)
     assert estimate.slot * slots == estimate.caches
@@ -47,7 +48,7 @@ def test_the_caches_and_graphs_of_the_published_size(slots: int, caches_gb: floa
 
 def test_a_smaller_precision_takes_less() -> None:
     sizes = [
-        memory_estimate(ModelConfig(), limits(8), dtype, "cpu").total
+        memory_estimate(ModelConfig(), limits(8), PRECISIONS[dtype], "cpu").total
         for dtype in ("float32", "bfloat16", "int8")
     ]
     assert sizes == sorted(sizes, reverse=True)
@@ -60,12 +61,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.placement import resolve_placement
+from translate_svc.models.placement import Placement
+from translate_svc.models.precision import PRECISIONS
 from translate_svc.models.registry import open_checkpoint
 family = open_checkpoint(Path(sys.argv[1]))
 limits = ModelLimits(max_slots=int(sys.argv[2]), max_slot_tokens=256,
                      max_source_samples=480_000, max_source_tokens=256)
-model = family.load(limits, resolve_placement("cpu", sys.argv[3]))
+model = family.load(limits, Placement("cpu", PRECISIONS[sys.argv[3]]))
 noise = np.random.default_rng(0).standard_normal(480_000).astype(np.float32)
 with torch.inference_mode():
     for _ in model.encode([noise], [[0]]):
@@ -86,9 +88,9 @@ def _peak(slots: int, dtype: str) -> int:
     return int(made.stdout)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
 def test_the_estimate_is_that_of_a_loaded_model(dtype: str) -> None:
-    family, placement = open_checkpoint(checkpoint_folder("starter")), resolve_placement("cpu", dtype)
+    family, placement = open_checkpoint(checkpoint_folder("starter")), Placement("cpu", PRECISIONS[dtype])
     few, many = (family.memory_estimate(limits(slots), placement) for slots in (16, 416))
     measured_few, measured_many = _peak(16, dtype), _peak(416, dtype)
     assert measured_many - measured_few == pytest.approx(many.caches - few.caches, rel=0.15)

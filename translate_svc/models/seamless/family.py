@@ -58,7 +58,7 @@ class SeamlessFamily:
 
     def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
         """Implements ``ModelFamily.memory_estimate``."""
-        return memory_estimate(self._checkpoint.config, limits, placement.dtype_name, placement.device)
+        return memory_estimate(self._checkpoint.config, limits, placement.precision, placement.device)
 
     def load(self, limits: ModelLimits, placement: Placement) -> SeamlessModel:
         """Implements ``ModelFamily.load``. The calibrated heads follow the source, if there are any."""

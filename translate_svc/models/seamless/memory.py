@@ -10,7 +10,9 @@ from torch import nn
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.convolution import Convolution
 from translate_svc.models.limits import ModelLimits
+from translate_svc.models.linear.embedding import ScaledEmbedding
 from translate_svc.models.memory_estimate import MemoryEstimate
+from translate_svc.models.precision import Precision
 from translate_svc.models.seamless.config import MEL_HOP_MS, MEL_STACK, ModelConfig
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
 from translate_svc.models.seamless.encoder.conformer import QUERY_BLOCK
@@ -21,8 +23,6 @@ from translate_svc.models.seamless.vocoder.vocoder import Vocoder
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 _FLOAT32 = 4
-_WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
-"""Bytes of a weight of a matrix product, by the name of the precision."""
 _ATTENTION_COPIES = 5.5
 """Matrices of frames by frames and head that the speech encoder holds at once: scores, the relative bias,
 which is twice as wide, and its copies."""
@@ -34,19 +34,20 @@ _GRAPHS = 450_000_000
 """Of captured graphs, whatever the number of slots."""
 
 
-def memory_estimate(config: ModelConfig, limits: ModelLimits, dtype: str, device: str) -> MemoryEstimate:
+def memory_estimate(
+    config: ModelConfig, limits: ModelLimits, precision: Precision, device: str
+) -> MemoryEstimate:
     """The bytes that ``SeamlessModel`` takes with such limits.
 
     Args:
         config: the sizes of the model.
         limits: the sizes of its caches.
-        dtype: the name of the precision: ``float32``, ``bfloat16``, ``float16`` or ``int8``.
+        precision: to compute in.
         device: ``cpu`` or a CUDA device. On a CPU the output matrix is a second copy of the embedding.
     """
     on_cpu = device == "cpu"
-    width = _WIDTHS[dtype]
-    # what is no product is never smaller than 16 bits
-    wide = max(width, 2)
+    wide = precision.compute.itemsize
+    width = 1 if precision.int8_products else wide
     weights = sum(_size(part, width, wide) for part in _parts(config, limits))
     weights += _size(_on_meta(lambda: Vocoder(config)), _FLOAT32, _FLOAT32)
     if on_cpu:
@@ -107,11 +108,11 @@ def _on_meta(make: Callable[[], nn.Module]) -> nn.Module:
 
 
 def _size(module: nn.Module, product_width: int, other_width: int) -> int:
-    """Bytes of its weights and tables."""
+    """Bytes of its weights and tables. The text embedding is an output matrix too."""
     products = {
         id(parameter)
         for each in module.modules()
-        if isinstance(each, nn.Linear | nn.Conv1d) and not isinstance(each, Convolution)
+        if isinstance(each, nn.Linear | nn.Conv1d | ScaledEmbedding) and not isinstance(each, Convolution)
         for parameter in each.parameters(recurse=False)
         if parameter.dim() > 1
     }
