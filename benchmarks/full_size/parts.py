@@ -55,6 +55,7 @@ def throughput(bench: Bench, dtype: str) -> Figures:
         return short
     size = bench.size
     audio_s = total_seconds(forced(noise(_NOISE_S), size.utterances))
+    batches = (1, *sorted({min(each, size.utterances) for each in size.static_batches}))
     load, one = {"utterances": size.utterances}, {"one_s": size.one_s}
     figures: dict[str, Any] = {"audio_s": round(audio_s, 1), "dtype_of_transformers": bench.peer_dtype}
     with bench.ours(dtype) as ours, bench.peer() as peer:
@@ -62,7 +63,7 @@ def throughput(bench: Bench, dtype: str) -> Figures:
             warm.ask("run", one_s=1.5, speech=True)
         figures["alone, text"] = _compared(bench, ours, peer, one, (1,), speech=False)
         for name, speech in (("text", False), ("with speech", True)):
-            figures[name] = _compared(bench, ours, peer, load, (1, *size.static_batches), speech=speech)
+            figures[name] = _compared(bench, ours, peer, load, batches, speech=speech)
             figures[name]["part_of_real_time"] = round(figures[name]["ours_s"] / audio_s, 3)
         figures["peak_mb"] = ours.ask("run", **one, speech=False)["peak_mb"]
     return figures

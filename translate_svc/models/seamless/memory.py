@@ -30,6 +30,8 @@ _LOGIT_COPIES = 3.5
 """Float32 copies of a step's logits."""
 _HOST_RUNTIME = 430_000_000
 """The interpreter, its libraries, and the features of an utterance."""
+_KEPT_SHARE = 0.05
+"""Of the weights: what the allocator keeps on a CPU after their layout was changed."""
 _GRAPHS = 450_000_000
 """Of captured graphs, whatever the number of slots."""
 
@@ -52,13 +54,16 @@ def memory_estimate(
     weights += _size(_on_meta(lambda: Vocoder(config)), _FLOAT32, _FLOAT32)
     if on_cpu:
         weights += config.vocab_size * config.hidden_size * width
+    work = _encoder_work(config, limits, wide, on_cpu)
+    if on_cpu:
+        work += _HOST_RUNTIME + int(_KEPT_SHARE * weights)
     slot = _slot_size(config, limits, wide)
     logits = int(_LOGIT_COPIES * limits.max_slots * config.vocab_size * _FLOAT32)
     return MemoryEstimate(
         weights=weights,
         caches=slot * limits.max_slots,
         graphs=0 if on_cpu else _GRAPHS + logits,
-        work=_encoder_work(config, limits, wide, on_cpu) + logits + (_HOST_RUNTIME if on_cpu else 0),
+        work=work + logits,
         slot=slot,
     )
 
