@@ -37,7 +37,7 @@ def test_the_version_and_the_commands(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["serve", "translate", "say", "live", "languages", "pull", "selftest", "demo"]
+    "name", ["serve", "translate", "say", "live", "languages", "pull", "selftest", "doctor", "demo"]
 )
 def test_help_breaks_its_lines_where_the_terminal_ends(command: Command, name: str) -> None:
     code, output, _ = command(name, "-h", variables={"COLUMNS": "80"})

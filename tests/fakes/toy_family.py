@@ -28,6 +28,7 @@ from translate_svc.models.placement import Placement
 from translate_svc.models.registry import register
 from translate_svc.models.runs import Runs
 from translate_svc.models.slices import Slices
+from translate_svc.models.speed_estimate import SpeedEstimate
 from translate_svc.types import FRAME_SAMPLES, EncoderSource
 
 ARCHITECTURE = "ToyForSpeechToText"
@@ -221,6 +222,10 @@ class ToyFamily:
         """Implements ``ModelFamily.memory_estimate``."""
         slot = 2 * HIDDEN * (limits.max_source_tokens + limits.max_slot_tokens) * 8
         return MemoryEstimate(weights=1, caches=slot * limits.max_slots, graphs=0, work=1, slot=slot)
+
+    def speed_estimate(self, placement: Placement, rows: int) -> SpeedEstimate:
+        """Implements ``ModelFamily.speed_estimate``."""
+        return SpeedEstimate(encode_s=0.0, step_s=0.0, rows=rows, speak_s=0.0)
 
     def load(self, limits: ModelLimits, placement: Placement) -> ToyModel:
         """Implements ``ModelFamily.load``."""

@@ -14,6 +14,7 @@ import typer
 from translate_svc.cli.commands.batch import batch
 from translate_svc.cli.commands.calibrate import calibrate
 from translate_svc.cli.commands.demo import demo
+from translate_svc.cli.commands.doctor import doctor
 from translate_svc.cli.commands.keys import app as keys_app
 from translate_svc.cli.commands.languages import languages
 from translate_svc.cli.commands.live import live
@@ -52,6 +53,7 @@ app.command()(say)
 app.command()(languages)
 app.command()(top)
 app.command()(pull)
+app.command()(doctor)
 app.command()(selftest)
 app.command()(calibrate)
 app.add_typer(models_app, name="models")

@@ -22,6 +22,7 @@ from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.placement import Placement
 from translate_svc.models.runs import Runs
 from translate_svc.models.slices import Slices
+from translate_svc.models.speed_estimate import SpeedEstimate
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import EncoderSource, Samples
 
@@ -196,6 +197,12 @@ class ModelFamily(Protocol):
 
     def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
         """The memory that ``load`` will take on the placement's device. Reads no weights."""
+
+    def speed_estimate(self, placement: Placement, rows: int) -> SpeedEstimate:
+        """Times what a model of its size computes, with random numbers, for some seconds. On a CPU alone.
+
+        ``rows``: texts that are decoded together.
+        """
 
     def load(self, limits: ModelLimits, placement: Placement) -> SpeechModel:
         """Reads the weights and allocates the caches.

@@ -65,6 +65,7 @@ def pull(
             path = download(hub, plan, cache, advance)
         console.print(f"Verified, in {path}.", soft_wrap=True)
     console.print(f"Serve it: translate-svc serve --model {hub_id}", soft_wrap=True)
+    console.print(f"Does it fit, how fast is it here: translate-svc doctor --model {hub_id}", soft_wrap=True)
 
 
 def _print_license(console: Console, plan: PullPlan) -> None:

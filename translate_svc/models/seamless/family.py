@@ -16,8 +16,10 @@ from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.placement import Placement
 from translate_svc.models.seamless.memory import memory_estimate
 from translate_svc.models.seamless.seamless_model import SeamlessModel
+from translate_svc.models.seamless.speed import speed_estimate
 from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
 from translate_svc.models.seamless.vocoder.receptive_field import context_units
+from translate_svc.models.speed_estimate import SpeedEstimate
 
 
 class SeamlessFamily:
@@ -59,6 +61,10 @@ class SeamlessFamily:
     def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
         """Implements ``ModelFamily.memory_estimate``."""
         return memory_estimate(self._checkpoint.config, limits, placement.precision, placement.device)
+
+    def speed_estimate(self, placement: Placement, rows: int) -> SpeedEstimate:
+        """Implements ``ModelFamily.speed_estimate``."""
+        return speed_estimate(self._checkpoint.config, placement.precision, rows)
 
     def load(self, limits: ModelLimits, placement: Placement) -> SeamlessModel:
         """Implements ``ModelFamily.load``. The calibrated heads follow the source, if there are any."""

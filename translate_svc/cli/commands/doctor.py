@@ -1,0 +1,160 @@
+"""``translate-svc doctor``: what this machine can do, and which of the installed models it can serve."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import time
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from translate_svc.cli.commands.completion import complete_model
+from translate_svc.config import Settings
+from translate_svc.errors import TranslateSvcError
+from translate_svc.memory_limits import memory_to_hold
+
+_GB = 1e9
+_CLIP = "eng"
+_ROWS = 8
+_SMALL_WEIGHTS = 500_000_000
+"""Bytes. A model up to this size is loaded and translates a clip; of a larger one only products are timed."""
+_FEATURES = {
+    "avx2": "AVX2",
+    "avx512_f": "AVX-512",
+    "avx512_vnni": "VNNI",
+    "avx512_bf16": "AVX-512 BF16",
+    "amx_int8": "AMX int8",
+    "amx_bf16": "AMX BF16",
+}
+"""What of a processor decides how fast a model runs: PyTorch's names, and those that people know."""
+
+
+def doctor(
+    model: Annotated[
+        str | None,
+        typer.Option(help="Only this one: directory, hub id, or name.", autocompletion=complete_model),
+    ] = None,
+    model_cache: Annotated[str | None, typer.Option(help="Directory of named models.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = None,
+    dtype: Annotated[str | None, typer.Option(help="auto, float32, bfloat16, float16 or int8.")] = None,
+    max_slots: Annotated[int | None, typer.Option(help="As serve takes it.")] = None,
+) -> None:
+    """Tell what this machine can do: processor, memory, and for each model whether it fits and its speed.
+
+    A small model translates a clip. Of a large one the matrix products are timed, which takes half a minute;
+    the figures then say what is possible at best. Works without a model too.
+    """
+    flags = {"model_cache": model_cache, "device": device, "dtype": dtype, "max_slots": max_slots}
+    settings = Settings.load(flags | {"model": model})
+    console = Console(highlight=False)
+    _print_machine(console, Path(settings.model_cache))
+    folders = _folders(settings, model)
+    if not folders:
+        console.print("No model is installed: translate-svc pull facebook/seamless-m4t-v2-large")
+    for folder in folders:
+        try:
+            _print_model(console, folder, settings)
+        except TranslateSvcError as error:
+            console.print(f"{folder.name}: {error}", soft_wrap=True)
+
+
+def _print_machine(console: Console, model_cache: Path) -> None:
+    import torch
+
+    has = torch.cpu.get_capabilities()
+    features = ", ".join(name for key, name in _FEATURES.items() if has.get(key)) or "none that matter"
+    threads = torch.get_num_threads()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    console.print(f"processor: {platform.machine()}, {cores} cores, {threads} threads; {features}")
+    held = memory_to_hold()
+    if held is not None:
+        free = (held.limit_bytes - held.used_bytes) / _GB
+        console.print(f"memory: {free:.1f} GB free, bounded by {held.limit}")
+    disk = next(each for each in (model_cache, *model_cache.absolute().parents) if each.is_dir())
+    console.print(f"disk: {shutil.disk_usage(disk).free / _GB:.0f} GB free for models in {model_cache}")
+    gpus = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    for gpu in gpus:
+        size, capability = gpu.total_memory / _GB, f"{gpu.major}.{gpu.minor}"
+        console.print(f"GPU: {gpu.name}, {size:.0f} GB, compute capability {capability}")
+    if not gpus:
+        console.print("GPU: none that PyTorch can use")
+
+
+def _folders(settings: Settings, model: str | None) -> list[Path]:
+    from translate_svc.models.checkpoint.identity import find_checkpoint
+    from translate_svc.models.store.catalog import read_catalog
+
+    cache = Path(settings.model_cache)
+    names = [model] if model else [each.name for each in read_catalog(cache) if not each.error]
+    return [find_checkpoint(name, cache) for name in names]
+
+
+def _print_model(console: Console, folder: Path, settings: Settings) -> None:
+    from translate_svc.models.checkpoint.weight_index import count_parameters
+    from translate_svc.models.placement import resolve_placement
+    from translate_svc.models.registry import open_checkpoint
+
+    family = open_checkpoint(folder)
+    placement = resolve_placement(settings.device, settings.dtype, count_parameters(folder))
+    limits = settings.engine_limits(model_tokens=family.capabilities.max_text_positions)
+    estimate = family.memory_estimate(limits.model_limits, placement)
+    chosen = f"{placement.dtype_name} on {placement.device}: {placement.reason}"
+    console.print(f"\n[bold]{folder.name}[/bold]: {chosen}", soft_wrap=True)
+    held = memory_to_hold()
+    fits = placement.device != "cpu" or held is None or estimate.total <= held.limit_bytes
+    verdict = "fits" if fits else "does not fit: fewer --max-slots or a smaller --dtype"
+    console.print(f"  {verdict}. With {limits.max_slots} slots it needs {estimate}", soft_wrap=True)
+    if not fits:
+        return
+    if placement.device != "cpu":
+        console.print("  Its speed on a GPU is not estimated: make gpu measures it")
+    elif estimate.weights <= _SMALL_WEIGHTS:
+        _print_speeds(console, "translating a clip", *asyncio.run(_translated(folder, settings)), settings)
+    else:
+        console.print("  timing products of its sizes, half a minute ...")
+        estimate_s = family.speed_estimate(placement, min(limits.max_slots, _ROWS))
+        text, speech = (estimate_s.part_of_real_time(speech=speech) for speech in (False, True))
+        _print_speeds(console, "at best, by its matrix products", text, speech, settings)
+
+
+def _print_speeds(console: Console, how: str, text: float, speech: float, settings: Settings) -> None:
+    share = settings.capacity_options().target_load
+    console.print(f"  {how}: {text:.2f} of real time for text, {speech:.2f} with speech")
+    streams = [int(share / part) for part in (text, speech)]
+    console.print(
+        f"  live streams that speak without a pause, at a load of {share:.0%}: {streams[0]} in text, "
+        f"{streams[1]} with speech",
+        soft_wrap=True,
+    )
+
+
+async def _translated(folder: Path, settings: Settings) -> tuple[float, float]:
+    """Parts of real time of the shipped clip: text, and with speech. The second run of each counts."""
+    from translate_svc.audio.files import read_audio
+    from translate_svc.cli.backends.local_backend import LocalBackend
+    from translate_svc.types import StreamSettings, TargetSettings
+
+    with resources.as_file(resources.files("translate_svc") / f"data/selftest/{_CLIP}.flac") as clip:
+        samples, rate_hz = read_audio(clip)
+    chosen = {name: getattr(settings, name) for name in ("model_cache", "device", "dtype", "max_slots")}
+    backend = LocalBackend(chosen | {"model": str(folder)})
+    targets = [each.code for each in await backend.languages() if each.speech_out]
+    target = next((code for code in targets if code != _CLIP), _CLIP)
+    parts = []
+    async with backend.open() as translator:
+        for speech in (False, True):
+            wanted = StreamSettings(targets=(TargetSettings(target, speech=speech),))
+            for _ in range(2):
+                started = time.perf_counter()
+                async with translator.stream(wanted, rate_hz) as stream:
+                    stream.feed([samples])
+                    async for _event in stream:
+                        pass
+            parts.append((time.perf_counter() - started) / (len(samples) / rate_hz))
+    return parts[0], parts[1]
