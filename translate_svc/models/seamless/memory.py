@@ -10,7 +10,7 @@ from torch import nn
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.convolution import Convolution
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.linear.embedding import ScaledEmbedding
+from translate_svc.models.linear.embedding import OutputEmbedding
 from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.precision import Precision
 from translate_svc.models.seamless.config import MEL_HOP_MS, MEL_STACK, ModelConfig
@@ -45,14 +45,15 @@ def memory_estimate(
         config: the sizes of the model.
         limits: the sizes of its caches.
         precision: to compute in.
-        device: ``cpu`` or a CUDA device. On a CPU the output matrix is a second copy of the embedding.
+        device: ``cpu`` or a CUDA device. On a CPU the output matrix is a second copy of the embedding,
+            except in int8.
     """
     on_cpu = device == "cpu"
     wide = precision.compute.itemsize
     width = 1 if precision.int8_products else wide
     weights = sum(_size(part, width, wide) for part in _parts(config, limits))
     weights += _size(_on_meta(lambda: Vocoder(config)), _FLOAT32, _FLOAT32)
-    if on_cpu:
+    if on_cpu and not precision.int8_products:
         weights += config.vocab_size * config.hidden_size * width
     work = _encoder_work(config, limits, wide, on_cpu)
     if on_cpu:
@@ -69,7 +70,7 @@ def memory_estimate(
 
 
 def _slot_size(config: ModelConfig, limits: ModelLimits, width: int) -> int:
-    """Keys, values and states of one row of ``DecoderCache``."""
+    """Keys, values and states of one row of ``DecoderCache``, full. On a CPU, unused columns take nothing."""
     states = max(encoder_frames(_frames(limits), config), limits.max_source_tokens)
     tokens = limits.max_slot_tokens + 1
     return (config.decoder_layers * 2 * (tokens + states) + tokens) * config.hidden_size * width
@@ -117,7 +118,7 @@ def _size(module: nn.Module, product_width: int, other_width: int) -> int:
     products = {
         id(parameter)
         for each in module.modules()
-        if isinstance(each, nn.Linear | nn.Conv1d | ScaledEmbedding) and not isinstance(each, Convolution)
+        if isinstance(each, nn.Linear | nn.Conv1d | OutputEmbedding) and not isinstance(each, Convolution)
         for parameter in each.parameters(recurse=False)
         if parameter.dim() > 1
     }
