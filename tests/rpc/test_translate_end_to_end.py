@@ -183,15 +183,25 @@ async def test_a_clip_that_lasts_too_long_is_for_a_stream(client: AsyncClient) -
     assert caught.value.field == "clip.data"
 
 
-async def test_the_longest_text_is_bounded_in_characters_and_in_tokens(client: AsyncClient) -> None:
+async def test_the_longest_text_is_bounded_in_characters(client: AsyncClient) -> None:
     limit = (await client.info()).limits.max_text_characters
-    assert limit == 1_000
-    sentence = CLIPS["eng_1.flac"]["transcript"] + " "
-    for text in ("a" * (limit + 1), (sentence * 99)[:limit]):
-        with pytest.raises(errors.OutOfRange) as caught:
-            await client.translate(text=text, source="eng", targets=["spa"]).result()
-        assert caught.value.field == "text"
-        assert sentence.split()[-1] not in str(caught.value), "what a caller said is in no message"
+    assert limit == 10_000
+    with pytest.raises(errors.OutOfRange) as caught:
+        await client.translate(text="aba " * (limit // 4 + 1), source="eng", targets=["spa"]).result()
+    assert caught.value.field == "text"
+    assert "aba" not in str(caught.value), "what a caller said is in no message"
+
+
+async def test_no_sentence_of_a_long_text_is_lost(client: AsyncClient) -> None:
+    sentences = [CLIPS[f"eng_{number}.flac"]["transcript"] for number in (1, 2, 3)] * 5
+    alone = [
+        await client.translate(text=each, source="eng", targets=["spa"]).result() for each in sentences[:3]
+    ]
+    whole = await client.translate(text=" ".join(sentences), source="eng", targets=["spa"]).result()
+    assert whole.text["spa"] == " ".join(each.text["spa"] for each in alone * 5)
+    assert whole.done.usage.utterances == 1
+    assert whole.done.usage.text_tokens == 5 * sum(each.done.usage.text_tokens for each in alone)
+    assert len(whole.speech["spa"]) == 5 * sum(len(each.speech["spa"]) for each in alone)
 
 
 async def test_what_is_wrong_is_named_and_harms_no_stream_beside_it(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from translate_svc.audio.clip import read_clip
@@ -11,6 +11,8 @@ from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.request import Request, SourceText
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.admission import AdmissionSlot
+from translate_svc.session.long_text.joined_outbox import JoinedOutbox
+from translate_svc.session.long_text.sentences import Sentence, sentences_of
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.observer import NULL_OBSERVER, StreamObserver
 from translate_svc.session.options import SessionOptions
@@ -18,6 +20,7 @@ from translate_svc.session.outbound.commit_points import CommitPoint
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.utterances.live_utterance import LiveUtterance
+from translate_svc.session.utterances.speech_writer import SpeechWriter
 from translate_svc.session.utterances.whole_utterance import WholeUtterance
 from translate_svc.session.vad_loop import VadStream
 from translate_svc.session.voice_gate import clip_holds_voice, no_speech
@@ -30,6 +33,9 @@ from translate_svc.types import (
     SessionEvent,
     TranslateRequest,
 )
+
+_SENTENCES_AT_ONCE = 4
+"""Sentences of one text in the engine: enough to batch them, and few beside those of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,8 @@ class OneShot:
 
     Rules:
 
+    * **Sentences.** A text is translated sentence by sentence; the reader gets one utterance
+      (``JoinedOutbox``).
     * **Guards** are those of a stream. A clip that is too short, or in which nobody speaks, ends as EMPTY.
     * **Events** are those of a stream's utterance, made by the same ``UtteranceRouter``. Text is sent
       immediately; speech continues as long as the reader takes it, one credit per piece. Times count from the
@@ -74,7 +82,9 @@ class OneShot:
         self._dependencies = dependencies
         loop = asyncio.get_running_loop()
         self._clock = loop.time
-        self._outbox = Outbox(dependencies.observer)
+        self._sentences: Sequence[Sentence] = ()
+        self._writers: dict[str, SpeechWriter] = {}
+        self._outbox = self._new_outbox()
         self._router = UtteranceRouter(
             dependencies.engine,
             self._outbox,
@@ -92,6 +102,23 @@ class OneShot:
     def live(self) -> bool:
         """Whether the call still holds its admission slot."""
         return self._dependencies.slot.held
+
+    def _new_outbox(self) -> Outbox:
+        """One that joins the sentences of a text that has several."""
+        source, observer = self._call.source, self._dependencies.observer
+        if isinstance(source, AudioClip):
+            return Outbox(observer)
+        language = self._settings.settings.source_language
+        assert language is not None, "negotiation refuses a text without a language"
+        self._sentences = sentences_of(source, language)
+        if len(self._sentences) == 1:
+            return Outbox(observer)
+        self._writers = {
+            plan.spec.language: SpeechWriter(self._call.output)
+            for plan in self._settings.sequences
+            if plan.audio is not None
+        }
+        return JoinedOutbox(observer, self._sentences, self._writers)
 
     def events(self) -> AsyncIterator[SessionEvent]:
         """The call's events, in order. ``cancel`` ends them. A failure is raised after the last event."""
@@ -118,10 +145,7 @@ class OneShot:
             if isinstance(source, AudioClip):
                 await self._translate_clip(source)
             else:
-                language = self._settings.settings.source_language
-                assert language is not None, "negotiation refuses a text without a language"
-                utterance, request = self._cut(SampleRange(0, 0), SourceText(source, language))
-                await self._submit(utterance, request, field="text")
+                await self._translate_sentences()
             while self._router.in_flight:
                 await self._router.wait_for_change()
             self._dependencies.slot.release()
@@ -129,6 +153,17 @@ class OneShot:
             self._outbox.close()
         except Exception as error:
             self.fail(error)
+
+    async def _translate_sentences(self) -> None:
+        """Translates a text. Raises as ``_submit``; the engine is waited for once the first is accepted."""
+        language = self._settings.settings.source_language or ""
+        patience_s = self._dependencies.options.max_engine_wait_ms / 1000
+        for number, sentence in enumerate(self._sentences):
+            while self._router.unfinished >= _SENTENCES_AT_ONCE:
+                await self._router.wait_for_change()
+            content = SourceText(sentence.text, language)
+            utterance, request = self._cut(SampleRange(0, 0), content, number)
+            await self._submit(utterance, request, field="text", patience_s=patience_s if number else 0.0)
 
     async def _translate_clip(self, clip: AudioClip) -> None:
         """Translates a clip. Raises as ``read_clip`` and ``_submit``."""
@@ -157,16 +192,25 @@ class OneShot:
         finally:
             vad_stream.close()
 
-    def _cut(self, source: SampleRange, content: Samples | SourceText) -> tuple[LiveUtterance, Request]:
-        """Creates the call's utterance and its request. Times count from here."""
-        utterance = WholeUtterance(0, 0, self._settings, self._call.output, self._call_id)
+    def _cut(
+        self, source: SampleRange, content: Samples | SourceText, number: int = 0
+    ) -> tuple[LiveUtterance, Request]:
+        """Creates the call's utterance, or that of sentence ``number``, and its request. Times count from
+        here.
+        """
+        request_id = f"{self._call_id}/{number}" if number else self._call_id
+        utterance = WholeUtterance(number, 0, self._settings, self._call.output, request_id, self._writers)
         self._router.begin(utterance)
         return utterance, utterance.cut(source, content, self._clock())
 
-    async def _submit(self, utterance: LiveUtterance, request: Request, *, field: str) -> None:
-        """Submits the request. Raises as ``Submitter.submit``; source errors name ``field``."""
+    async def _submit(
+        self, utterance: LiveUtterance, request: Request, *, field: str, patience_s: float = 0.0
+    ) -> None:
+        """Submits the request, again for ``patience_s`` while the engine is full. Raises as
+        ``Submitter.submit``; source errors name ``field``.
+        """
         try:
-            await self._router.submitter.submit(utterance, request)
+            await self._router.submitter.submit_patiently(utterance, request, patience_s)
         except InvalidArgument as error:
             if error.field != "source":
                 raise

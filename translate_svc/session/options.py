@@ -15,8 +15,7 @@ class SessionOptions:
             waits, so one message may exceed it. Otherwise ``receive`` waits.
         max_audio_chunk_bytes: the largest ``audio.data``.
         max_clip_bytes: the largest clip of a Translate call. Its duration is bounded by ``max_utterance_ms``.
-        max_text_characters: the longest text of a Translate call, in Unicode code points: a paragraph. The
-            engine's own limit, in tokens, may be reached first.
+        max_text_characters: the longest text of a Translate call, in Unicode code points: some four pages.
         max_silence_ms: the longest silence that one message may stand for.
         min_utterance_samples: an utterance shorter than this (at 16 kHz) ends as EMPTY and does not go to
             the engine.
@@ -35,7 +34,7 @@ class SessionOptions:
     max_queued_input_ms: int = 5_000
     max_audio_chunk_bytes: int = 64 * 1024
     max_clip_bytes: int = 4 * 1024 * 1024
-    max_text_characters: int = 1_000
+    max_text_characters: int = 10_000
     max_silence_ms: int = 3_600_000
     min_utterance_samples: int = 1_600
     max_utterances_in_flight: int = 8

@@ -35,7 +35,7 @@ REFUSALS: list[tuple[TranslateRequest, type[TranslateSvcError], str]] = [
     (text_call(" \t\n\u00a0\u200b\u2028"), InvalidArgument, "text"),
     (text_call("good\x00morning"), InvalidArgument, "text"),
     (text_call("good\x9bmorning"), InvalidArgument, "text"),
-    (text_call("x" * 1_001), OutOfRange, "text"),
+    (text_call("x" * 10_001), OutOfRange, "text"),
     (text_call(source_language=None), InvalidArgument, "source_language"),
     (text_call(source_language="tlh"), InvalidArgument, "source_language"),
     (text_call(source_language="a-" * 100_000), InvalidArgument, "source_language"),

@@ -71,10 +71,17 @@ class SourcePosition(NamedTuple):
 class LiveSequence:
     """The state of one sequence and its events. ``utterance_id``: of the utterance that it belongs to.
 
-    ``status``: None until the sequence has ended.
+    ``status``: None until the sequence has ended. ``writer``: of a speech that goes on after this sequence,
+    whose owner ends it. None: the speech is the sequence's own.
     """
 
-    def __init__(self, utterance_id: int, plan: PlannedSequence, output: AudioFormat) -> None:
+    def __init__(
+        self,
+        utterance_id: int,
+        plan: PlannedSequence,
+        output: AudioFormat,
+        writer: SpeechWriter | None = None,
+    ) -> None:
         self.plan = plan
         self.output = output
         self.status: FinishStatus | None = None
@@ -82,7 +89,9 @@ class LiveSequence:
         self._units: tuple[int, ...] = ()  # that no chunk has shown yet
         self._character_durations: tuple[int, ...] = ()
         self._utterance_id = utterance_id
-        self._writer = SpeechWriter(output) if plan.audio is not None else None
+        self._speech_goes_on = writer is not None
+        self._writer = (writer or SpeechWriter(output)) if plan.audio is not None else None
+        self._written_samples = 0
         self._hypothesis_tokens = 0
         self._predicted_units = 0
 
@@ -94,7 +103,7 @@ class LiveSequence:
     @property
     def written_s(self) -> float:
         """Duration of the speech so far."""
-        return 0.0 if self._writer is None else self._writer.written_s
+        return 0.0 if self._writer is None else self._written_samples / self._writer.sample_rate_hz
 
     @property
     def _is_transcript(self) -> bool:
@@ -214,7 +223,8 @@ class LiveSequence:
         """
         assert self._writer is not None, "only sequences with speech have pieces"
         start_sample = self._writer.written_samples
-        chunk = self._writer.write(piece.samples, final=piece.final)
+        chunk = self._writer.write(piece.samples, final=piece.final and not self._speech_goes_on)
+        self._written_samples += chunk.sample_count
         if not chunk.sample_count and not piece.final:
             return None
         units, self._units = self._units, ()
@@ -236,7 +246,7 @@ class LiveSequence:
     def closing_events(self, request_id: str, index: int) -> Iterator[EngineEvent]:
         """The events that the engine would send at its end if no text followed that of its hypotheses."""
         yield TextFinished(request_id, index, text="", tail="", tokens=0)
-        if self._writer is not None and self._writer.written_samples:
+        if self._written_samples:
             yield WaveformPiece(request_id, index, 0, np.empty(0, np.float32), final=True)
         status = FinishStatus.OK if self._hypothesis_tokens else FinishStatus.EMPTY
         yield SequenceFinished(request_id, index, status)

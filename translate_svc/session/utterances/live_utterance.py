@@ -31,7 +31,7 @@ from translate_svc.session.utterances.live_sequence import (
     SourcePosition,
     closing_events,
 )
-from translate_svc.session.utterances.speech_writer import Playout
+from translate_svc.session.utterances.speech_writer import Playout, SpeechWriter
 from translate_svc.session.utterances.text_confidence import ConfidenceMeter
 from translate_svc.session.utterances.utterance_phase import UtterancePhase
 from translate_svc.session.utterances.utterance_times import UtteranceTimes
@@ -60,8 +60,15 @@ class LiveUtterance(abc.ABC):
     """
 
     def __init__(
-        self, utterance_id: int, position: int, settings: Negotiated, output: AudioFormat, request_id: str
+        self,
+        utterance_id: int,
+        position: int,
+        settings: Negotiated,
+        output: AudioFormat,
+        request_id: str,
+        writers: Mapping[str, SpeechWriter] = MappingProxyType({}),
     ) -> None:
+        """``writers``: by language, of speech that goes on after this utterance."""
         self.utterance_id = utterance_id
         self.request_id = request_id
         self.settings = settings
@@ -71,7 +78,10 @@ class LiveUtterance(abc.ABC):
         self.phase = UtterancePhase.OPEN
         self._heard: dict[str, SourcePosition] = {}  # by request
         self._times = UtteranceTimes()
-        self._sequences = [LiveSequence(utterance_id, plan, output) for plan in settings.sequences]
+        self._sequences = [
+            LiveSequence(utterance_id, plan, output, writers.get(plan.spec.language))
+            for plan in settings.sequences
+        ]
         self.confidence = ConfidenceMeter(settings.confidence, settings.sequences)
         self._source_samples = 0
         self._voiced_s: float | None = None  # also None once the client was warned of a short text

@@ -1,0 +1,67 @@
+"""Sentences of a text: where they end, and that nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from translate_svc.session.long_text.sentences import (
+    MAX_SENTENCE_CHARACTERS,
+    Sentence,
+    sentences_of,
+    separator,
+)
+
+
+def cut(text: str, language: str = "eng") -> list[str]:
+    return [sentence.text for sentence in sentences_of(text, language)]
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("eng", ["Dr. Smith paid 3.50 dollars.", "Did he?", "Yes!"]),
+        ("spa", ["¿Dónde está?", "El Sr. García llegó.", "¡Hola!"]),
+        ("fra", ["Où est la gare ?", "« Bonjour ! » dit-il.", "Fin."]),
+        ("deu", ["Am 3. Oktober ist z. B. ein Feiertag.", "Gut!"]),
+        ("hin", ["मेरा नाम राम है।", "आप कैसे हैं?"]),
+    ],
+)
+def test_sentences_end_where_readers_see_their_end(language: str, expected: list[str]) -> None:
+    assert cut(" ".join(expected), language) == expected
+
+
+def test_a_script_without_spaces_has_sentences_too() -> None:
+    assert cut("你好。你叫什么名字？我叫小明！", "cmn") == ["你好。", "你叫什么名字？", "我叫小明！"]
+
+
+def test_a_line_ends_a_sentence_unless_the_text_was_wrapped_there() -> None:
+    assert cut("Milk\nBread\r\nCheese") == ["Milk", "Bread", "Cheese"]
+    wrapped = "We would like to know when the next train\nto Paris leaves, please."
+    assert cut(wrapped) == [wrapped]
+
+
+def test_line_breaks_are_kept_and_languages_have_their_own_space() -> None:
+    first, second, third = sentences_of("Hello.  Good morning.\n\nBye.", "eng")
+    assert first.before == ""
+    assert [separator(each, "spa") for each in (second, third)] == [" ", "\n\n"]
+    assert [separator(each, "jpn") for each in (second, third)] == ["", "\n\n"]
+
+
+def test_a_sentence_without_end_is_cut_between_words() -> None:
+    pieces = cut("word " * 500)
+    assert max(map(len, pieces)) <= MAX_SENTENCE_CHARACTERS
+    assert " ".join(pieces) == ("word " * 500).strip()
+
+
+@given(
+    st.text(st.sampled_from("aB .,!?\n\r\t。«»\"()1…'-"), min_size=1, max_size=900),
+    st.sampled_from(["eng", "cmn"]),
+)
+def test_nothing_but_white_space_is_lost(text: str, language: str) -> None:
+    found = sentences_of(text, language)
+    assert found
+    assert "".join("".join(cut(text, language)).split()) == "".join(text.split())
+    assert all(len(each.text) <= MAX_SENTENCE_CHARACTERS for each in found)
+    assert isinstance(found[0], Sentence)

@@ -1,0 +1,105 @@
+"""A text of several sentences: one utterance for the reader, many requests for the engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
+from tests.session.harness import collect, house, of, texts
+from tests.session.one_shot.one_shot_calls import S16, done, play, text_call
+from translate_svc.engine.request import Request, SourceText
+from translate_svc.types import (
+    AudioFormat,
+    Encoding,
+    Inspect,
+    SpeechChunk,
+    StreamWarning,
+    TargetSettings,
+    TextDelta,
+    UtteranceStatus,
+)
+
+_SENTENCES = [
+    "One is here.",
+    "Two is also here.",
+    "Three is the last that comes.",
+    "Four.",
+    "Five is it.",
+    "Six.",
+]
+_TEXT = " ".join(_SENTENCES)
+_TRANSLATION = " ".join(f"spa {len(sentence)}" for sentence in _SENTENCES)
+
+
+def test_sentences_are_translated_one_by_one_and_joined() -> None:
+    async def scenario() -> None:
+        async with house() as home:
+            events = await collect(home.translate(text_call(_TEXT, include=frozenset({Inspect.TIMINGS}))))
+            assert home.admission.live == 0
+        assert [request.source for request in home.engine.submitted] == [
+            SourceText(sentence, "eng") for sentence in _SENTENCES
+        ]
+        assert texts(events) == {(0, "spa"): _TRANSLATION}
+        assert [delta.final for delta in of(events, TextDelta)].count(True) == 1
+        assert of(events, TextDelta)[-1].final
+        assert done(events).status is UtteranceStatus.OK
+        assert done(events).usage.utterances == 1
+        assert done(events).end_to_first_text_ms == pytest.approx(120)
+
+    play(scenario())
+
+
+@pytest.mark.parametrize(
+    "output", [S16, AudioFormat(Encoding.PCM_S16LE, 8_000), AudioFormat(Encoding.OPUS, 48_000)]
+)
+def test_speech_goes_on_from_sentence_to_sentence(output: AudioFormat) -> None:
+    async def scenario() -> None:
+        async with house() as home:
+            events = await collect(home.translate(text_call(_TEXT, output=output)))
+        chunks, position = of(events, SpeechChunk), 0
+        for chunk in chunks:
+            assert chunk.start_sample == position
+            position += chunk.sample_count
+        assert [chunk.final for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+        assert position == pytest.approx(
+            1.5 * len(_SENTENCES) * output.sample_rate_hz, abs=output.sample_rate_hz / 50
+        )
+        assert done(events).usage.speech_ms == pytest.approx(1_500 * len(_SENTENCES), abs=20)
+
+    play(scenario())
+
+
+def test_few_sentences_are_in_the_engine_at_once() -> None:
+    async def scenario() -> None:
+        most = 0
+        async with house() as home:
+            call = home.translate(text_call(" ".join(["Here it is."] * 40)))
+            async for _ in call.events():
+                most = max(most, len(home.engine.live_request_ids))
+            await call.cancel()
+        assert len(home.engine.submitted) == 40
+        assert 1 < most <= 4
+
+    play(scenario())
+
+
+def test_a_failed_sentence_is_named_and_the_others_stay() -> None:
+    def script(request: Request) -> ScriptedRequest:
+        assert isinstance(request.source, SourceText)
+        if request.source.text == "Four.":
+            return ScriptedRequest((ScriptedSequence(fail_after_tokens=0),))
+        return ScriptedRequest((ScriptedSequence((request.source.text.upper(),)),))
+
+    async def scenario() -> None:
+        async with house(script=script) as home:
+            targets = (TargetSettings("es", speech=False),)
+            events = await collect(home.translate(text_call(_TEXT, targets=targets)))
+        expected = " ".join(sentence.upper() for sentence in _SENTENCES if sentence != "Four.")
+        assert texts(events)[0, "spa"] == expected
+        (warning,) = of(events, StreamWarning)
+        assert warning.utterance_id == 0
+        assert warning.message.startswith("sentence 4: ")
+        assert done(events).status is UtteranceStatus.FAILED
+        assert of(events, TextDelta)[-1].final
+
+    play(scenario())

@@ -1,0 +1,114 @@
+"""Where the sentences of a text end, by sentencex, and what stands between them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from translate_svc.languages import Language, packaged
+
+MAX_SENTENCE_CHARACTERS = 300
+"""A longer sentence is cut at a clause mark, or else between words."""
+
+_WRAPPED_CHARACTERS = 40
+"""A line at least this long, without a mark at its end, may be wrapped: the sentence may go on after it."""
+
+_UNSPACED_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Thai", "Khmr", "Laoo", "Mymr", "Tibt"})
+_LINES = re.compile(r"[^\n]*\n+|[^\n]+")
+_CLAUSE_MARKS = re.compile(r"[,;:\u2014](?=\s)|[\u060c\uff0c\u3001\uff1b\uff1a]")
+_END_MARKS = re.compile(r"[.!?\u2026:;\u3002\uff01\uff1f\u061f\u0964]\W*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """``text`` without the white space around it; ``before``: the white space between the sentence before it
+    and this one.
+    """
+
+    text: str
+    before: str = ""
+
+
+def sentences_of(text: str, language: str) -> list[Sentence]:
+    """The sentences of a text, at least one. Nothing but white space is lost, also where one is cut.
+
+    A line break ends a sentence, unless the line is long or the next one begins with a small letter: then
+    the text was wrapped there.
+
+    Args:
+        text: with at least one character that is not white space.
+        language: a Seamless code.
+    """
+    found: list[Sentence] = []
+    before = ""
+    for part in _parts(text, language):
+        if stripped := part.strip():
+            start = part.index(stripped)
+            found.append(Sentence(stripped, before + part[:start]))
+            before = part[start + len(stripped) :]
+        else:
+            before += part
+    return found or [Sentence(text.strip())]
+
+
+def separator(sentence: Sentence, target_language: str) -> str:
+    """What stands before the translation of ``sentence``: the line breaks of the source; else a space, or
+    nothing in a language that is written without spaces. ``target_language``: a Seamless code.
+    """
+    if breaks := sentence.before.count("\n"):
+        return "\n" * breaks
+    return " " if _has_spaces(_language(target_language)) else ""
+
+
+def _parts(text: str, language: str) -> Iterator[str]:
+    """The text, cut after its sentences; joined they are the text."""
+    # imported here because a command that translates no text needs none of it
+    import sentencex
+
+    found = _language(language)
+    tag = "en" if found is None else found.bcp47
+    for paragraph in _paragraphs(text):
+        position = 0
+        for sentence in sentencex.segment(tag, paragraph):
+            # it may leave out white space
+            start = paragraph.index(sentence, position)
+            yield paragraph[position:start]
+            yield from _cut(sentence)
+            position = start + len(sentence)
+        yield paragraph[position:]
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """The text, cut at the line breaks that end a sentence."""
+    collected = ""
+    lines = _LINES.findall(text.replace("\r\n", "\n").replace("\r", "\n"))
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        collected += line
+        first, said = following.lstrip()[:1], line.rstrip()
+        long = len(said) >= _WRAPPED_CHARACTERS and not _END_MARKS.search(said)
+        if line.count("\n") == 1 and first and (first.islower() or long):
+            continue
+        yield collected
+        collected = ""
+
+
+def _cut(sentence: str) -> Iterator[str]:
+    """Pieces of at most ``MAX_SENTENCE_CHARACTERS``."""
+    while len(sentence.rstrip()) > MAX_SENTENCE_CHARACTERS:
+        window = sentence[:MAX_SENTENCE_CHARACTERS]
+        marks = [mark.end() for mark in _CLAUSE_MARKS.finditer(window)]
+        spaces = [space.end() for space in re.finditer(r"\s+", window)]
+        late = [end for end in marks if end > MAX_SENTENCE_CHARACTERS // 3]
+        end = (late or spaces or [MAX_SENTENCE_CHARACTERS])[-1]
+        yield sentence[:end]
+        sentence = sentence[end:]
+    yield sentence
+
+
+def _language(code: str) -> Language | None:
+    return packaged().find(code)
+
+
+def _has_spaces(language: Language | None) -> bool:
+    return language is None or not _UNSPACED_SCRIPTS.intersection(language.scripts)
