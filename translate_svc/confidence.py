@@ -12,6 +12,7 @@ LEAST_TOKENS = 3
 
 FEATURES_OF_A_TEXT = 3
 FEATURES_OF_AN_AGREEMENT = 4
+FEATURES_OF_A_SOURCE = 2
 _MIN_SURPRISE = 1e-3
 """A lower surprise counts as this one: its logarithm would say more than float32 does."""
 
@@ -38,7 +39,8 @@ class Agreement:
     """How well a translation and the transcript of the same speech agree, by the model as it reads.
 
     ``translation``: natural log-probabilities of the translation's tokens and of its end, given the
-    transcript. ``transcript``: those of the transcript, given the translation. Empty: not known.
+    transcript. ``transcript``: those of the transcript, given the translation; of a text that was typed, the
+    text takes its place. Empty: not known.
     """
 
     translation: tuple[float, ...] = ()
@@ -59,6 +61,16 @@ class Agreement:
 
 
 UNKNOWN_AGREEMENT = Agreement()
+
+
+def source_features(text: Sequence[float], source: Sequence[float]) -> tuple[float, ...]:
+    """What a rule knows of a translation of a typed text: ``text_features`` of its tokens, and the first two
+    of the source text's, given the translation.
+
+    Raises:
+        ValueError: one of them is empty.
+    """
+    return (*text_features(text), *text_features(source)[:FEATURES_OF_A_SOURCE])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,9 @@ class ConfidenceRule:
         threshold: a text with a lower confidence is flagged. None: no text is.
         figures: the measured figures, for people to read.
         with_agreement: as ``with_transcript``, and by their ``Agreement``.
+        with_source: for a translation of a typed text, by its tokens and by those of the text, given the
+            translation: what the translation leaves out or invents is improbable there.
+        source_threshold: as ``threshold``, for confidences by ``with_source``.
     """
 
     alone: Logistic | None = None
@@ -108,6 +123,8 @@ class ConfidenceRule:
     threshold: Threshold | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
     with_agreement: Logistic | None = None
+    with_source: Logistic | None = None
+    source_threshold: Threshold | None = None
 
     @property
     def calibrated(self) -> bool:
@@ -131,6 +148,8 @@ class ConfidenceRule:
             ValueError: ``text`` is empty.
         """
         own = text_features(text)
+        if self.with_source is not None and self.by_source(transcript, agreement):
+            return self.with_source.probability(source_features(text, agreement.transcript))
         if self.with_agreement is not None and transcript and agreement.is_known:
             features = (*own, *text_features(transcript), *agreement.features())
             return self.with_agreement.probability(features)
@@ -140,9 +159,14 @@ class ConfidenceRule:
             return self.alone.probability(own)
         return math.exp(min(0.0, math.fsum(text) / len(text)))
 
-    def flags(self, confidence: float, tokens: int) -> bool:
+    def by_source(self, transcript: Sequence[float], agreement: Agreement) -> bool:
+        """Whether the confidence in a translation comes from ``with_source``: of a typed text alone."""
+        return self.with_source is not None and not transcript and bool(agreement.transcript)
+
+    def flags(self, confidence: float, tokens: int, *, by_source: bool = False) -> bool:
         """Whether a text of this confidence and this many tokens is flagged."""
-        return self.threshold is not None and confidence < self.threshold.at(tokens)
+        threshold = self.source_threshold if by_source else self.threshold
+        return threshold is not None and confidence < threshold.at(tokens)
 
 
 UNCALIBRATED = ConfidenceRule()

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence, echo_script, waveform
@@ -40,6 +40,7 @@ from translate_svc.engine.request import (
     RequestQueued,
     RequestRefused,
     SequenceFinished,
+    SequenceSpec,
     StopReason,
     TextFinished,
     TextScored,
@@ -245,7 +246,7 @@ class ScriptedEngine:
 
     async def _run_sequence(self, live: _Live, sequence: int) -> None:
         script = live.script.sequences[sequence]
-        if given := live.request.sequences[sequence].given_token_ids:
+        if given := _given(live.request.sequences[sequence]):
             await asyncio.sleep(script.token_interval_s)
             scores = (script.log_probability,) * (len(given) + 1)
             live.emit(TextScored(live.request.request_id, sequence, scores))
@@ -313,3 +314,8 @@ class ScriptedEngine:
             if script.fail_after_pieces == index + 1:
                 raise _Failed("vocoding failed")
         return start_samples
+
+
+def _given(spec: SequenceSpec) -> Sequence[object]:
+    """The tokens of a text that is given; of one that is given as a text, its words."""
+    return spec.given_token_ids or spec.given_text.split()

@@ -227,7 +227,13 @@ async def score(
     """How probable the model finds a given translation of a text: natural log-probabilities of its tokens and
     of its end. Not admitted, and nobody's usage.
 
-    ``token_ids``: of the translation, without prompt and end.
+    ``token_ids``: of the translation, without prompt and end. Raises as ``score_given``.
+    """
+    return await score_given(engine, source, SequenceSpec(language, given_token_ids=tuple(token_ids)))
+
+
+async def score_given(engine: EngineHandle, source: SourceText, spec: SequenceSpec) -> tuple[float, ...]:
+    """As ``score``, of a sequence whose text is given.
 
     Raises:
         InvalidArgument: the engine does not take such a text.
@@ -245,6 +251,5 @@ async def score(
             case RequestFinished(status=FinishStatus.FAILED):
                 answer.set_exception(EngineError(event.error))
 
-    spec = SequenceSpec(language, given_token_ids=tuple(token_ids))
     engine.submit(Request(uuid.uuid4().hex, source, (spec,)), deliver)
     return await answer

@@ -44,6 +44,7 @@ class SequenceSpec:
 
     ``given_token_ids``: the tokens of a text, without prompt and end. If there are any, nothing is decoded:
     the model says in one pass how probable this text is as a translation (``TextScored``).
+    ``given_text``: the same, as a text that the engine makes tokens of.
     """
 
     language: str
@@ -53,6 +54,12 @@ class SequenceSpec:
     guards: TextGuards = TextGuards()
     pause_factor: float = 1.0
     given_token_ids: tuple[int, ...] = ()
+    given_text: str = ""
+
+    @property
+    def is_given(self) -> bool:
+        """Whether its text is given, and only scored."""
+        return bool(self.given_token_ids or self.given_text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,14 +91,18 @@ def _validate_text(
 def _validate_given(
     request: Request, spec: SequenceSpec, path: str, limits: EngineLimits, tokenizer: Tokenizer
 ) -> None:
-    path = f"{path}.given_token_ids"
-    if not spec.given_token_ids:
+    if not spec.is_given:
         return
+    path = f"{path}.given_token_ids" if spec.given_token_ids else f"{path}.given_text"
     if spec.speech or not request.allows_given_texts:
         raise InvalidArgument("is for texts that are neither spoken nor hypotheses", field=path)
     prompt = tokenizer.prompt(spec.language, request.source_language)
     longest = limits.max_slot_tokens - len(prompt) - 1  # the end takes one
-    if len(spec.given_token_ids) > longest:
+    # as many tokens as characters at most, a prefix for the first word, and its tokens are counted later
+    if len(spec.given_text) > limits.max_source_characters:
+        raise OutOfRange(f"must be at most {limits.max_source_characters} characters", field=path)
+    given = spec.given_token_ids or tokenizer.source_tokens(spec.given_text, spec.language)[1:-1]
+    if len(given) > longest:
         raise OutOfRange(f"must be at most {longest} tokens", field=path)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from translate_svc.confidence import Agreement, Logistic, text_features
-from translate_svc.models.confidence.fit import FALSE_ALARMS, LEAST_OF_EACH, LabelledText, fit_rule
+from translate_svc.models.confidence.fit import FALSE_ALARMS, LEAST_OF_EACH, LabelledText, fit_rule, fit_typed
 
 TRUE = Logistic(-2.5, (-1.0, -2.0, 0.3))
 
@@ -144,3 +144,32 @@ def test_texts_that_two_features_tell_apart_have_a_rule_all_the_same() -> None:
     rule = fit_rule([*right, *wrong])
     assert rule.confidence((-0.1, -0.1, -0.1)) > 0.9
     assert rule.confidence((-2.0, -2.0, -2.0)) < 0.1
+
+
+def test_typed_texts_get_a_rule_of_their_own_that_finds_what_the_source_tells() -> None:
+    """The translations' own tokens say nothing; their sources, given them, say nearly all."""
+
+    def typed(count: int, seed: int) -> list[LabelledText]:
+        rng = np.random.default_rng(seed)
+        found = []
+        for index in range(count):
+            right = bool(rng.random() < 0.5)
+            own = tuple((-rng.exponential(0.2, 8)).tolist())
+            source = tuple((-rng.exponential(0.2 if right else 2.0, 8)).tolist())
+            found.append(LabelledText(index, own, (), right, agreement=Agreement(transcript=source)))
+        return found
+
+    spoken = fit_rule(drawn(600))
+    rule = fit_typed(spoken, typed(600, 2))
+    assert rule.with_source is not None
+    assert (
+        dataclasses.replace(rule, with_source=None, source_threshold=None, figures=spoken.figures) == spoken
+    )
+    marked: dict[bool, list[bool]] = {True: [], False: []}
+    for each in typed(600, 3):
+        confidence = rule.confidence(each.log_probabilities, (), each.agreement)
+        marked[each.right].append(rule.flags(confidence, len(each.log_probabilities), by_source=True))
+    assert np.mean(marked[False]) > 0.9
+    assert np.mean(marked[True]) == pytest.approx(FALSE_ALARMS, abs=0.03)
+    with pytest.raises(ValueError, match="typed texts are right"):
+        fit_typed(spoken, typed(10, 4))

@@ -24,6 +24,7 @@ from tests.session.harness import (
     texts,
     utterances,
 )
+from tests.session.one_shot.one_shot_calls import S16 as OUTPUT
 from tests.session.simultaneous.test_continued_utterances import LONG
 from tests.virtual_time import virtual_time
 from translate_svc.confidence import UNCALIBRATED, Agreement, ConfidenceRule, Logistic, Threshold
@@ -44,6 +45,7 @@ from translate_svc.types import (
     TargetSettings,
     TextConfidence,
     TextDelta,
+    TranslateRequest,
     UtteranceDone,
     UtteranceStatus,
 )
@@ -331,3 +333,39 @@ def test_what_is_cleared_is_no_longer_compared() -> None:
 
     with virtual_time() as runner:
         runner.run(scenario())
+
+
+BY_SOURCE = dataclasses.replace(
+    RULE, with_source=Logistic(-2.0, (-0.5, -0.5, 0.0, -1.0, -1.0)), source_threshold=Threshold(0.0, 0.0)
+)
+
+
+def test_a_typed_text_is_compared_with_its_translations_and_judged_by_a_rule_of_its_own() -> None:
+    async def scenario(read: float) -> tuple[list[Request], list[SessionEvent]]:
+        def script(request: Request) -> ScriptedRequest:
+            given = request.sequences[0].is_given
+            sequence = ScriptedSequence(log_probability=read if given else SURE)
+            return ScriptedRequest((sequence,) * len(request.sequences))
+
+        async with house(script) as home:
+            home.negotiator = dataclasses.replace(home.negotiator, confidence=BY_SOURCE)
+            targets = (TargetSettings("es", speech=False), TargetSettings("fr", speech=False))
+            call = TranslateRequest("Where is it?", targets, OUTPUT, "en")
+            return home.engine.submitted, await collect(home.translate(call))
+
+    for read, flagged in ((SURE, []), (-9.0, [(0, "spa"), (0, "fra")])):
+        with virtual_time() as runner:
+            (_, *compared), events = runner.run(scenario(read))
+        said = texts(events)
+        assert [each.source for each in compared] == [
+            SourceText(said[0, "spa"], "spa"),
+            SourceText(said[0, "fra"], "fra"),
+        ]
+        assert [[(spec.language, spec.given_text) for spec in each.sequences] for each in compared] == [
+            [("eng", "Where is it?")]
+        ] * 2
+        assert warned(events) == flagged
+        (done,) = of(events, UtteranceDone)
+        scores = (read,) * (3 + 1)
+        expected = BY_SOURCE.confidence([SURE] * 2, (), Agreement(transcript=scores))
+        assert [each.confidence for each in done.confidences] == [expected] * 2

@@ -149,13 +149,16 @@ def calibrate_by_labels(
     Raises:
         UsageError: the clips cannot be used, or too few texts are right or wrong.
     """
+    from translate_svc.cli.calibration.typed_texts import judged_typed, read_typed, translate_typed
     from translate_svc.cli.labelled_clips import read_labelled, translate_labelled
     from translate_svc.cli.length_trials import TRIALS, measure_lengths
     from translate_svc.cli.logs import configure_logs
-    from translate_svc.models.confidence.fit import LabelledText, fit_rule
+    from translate_svc.models.confidence.fit import LabelledText, fit_rule, fit_typed
     from translate_svc.service import Service
     from translate_svc.vad.silero import SileroVad
 
+    with resources.as_file(resources.files("translate_svc").joinpath(_PACKAGED)) as shipped:
+        typed = read_typed(shipped / "typed.json")
     if labelled is None:
         with resources.as_file(resources.files("translate_svc").joinpath(_PACKAGED)) as shipped:
             clips = read_labelled(shipped / "labelled")
@@ -171,16 +174,19 @@ def calibrate_by_labels(
 
     configure_logs("error")  # that a calibration is missing is known here
 
-    async def measure(advance: Callable[[], None]) -> tuple[list[LabelledText], UtteranceLengths]:
+    async def measure(
+        advance: Callable[[], None],
+    ) -> tuple[list[LabelledText], list[LabelledText], UtteranceLengths]:
         async with Service.start(settings) as service:
             texts = await translate_labelled(service, clips, advance)
-            return texts, await measure_lengths(service, SileroVad(), clips, advance)
+            written = await judged_typed(service, await translate_typed(service, typed, advance))
+            return texts, written, await measure_lengths(service, SileroVad(), clips, advance)
 
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("labelled clips", total=len(clips) + TRIALS)
+        task = progress.add_task("labelled clips", total=len(clips) + len(typed) + TRIALS)
         try:
-            texts, lengths = asyncio.run(measure(lambda: progress.advance(task)))
-            return fit_rule(texts), lengths
+            texts, written, lengths = asyncio.run(measure(lambda: progress.advance(task)))
+            return fit_typed(fit_rule(texts), written), lengths
         except ValueError as error:
             raise UsageError(str(error), field="--labelled") from error
 

@@ -164,7 +164,10 @@ def _continued(before: SpeechContext, credit_pieces: int) -> SpeechState:
 
 def given_text(spec: SequenceSpec, tokenizer: Tokenizer) -> tuple[int, ...]:
     """The tokens of a text that is given, its end included; empty without one."""
-    return (*spec.given_token_ids, tokenizer.eos_token_id) if spec.given_token_ids else ()
+    if spec.given_token_ids:
+        return (*spec.given_token_ids, tokenizer.eos_token_id)
+    # without the language, which the prompt has, and with the end
+    return tokenizer.source_tokens(spec.given_text, spec.language)[1:] if spec.given_text else ()
 
 
 def encoder_source(request: Request, tokenizer: Tokenizer) -> EncoderSource:

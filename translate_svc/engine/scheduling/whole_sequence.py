@@ -39,7 +39,7 @@ class WholeSequence(SequenceState):
             tuple(text.token_ids[text.fed_tokens :]),
             self.return_source_ms,
             speculative_token_ids=self.speculative_token_ids,
-            scores_given_text=bool(self.spec.given_token_ids),
+            scores_given_text=self.spec.is_given,
         )
 
     def push_token(self, decoded: DecodeResult, events: list[EngineEvent]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from translate_svc.confidence import (
+    FEATURES_OF_A_SOURCE,
     FEATURES_OF_A_TEXT,
     FEATURES_OF_AN_AGREEMENT,
     UNCALIBRATED,
@@ -26,6 +27,7 @@ from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, wr
 CONFIDENCE_FILE = "confidence.json"
 _VERSION = 1
 _ALONE, _WITH_TRANSCRIPT, _WITH_AGREEMENT = "alone", "with_transcript", "with_agreement"
+_WITH_SOURCE, _SOURCE_THRESHOLD = "with_source", "source_threshold"
 
 _log = logging.getLogger(__name__)
 
@@ -38,12 +40,14 @@ def write_confidence(folder: Path, rule: ConfidenceRule) -> None:
     """
     if rule.alone is None or rule.threshold is None:
         raise ValueError("only a calibrated rule is kept")
-    threshold = {"intercept": rule.threshold.intercept, "slope": rule.threshold.slope}
-    values: dict[str, Any] = {_ALONE: _plain(rule.alone), "threshold": threshold}
+    values: dict[str, Any] = {_ALONE: _plain(rule.alone), "threshold": _plain_threshold(rule.threshold)}
     if rule.with_transcript is not None:
         values[_WITH_TRANSCRIPT] = _plain(rule.with_transcript)
     if rule.with_agreement is not None:
         values[_WITH_AGREEMENT] = _plain(rule.with_agreement)
+    if rule.with_source is not None and rule.source_threshold is not None:
+        values[_WITH_SOURCE] = _plain(rule.with_source)
+        values[_SOURCE_THRESHOLD] = _plain_threshold(rule.source_threshold)
     write_keyed(folder, CONFIDENCE_FILE, _VERSION, values | {"figures": dict(rule.figures)})
 
 
@@ -92,11 +96,24 @@ def _parsed(values: dict[str, Any]) -> ConfidenceRule:
     if _WITH_AGREEMENT in values:
         features = 2 * FEATURES_OF_A_TEXT + FEATURES_OF_AN_AGREEMENT
         with_agreement = _logistic(values[_WITH_AGREEMENT], features)
-    limit = values["threshold"]
-    threshold = Threshold(_number(limit["intercept"]), _number(limit["slope"]))
+    with_source = source_threshold = None
+    if _WITH_SOURCE in values:
+        with_source = _logistic(values[_WITH_SOURCE], FEATURES_OF_A_TEXT + FEATURES_OF_A_SOURCE)
+        source_threshold = _threshold(values[_SOURCE_THRESHOLD])
+    threshold = _threshold(values["threshold"])
     figures = {str(name): float(value) for name, value in values["figures"].items()}
     alone = _logistic(values[_ALONE], FEATURES_OF_A_TEXT)
-    return ConfidenceRule(alone, with_transcript, threshold, figures, with_agreement)
+    return ConfidenceRule(
+        alone, with_transcript, threshold, figures, with_agreement, with_source, source_threshold
+    )
+
+
+def _plain_threshold(threshold: Threshold) -> dict[str, Any]:
+    return {"intercept": threshold.intercept, "slope": threshold.slope}
+
+
+def _threshold(values: dict[str, Any]) -> Threshold:
+    return Threshold(_number(values["intercept"]), _number(values["slope"]))
 
 
 def _logistic(values: dict[str, Any], features: int) -> Logistic:

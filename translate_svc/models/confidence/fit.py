@@ -9,7 +9,7 @@ without it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from translate_svc.confidence import (
     ConfidenceRule,
     Logistic,
     Threshold,
+    source_features,
     text_features,
 )
 from translate_svc.models.alignment.calibration import area_under_curve
@@ -90,6 +91,33 @@ def fit_rule(texts: Sequence[LabelledText]) -> ConfidenceRule:
         figures |= {f"{key}_{name}": value for key, value in _figures(values, group, threshold).items()}
     return ConfidenceRule(
         fitted["alone"], fitted.get("with_transcript"), threshold, figures, fitted.get("with_agreement")
+    )
+
+
+def fit_typed(rule: ConfidenceRule, texts: Sequence[LabelledText]) -> ConfidenceRule:
+    """``rule`` with one for translations of typed texts. Of each the ``agreement`` has ``transcript``: the
+    log-probabilities of the typed text, given the translation.
+
+    Raises:
+        ValueError: as ``fit_rule``.
+    """
+    right = sum(text.right for text in texts)
+    if not _has_both(texts):
+        raise ValueError(
+            f"{right} of {len(texts)} typed texts are right: {LEAST_OF_EACH} right and wrong ones are needed"
+        )
+    rows = [source_features(text.log_probabilities, text.agreement.transcript) for text in texts]
+    features = np.array(rows, np.float64)
+    held_out = _held_out(features, texts)
+    threshold = _threshold([held_out], [texts])
+    found = _figures(held_out, texts, threshold)
+    figures = {"texts_typed": float(len(texts)), "right_typed": float(right)}
+    figures |= {f"{key}_with_source": value for key, value in found.items()}
+    return replace(
+        rule,
+        figures={**rule.figures, **figures},
+        with_source=_fit(features, _right(texts)),
+        source_threshold=threshold,
     )
 
 

@@ -41,12 +41,18 @@ class ConfidenceMeter:
         self._token_ids[sequence].append(token_id)
         self._log_probabilities[sequence].append(log_probability)
 
-    def plan_comparisons(self, request_id: str, texts: Mapping[int, str]) -> None:
+    def plan_comparisons(
+        self, request_id: str, texts: Mapping[int, str], source: SourceText | None = None
+    ) -> None:
         """Plans the requests that compare the translations with the transcript: how probable the model finds
         each one as a translation of the other. None if the rule does not use them, or if either is missing.
 
         ``texts``: those that are whole, by sequence. The requests' ids begin with ``request_id``.
+        ``source``: the text that was typed, which then takes the place of the transcript.
         """
+        if source is not None:
+            self._plan_readings(request_id, texts, source)
+            return
         kept = [index for index, text in texts.items() if text.strip() and self._token_ids[index]]
         heard = [index for index in kept if _is_transcript(self._plans[index])]
         languages = {self._plans[index].spec.language for index in heard}
@@ -66,6 +72,17 @@ class ConfidenceMeter:
             for name, each in self._compared.items()
         ]
 
+    def _plan_readings(self, request_id: str, texts: Mapping[int, str], source: SourceText) -> None:
+        """The model reads each translation and says how probable the source text is as that of it."""
+        if self._rule.with_source is None:
+            return
+        given = (SequenceSpec(source.language, given_text=source.text),)
+        for index in (index for index, text in texts.items() if text.strip() and self._token_ids[index]):
+            name = f"{request_id}/comparison/{index}"
+            self._compared[name] = _Comparison(index, ())
+            language = self._plans[index].spec.language
+            self._planned.append(Request(name, SourceText(texts[index], language), given))
+
     def next_comparison(self) -> Request | None:
         """The next planned request; it is ``open_comparison`` from now on. None after the last one."""
         request = self._planned.pop(0) if self._planned else None
@@ -83,8 +100,8 @@ class ConfidenceMeter:
     def add_comparison(self, event: TextScored) -> None:
         """Adds an answer to a comparison."""
         compared = self._compared[event.request_id]
-        given = compared.given[event.sequence]
-        if _is_transcript(self._plans[given]):
+        given = compared.given[event.sequence] if compared.given else None
+        if given is None or _is_transcript(self._plans[given]):
             known = replace(self._agreements[compared.read], transcript=event.log_probabilities)
             self._agreements[compared.read] = known
         else:
@@ -92,12 +109,7 @@ class ConfidenceMeter:
 
     def confidences(self, sequences: Collection[int]) -> tuple[TextConfidence, ...]:
         """The confidence in each text of ``sequences`` that is not empty, in the order of the request."""
-        heard = [
-            scores
-            for plan, scores in zip(self._plans, self._log_probabilities, strict=True)
-            if _is_transcript(plan)
-        ]
-        transcript = heard[0] if heard else ()
+        transcript = self._transcript
         found = []
         for index in sorted(sequences):
             plan, scores = self._plans[index], self._log_probabilities[index]
@@ -109,11 +121,26 @@ class ConfidenceMeter:
             found.append(TextConfidence(plan.spec.language, own, confidence, self._rule.calibrated))
         return tuple(found)
 
+    @property
+    def _transcript(self) -> Sequence[float]:
+        """The scores of the transcript's tokens; empty without one."""
+        heard = [
+            scores
+            for plan, scores in zip(self._plans, self._log_probabilities, strict=True)
+            if _is_transcript(plan)
+        ]
+        return heard[0] if heard else ()
+
     def warnings(self, utterance_id: int, confidences: Sequence[TextConfidence]) -> list[StreamWarning]:
         """A warning for each text with a confidence below the threshold."""
         tokens = {
             (plan.spec.language, _is_transcript(plan)): len(scores)
             for plan, scores in zip(self._plans, self._log_probabilities, strict=True)
+        }
+        by_source = {
+            plan.spec.language
+            for plan, agreement in zip(self._plans, self._agreements, strict=True)
+            if self._rule.by_source(self._transcript, agreement)
         }
         return [
             StreamWarning(
@@ -123,7 +150,11 @@ class ConfidenceMeter:
                 each.language,
             )
             for each in confidences
-            if self._rule.flags(each.confidence, tokens[each.language, each.transcript])
+            if self._rule.flags(
+                each.confidence,
+                tokens[each.language, each.transcript],
+                by_source=each.language in by_source,
+            )
         ]
 
 

@@ -11,9 +11,12 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 class WholeUtterance(LiveUtterance):
     """One request, and then those that compare its texts."""
 
+    _text: SourceText | None = None  # that was typed
+
     def _last_request(
         self, content: Samples | SourceText, sequences: tuple[SequenceSpec, ...], *, source_times: bool
     ) -> Request:
+        self._text = content if isinstance(content, SourceText) else None
         return Request(self.request_id, content, sequences, source_times)
 
     def _paced(self, index: int, playout: Playout | None, now_s: float) -> SequenceSpec:
@@ -30,4 +33,4 @@ class WholeUtterance(LiveUtterance):
             for index, sequence in enumerate(self._sequences)
             if sequence.text is not None and sequence.status is FinishStatus.OK
         }
-        self.confidence.plan_comparisons(self.request_id, texts)
+        self.confidence.plan_comparisons(self.request_id, texts, self._text)
