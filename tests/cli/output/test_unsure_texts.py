@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from rich.console import Console
 from tests.cli.conftest import Command
 from tests.cli.process import STARTER
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
-from translate_svc.cli.output.sinks import TextSink
+from translate_svc.cli.output.output_file import OutputFiles
+from translate_svc.cli.output.sinks import STDOUT, JsonSink, TextSink
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.types import (
     SampleRange,
@@ -67,7 +69,16 @@ def test_subtitles_mark_it_too(tmp_path: Path) -> None:
         sink.write(event)
     sink.finish(16_000)
     said = {path.name: path.read_text("utf-8").splitlines()[2] for path in tmp_path.iterdir()}
-    assert said == {"out.spa.srt": "uno(?)", "out.fra.srt": "deux", "out.eng.srt": "one"}
+    assert said == {"out.spa.srt": "uno (?)", "out.fra.srt": "deux", "out.eng.srt": "one"}
+
+
+def test_a_line_of_json_names_it_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with OutputFiles() as files:
+        sink = JsonSink(files, STDOUT, audio=False)
+        for event in unsure_events():
+            sink.write(event)
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row.get("unsure") for row in rows] == [None] * 5 + [["spa"]]
 
 
 def test_say_warns_of_what_the_model_does_not_know_unless_told_not_to(command: Command) -> None:
@@ -76,5 +87,7 @@ def test_say_warns_of_what_the_model_does_not_know_unless_told_not_to(command: C
     assert code == 0
     assert text.strip()
     assert errors.startswith("spa: low_confidence: the model is unsure of this text")
-    assert command(*asked, OUTSIDE, "--no-flag-unsure") == (0, text, "")
+    plain, _, mark = text.rstrip().partition("  (unsure: ")
+    assert mark[:2] == "0."
+    assert command(*asked, OUTSIDE, "--no-flag-unsure") == (0, f"{plain}\n", "")
     assert command(*asked, "Where is the station?") == (0, "¿Dónde está la estación?\n", "")

@@ -16,7 +16,7 @@ from translate_svc.cli.backends.connection import ModelFlags
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.output.output_file import OutputFiles
-from translate_svc.cli.output.sinks import SpeechSink
+from translate_svc.cli.output.sinks import SpeechSink, UnsureTexts, unsure_mark
 from translate_svc.cli.targets import SPEECH_FORMAT, SpeechStyle, check_output, target_settings
 from translate_svc.errors import TranslationFailed
 from translate_svc.types import (
@@ -42,7 +42,8 @@ def say(
 ) -> None:
     """Translate a text and print the translation; with -o, also write it as speech.
 
-    With one target, only the text is printed. With several, each line begins with the language code, and
+    With one target, only the text is printed; one that the model is unsure of ends in "(unsure: 0.12)".
+    With several, each line begins with the language code, and
     out.wav becomes out.spa.wav, out.fra.wav.
 
     Examples:
@@ -88,6 +89,7 @@ async def _say(
     request = TranslateRequest(text, targets, SPEECH_FORMAT, source.code, guards=guards)
     codes = [target.language for target in targets]
     texts: defaultdict[str, str] = defaultdict(str)
+    warned, unsure = UnsureTexts(), dict[str, float]()
     with OutputFiles() as files:
         speech = None
         if output is not None:
@@ -99,11 +101,15 @@ async def _say(
                 if isinstance(event, TextDelta):
                     texts[event.language] += event.delta
                 elif isinstance(event, StreamWarning):
+                    warned.add(event)
                     language = f"{event.language}: " if event.language else ""
                     print(f"{language}{event.code}: {event.message}", file=sys.stderr)
-                elif isinstance(event, UtteranceDone) and event.status is UtteranceStatus.FAILED:
-                    raise TranslationFailed("the text could not be translated")
+                elif isinstance(event, UtteranceDone):
+                    if event.status is UtteranceStatus.FAILED:
+                        raise TranslationFailed("the text could not be translated")
+                    unsure = {language: value for (_, language), value in warned.take(event).items()}
         if speech is not None:
             speech.finish(0)
     for code in codes:
-        print(texts[code] if len(codes) == 1 else f"{code}  {texts[code]}")
+        mark = f"  {unsure_mark(unsure[code])}" if code in unsure else ""
+        print(f"{texts[code]}{mark}" if len(codes) == 1 else f"{code}  {texts[code]}{mark}")

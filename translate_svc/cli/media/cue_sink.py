@@ -71,7 +71,7 @@ class CueSink:
             tokens: list[TokenInfo] = [token for delta in deltas for token in delta.tokens]
             text = "".join(delta.delta for delta in deltas)
             if (stream.transcript, stream.language) in unsure:
-                text = text.rstrip() + _UNSURE_MARK
+                text = f"{text.rstrip()} {_UNSURE_MARK}"
             self._cues[stream] += SpokenText(
                 text,
                 start_ms=self._ms(speech_start),

@@ -38,6 +38,11 @@ collects 30 s of a recording before it cuts it.
 """
 
 
+def unsure_mark(confidence: float) -> str:
+    """What stands after a text that the model is unsure of."""
+    return f"(unsure: {confidence:.2f})"
+
+
 class UnsureTexts:
     """Which texts the server warned of because the model is unsure of them."""
 
@@ -131,12 +136,14 @@ def _hidden_file(files: OutputFiles, part: Path) -> Path:
 class JsonSink:
     """Writes every event as one JSON object per line; the path ``-`` is standard output.
 
-    With two sides each line says its ``channel``, and ``seq`` counts the lines of that channel.
+    With two sides each line says its ``channel``, and ``seq`` counts the lines of that channel. The line of
+    ``utterance_done`` has ``unsure``: the languages of texts that the model is unsure of, if there are any.
     """
 
     def __init__(self, files: OutputFiles, path: Path, *, audio: bool) -> None:
         self._audio = audio
         self._counts = Counter[ChannelSide]()
+        self._unsure: defaultdict[ChannelSide, UnsureTexts] = defaultdict(UnsureTexts)
         self._file: TextIO = sys.stdout
         self._path = path
         if path != STDOUT:
@@ -148,6 +155,10 @@ class JsonSink:
         """Writes one line."""
         self._counts[side] += 1
         row = wire.event_json(self._counts[side], event, audio=self._audio)
+        if isinstance(event, StreamWarning):
+            self._unsure[side].add(event)
+        elif isinstance(event, UtteranceDone) and (unsure := self._unsure[side].take(event)):
+            row |= {"unsure": sorted({language for _, language in unsure})}
         if side is not None:
             row = {"channel": side.value, **row}
         with naming(self._path) if self._path != STDOUT else nullcontext():
@@ -227,7 +238,7 @@ class TextSink:
             order = "" if transcript else self._order[language]
             if self._texts.get((turn, order), "").strip():
                 kind = "transcript" if transcript else "translation"
-                row = f"{self._row(side, language, turn, order)}  (unsure: {confidence:.2f})"
+                row = f"{self._row(side, language, turn, order)}  {unsure_mark(confidence)}"
                 stamp = self._clock(self._starts[side].of(done.utterance_id, done.source.start))
                 self._view.grow(turn, order, stamp, row, kind)
 
