@@ -43,8 +43,7 @@ def say(
     """Translate a text and print the translation; with -o, also write it as speech.
 
     With one target, only the text is printed; one that the model is unsure of ends in "(unsure: 0.12)".
-    With several, each line begins with the language code, and
-    out.wav becomes out.spa.wav, out.fra.wav.
+    With several, each line begins with the language code, and out.wav becomes out.spa.wav, out.fra.wav.
 
     Examples:
       translate-svc say "Where is the station?" --from en --to es,fr
@@ -111,5 +110,10 @@ async def _say(
         if speech is not None:
             speech.finish(0)
     for code in codes:
-        mark = f"  {unsure_mark(unsure[code])}" if code in unsure else ""
-        print(f"{texts[code]}{mark}" if len(codes) == 1 else f"{code}  {texts[code]}{mark}")
+        print(_line(code if len(codes) > 1 else "", texts[code], unsure.get(code)))
+
+
+def _line(language: str, text: str, unsure: float | None) -> str:
+    """``language``: empty if there is one. ``unsure``: the confidence of a text to mark."""
+    marked = text if unsure is None else f"{text}  {unsure_mark(unsure)}"
+    return f"{language}  {marked}" if language else marked
