@@ -76,7 +76,7 @@ def project_names() -> frozenset[str]:
 @functools.cache
 def make_targets() -> frozenset[str]:
     """What ``make`` can be asked for."""
-    return frozenset(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    return frozenset(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
 
 def is_known(name: str) -> bool:
