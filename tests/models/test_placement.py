@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.models.placement import LARGE_PARAMETERS, Processor, best_precision, resolve_placement
+from translate_svc.models.placement import Processor, best_precision, resolve_placement
+from translate_svc.models.precision import LARGE_PARAMETERS
 
 PUBLISHED, STARTER = 2_309_000_000, 9_000_000
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import torch
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.models.precision import BFLOAT16, FLOAT16, FLOAT32, INT8, PRECISIONS, Precision
-
-LARGE_PARAMETERS = 500_000_000
-"""From this many parameters on, the weights no longer fit the processor's caches, and reading them takes most
-of the time of a step. Below it, float32 on a CPU loses little time and no quality.
-"""
+from translate_svc.models.precision import (
+    BFLOAT16,
+    FLOAT16,
+    FLOAT32,
+    INT8,
+    LARGE_PARAMETERS,
+    PRECISIONS,
+    Precision,
+)
 
 _BFLOAT16_CAPABILITY, _FLOAT16_CAPABILITY = (8, 0), (7, 0)
 _BFLOAT16_FEATURES = ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16")

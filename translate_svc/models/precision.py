@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
+LARGE_PARAMETERS = 500_000_000
+"""From this many parameters on, the weights no longer fit the processor's caches, and reading them takes most
+of the time of a step. Below it, float32 on a CPU loses little time and no quality.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Precision:

@@ -20,10 +20,11 @@ from torch import nn
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.description import CheckpointDescription
+from translate_svc.models.checkpoint.kept_products import KeptProducts
 from translate_svc.models.checkpoint.manifest import check_manifest
 from translate_svc.models.checkpoint.weights import WeightFiles
 from translate_svc.models.linear.packed_linear import prepare_alone
-from translate_svc.models.precision import Precision
+from translate_svc.models.precision import LARGE_PARAMETERS, Precision
 from translate_svc.models.seamless.encoder.features import FeatureExtractor
 from translate_svc.models.seamless.t2u.characters import CharacterTable
 
@@ -72,11 +73,26 @@ class Checkpoint(CheckpointDescription):
             )
         return extractor
 
-    def load(self, module: nn.Module, prefix: str, *, device: torch.device, precision: Precision) -> None:
+    def products(self, precision: Precision) -> KeptProducts | None:
+        """What ``load`` takes: the int8 products of a large model. None in another precision."""
+        large = self.weights.parameters >= LARGE_PARAMETERS
+        return KeptProducts(self.path) if precision.int8_products and large else None
+
+    def load(
+        self,
+        module: nn.Module,
+        prefix: str,
+        *,
+        device: torch.device,
+        precision: Precision,
+        products: KeptProducts | None = None,
+    ) -> None:
         """Fills a module of this package with the weights whose names start with ``prefix``, and
         converts them to the form that it computes with.
 
         Raises:
             CheckpointError: weights are missing, incomplete, or do not fit ``config.json``.
         """
-        self.weights.load(module, prefix, device=device, precision=precision, loaded=prepare_alone)
+        self.weights.load(
+            module, prefix, device=device, precision=precision, loaded=prepare_alone, products=products
+        )

@@ -11,7 +11,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from translate_svc.errors import CheckpointError
+from translate_svc.models.checkpoint.kept_products import KeptProducts
 from translate_svc.models.checkpoint.weight_index import INDEX_FILE, SINGLE_FILE, weight_files
+from translate_svc.models.linear.packed_linear import PackedLinear
 from translate_svc.models.linear.quantized import is_product, quantized
 from translate_svc.models.precision import Precision
 
@@ -48,6 +50,11 @@ class WeightFiles:
                     self._file_of[name] = file
                     self._shapes[name] = tuple(tensors.get_slice(name).get_shape())
 
+    @property
+    def parameters(self) -> int:
+        """The number of values in all tensors."""
+        return sum(map(math.prod, self._shapes.values()))
+
     def check(self, module: nn.Module, prefix: str) -> None:
         """Compares what ``module`` needs with what the files hold. Reads no tensor.
 
@@ -71,6 +78,7 @@ class WeightFiles:
         device: torch.device,
         precision: Precision,
         loaded: Callable[[nn.Module], None] = lambda module: None,
+        products: KeptProducts | None = None,
     ) -> None:
         """Fills ``module``, which can be on the meta device, in ``precision``, for inference.
 
@@ -78,7 +86,8 @@ class WeightFiles:
         ``loaded`` as soon as it and all inside it are filled; then it may convert its weights further. So
         host memory never holds more of the weights in the form of the files than one tensor or
         ``_MAPPED_ELEMENTS``, nor more of them unconverted than one module's. The weights own their memory, so
-        they stay valid when the files are replaced.
+        they stay valid when the files are replaced. ``products``: int8 products that are
+        known already, or shall be known at the next start.
 
         Raises:
             CheckpointError: for the reasons that ``check`` lists, or a weight is not a finite number.
@@ -91,9 +100,12 @@ class WeightFiles:
             dtype = precision.compute
             state: dict[str, Tensor] = {}
             for key, parameter in each.named_parameters(recurse=False):
+                is_int8 = key == "weight" and precision.int8_products and is_product(each)
+                if is_int8 and products and products.complete:
+                    continue
                 stored = self._stored_name(name + key)
                 blocks = reader.blocks(self._file_of[stored], stored)
-                if key == "weight" and precision.int8_products and is_product(each):
+                if is_int8:
                     state[key], scales = quantized(blocks, parameter.shape)
                     each.register_buffer("weight_scale", scales, persistent=False)
                 else:
@@ -103,6 +115,9 @@ class WeightFiles:
             for key, table in each.named_buffers(recurse=False):  # no checkpoint stores them
                 each.register_buffer(key, table.to(device, _cast(table, dtype)), persistent=False)
             loaded(each)
+            for attribute, value in vars(each).items():
+                if products and isinstance(value, PackedLinear):
+                    products.exchange(name + attribute, value)
 
     def _stored_name(self, name: str) -> str:
         for candidate in _same_tensor(name):

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Iterator
+import json
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -82,6 +84,25 @@ def _padded(shape: tuple[int, ...]) -> tuple[int, int]:
 
 _LAYOUTS: dict[tuple[int, int], bytes | None] = {}
 """By shape, oneDNN's description of its layout; None if it is not the one of this file."""
+
+
+def known_layouts() -> dict[str, str]:
+    """What ``learn_layouts`` takes: the descriptions by shape, and where they are valid."""
+    known = {f"{outputs} {inputs}": each.hex() for (outputs, inputs), each in _LAYOUTS.items() if each}
+    return {"layouts": json.dumps(known), "layouts_of": _onednn()}
+
+
+def learn_layouts(known: Mapping[str, str]) -> None:
+    """Takes over descriptions of an earlier process, if it had the same oneDNN on the same processor."""
+    if known.get("layouts_of") == _onednn() and _library() is not None:
+        for shape, each in json.loads(known["layouts"]).items():
+            outputs, inputs = map(int, shape.split())
+            _LAYOUTS[outputs, inputs] = bytes.fromhex(each)
+
+
+def _onednn() -> str:
+    isa = os.environ.get("ONEDNN_MAX_CPU_ISA", "")
+    return f"{torch.__version__} {isa} {json.dumps(dict(torch.cpu.get_capabilities()), sort_keys=True)}"
 
 
 def _prepacked(weight: BlockedWeight) -> Tensor:

@@ -20,7 +20,7 @@ from translate_svc.models.linear.products import FloatProduct, Int8Product, Prod
 
 class PackedLinear:
     """``act(x W^T + b)`` with the weights of one or several layers side by side. Takes the weights
-    from the layers.
+    from the layers. If these are on the meta device, it has no weights until ``fill``.
 
     Args:
         layers: layers with the same inputs; the last dimension of the result holds their outputs one after
@@ -30,6 +30,10 @@ class PackedLinear:
         scale: factor on weights and biases.
         keep: the weights stay as they are, too, if they are floating-point, and ``rows`` reads them. An
             embedding needs this if its matrix is also the output matrix.
+
+    Attributes:
+        int8_weight: the weights, if they are int8.
+        int8_scales: of the same, by output.
     """
 
     def __init__(
@@ -46,23 +50,42 @@ class PackedLinear:
             if not isinstance(layer, nn.Embedding) and layer.bias is not None
         ]
         bias = _joined(biases) * scale if biases else None
+        self._shape, self._bias, self._activation, self._scale = weight.shape, bias, activation, scale
+        self._product: Product | None = None
+        self.int8_weight: BlockedWeight | None = None
         if weight.dtype == torch.int8:
             scales = _joined([layer.get_buffer("weight_scale") for layer in layers])
-            made = Int8Product(BlockedWeight.of(weight), scales * scale, bias, activation)
-            self._product: Product = made
-            self._rows: Callable[[Tensor], Tensor] = made.rows
-        else:
+            self._take(BlockedWeight.of(weight), scales * scale)
+        elif not weight.is_meta:
             self._product = FloatProduct(weight * scale if scale != 1.0 else weight, bias, activation)
             if keep:
-                self._rows = functools.partial(F.embedding, weight=weight)
+                self._rows: Callable[[Tensor], Tensor] = functools.partial(F.embedding, weight=weight)
                 return
         for layer in layers:
             layer.register_parameter("weight", None)
             layer.register_parameter("bias", None)
             layer.register_buffer("weight_scale", None)
 
+    @property
+    def is_hollow(self) -> bool:
+        """Whether its layers had no weights: ``fill`` must be called."""
+        return self._product is None
+
+    def fill(self, blocks: Tensor, scales: Tensor) -> None:
+        """Takes what another one made of the same layers had as ``int8_weight.data`` and ``int8_scales``."""
+        outputs, inputs = self._shape
+        if len(blocks) != BlockedWeight.size((outputs, inputs)) or len(scales) != outputs:
+            raise ValueError(f"the weights are not of {outputs} outputs and {inputs} inputs")
+        self._take(BlockedWeight((outputs, inputs), blocks), scales)
+
+    def _take(self, weight: BlockedWeight, scales: Tensor) -> None:
+        made = Int8Product(weight, scales, self._bias, self._activation)
+        self._product, self._rows = made, made.rows
+        self.int8_weight, self.int8_scales = weight, scales
+
     def __call__(self, states: Tensor) -> Tensor:
         """``[..., inputs]`` -> ``[..., outputs]``."""
+        assert self._product is not None
         return self._product(states)
 
     def rows(self, outputs: Tensor) -> Tensor:

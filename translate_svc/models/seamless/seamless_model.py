@@ -84,13 +84,15 @@ class SeamlessModel:
                 alignment_layer=layer,
                 alignment_heads=heads,
             )
-        checkpoint.load(self.decoder, "text_decoder.", device=device, precision=precision)
+        products = checkpoint.products(precision)
+        checkpoint.load(self.decoder, "text_decoder.", device=device, precision=precision, products=products)
         self.encoder = SourceEncoder(
             checkpoint,
             self.decoder.embed,
             max_source_tokens=limits.max_source_tokens,
             device=device,
             precision=precision,
+            products=products,
         )
         self.cache = DecoderCache(
             config,
@@ -100,7 +102,11 @@ class SeamlessModel:
             device=device,
             dtype=precision.compute,
         )
-        self.speech = SeamlessSpeech(checkpoint, self.cache.states, device=device, precision=precision)
+        self.speech = SeamlessSpeech(
+            checkpoint, self.cache.states, device=device, precision=precision, products=products
+        )
+        if products:
+            products.write()
         return_freed_memory()
 
     @property

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.checkpoint.kept_products import KeptProducts
 from translate_svc.models.precision import FLOAT32, Precision
 from translate_svc.models.seamless.t2u.t2u import TextToUnit
 from translate_svc.models.seamless.t2u.t2u_runner import T2uRunner
@@ -27,6 +28,7 @@ class SeamlessSpeech:
         states: the text decoder's states, ``[slots, columns, hidden]``, on ``device``.
         device: where to compute.
         precision: of text-to-unit; the vocoder always computes in float32.
+        products: as ``Checkpoint.load`` takes them.
 
     Attributes:
         t2u: the loaded text-to-unit.
@@ -41,11 +43,17 @@ class SeamlessSpeech:
     prompt_tokens = PROMPT_TOKENS
 
     def __init__(
-        self, checkpoint: Checkpoint, states: Tensor, *, device: torch.device, precision: Precision
+        self,
+        checkpoint: Checkpoint,
+        states: Tensor,
+        *,
+        device: torch.device,
+        precision: Precision,
+        products: KeptProducts | None = None,
     ) -> None:
         with torch.device("meta"):
             text_to_unit, vocoder = TextToUnit(checkpoint.config), Vocoder(checkpoint.config)
-        checkpoint.load(text_to_unit, "t2u_model.", device=device, precision=precision)
+        checkpoint.load(text_to_unit, "t2u_model.", device=device, precision=precision, products=products)
         checkpoint.load(vocoder, "vocoder.", device=device, precision=FLOAT32)
         self.unit_count = checkpoint.config.unit_hifi_gan_vocab_size
         self.t2u, self.vocoder = text_to_unit, vocoder

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.checkpoint.kept_products import KeptProducts
 from translate_svc.models.layers import EncodedSource, length_mask, to_device
 from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.precision import Precision
@@ -31,6 +32,7 @@ class SourceEncoder:
         max_source_tokens: greatest number of tokens of one text.
         device: where to compute.
         precision: to compute in.
+        products: as ``Checkpoint.load`` takes them.
 
     Attributes:
         embed: as the argument.
@@ -47,6 +49,7 @@ class SourceEncoder:
         max_source_tokens: int,
         device: torch.device,
         precision: Precision,
+        products: KeptProducts | None = None,
     ) -> None:
         self._config = checkpoint.config
         self.embed = embed
@@ -57,8 +60,12 @@ class SourceEncoder:
         with torch.device("meta"):
             self._speech_encoder = SpeechEncoder(checkpoint.config)
             self._text_encoder = TextEncoder(checkpoint.config, max_tokens=max_source_tokens)
-        checkpoint.load(self._speech_encoder, "speech_encoder.", device=device, precision=precision)
-        checkpoint.load(self._text_encoder, "text_encoder.", device=device, precision=precision)
+        checkpoint.load(
+            self._speech_encoder, "speech_encoder.", device=device, precision=precision, products=products
+        )
+        checkpoint.load(
+            self._text_encoder, "text_encoder.", device=device, precision=precision, products=products
+        )
 
     @property
     def min_source_samples(self) -> int:
