@@ -20,6 +20,7 @@ from translate_svc.errors import EngineError
 from translate_svc.models.alignment.alignment_file import SAFE_ALIGNMENT
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.decoded_step import Choose, StepFields, StepLogits
+from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
@@ -29,7 +30,7 @@ from translate_svc.models.registry import register
 from translate_svc.models.runs import Runs
 from translate_svc.models.slices import Slices
 from translate_svc.models.speed_estimate import SpeedEstimate
-from translate_svc.types import FRAME_SAMPLES, EncoderSource
+from translate_svc.types import FRAME_SAMPLES, EncoderSource, Stage
 
 ARCHITECTURE = "ToyForSpeechToText"
 VOCABULARY, HIDDEN, POSITIONS = 4_096, 16, 64
@@ -183,6 +184,11 @@ class ToyModel:
     def reorder(self, slots: Sequence[int], parents: Sequence[int]) -> None:
         """Implements ``SpeechModel.reorder``."""
         self._rows[list(slots)] = self._rows[list(parents)]
+
+    @property
+    def graph_counts(self) -> dict[Stage, CaptureCount]:
+        """Nothing is captured."""
+        return {}
 
     def capture(self, capturer: GraphCapturer, choose: Choose) -> None:
         """Nothing is captured."""

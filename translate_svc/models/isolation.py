@@ -16,6 +16,9 @@ Result = TypeVar("Result")
 
 _logger = logging.getLogger(__name__)
 
+_ACCELERATOR_ERROR: type[Exception] = getattr(torch, "AcceleratorError", DeviceLost)
+"""What torch raises for errors of a device. Versions without it raise a RuntimeError."""
+
 
 def run_isolated(
     items: Sequence[Item],
@@ -71,10 +74,20 @@ def _run(
 
 
 def is_device_loss(error: Exception) -> bool:
-    """True for errors after which the device's context cannot be used. Out of memory is not such an error."""
+    """True for errors after which the device's context cannot be used. Out of memory is not such an error,
+    and neither is work that a graph cannot capture.
+    """
     if is_out_of_memory(error):
         return False
-    return isinstance(error, (DeviceLost, torch.AcceleratorError)) or "CUDA error" in str(error)
+    if isinstance(error, DeviceLost):
+        return True
+    of_device = isinstance(error, _ACCELERATOR_ERROR) or "CUDA error" in str(error)
+    return of_device and not _of_capture(error)
+
+
+def _of_capture(error: Exception) -> bool:
+    """CUDA's errors 900 to 908 end a capture and leave the context as it was. Each of them names it."""
+    return "captur" in str(error)
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from translate_svc.errors import EngineError
 from translate_svc.models.alignment.alignment_file import Alignment
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.decoded_step import Choose, DecodedStep, StepFields, StepLogits
+from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
@@ -24,7 +25,7 @@ from translate_svc.models.runs import Runs
 from translate_svc.models.slices import Slices
 from translate_svc.models.speed_estimate import SpeedEstimate
 from translate_svc.models.tokenizer import Tokenizer
-from translate_svc.types import EncoderSource, Samples
+from translate_svc.types import EncoderSource, Samples, Stage
 
 NOT_FINITE = "the result is not finite"
 """The error of an item whose result holds NaN or infinity, in every stage."""
@@ -72,8 +73,10 @@ class PieceInput:
 class CapturedSteps(Protocol):
     """Decode steps that were captured as CUDA graphs, with the choice at their end."""
 
-    def step(self, fed: Runs) -> DecodedStep:
-        """Feeds one token to each of some slots. The result is on the host and has all fields."""
+    def step(self, fed: Runs) -> DecodedStep | None:
+        """Feeds one token to each of some slots. The result is on the host and has all fields. None, and
+        nothing is fed, if no graph was captured for so much.
+        """
 
 
 class SpeechSynthesis(Protocol):
@@ -120,6 +123,10 @@ class SpeechModel(Protocol):
     def speech(self) -> SpeechSynthesis | None:
         """Text-to-unit and vocoder. None for a family that writes text alone."""
 
+    @property
+    def graph_counts(self) -> Mapping[Stage, CaptureCount]:
+        """By stage, how many graphs ``capture`` captured and refused. Empty without a capture."""
+
     def encode(
         self,
         sources: Sequence[EncoderSource],
@@ -154,8 +161,11 @@ class SpeechModel(Protocol):
     def capture(self, capturer: GraphCapturer, choose: Choose) -> CapturedSteps | None:
         """Captures CUDA graphs of the work with fixed shapes, which takes seconds. Before the first source.
 
-        Returns the decode steps, which end with ``choose``; None without them. A stage without graphs still
-        gives correct results, so a failed capture only logs a warning.
+        Returns the decode steps, which end with ``choose``; None without them. Work without a graph still
+        gives correct results, so a failed capture only logs a warning and counts.
+
+        Raises:
+            DeviceLost: the device's context is lost.
         """
 
     def synchronize(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable
 
 import torch
 from torch import Tensor
 
-from translate_svc.models.graphs.captured_graph import CapturedGraph, at_least, doubled
+from translate_svc.models.graphs.capture_count import CaptureCount
+from translate_svc.models.graphs.captured_graph import CapturedGraph, doubled
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 
 
@@ -18,12 +20,14 @@ class BatchGraphs:
         max_rows: the largest batch.
         capturer: captures a graph, see ``GraphCapturer``.
         device: computes the work.
+        count: counts the graphs.
     """
 
-    def __init__(self, max_rows: int, capturer: GraphCapturer, device: torch.device) -> None:
-        self._max_rows = max_rows
-        self._counts = doubled(1, max_rows)
-        self._capturer, self._device = capturer, device
+    def __init__(
+        self, max_rows: int, capturer: GraphCapturer, device: torch.device, count: CaptureCount
+    ) -> None:
+        self._row_counts = doubled(1, max_rows)
+        self._capturer, self._device, self._count = capturer, device, count
         self._captured: dict[tuple[Hashable, int], CapturedGraph] = {}
 
     def __len__(self) -> int:
@@ -38,7 +42,7 @@ class BatchGraphs:
         others: Tensor,
         check: Callable[[Tensor, Tensor], None],
     ) -> None:
-        """Captures ``work`` and checks the captured graphs.
+        """Captures ``work`` and checks the captured graphs. One that fails is left out.
 
         Add the largest work first, because the graphs of the rest then fit into its memory.
 
@@ -51,19 +55,38 @@ class BatchGraphs:
                 they differ too much.
 
         Raises:
-            RuntimeError: the capture failed. Any error of ``check`` is raised too.
+            DeviceLost: the device's context is lost.
         """
-        for count in reversed(self._counts):
-            captured = CapturedGraph(torch.stack([idle] * count), work, self._capturer, self._device)
-            self._captured[key, count] = captured
-            check(*captured.both(others[:count]))
+        for rows in reversed(self._row_counts):
+            self._count.attempt(
+                f"{key}, {rows} rows,", functools.partial(self._capture, key, rows, work, idle, others, check)
+            )
+
+    def _capture(
+        self,
+        key: Hashable,
+        rows: int,
+        work: Callable[[Tensor], Tensor],
+        idle: Tensor,
+        others: Tensor,
+        check: Callable[[Tensor, Tensor], None],
+    ) -> None:
+        captured = CapturedGraph(torch.stack([idle] * rows), work, self._capturer, self._device)
+        check(*captured.both(others[:rows]))
+        self._captured[key, rows] = captured
 
     def has(self, key: Hashable, rows: int) -> bool:
         """Whether ``run`` can take this many rows."""
-        return rows <= self._max_rows and (key, 1) in self._captured
+        return self._fitting(key, rows) is not None
 
     def run(self, key: Hashable, rows: Tensor) -> Tensor:
-        """``work(rows)``, with ``rows`` and the result on the host."""
-        captured = self._captured[key, at_least(self._counts, len(rows))]
+        """``work(rows)``, with ``rows`` and the result on the host. Only where ``has`` says so."""
+        captured = self._fitting(key, len(rows))
+        assert captured is not None, "the caller asks ``has`` first"
         captured.inputs[: len(rows)] = rows  # other rows keep old content; their results are unused
         return captured.run()[: len(rows)]
+
+    def _fitting(self, key: Hashable, rows: int) -> CapturedGraph | None:
+        """The smallest graph that holds ``rows`` rows."""
+        roomy = (self._captured.get((key, count)) for count in self._row_counts if count >= rows)
+        return next((each for each in roomy if each is not None), None)

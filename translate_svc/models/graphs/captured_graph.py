@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -57,8 +57,3 @@ def doubled(first: int, last: int) -> list[int]:
         sizes.append(first)
         first *= 2
     return [*sizes, last]
-
-
-def at_least(sizes: Sequence[int], wanted: int) -> int:
-    """The first of ascending ``sizes`` that is at least ``wanted``. ``wanted`` must not exceed the last."""
-    return next(size for size in sizes if size >= wanted)

@@ -14,6 +14,7 @@ from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.models.alignment.heads import AlignmentHeads, HeadAttention
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS, Choose, StepFields, StepLogits
+from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.host_memory import keep_freed_memory, return_freed_memory
 from translate_svc.models.limits import ModelLimits
@@ -51,6 +52,7 @@ class SeamlessModel:
         encoder: the loaded encoders.
         decoder: the loaded text decoder.
         cache: what the decoder keeps of its rows.
+        graph_counts: by stage, how many CUDA graphs were captured. Empty before ``capture``.
 
     Raises:
         CheckpointError: the weights are incomplete or do not fit the configuration.
@@ -76,6 +78,7 @@ class SeamlessModel:
         heads = alignment_heads or AlignmentHeads.of_layer(layer, config)
         heads.check(config)
         self.config, self.device = config, device
+        self.graph_counts: dict[Stage, CaptureCount] = {}
         self.vocabulary_size, self.capabilities = config.vocab_size, checkpoint.capabilities()
         with torch.device("meta"):
             self.decoder = TextDecoder(
@@ -172,21 +175,17 @@ class SeamlessModel:
         layers, states = self.config.decoder_layers, self.cache.source_lengths[slot]
         return made[:, :, :states].cpu().numpy().reshape(layers, -1, len(token_ids), states)
 
-    def capture(self, capturer: GraphCapturer, choose: Choose) -> DecodeGraphs | None:
+    def capture(self, capturer: GraphCapturer, choose: Choose) -> DecodeGraphs:
         """Implements ``SpeechModel.capture``."""
-        steps: list[DecodeGraphs] = []
-
-        def capture_steps(capturer: GraphCapturer) -> None:
-            steps.append(DecodeGraphs(self.decoder, self.cache, capturer, choose))
-
-        for stage, capture in (
-            (Stage.DECODE, capture_steps),
-            (Stage.TEXT_TO_UNIT, self.speech.texts.capture),
-            (Stage.VOCODE, self.speech.pieces.capture),
-        ):
-            try:
-                with torch.inference_mode():
-                    capture(capturer)
-            except RuntimeError as error:
-                _log.warning("%s is slower because it could not be captured: %s", stage.value, error)
-        return steps[0] if steps else None
+        counts = {stage: CaptureCount() for stage in (Stage.DECODE, Stage.TEXT_TO_UNIT, Stage.VOCODE)}
+        with torch.inference_mode():
+            steps = DecodeGraphs(self.decoder, self.cache, capturer, choose, counts[Stage.DECODE])
+            self.speech.texts.capture(capturer, counts[Stage.TEXT_TO_UNIT])
+            self.speech.pieces.capture(capturer, counts[Stage.VOCODE])
+        self.graph_counts = counts
+        for stage, count in counts.items():
+            level = logging.WARNING if count.refused else logging.INFO
+            _log.log(
+                level, "graphs of %s: %d captured, %d refused", stage.value, count.captured, count.refused
+            )
+        return steps

@@ -11,7 +11,8 @@ from torch import Tensor
 from tests.fakes.fake_graph_capturer import CannotCapture, FakeGraphCapturer, stale_capturer
 from tests.models.seamless.modules import MAX_TOKENS, decoded, greedy, new_cache, text_decoder
 from translate_svc.models.decoded_step import DecodedStep
-from translate_svc.models.graphs.captured_graph import GraphCaptureError, doubled
+from translate_svc.models.graphs.capture_count import CaptureCount
+from translate_svc.models.graphs.captured_graph import doubled
 from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.decoder.decode_graphs import DecodeGraphs
 from translate_svc.models.seamless.decoder.decoder_cache import DecoderCache
@@ -27,7 +28,8 @@ def _inference() -> object:
 
 def captured(slots: int = SLOTS) -> tuple[DecodeGraphs, DecoderCache, FakeGraphCapturer]:
     cache, capturer = new_cache("tiny", slots=slots, max_encoder_frames=150), FakeGraphCapturer()
-    return DecodeGraphs(text_decoder("tiny"), cache, capturer, greedy("tiny").of_slots), cache, capturer
+    choose = greedy("tiny").of_slots
+    return DecodeGraphs(text_decoder("tiny"), cache, capturer, choose, CaptureCount()), cache, capturer
 
 
 def write(cache: DecoderCache, slot: int, length: int) -> None:
@@ -42,7 +44,8 @@ def fed(rows: dict[int, tuple[int, int]]) -> Runs:
     return Runs.steps(tuple(rows), positions, token_ids)
 
 
-def assert_alike(found: DecodedStep, expected: DecodedStep) -> None:
+def assert_alike(found: DecodedStep | None, expected: DecodedStep) -> None:
+    assert found is not None
     assert found.token_ids.tolist() == expected.token_ids.tolist()
     assert found.finite.tolist() == expected.finite.tolist()
     torch.testing.assert_close(found.log_probabilities.float(), expected.log_probabilities, atol=1e-5, rtol=0)
@@ -108,6 +111,7 @@ def test_a_row_that_failed_harms_nobody(poison: float) -> None:
     for position in range(4):
         rows = {0: (position, 40 + position)}
         company = steps.step(fed(rows | {1: (position, 5)}))
+        assert company is not None
         assert company.finite.tolist() == [True, False]
         alone = decoded("tiny", plain, fed(rows))
         assert company.token_ids[:1].tolist() == alone.token_ids.tolist()
@@ -117,11 +121,32 @@ def test_a_row_that_failed_harms_nobody(poison: float) -> None:
     assert_alike(steps.step(fed(rows)), decoded("tiny", plain, fed(rows)))
 
 
-def test_a_recording_that_computes_something_else_is_found_out() -> None:
-    cache = new_cache("tiny", slots=SLOTS)
-    with pytest.raises(GraphCaptureError, match="20 rows"):
-        DecodeGraphs(text_decoder("tiny"), cache, stale_capturer, greedy("tiny").of_slots)
+def test_a_recording_that_computes_something_else_is_refused() -> None:
+    cache, count = new_cache("tiny", slots=SLOTS), CaptureCount()
+    steps = DecodeGraphs(text_decoder("tiny"), cache, stale_capturer, greedy("tiny").of_slots, count)
+    assert count.captured == 0
+    assert count.refused > 0
     assert not cache.states.any()
+    write(cache, 0, 9)
+    assert steps.step(fed({0: (0, 3)})) is None
+
+
+def test_a_larger_recording_replaces_one_that_was_refused() -> None:
+    """Of 8, 16 and 20 rows, those of 8 compute something else."""
+    sizes: list[int] = []
+
+    def stale_if_small(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        sizes.append(len(function()))
+        return stale_capturer(function) if sizes[-1] == 8 else FakeGraphCapturer()(function)
+
+    cache, plain = (new_cache("tiny", slots=SLOTS, max_encoder_frames=150) for _ in range(2))
+    count = CaptureCount()
+    steps = DecodeGraphs(text_decoder("tiny"), cache, stale_if_small, greedy("tiny").of_slots, count)
+    assert count.refused == sizes.count(8) > 0
+    assert count.captured == len(sizes) - sizes.count(8) > 0
+    for each in (cache, plain):
+        write(each, 0, 9)
+    assert_alike(steps.step(fed({0: (0, 3)})), decoded("tiny", plain, fed({0: (0, 3)})))
 
 
 @pytest.mark.parametrize(

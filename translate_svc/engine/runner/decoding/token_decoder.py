@@ -74,8 +74,8 @@ class TokenDecoder:
             [item.token_ids[0] for item in items],
         )
         constrained = self._constrained(items)
-        step = self._eager(items, runs, constrained) if self._captured is None else self._captured.step(runs)
-        return self._predictions(items, step)
+        step = None if self._captured is None else self._captured.step(runs)
+        return self._predictions(items, step or self._eager(items, runs, constrained))
 
     def _prefill(self, items: Sequence[DecodeItem]) -> list[TokenPrediction | EngineError]:
         """A constraint is for the token after the known ones. Speculative tokens were chosen under none."""

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from translate_svc.models.graphs.batch_graphs import BatchGraphs
-from translate_svc.models.graphs.captured_graph import GraphCaptureError, at_least, doubled
+from translate_svc.models.graphs.capture_count import CaptureCount
+from translate_svc.models.graphs.captured_graph import GraphCaptureError, doubled
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.seamless.t2u.characters import CharacterSequence
 from translate_svc.models.seamless.t2u.t2u import TextToUnit
@@ -35,28 +36,31 @@ class T2uGraphs:
 
     Args:
         text_to_unit: its weights must stay at their addresses.
-        states: the text decoder's states, ``[slots, columns, hidden]``. They must stay at their address.
+        states: the text decoder's states, ``[slots, columns, hidden]``; the last column is the scratch
+            column. They must stay at their address.
         capturer: captures a graph, see ``GraphCapturer``.
+        count: counts the graphs.
 
     Raises:
-        RuntimeError: the capture of a half failed, or a captured half computes something else
-            (``GraphCaptureError``).
+        DeviceLost: the device's context is lost.
     """
 
-    def __init__(self, text_to_unit: TextToUnit, states: Tensor, capturer: GraphCapturer) -> None:
+    def __init__(
+        self, text_to_unit: TextToUnit, states: Tensor, capturer: GraphCapturer, count: CaptureCount
+    ) -> None:
         self._text_to_unit, self._states = text_to_unit, states
         self._plain = EagerT2u(text_to_unit, states)
         most = text_to_unit.max_units
         self._shapes = [
             T2uShape(tokens, min(tokens * _CHARACTERS_A_TOKEN, most))
-            for tokens in doubled(_FEWEST_TOKENS, states.shape[1])
+            for tokens in doubled(_FEWEST_TOKENS, states.shape[1] - 1)
         ]
         self._sizes = doubled(_FEWEST_UNITS, min(_MOST_UNITS, most))
         # here the first half leaves its states for the second, with their generation
         self._between_generation = 0
         self._between = states.new_zeros(_MAX_ROWS, self._shapes[-1].characters, states.shape[2])
-        self._first = BatchGraphs(_MAX_ROWS, capturer, states.device)
-        self._second = BatchGraphs(_MAX_ROWS, capturer, states.device)
+        self._first = BatchGraphs(_MAX_ROWS, capturer, states.device, count)
+        self._second = BatchGraphs(_MAX_ROWS, capturer, states.device, count)
         started_s = time.monotonic()
         for shape in reversed(self._shapes):
             self._record_first(shape)
@@ -67,9 +71,7 @@ class T2uGraphs:
 
     def room(self, rows: int, shape: T2uShape) -> T2uShape:
         """The smallest captured shape that holds ``shape``, or ``shape`` itself if none does."""
-        if rows > _MAX_ROWS:
-            return shape
-        roomy = (each for each in self._shapes if each.tokens >= shape.tokens)
+        roomy = (each for each in self._shapes if each.tokens >= shape.tokens and self._first.has(each, rows))
         return next((each for each in roomy if each.characters >= shape.characters), shape)
 
     def characters(self, rows: Tensor, shape: T2uShape) -> tuple[Tensor, CharacterStates]:
@@ -84,10 +86,12 @@ class T2uGraphs:
     def units(self, states: CharacterStates, durations: Tensor, size: int) -> Tensor:
         """The second half, through a graph if one fits and the first half used one."""
         self._plain.check_latest(states)
-        if states.generation != self._between_generation or size > self._sizes[-1]:
+        roomy = (each for each in self._sizes if each >= size and self._second.has(each, len(durations)))
+        captured = next(roomy, None)
+        if captured is None or states.generation != self._between_generation:
             return self._plain.units(states, durations, size)
         padded = F.pad(durations, (0, self._between.shape[1] - durations.shape[1]))
-        return self._second.run(at_least(self._sizes, size), padded)[:, : 1 + size]
+        return self._second.run(captured, padded)[:, : 1 + size]
 
     def _record_first(self, shape: T2uShape) -> None:
         def work(rows: Tensor) -> Tensor:

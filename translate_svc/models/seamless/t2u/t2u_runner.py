@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from translate_svc.errors import EngineError
+from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.seamless.t2u.characters import CharacterSequence, CharacterTable
 from translate_svc.models.seamless.t2u.t2u import TextToUnit
@@ -39,13 +40,13 @@ class T2uRunner:
         self._characters = characters
         self._halves: T2uBackend = EagerT2u(text_to_unit, states)
 
-    def capture(self, capturer: GraphCapturer) -> None:
+    def capture(self, capturer: GraphCapturer, count: CaptureCount) -> None:
         """Captures both halves for a few batch shapes.
 
         Raises:
-            RuntimeError: the capture failed, or a captured half computes something else.
+            DeviceLost: the device's context is lost.
         """
-        self._halves = T2uGraphs(self._text_to_unit, self._states, capturer)
+        self._halves = T2uGraphs(self._text_to_unit, self._states, capturer, count)
 
     def speeches(self, texts: Sequence[T2uInput]) -> list[SpeechUnits | EngineError]:
         """One result for each text. A text without characters has no units."""

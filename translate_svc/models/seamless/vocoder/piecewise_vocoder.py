@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from translate_svc.errors import EngineError
+from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.seamless.vocoder.receptive_field import ReceptiveField, receptive_field
 from translate_svc.models.seamless.vocoder.vocoder import Vocoder, Voice
@@ -60,14 +61,14 @@ class PiecewiseVocoder:
         self._windows: dict[int, Window] = {}
         self._captured: VocoderGraphs | None = None
 
-    def capture(self, capturer: GraphCapturer) -> None:
+    def capture(self, capturer: GraphCapturer, count: CaptureCount) -> None:
         """Captures the windows that a service needs, in batches of 1, 2, 4 and 8. Not for a CPU.
 
         Raises:
-            RuntimeError: the capture failed, or a captured window computes something else.
+            DeviceLost: the device's context is lost.
         """
         windows = [self._window(_NARROWEST_UNITS << doublings) for doublings in range(3)]
-        self._captured = VocoderGraphs(self._vocoder, windows, _MAX_ROWS, capturer, self._device)
+        self._captured = VocoderGraphs(self._vocoder, windows, _MAX_ROWS, capturer, self._device, count)
 
     def waveforms(self, pieces: Sequence[VocoderInput]) -> list[Samples | EngineError]:
         """One waveform for each piece, or an error if it is not finite."""
@@ -114,7 +115,7 @@ class PiecewiseVocoder:
 
     def _run(self, window: Window, rows: Tensor) -> Tensor:
         """The samples on the host."""
-        if self._captured is not None and self._captured.has(window):
+        if self._captured is not None and self._captured.has(window, len(rows)):
             return self._captured.run(window, rows)
         return self._vocoder.windowed(rows.to(self._device, non_blocking=True), window).cpu()
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from translate_svc.models.graphs.batch_graphs import BatchGraphs
+from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.captured_graph import GraphCaptureError
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.seamless.vocoder.vocoder import Vocoder
@@ -33,10 +34,10 @@ class VocoderGraphs:
         max_rows: the largest batch.
         capturer: captures a graph, see ``GraphCapturer``.
         device: the vocoder's device.
+        count: counts the graphs.
 
     Raises:
-        RuntimeError: the capture of a window failed, or a captured window computes something else
-            (``GraphCaptureError``).
+        DeviceLost: the device's context is lost.
     """
 
     def __init__(
@@ -46,17 +47,18 @@ class VocoderGraphs:
         max_rows: int,
         capturer: GraphCapturer,
         device: torch.device,
+        count: CaptureCount,
     ) -> None:
-        self._batches = BatchGraphs(max_rows, capturer, device)
+        self._batches = BatchGraphs(max_rows, capturer, device, count)
         started_s = time.monotonic()
         for window in sorted(windows, key=lambda each: each.piece_units, reverse=True):
             self._add(vocoder, window, max_rows)
         seconds = time.monotonic() - started_s
         _log.info("captured %d windows of the vocoder in %.1f s", len(self._batches), seconds)
 
-    def has(self, window: Window) -> bool:
-        """Whether ``window`` was captured."""
-        return self._batches.has(window.piece_units, rows=1)
+    def has(self, window: Window, rows: int) -> bool:
+        """Whether ``window`` was captured for this many rows, or more."""
+        return self._batches.has(window.piece_units, rows)
 
     def run(self, window: Window, rows: Tensor) -> Tensor:
         """The same as ``Vocoder.windowed``, with ``rows`` and result on the host; up to ``max_rows`` rows."""
