@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.models.alignment.heads import AlignmentHeads, HeadAttention
+from translate_svc.models.attention_backends import choose_attention_backends
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS, Choose, StepFields, StepLogits
 from translate_svc.models.graphs.capture_count import CaptureCount
@@ -70,6 +71,7 @@ class SeamlessModel:
         alignment_heads: AlignmentHeads | None = None,
     ) -> None:
         keep_freed_memory()
+        choose_attention_backends(device)
         config = checkpoint.config
         limits.check(prompt_tokens=PROMPT_TOKENS, positions=config.max_position_embeddings)
         layer = config.decoder_layers * 2 // 3 if alignment_layer is None else alignment_layer
