@@ -12,7 +12,7 @@ from translate_svc.models.attention_backends import choose_attention_backends
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    before = torch.backends.cuda.cudnn_sdp_enabled()
+    before = torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
     torch.backends.cuda.enable_cudnn_sdp(True)
     yield
     torch.backends.cuda.enable_cudnn_sdp(before)
@@ -21,4 +21,4 @@ def _as_before() -> Iterator[None]:
 @pytest.mark.parametrize(("device", "enabled"), [("cuda:1", False), ("cpu", True)])
 def test_cudnn_plans_nothing(device: str, enabled: bool) -> None:
     choose_attention_backends(torch.device(device))
-    assert torch.backends.cuda.cudnn_sdp_enabled() is enabled
+    assert torch.backends.cuda.cudnn_sdp_enabled() is enabled  # type: ignore[no-untyped-call]
