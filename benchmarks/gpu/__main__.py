@@ -15,6 +15,7 @@ import argparse
 import json
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ _PARTS: dict[str, tuple[float, Callable[[Bench], dict[str, Any]]]] = {
 
 
 def main() -> None:
-    """Exit code 1 if float32 is not exact."""
+    """Exit code 1 if float32 is not exact or a part failed."""
     arguments = _arguments()
     started_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gpu-", dir=arguments.scratch) as folder:
@@ -50,12 +51,24 @@ def main() -> None:
             if time.monotonic() - started_s + expected_s > arguments.seconds:
                 results[name] = "left out: no time"
             else:
-                results[name] = part(bench)
+                results[name] = _tried(part, bench)
             print(_table(name, results[name]), flush=True)
+            arguments.result.parent.mkdir(parents=True, exist_ok=True)
             arguments.result.write_text(json.dumps(results, indent=1) + "\n")
     print(f"{time.monotonic() - started_s:.0f} s in all")
     exactness = results.get("exactness")
-    raise SystemExit(int(isinstance(exactness, dict) and not exactness["exact"]))
+    inexact = isinstance(exactness, dict) and not exactness["exact"]
+    failed = any(isinstance(each, str) and each.startswith("failed") for each in results.values())
+    raise SystemExit(int(inexact or failed))
+
+
+def _tried(part: Callable[[Bench], dict[str, Any]], bench: Bench) -> dict[str, Any] | str:
+    """A part that fails takes no other with it."""
+    try:
+        return part(bench)
+    except Exception as error:
+        traceback.print_exc()
+        return f"failed: {type(error).__name__}: {error}"
 
 
 def _table(name: str, figures: dict[str, Any] | str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,14 +25,21 @@ _NOISE_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of the model and of the load."""
+    """Of the model and of the load.
+
+    Attributes:
+        exact_config: small enough to compare both sides in float32.
+        live_longest_s: the longest utterance of live streams.
+    """
 
     config: Callable[[], Any]
+    exact_config: Callable[[], Any]
     dtype: torch.dtype
     slots: int
     static_batches: tuple[int, ...]
     live_streams: int
     live_s: float
+    live_longest_s: float
 
 
 def _small_config() -> Any:
@@ -41,9 +49,31 @@ def _small_config() -> Any:
     return config
 
 
+def tiny_config() -> Any:
+    """The published vocabularies, one layer of everything."""
+    stacks = ("speech_encoder_", "encoder_", "decoder_", "t2u_encoder_", "t2u_decoder_")
+    layers = {f"{stack}layers": 1 for stack in stacks}
+    heads = {f"{stack}attention_heads": 2 for stack in stacks}
+    inner = {f"{stack}ffn_dim": 64 for stack in stacks if stack != "speech_encoder_"}
+    return transformers.SeamlessM4Tv2Config(
+        hidden_size=32,
+        speech_encoder_intermediate_size=64,
+        t2u_variance_predictor_embed_dim=32,
+        t2u_variance_predictor_hidden_dim=16,
+        unit_embed_dim=32,
+        lang_embed_dim=8,
+        spkr_embed_dim=8,
+        upsample_initial_channel=32,
+        **layers,
+        **heads,
+        **inner,
+    )
+
+
+_published = transformers.SeamlessM4Tv2Config
 SIZES = {
-    "full": Size(transformers.SeamlessM4Tv2Config, torch.bfloat16, 64, (8, 16, 32), 256, 30.0),
-    "small": Size(_small_config, torch.float32, 4, (2, 4), 2, 4.0),
+    "full": Size(_published, _small_config, torch.bfloat16, 64, (8, 16, 32), 256, 30.0, 15.0),
+    "small": Size(tiny_config, tiny_config, torch.float32, 4, (2, 4), 2, 4.0, 2.5),
 }
 
 
@@ -67,13 +97,12 @@ class Bench:
     @cached_property
     def checkpoint(self) -> Path:
         """Of the size that is measured."""
-        config, dtype = self.size.config(), self.size.dtype
-        return build_random_checkpoint(self._folder / "sized", config, device=self.device, dtype=dtype)
+        return self._built("sized", self.size.config(), self.size.dtype)
 
     @cached_property
     def exact_checkpoint(self) -> Path:
         """Small enough that one and the other side can be compared in float32 in seconds."""
-        return build_random_checkpoint(self._folder / "exact", _small_config(), device=self.device)
+        return self._built("exact", self.size.exact_config(), torch.float16)
 
     @cached_property
     def engine(self) -> Engine:
@@ -85,17 +114,39 @@ class Bench:
         """transformers', in the same dtype on the same device."""
         return Peer(self.checkpoint, device=self.device, dtype=self.size.dtype)
 
-    def engine_of(self, folder: Path, slots: int, dtype: torch.dtype, *, graphs: bool = True) -> Engine:
-        """Another one of ours."""
+    def engine_of(
+        self, folder: Path, slots: int, dtype: torch.dtype, *, graphs: bool = True, budgets: int = 1
+    ) -> Engine:
+        """Another one of ours. ``budgets``: of a step, in multiples of the default."""
         return Engine(
             folder,
             slots=slots,
             precision=of_dtype(dtype),
             device=self.device,
             graphs=graphs,
+            budgets=budgets,
             on_step=self.clock.record_step,
         )
+
+    def _built(self, name: str, config: Any, dtype: torch.dtype) -> Path:
+        # other devices than CPUs and GPUs draw no random numbers
+        device = self.device if self.device.startswith("cuda") else "cpu"
+        return build_random_checkpoint(self._folder / name, config, device=device, dtype=dtype)
 
     def load(self, count: int) -> list[Utterance]:
         """Noise of 1.5 to 15 s: what it says does not matter to weights that have learnt nothing."""
         return forced(noise(_NOISE_S), count)
+
+
+@contextlib.contextmanager
+def without_tf32() -> Iterator[None]:
+    """float32 is float32 inside: else products and convolutions of a GPU may round their operands."""
+    backends: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [each.allow_tf32 for each in backends]
+    for each in backends:
+        each.allow_tf32 = False
+    try:
+        yield
+    finally:
+        for each, allowed in zip(backends, before, strict=True):
+            each.allow_tf32 = allowed

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu.bench import Bench
+from benchmarks.gpu.bench import Bench, without_tf32
 from benchmarks.latency.sides import through_engine
 from benchmarks.latency.streams import run_streams
 from benchmarks.throughput.measure import compare
@@ -23,18 +23,19 @@ _UTTERANCE_S = 5.0
 _LONG_S = 15.0
 _REPEATS = 10
 _STOP_DEADLINE_S = 30.0
+_WARM_UP_UTTERANCES = 3
+_BUSY_PERIOD_S = 0.01
 
 
 def exactness(bench: Bench) -> dict[str, Any]:
     """Tokens and sample counts in float32: one slot, all slots and ``generate`` one by one."""
-    torch.backends.cudnn.allow_tf32 = False  # else the vocoder's and the encoder's convolutions are rounded
     folder, utterances = bench.exact_checkpoint, bench.load(_EXACT_UTTERANCES)
-    theirs = Peer(folder, device=bench.device, dtype=torch.float32).run(utterances, speech=True, batch=1)
     figures: dict[str, Any] = {}
-    for name, slots in (("alone", 1), ("in company", bench.size.slots)):
-        ours = bench.engine_of(folder, slots, torch.float32).run(utterances, speech=True)
-        figures[f"{name}, equal to generate"] = sum(a == b for a, b in zip(ours, theirs, strict=True))
-    torch.backends.cudnn.allow_tf32 = True
+    with without_tf32():
+        theirs = Peer(folder, device=bench.device, dtype=torch.float32).run(utterances, speech=True, batch=1)
+        for name, slots in (("alone", 1), ("in company", bench.size.slots)):
+            ours = bench.engine_of(folder, slots, torch.float32).run(utterances, speech=True)
+            figures[f"{name}, equal to generate"] = sum(a == b for a, b in zip(ours, theirs, strict=True))
     exact = all(equal == len(utterances) for equal in figures.values())
     return figures | {"utterances": len(utterances), "exact": exact}
 
@@ -80,21 +81,54 @@ def step(bench: Bench) -> dict[str, Any]:
 
 def live(bench: Bench) -> dict[str, Any]:
     """Streams that speak and pause in real time: end of speech to first text and first sound."""
+    return streams(bench, bench.size.live_streams, bench.size.live_s)
+
+
+def streams(
+    bench: Bench, count: int, duration_s: float, *, budgets: int = 1, loop_busy: float = 0.0
+) -> dict[str, Any]:
+    """As ``live``, with so many streams. ``budgets``: of a step, in multiples of the default. ``loop_busy``:
+    the share of its time that the event loop, which shares the process, computes something else.
+    """
+    steps_s: list[float] = []
 
     async def measured() -> dict[str, Any]:
-        engine = bench.engine_of(bench.checkpoint, bench.size.slots, bench.size.dtype)
+        engine = bench.engine_of(bench.checkpoint, bench.size.slots, bench.size.dtype, budgets=budgets)
         bridge = AsyncEngine(engine.core, engine.capabilities)
         bridge.start()
-        answered = await run_streams(
-            through_engine(engine, bridge),
-            bench.load(32),
-            streams=bench.size.live_streams,
-            duration_s=bench.size.live_s,
-        )
+        busy = asyncio.create_task(_keep_busy(loop_busy)) if loop_busy else None
+        translate = through_engine(engine, bridge)
+        utterances = [each for each in bench.load(32) if each.seconds <= bench.size.live_longest_s]
+        for each in utterances[:_WARM_UP_UTTERANCES]:  # the engine's thread has seen no shape yet
+            await translate(each, _nothing, _nothing)
+        bench.clock.forget()
+        started_s = time.perf_counter()
+        answered = await run_streams(translate, utterances, streams=count, duration_s=duration_s)
+        steps_s.append(time.perf_counter() - started_s)
         await bridge.stop(drain=True, deadline_s=_STOP_DEADLINE_S)
+        if busy is not None:
+            busy.cancel()
         return {"answers": len(answered.first_text_s), **answered.percentiles_ms()}
 
-    return {"streams": bench.size.live_streams} | asyncio.run(measured())
+    figures = asyncio.run(measured())
+    bench.clock.end_round()
+    shares = {
+        f"{name}, share of time": round(ms / 1000 / steps_s[0], 3)
+        for name, ms in bench.clock.rounds[0].items()
+    }
+    return {"streams": count, "budgets": budgets, "loop busy": loop_busy} | figures | shares
+
+
+async def _keep_busy(share: float) -> None:
+    while True:
+        until = time.perf_counter() + _BUSY_PERIOD_S * share
+        while time.perf_counter() < until:
+            pass
+        await asyncio.sleep(_BUSY_PERIOD_S * (1 - share))
+
+
+def _nothing() -> None:
+    pass
 
 
 def speech(bench: Bench) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class Engine:
         device: likewise.
         graphs: likewise.
         max_encode_steps: as the scheduler takes it.
+        budgets: of a step, in multiples of the default.
         on_step: sees every step's report.
     """
 
@@ -83,10 +84,15 @@ class Engine:
         device: str = "cpu",
         graphs: bool = True,
         max_encode_steps: int = EngineLimits().max_encode_steps,
+        budgets: int = 1,
         on_step: Callable[[StepReport], None] | None = None,
     ) -> None:
         checkpoint = Checkpoint.open(folder)
+        usual = EngineLimits()
         limits = EngineLimits(
+            encode_budget_frames=budgets * usual.encode_budget_frames,
+            text_to_unit_budget_tokens=budgets * usual.text_to_unit_budget_tokens,
+            vocode_budget_units=budgets * usual.vocode_budget_units,
             max_slots=slots,
             max_waiting_requests=1_024,
             initial_credit_pieces=_CREDIT_PIECES,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-import torch
-import transformers
 
 from benchmarks.gpu import bench, parts
 from benchmarks.throughput.outcome import Outcome
@@ -16,38 +14,9 @@ from benchmarks.throughput.utterance import Utterance
 pytestmark = pytest.mark.timeout(600)  # half a minute of one quiet core
 
 
-def tiny_config() -> transformers.SeamlessM4Tv2Config:
-    """The published vocabularies, one layer of everything."""
-    layers = {
-        f"{part}layers": 1
-        for part in ("speech_encoder_", "encoder_", "decoder_", "t2u_encoder_", "t2u_decoder_")
-    }
-    heads = {
-        f"{part}attention_heads": 2
-        for part in ("speech_encoder_", "encoder_", "decoder_", "t2u_encoder_", "t2u_decoder_")
-    }
-    inner = {f"{part}ffn_dim": 64 for part in ("encoder_", "decoder_", "t2u_encoder_", "t2u_decoder_")}
-    return transformers.SeamlessM4Tv2Config(
-        hidden_size=32,
-        speech_encoder_intermediate_size=64,
-        t2u_variance_predictor_embed_dim=32,
-        t2u_variance_predictor_hidden_dim=16,
-        unit_embed_dim=32,
-        lang_embed_dim=8,
-        spkr_embed_dim=8,
-        upsample_initial_channel=32,
-        **layers,
-        **heads,
-        **inner,
-    )
-
-
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> bench.Bench:
-    size = bench.Size(tiny_config, torch.float32, slots=4, static_batches=(2,), live_streams=1, live_s=1.0)
-    bench_of_one = bench.Bench(tmp_path_factory.mktemp("gpu"), size, "cpu")
-    bench_of_one.__dict__["exact_checkpoint"] = bench_of_one.checkpoint
-    return bench_of_one
+    return bench.Bench(tmp_path_factory.mktemp("gpu"), bench.SIZES["small"], "cpu")
 
 
 def test_ours_is_exact_and_a_difference_would_be_seen(

@@ -1,0 +1,56 @@
+"""Part D: live streams with small and large steps, and with an event loop that is busy."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import statistics
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks.gpu import parts
+from benchmarks.gpu.first.place import Place
+
+_BUDGETS = (1, 8)
+_LOOP_BUSY = 0.6
+
+
+def probes(place: Place) -> dict[str, Callable[[], dict[str, Any]]]:
+    """A run for each number of streams and each size of steps; at last one beside a busy loop."""
+    many = max(place.shapes.streams)
+    runs = [(count, budgets, 0.0) for budgets in _BUDGETS for count in place.shapes.streams]
+    runs.append((many, max(_BUDGETS), _LOOP_BUSY))
+    return {
+        f"{count} streams, budgets x {budgets}, loop busy {busy:.0%}": (
+            functools.partial(_run, place, count, budgets, busy)
+        )
+        for count, budgets, busy in runs
+    }
+
+
+def _run(place: Place, count: int, budgets: int, busy: float) -> dict[str, Any]:
+    with _utilization(place) as sampled:
+        figures = parts.streams(place.bench, count, place.shapes.live_s, budgets=budgets, loop_busy=busy)
+    return figures | sampled
+
+
+@contextlib.contextmanager
+def _utilization(place: Place) -> Iterator[dict[str, Any]]:
+    """Share of the time in which some kernel ran, as nvidia-smi sees it: an upper bound of the busy share."""
+    figures: dict[str, Any] = {}
+    command = shutil.which("nvidia-smi") if place.is_cuda else None
+    if command is None:
+        yield figures
+        return
+    asked = [command, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-lms", "200"]
+    sampler = subprocess.Popen(asked, stdout=subprocess.PIPE, text=True)
+    try:
+        yield figures
+    finally:
+        sampler.terminate()
+        said, _ = sampler.communicate()
+        samples = [int(line) for line in said.split() if line.isdigit()]
+        if samples:
+            figures["utilization, %"] = round(statistics.mean(samples), 1)
