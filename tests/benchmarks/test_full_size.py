@@ -12,7 +12,7 @@ import pytest
 from benchmarks.full_size import sizes
 from benchmarks.full_size.__main__ import measure, table
 from benchmarks.full_size.parts import Bench
-from tests.benchmarks.test_gpu import tiny_config
+from benchmarks.gpu.bench import tiny_config
 from translate_svc.memory_limits import MemoryUse
 
 pytestmark = pytest.mark.timeout(600)  # eight processes that each import PyTorch

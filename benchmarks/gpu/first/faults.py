@@ -19,7 +19,7 @@ from benchmarks.gpu.first.place import Place
 from benchmarks.gpu.first.probes import LeftOut
 from translate_svc.errors import DeviceLost, EngineError
 from translate_svc.models.isolation import is_device_loss, run_isolated
-from translate_svc.models.packed_linear import prepare
+from translate_svc.models.linear.packed_linear import prepare
 from translate_svc.models.seamless.vocoder.vocoder import Vocoder
 from translate_svc.models.seamless.vocoder.window import Window
 

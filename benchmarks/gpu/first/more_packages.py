@@ -13,7 +13,7 @@ from benchmarks.gpu.first.place import Place
 from benchmarks.gpu.first.probes import LeftOut
 
 NEEDED = ("pytest", "pytest_asyncio", "pytest_timeout", "hypothesis", "soundfile", "soxr", "sentencepiece")
-_TESTS = {"full": ("tests/engine", "tests/models"), "small": ("tests/models/test_packed_linear.py",)}
+_TESTS = {"full": ("tests/engine", "tests/models"), "small": ("tests/models/test_placement.py",)}
 _MAX_FAILURES = 30
 
 
