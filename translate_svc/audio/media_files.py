@@ -5,14 +5,63 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from translate_svc.audio.audio_tracks import AudioChoice
+import numpy as np
+import soundfile
+
+from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
 from translate_svc.audio.containers import MediaAudio, open_media
-from translate_svc.audio.sound_files import SoundFileAudio, is_sound_file, open_sound_file
+from translate_svc.audio.mixer import SideMixer
+from translate_svc.audio.resampler import Resampler
 from translate_svc.types import Samples
+
+_MIN_RATE_HZ, _MAX_RATE_HZ = 8_000, 48_000
+_BLOCKS_PER_S = 10
+
+
+class SoundFileAudio:
+    """One channel of the file, or all mixed; it has the attributes of ``containers.MediaAudio``."""
+
+    track: AudioTrack | None = None
+    damage: str | None = None
+
+    def __init__(self, file: soundfile.SoundFile, channel: Channel) -> None:
+        self._file = file
+        self._channel = channel
+        self._sides = SideMixer(channel)
+        self.sample_rate_hz = min(max(file.samplerate, _MIN_RATE_HZ), _MAX_RATE_HZ)
+        self.duration_ms: int | None = file.frames * 1000 // file.samplerate
+
+    @property
+    def speakers_are_apart(self) -> bool:
+        """Implements ``MediaAudio.speakers_are_apart``."""
+        return self._channel is Channel.MIX and self._sides.speakers_are_apart
+
+    @property
+    def sides_are_alike(self) -> bool:
+        """Implements ``MediaAudio.sides_are_alike``."""
+        return self._sides.sides_are_alike
+
+    def blocks(self) -> Iterator[Samples]:
+        """Yields the whole file, once, in blocks ``[n]`` of about 100 ms."""
+        resampler = Resampler(self._file.samplerate, self.sample_rate_hz)
+        for block in self._file.blocks(
+            self._file.samplerate // _BLOCKS_PER_S, dtype="float32", always_2d=True
+        ):
+            if len(resampled := resampler.push(self._mono(block))):
+                yield resampled
+        if len(rest := resampler.flush()):
+            yield rest
+
+    def _mono(self, block: Samples) -> Samples:
+        if block.shape[1] == 2 or self._channel is not Channel.MIX:
+            return self._sides.mix(np.ascontiguousarray(block[:, :2].T))
+        mixed: Samples = block.mean(axis=1, dtype=np.float32)
+        return mixed
+
 
 OpenMedia = MediaAudio | SoundFileAudio
 
@@ -67,3 +116,28 @@ async def read_in_thread(blocks: GuardedBlocks) -> AsyncIterator[Samples]:
     """Yields the blocks; each is read and decoded in a thread, so that the loop does not wait for a disk."""
     while (block := await asyncio.to_thread(blocks.next)) is not None:
         yield block
+
+
+def is_sound_file(path: Path) -> bool:
+    """Whether libsndfile can read the file."""
+    try:
+        soundfile.info(path)
+    except (soundfile.LibsndfileError, OSError):
+        return False
+    return True
+
+
+@contextmanager
+def open_sound_file(
+    path: Path,
+    choice: AudioChoice = AudioChoice(),  # noqa: B008 - frozen
+) -> Iterator[SoundFileAudio]:
+    """Opens an audio file. ``choice.track`` can only be 1.
+
+    Raises:
+        InvalidArgument: the file has not the chosen track or channel. Names the file.
+        soundfile.LibsndfileError: ``is_sound_file`` is not true of it.
+    """
+    with soundfile.SoundFile(path) as file:
+        choice.choose([AudioTrack(1, channels=file.channels)], name=str(path))
+        yield SoundFileAudio(file, choice.channel)
