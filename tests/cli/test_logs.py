@@ -12,10 +12,10 @@ import threading
 
 import pytest
 
-from translate_svc.cli.log_writer import LogWriter
 from translate_svc.cli.logs import (
     JsonFormatter,
     LogfmtFormatter,
+    LogWriter,
     TextFormatter,
     configure_logs,
     log_loop_error,

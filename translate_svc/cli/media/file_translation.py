@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from rich.text import Text
 from translate_svc.cli.audio.media_reader import STDIN, MediaReader
 from translate_svc.cli.backends.backend import Backend, Translator, show_notice
 from translate_svc.cli.media.arguments import TranslateArguments
-from translate_svc.cli.media.concurrent_streams import ConcurrentStreams
 from translate_svc.cli.media.fit import FitPlanner, FitPoint, with_updates
 from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.output.output_file import OutputFiles
@@ -27,6 +27,7 @@ from translate_svc.types import (
     NO_SPEECH,
     Closed,
     EndReason,
+    Samples,
     SessionEvent,
     SpeechEnded,
     StreamSettings,
@@ -269,3 +270,32 @@ class _Once:
 def _say(line: str) -> None:
     """Prints a line about a file on standard error."""
     print(f"translate-svc: {line}", file=sys.stderr)
+
+
+class ConcurrentStreams:
+    """No side gets more than ``max_ahead_samples`` ahead of the other.
+
+    A side on which nobody speaks is translated faster. Its end would be reached long before, and the lines of
+    the conversation would have to be kept until the other side is there too.
+    """
+
+    def __init__(self, sides: Sequence[ChannelSide], max_ahead_samples: int) -> None:
+        self._max_ahead_samples = max_ahead_samples
+        self._sent_samples: dict[ChannelSide, float] = dict.fromkeys(sides, 0)
+        self._moved = asyncio.Condition()
+
+    async def kept(self, blocks: AsyncIterator[Samples], side: ChannelSide) -> AsyncIterator[Samples]:
+        """Yields ``blocks`` of a side, each when the other side is near enough."""
+        async for block in blocks:
+            await self._move(side, len(block))
+            yield block
+        await self._move(side, math.inf)
+
+    async def _move(self, side: ChannelSide, samples: float) -> None:
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._ahead(side) <= self._max_ahead_samples)
+            self._sent_samples[side] += samples
+            self._moved.notify_all()
+
+    def _ahead(self, side: ChannelSide) -> float:
+        return self._sent_samples[side] - min(self._sent_samples.values())
