@@ -7,9 +7,8 @@ import asyncio
 import pytest
 
 from tests.serving.fakes import FakeClient, FakeSession, now_s, play
-from translate_svc.serving.message_pace import MessagePace
 from translate_svc.serving.options import CallOptions
-from translate_svc.serving.stream_driver import StreamDriver
+from translate_svc.serving.stream_driver import MessagePace, StreamDriver
 from translate_svc.types import (
     AckInput,
     AudioInput,

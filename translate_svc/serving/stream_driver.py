@@ -8,10 +8,17 @@ from typing import Any
 
 from translate_svc.errors import StreamTimeout
 from translate_svc.serving.call_driver import CallDriver
-from translate_svc.serving.message_pace import MessagePace
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.protocols import EventSink, MessageSource, StreamSession
-from translate_svc.types import Closed, EndInput, SessionEvent
+from translate_svc.session.quotas.token_bucket import TokenBucket
+from translate_svc.types import AckInput, AudioInput, ClientMessage, Closed, EndInput, SessionEvent
+
+_WEIGHTS: dict[type[ClientMessage], float] = {AudioInput: 0.05, AckInput: 0.1}
+"""Of a message; all others weigh 1. A ``clear`` costs the server as much as 20 messages of audio."""
+_WEIGHT_PER_S = 100.0
+"""So 2,000 messages of audio: 40 times the pace of speech, in frames of 20 ms."""
+_MAX_SAVED = 300.0
+"""The largest burst after a pause. Audio that is decoded and not yet heard is bounded elsewhere."""
 
 
 class StreamDriver(CallDriver):
@@ -89,3 +96,18 @@ class StreamDriver(CallDriver):
 def idle_timeout(waited_s: float) -> StreamTimeout:
     """The error of a stream whose client sent nothing for ``waited_s``."""
     return StreamTimeout(f"no message came for {waited_s:g} s")
+
+
+class MessagePace:
+    """A token bucket: a stream that sends too fast waits, and flow control holds its client."""
+
+    def __init__(self) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._bucket = TokenBucket(_WEIGHT_PER_S, _MAX_SAVED, self._clock())
+
+    async def keep(self, message: ClientMessage) -> None:
+        """Waits until ``message`` may be handled."""
+        now_s = self._clock()
+        self._bucket.take(_WEIGHTS.get(type(message), 1.0), now_s)
+        if wait_s := self._bucket.wait_s(0.0, now_s):
+            await asyncio.sleep(wait_s)
