@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from aiohttp import web
 
@@ -14,16 +14,13 @@ from translate_svc.access.client_secrets import ClientSecrets
 from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.gateway.authentication import Authenticator
-from translate_svc.gateway.connection_bound import ConnectionBound
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.files.endpoint import FilesEndpoint
 from translate_svc.gateway.middleware import middleware
 from translate_svc.gateway.models_endpoint import ModelsEndpoint
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.origins import Origins
-from translate_svc.gateway.page.page_endpoint import PageEndpoint
-from translate_svc.gateway.page.samples_endpoint import SamplesEndpoint
-from translate_svc.gateway.page.status_endpoint import StatusEndpoint
+from translate_svc.gateway.page.page_endpoint import PageEndpoint, SamplesEndpoint, StatusEndpoint
 from translate_svc.gateway.realtime.endpoint import TRANSCRIPTION, TRANSLATION, RealtimeEndpoint
 from translate_svc.gateway.realtime.secrets_endpoint import SecretsEndpoint
 from translate_svc.gateway.webrtc.availability import Calls, calls_of
@@ -156,3 +153,23 @@ class GatewayServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop(0)
+
+
+class ConnectionBound:
+    """Makes the protocol of each new connection. One above the limit is closed, and nothing of it is read.
+
+    Those that are open stay: most of them may be sessions.
+    """
+
+    def __init__(self, server: web.Server, most: int) -> None:
+        self._server = server
+        self._most = most
+
+    def __call__(self) -> asyncio.BaseProtocol:
+        """The factory of ``loop.create_server``."""
+        return self._server() if len(self._server.connections) < self._most else _Refusal()
+
+
+class _Refusal(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).abort()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from translate_svc.access.callers import Callers
 from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument, TranslateSvcError
+from translate_svc.observability.telemetry import attach_trace_context
 from translate_svc.rpc.authentication import AuthenticationInterceptor, caller
 from translate_svc.rpc.call_limiter import CallLimiter
 from translate_svc.rpc.interceptors import ErrorInterceptor
@@ -21,7 +22,6 @@ from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.rpc.reflection import add_reflection
 from translate_svc.rpc.request_reader import RequestReader
 from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
-from translate_svc.rpc.trace_context import TraceContextInterceptor
 from translate_svc.rpc.unix_socket import check_unix_address, only_for_owner
 from translate_svc.serving.live_calls import DRAINING
 from translate_svc.serving.protocols import TranslationService
@@ -175,3 +175,16 @@ class RpcServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop(0)
+
+
+class TraceContextInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
+    """Takes ``traceparent`` from every call's metadata, as the parent of the call's spans."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        # gRPC runs the method in the context of its interceptors
+        attach_trace_context(handler_call_details.invocation_metadata)
+        return await continuation(handler_call_details)

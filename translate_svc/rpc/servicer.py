@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 from translate_svc import wire
-from translate_svc.errors import InvalidArgument
+from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.rpc.authentication import caller, may_stay
 from translate_svc.rpc.event_writer import Context, EventWriter
-from translate_svc.rpc.message_reader import MessageReader, read_request
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.protocols import TranslationService
-from translate_svc.serving.stream_driver import StreamDriver
-from translate_svc.types import StreamConfig, UtteranceDone
+from translate_svc.serving.stream_driver import StreamDriver, idle_timeout
+from translate_svc.types import ClientMessage, StreamConfig, UtteranceDone
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["SpeechTranslation"].full_name
@@ -79,3 +79,48 @@ class SpeechTranslationServicer:
         if not isinstance(config, StreamConfig):
             raise InvalidArgument("must be the first message", field="config")
         return config
+
+
+class MessageReader:
+    """The ``MessageSource`` of a stream, after its first message (the configuration) has been read."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def receive(self) -> ClientMessage | None:
+        """The client's next message, or None after its last.
+
+        Raises:
+            InvalidArgument: the bytes are not a message of the contract, a field is not valid, or a second
+                configuration was sent. Names the field.
+            OutOfRange: a list has too many entries. Names the field.
+        """
+        request = _checked(await self._context.read())
+        if request is None:
+            return None
+        message = wire.decode_request(request)
+        if isinstance(message, StreamConfig):
+            raise InvalidArgument("was sent already", field="config")
+        return message
+
+
+async def read_request(context: Context, timeout_s: float) -> pb.StreamingTranslateRequest | None:
+    """The client's next message, or None after its last.
+
+    Raises:
+        StreamTimeout: no message came within ``timeout_s``.
+        InvalidArgument: the bytes are not a message of the contract.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            request = await context.read()
+    except TimeoutError:
+        raise idle_timeout(timeout_s) from None
+    return _checked(request)
+
+
+def _checked(request: object) -> pb.StreamingTranslateRequest | None:
+    """A result of ``context.read`` as a request; None at the end of the input."""
+    if isinstance(request, TranslateSvcError):  # the deserializer of ErrorInterceptor returned it
+        raise request
+    return request if isinstance(request, pb.StreamingTranslateRequest) else None

@@ -14,7 +14,7 @@ from tests.gateway.clients import ROOT
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.gateway.options import GatewayOptions
-from translate_svc.gateway.page.samples_endpoint import SamplesEndpoint
+from translate_svc.gateway.page.page_endpoint import SamplesEndpoint
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.serving.protocols import TranslationService
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
 
 from aiohttp import ETag, hdrs, web
+
+from translate_svc import languages
+from translate_svc.gateway.context import GatewayContext
+from translate_svc.locations import demo_clips
+from translate_svc.types import Scope
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -33,6 +42,8 @@ _HEADERS = {
     # a browser asks each time, and gets 304 unless the server was updated
     hdrs.CACHE_CONTROL: "no-cache",
 }
+_PREFIX = "demo_"
+_LISTING = "clips.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +98,62 @@ def _response(request: web.Request, file: _File) -> web.Response:
         response = web.Response(body=file.body, headers={**_HEADERS, hdrs.CONTENT_TYPE: file.content_type})
     response.etag = ETag(file.etag)
     return response
+
+
+class StatusEndpoint:
+    """The numbers of ``translate-svc top``, for the page."""
+
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
+
+    async def get(self, request: web.Request) -> web.Response:
+        """``{version, model, limits, load}``; most counters in ``load`` only grow (``ServerLoad``)."""
+        who, _ = await self._context.authenticator.session_caller(request, Scope.INFO)
+        info = self._context.service.info()
+        limits = who.caller.limits.within(info.limits)
+        body = {
+            "version": info.version,
+            "model": asdict(info.model),
+            "limits": {"max_streams": limits.max_streams, "max_targets": limits.max_targets},
+            "load": asdict(info.load),
+        }
+        return web.json_response(body, headers={hdrs.CACHE_CONTROL: "no-store"})
+
+
+class SamplesEndpoint:
+    """Serves the recordings that come with the package. Needs no key."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """``folder``: of the recordings and their ``clips.json``; by default the packaged one."""
+        self._folder = folder or demo_clips()
+        self._samples = _samples(self._folder)
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Adds ``/page/samples.json`` and ``/page/samples/...``."""
+        router.add_get("/page/samples.json", self.list_samples)
+        router.add_get("/page/samples/{file}", self.get_sample)
+
+    async def list_samples(self, request: web.Request) -> web.Response:
+        """``[{file, language, text}]``; empty if there are no recordings."""
+        return web.json_response(self._samples, headers={hdrs.CACHE_CONTROL: "no-cache"})
+
+    async def get_sample(self, request: web.Request) -> web.Response:
+        """One of the listed recordings."""
+        name = request.match_info["file"]
+        if all(sample["file"] != name for sample in self._samples):
+            raise web.HTTPNotFound
+        body = await asyncio.to_thread((self._folder / name).read_bytes)
+        return web.Response(body=body, content_type="audio/flac", headers={hdrs.CACHE_CONTROL: "no-cache"})
+
+
+def _samples(folder: Path) -> list[dict[str, Any]]:
+    listing = folder / _LISTING
+    if not listing.is_file():
+        return []
+    clips: list[dict[str, Any]] = json.loads(listing.read_text(encoding="utf-8"))["clips"]
+    known = languages.packaged()
+    return [
+        {"file": clip["file"], "language": language.bcp47, "text": clip["texts"][clip["source_language"]]}
+        for clip in clips
+        if clip["file"].startswith(_PREFIX) and (language := known.find(clip["source_language"]))
+    ]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from translate_svc.access.callers import Identified
-from translate_svc.errors import InvalidArgument, TranslateSvcError, Unsupported
+from translate_svc.errors import DataLoss, InvalidArgument, TranslateSvcError, Unsupported
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import SessionExpired
 from translate_svc.gateway.realtime.client_events import ClientEvents
 from translate_svc.gateway.realtime.connection import Connection
 from translate_svc.gateway.realtime.dialect import Dialect, SessionSettings, stream_config
-from translate_svc.gateway.realtime.error_reporting_session import ErrorReportingSession
 from translate_svc.gateway.realtime.event_sender import EventSender
 from translate_svc.gateway.realtime.session_input import (
     CLOSE,
@@ -27,7 +26,7 @@ from translate_svc.gateway.realtime.session_input import (
 from translate_svc.gateway.web_socket import WireEvent
 from translate_svc.serving.protocols import StreamSession
 from translate_svc.serving.stream_driver import StreamDriver
-from translate_svc.types import Caller, ClientMessage, Opened, SessionEvent, UpdateInput
+from translate_svc.types import Caller, CallOutcome, ClientMessage, Opened, SessionEvent, UpdateInput
 
 _PART_BYTES = 32 * 1024
 """Audio given to a session in one piece. A longer append is split, so that no other session waits."""
@@ -158,3 +157,47 @@ def session_head(context: GatewayContext, dialect: Dialect, model: str) -> WireE
         "expires_at": int(time.time() + context.options.session_lifetime_s),
     }
     return head | ({"object": dialect.object} if dialect.object else {})
+
+
+class ErrorReportingSession:
+    """A ``StreamSession`` that reports a wrong message instead of failing the stream, as OpenAI's protocol
+    does.
+
+    A message that is refused has no effect on the session.
+    """
+
+    def __init__(
+        self,
+        session: StreamSession,
+        on_taken: Callable[[ClientMessage], Awaitable[None]],
+        on_refused: Callable[[ClientMessage, TranslateSvcError], Awaitable[None]],
+    ) -> None:
+        """``on_taken`` and ``on_refused`` are called after each message that ``session`` has decided on."""
+        self._session = session
+        self._on_taken = on_taken
+        self._on_refused = on_refused
+
+    async def receive(self, message: ClientMessage) -> None:
+        """Implements ``StreamSession.receive``."""
+        try:
+            await self._session.receive(message)
+        except (InvalidArgument, Unsupported, DataLoss) as error:
+            await self._on_refused(message, error)
+        else:
+            await self._on_taken(message)
+
+    async def half_close(self) -> None:
+        """Implements ``StreamSession.half_close``."""
+        await self._session.half_close()
+
+    def go_away(self, deadline_ms: int) -> None:
+        """Implements ``StreamSession.go_away``."""
+        self._session.go_away(deadline_ms)
+
+    def events(self) -> AsyncIterator[SessionEvent]:
+        """Implements ``CallHandler.events``."""
+        return self._session.events()
+
+    async def cancel(self, end: CallOutcome | None = None) -> None:
+        """Implements ``CallHandler.cancel``."""
+        await self._session.cancel(end)
