@@ -105,9 +105,9 @@ def processor_of(device: str) -> Processor:
 
 
 def _resolve_device(name: str) -> str:
-    available = torch.cuda.is_available()
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
-        return "cuda" if available else "cpu"
-    if name != "cpu" and not (name.partition(":")[0] == "cuda" and available):
+        return "cuda" if count else "cpu"
+    if name not in ("cpu", *(["cuda"] if count else []), *(f"cuda:{index}" for index in range(count))):
         raise InvalidArgument("is neither cpu nor a CUDA device of this machine", field="device")
     return name

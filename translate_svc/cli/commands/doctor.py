@@ -24,15 +24,6 @@ _CLIP = "eng"
 _ROWS = 8
 _SMALL_WEIGHTS = 500_000_000
 """Bytes. A model up to this size is loaded and translates a clip; of a larger one only products are timed."""
-_FEATURES = {
-    "avx2": "AVX2",
-    "avx512_f": "AVX-512",
-    "avx512_vnni": "VNNI",
-    "avx512_bf16": "AVX-512 BF16",
-    "amx_int8": "AMX int8",
-    "amx_bf16": "AMX BF16",
-}
-"""What of a processor decides how fast a model runs: PyTorch's names, and those that people know."""
 
 
 def doctor(
@@ -65,25 +56,19 @@ def doctor(
 
 
 def _print_machine(console: Console, model_cache: Path) -> None:
-    import torch
+    from translate_svc.models.machine import compute_threads, gpus, processor_features
 
-    has = torch.cpu.get_capabilities()
-    features = ", ".join(name for key, name in _FEATURES.items() if has.get(key)) or "none that matter"
-    threads = torch.get_num_threads()
+    features = ", ".join(processor_features()) or "none that matter"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    console.print(f"processor: {platform.machine()}, {cores} cores, {threads} threads; {features}")
+    console.print(f"processor: {platform.machine()}, {cores} cores, {compute_threads()} threads; {features}")
     held = memory_to_hold()
     if held is not None:
         free = (held.limit_bytes - held.used_bytes) / _GB
         console.print(f"memory: {free:.1f} GB free, bounded by {held.limit}")
     disk = next(each for each in (model_cache, *model_cache.absolute().parents) if each.is_dir())
     console.print(f"disk: {shutil.disk_usage(disk).free / _GB:.0f} GB free for models in {model_cache}")
-    gpus = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
-    for gpu in gpus:
-        size, capability = gpu.total_memory / _GB, f"{gpu.major}.{gpu.minor}"
-        console.print(f"GPU: {gpu.name}, {size:.0f} GB, compute capability {capability}")
-    if not gpus:
-        console.print("GPU: none that PyTorch can use")
+    for gpu in gpus() or ["none that PyTorch can use"]:
+        console.print(f"GPU: {gpu}")
 
 
 def _folders(settings: Settings, model: str | None) -> list[Path]:
