@@ -92,7 +92,7 @@ def load_engine(
     placement = resolve_placement(settings.device, settings.dtype, parameters)
     _log.info("computing in %s on %s: %s", placement.dtype_name, placement.device, placement.reason)
     capabilities, alignment = checkpoint.capabilities, checkpoint.alignment
-    limits = settings.engine_limits(model_tokens=capabilities.max_text_positions)
+    limits = settings.engine_limits(model_tokens=capabilities.max_text_positions, device=placement.device)
     _check_memory(checkpoint.memory_estimate(limits.model_limits, placement), placement, limits)
     tokenizer = checkpoint.tokenizer()
     runner = ModelRunner(
@@ -137,9 +137,13 @@ async def running(engine: AsyncEngine, step_timeout_s: float) -> AsyncIterator[N
 
 
 def _check_memory(estimate: MemoryEstimate, placement: Placement, limits: EngineLimits) -> None:
-    """Refuses a model that this machine cannot hold. Without it the system would end the process."""
-    held = memory_to_hold()
-    if placement.device == "cpu" and held is not None:
+    """Refuses a model that this machine or its GPU cannot hold, before weights are read."""
+    if placement.device != "cpu":
+        from translate_svc.models.machine import free_gpu_bytes
+
+        free_bytes = free_gpu_bytes(placement.device)
+        check_fits(estimate, free_bytes, f"free memory of {placement.device}", max_slots=limits.max_slots)
+    elif (held := memory_to_hold()) is not None:
         check_fits(estimate, held.limit_bytes, held.limit, max_slots=limits.max_slots)
 
 

@@ -9,46 +9,19 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.options import CPU_BUDGETS, GPU_BUDGETS, EngineLimits
 from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
 from translate_svc.locations import model_cache
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.options import SessionOptions
-from translate_svc.setting_sources import SettingSources
+from translate_svc.setting_sources import SettingInfo, SettingSources, info_of, setting
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 from translate_svc.vad.options import VadOptions
 
-T = TypeVar("T")
-_INFO = "info"
 _LONGEST_UTTERANCE_MS = 15_000
-
-
-@dataclass(frozen=True, slots=True)
-class SettingInfo:
-    """What a field of ``Settings`` declares in addition to its name, type and default.
-
-    Attributes:
-        help: one line, for the flag.
-        low: the lowest allowed number.
-        high: the highest allowed number.
-        metavar: the name of the value in the help, if the type is not enough.
-    """
-
-    help: str
-    low: float | None = None
-    high: float | None = None
-    metavar: str | None = None
-
-
-def setting(
-    default: T, help: str, *, low: float | None = None, high: float | None = None, metavar: str | None = None
-) -> T:
-    """A field of ``Settings`` with its ``SettingInfo``, which defines the flag and the limits."""
-    metadata = {_INFO: SettingInfo(help, low, high, metavar)}
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +48,10 @@ class Settings:
         max_slot_tokens: longest text of one utterance, source or translation, in tokens, its prompt included.
         max_waiting_requests: utterances that wait for slots.
         admission_window: waiting utterances among which the longest goes first. 1: first come, first served.
+        encode_budget_frames: source frames (32 ms) that one step of the engine encodes. 0: by the device. The
+            three budgets trade throughput against the pause between two tokens; see ``EngineLimits``.
+        text_to_unit_budget_tokens: text tokens that one step converts to units. 0: by the device.
+        vocode_budget_units: units (20 ms of speech) that one step converts to sound. 0: by the device.
         max_queued_input_total_ms: audio of all streams that waits to be segmented. Above this, new streams
             are refused with RESOURCE_EXHAUSTED.
         max_utterance_ms: longest utterance. A longer one is cut in a pause or at its quietest frame. 0: 15 s
@@ -131,6 +108,15 @@ class Settings:
     max_waiting_requests: int = setting(64, "Utterances that wait for slots.", low=1, high=100_000)
     admission_window: int = setting(
         1, "Waiting utterances among which the longest goes first.", low=1, high=100_000
+    )
+    encode_budget_frames: int = setting(
+        0, "Source frames encoded in a step; 0: 480 on a CPU, 3,840 on a GPU.", low=0, high=1_000_000
+    )
+    text_to_unit_budget_tokens: int = setting(
+        0, "Text tokens made units in a step; 0: 256 on a CPU, 2,048 on a GPU.", low=0, high=1_000_000
+    )
+    vocode_budget_units: int = setting(
+        0, "Units made sound in a step; 0: 200 on a CPU, 1,600 on a GPU.", low=0, high=1_000_000
     )
     max_queued_input_total_ms: int = setting(
         120_000, "Audio of all streams that waits to be segmented.", low=1, high=86_400_000
@@ -255,9 +241,17 @@ class Settings:
         except OutOfRange as error:
             raise OutOfRange(error.description, field=names.get(error.field, error.field)) from None
 
-    def engine_limits(self, *, model_tokens: int) -> EngineLimits:
-        """Limits of the engine; ``model_tokens`` is the size of the checkpoint's position table."""
+    def engine_limits(self, *, model_tokens: int, device: str = "cpu") -> EngineLimits:
+        """Limits of the engine.
+
+        ``model_tokens``: size of the checkpoint's position table. ``device``: where the model computes; the
+        budgets of a step depend on it.
+        """
+        budgets = GPU_BUDGETS if device.startswith("cuda") else CPU_BUDGETS
         return EngineLimits(
+            encode_budget_frames=self.encode_budget_frames or budgets.encode_frames,
+            text_to_unit_budget_tokens=self.text_to_unit_budget_tokens or budgets.text_to_unit_tokens,
+            vocode_budget_units=self.vocode_budget_units or budgets.vocode_units,
             max_slots=self.max_slots,
             max_slot_tokens=min(self.max_slot_tokens, model_tokens),
             max_source_tokens=min(self.max_slot_tokens, model_tokens),
@@ -286,7 +280,7 @@ def as_given(
 
 def setting_infos() -> dict[str, SettingInfo]:
     """The ``SettingInfo`` of each field of ``Settings``, in their order."""
-    return {field.name: field.metadata[_INFO] for field in fields(Settings)}
+    return {field.name: info_of(field) for field in fields(Settings)}
 
 
 def _kinds() -> dict[str, type]:

@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from translate_svc.config_file import read_config_file, typed
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.variables import API_KEY_VARIABLE, ENVIRONMENT_PREFIX, SERVER_VARIABLE, service_links
+
+T = TypeVar("T")
+_INFO = "info"
 
 FILE_SETTING = "config"
 """The setting that names the file. The file itself cannot hold it."""
 
 _OF_CLIENTS = (SERVER_VARIABLE, API_KEY_VARIABLE)
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingInfo:
+    """What a field of ``Settings`` declares in addition to its name, type and default.
+
+    Attributes:
+        help: one line, for the flag.
+        low: the lowest allowed number.
+        high: the highest allowed number.
+        metavar: the name of the value in the help, if the type is not enough.
+    """
+
+    help: str
+    low: float | None = None
+    high: float | None = None
+    metavar: str | None = None
+
+
+def setting(
+    default: T, help: str, *, low: float | None = None, high: float | None = None, metavar: str | None = None
+) -> T:
+    """A field of ``Settings`` with its ``SettingInfo``, which defines the flag and the limits."""
+    metadata = {_INFO: SettingInfo(help, low, high, metavar)}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def info_of(field: dataclasses.Field[Any]) -> SettingInfo:
+    """What ``setting`` declared of a field."""
+    info: SettingInfo = field.metadata[_INFO]
+    return info
 
 
 class _Source(Enum):

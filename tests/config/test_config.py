@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from translate_svc.config import Settings
+from translate_svc.engine.options import EngineLimits
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.capacity.estimate import CapacityOptions
@@ -65,6 +66,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         http="h:1", http_origins="o", http_source_language="s", http_ice_servers="i",
         warn_low_confidence=False, measure_capacity=False, front_processes=4,
         resume_keys="r", resume_lifetime_s=9.0,
+        encode_budget_frames=960, text_to_unit_budget_tokens=512, vocode_budget_units=400,
     )  # fmt: skip
     assert all(
         getattr(changed, each.name) != getattr(Settings(), each.name) for each in dataclasses.fields(Settings)
@@ -75,9 +77,21 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
     engine = changed.engine_limits(model_tokens=4_096)
     assert (engine.max_slots, engine.max_slot_tokens, engine.max_waiting_requests) == (5, 77, 9)
     assert (engine.max_source_samples, engine.admission_window) == (144_000, 6)
+    for device in ("cpu", "cuda:1"):
+        budgets = changed.engine_limits(model_tokens=4_096, device=device)
+        assert (budgets.encode_budget_frames, budgets.text_to_unit_budget_tokens) == (960, 512)
+        assert budgets.vocode_budget_units == 400
     vad = changed.vad_options()
     assert (vad.threshold, vad.min_silence_ms, vad.max_utterance_ms) == (0.7, 900, 9_000)
     assert changed.session_options().max_targets == 4, "the transcript takes a slot too"
+
+
+def test_a_step_computes_more_on_a_gpu() -> None:
+    cpu, gpu = (Settings().engine_limits(model_tokens=300, device=name) for name in ("cpu", "cuda"))
+    assert cpu == EngineLimits(max_source_samples=cpu.max_source_samples)
+    assert gpu.encode_budget_frames == 8 * cpu.encode_budget_frames
+    assert gpu.text_to_unit_budget_tokens == 8 * cpu.text_to_unit_budget_tokens
+    assert gpu.vocode_budget_units == 8 * cpu.vocode_budget_units
 
 
 def test_what_the_model_cannot_hold_is_not_promised() -> None:

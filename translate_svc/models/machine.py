@@ -33,3 +33,9 @@ def gpus() -> list[str]:
         f"{gpu.name}, {gpu.total_memory / 1e9:.0f} GB, compute capability {gpu.major}.{gpu.minor}"
         for gpu in found
     ]
+
+
+def free_gpu_bytes(device: str) -> int:
+    """Memory of a CUDA device that no process has taken."""
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    return free_bytes

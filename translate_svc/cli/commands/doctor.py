@@ -82,17 +82,24 @@ def _folders(settings: Settings, model: str | None) -> list[Path]:
 
 def _print_model(console: Console, folder: Path, settings: Settings) -> None:
     from translate_svc.models.checkpoint.weight_index import count_parameters
+    from translate_svc.models.machine import free_gpu_bytes
     from translate_svc.models.placement import resolve_placement
     from translate_svc.models.registry import open_checkpoint
 
     family = open_checkpoint(folder)
     placement = resolve_placement(settings.device, settings.dtype, count_parameters(folder))
-    limits = settings.engine_limits(model_tokens=family.capabilities.max_text_positions)
+    limits = settings.engine_limits(
+        model_tokens=family.capabilities.max_text_positions, device=placement.device
+    )
     estimate = family.memory_estimate(limits.model_limits, placement)
     chosen = f"{placement.dtype_name} on {placement.device}: {placement.reason}"
     console.print(f"\n[bold]{folder.name}[/bold]: {chosen}", soft_wrap=True)
-    held = memory_to_hold()
-    fits = placement.device != "cpu" or held is None or estimate.total <= held.limit_bytes
+    if placement.device == "cpu":
+        held = memory_to_hold()
+        room = None if held is None else held.limit_bytes
+    else:
+        room = free_gpu_bytes(placement.device)
+    fits = room is None or estimate.total <= room
     verdict = "fits" if fits else "does not fit: fewer --max-slots or a smaller --dtype"
     console.print(f"  {verdict}. With {limits.max_slots} slots it needs {estimate}", soft_wrap=True)
     if not fits:
