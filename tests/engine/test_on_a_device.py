@@ -18,6 +18,7 @@ from tests.step_results import encode_results
 from translate_svc.engine.plan import EncodeItem, StepPlan, StepResult
 from translate_svc.engine.runner import model_runner
 from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.models.precision import BFLOAT16
 from translate_svc.models.seamless.vocoder import piecewise_vocoder
 from translate_svc.types import Stage
 
@@ -73,7 +74,7 @@ def test_the_host_waits_for_results_alone(
 
 def test_bfloat16_is_what_it_is_on_the_host(device: StandIn) -> None:
     """A GPU's default dtype. Durations are rounded predictions, and another batch may round differently."""
-    bfloat16: dict[str, Any] = {"dtype": torch.bfloat16}
+    bfloat16: dict[str, Any] = {"precision": BFLOAT16}
     expected = Driver("starter", device="cpu", **bfloat16).translate(jobs("starter", apart=0)[:4])
     made = Driver("starter", slots=5, device=NAME, **bfloat16).translate(jobs("starter", apart=0)[:4])
     for there, on_host in zip(made, expected, strict=True):

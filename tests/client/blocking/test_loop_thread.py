@@ -18,6 +18,7 @@ from translate_svc.rpc.server import RpcServer
 OPEN = """
 import os, signal, sys, threading
 from translate_svc.client import Client
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
 def stream(client):
     return client.stream(targets=["spa"], sample_rate_hz=16_000)
 """

@@ -97,8 +97,8 @@ def test_the_estimate_is_that_of_a_loaded_model(dtype: str) -> None:
     few, many = (family.memory_estimate(limits(slots), placement) for slots in (16, 416))
     measured_few, measured_many = _peak(16, dtype), _peak(416, dtype)
     assert measured_many - measured_few == pytest.approx(many.caches - few.caches, rel=0.15)
-    # most of it are pages of libraries, which the system drops when others want them
-    assert few.total == pytest.approx(measured_few, rel=0.4)
+    # most of it are pages of libraries, which the system drops when others want them; too much is no harm
+    assert 0.7 * measured_few <= few.total <= 1.7 * measured_few
 
 
 def test_a_model_that_fits_is_let_in() -> None:
