@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -83,3 +84,15 @@ def test_a_device_that_is_not_there_is_wrong_usage(
     assert capsys.readouterr().err == (
         "translate-svc: --device: is neither cpu nor a CUDA device of this machine\n"
     )
+
+
+def test_int8_is_compared_with_float32_token_by_token(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--model", STARTER, "--dtype", "int8") == 0
+    said = capsys.readouterr().out
+    found = re.search(r"(\d+) of (\d+) next tokens are those of transformers", said)
+    assert found is not None
+    agreeing, steps = map(int, found.groups())
+    assert steps > 50
+    assert agreeing >= 0.97 * steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,9 +37,10 @@ from tests.step_results import decode_results, encode_results, unit_results, voc
 from translate_svc.engine.plan import DecodeItem, EncodeItem, SequenceKey, StepPlan
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.precision import BFLOAT16
+from translate_svc.models.precision import BFLOAT16, FLOAT32, INT8, Precision
 from translate_svc.types import EncoderSource, Stage
 
+ON_CPU = os.environ.get("TEST_DEVICE", "cpu") == "cpu"
 LANGUAGES = {"tiny": ("eng", "spa"), "starter": ("eng", "spa", "fra", "deu")}
 
 
@@ -93,13 +95,22 @@ def test_one_source_gives_what_transformers_gives(
     assert spoken >= enough, "too few sources whose speech can be compared"
 
 
-@pytest.mark.parametrize("name", ["tiny", "starter"])
-def test_a_result_does_not_depend_on_the_rest_of_its_batch(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [
+        ("tiny", FLOAT32),
+        ("starter", FLOAT32),
+        pytest.param(
+            "starter", INT8, marks=pytest.mark.skipif(not ON_CPU, reason="int8 is computed on a CPU")
+        ),
+    ],
+)
+def test_a_result_does_not_depend_on_the_rest_of_its_batch(name: str, precision: Precision) -> None:
     """Speech and text mixed in every stage."""
-    alone = Driver(name)
+    alone = Driver(name, precision=precision)
     expected = [alone.translate([job])[0] for job in (*jobs_of(name), *text_jobs_of(name))]
     rng = np.random.default_rng(3)
-    together = Driver(name)
+    together = Driver(name, precision=precision)
     for _ in range(4):
         chosen = rng.choice(len(expected), size=8, replace=False)
         slots = rng.permutation(8)

@@ -233,6 +233,13 @@ def _print_summary(console: Console, found: Sequence[Comparison], allowed: Toler
         f"{allowed.unit_similarity:.0%} alike, samples within {allowed.waveform:g}.",
         soft_wrap=True,
     )
+    steps, ties = sum(each.steps for each in found), sum(each.ties for each in found)
+    agreeing = f"{steps - ties} of {steps} next tokens are those of transformers"
+    if ties:
+        agreeing += (
+            f", which preferred its own by {max(each.tie_margin for each in found):.2f} at most elsewhere"
+        )
+    console.print(agreeing + ".", soft_wrap=True)
     different = sum(bool(each.difference) for each in found)
     spoken = sum(each.samples > 0 for each in found)
     if different:
