@@ -35,8 +35,10 @@ def test_every_part_gives_figures(bench: Bench) -> None:
     assert parts["precisions"]["decode step, ratio"] > 0
     for kind in ("alone, text", "text", "with speech"):
         compared = parts["throughput"][kind]
-        best = compared["transformers_s"][compared["best_batch"]]
-        assert compared["ratio"] == pytest.approx(best / compared["ours_s"], rel=0.2, abs=0.02)
+        best, ours = compared["transformers_s"][compared["best_batch"]], compared["ours_s"]
+        rounded = 0.006  # seconds are given to the hundredth
+        assert compared["ratio"] >= (best - rounded) / (ours + rounded) - 0.01
+        assert compared["ratio"] <= (best + rounded) / max(ours - rounded, 0.001) + 0.01
     assert set(parts["throughput"]["text"]["transformers_s"]) == {1, 2}
     assert parts["throughput"]["with speech"]["stages_s"]["vocode"] > 0
     assert 1 <= parts["live"]["drafts"] <= parts["live"]["steps"]
