@@ -93,7 +93,7 @@ def load_engine(
     _log.info("computing in %s on %s: %s", placement.dtype_name, placement.device, placement.reason)
     capabilities, alignment = checkpoint.capabilities, checkpoint.alignment
     limits = settings.engine_limits(model_tokens=capabilities.max_text_positions, device=placement.device)
-    _check_memory(checkpoint.memory_estimate(limits.model_limits, placement), placement, limits)
+    check_memory(checkpoint.memory_estimate(limits.model_limits, placement), placement, limits)
     tokenizer = checkpoint.tokenizer()
     runner = ModelRunner(
         checkpoint.load(limits.model_limits, placement),
@@ -136,8 +136,12 @@ async def running(engine: AsyncEngine, step_timeout_s: float) -> AsyncIterator[N
         await engine.stop(drain=False, deadline_s=deadline_s)
 
 
-def _check_memory(estimate: MemoryEstimate, placement: Placement, limits: EngineLimits) -> None:
-    """Refuses a model that this machine or its GPU cannot hold, before weights are read."""
+def check_memory(estimate: MemoryEstimate, placement: Placement, limits: EngineLimits) -> None:
+    """Refuses a model that this machine or its GPU cannot hold, before weights are read.
+
+    Raises:
+        InvalidArgument: as ``check_fits``.
+    """
     if placement.device != "cpu":
         from translate_svc.models.machine import free_gpu_bytes
 

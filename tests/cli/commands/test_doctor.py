@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import STARTER
+from translate_svc import assembly
 from translate_svc.cli import main
 from translate_svc.cli.commands import doctor
 from translate_svc.memory_limits import MemoryUse
@@ -54,7 +55,8 @@ def test_of_a_large_model_products_are_timed(
 def test_what_does_not_fit_is_not_loaded(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "memory_to_hold", lambda: MemoryUse("the control group", 0, 100_000_000))
+    for room in (doctor, assembly):
+        monkeypatch.setattr(room, "memory_to_hold", lambda: MemoryUse("the control group", 0, 100_000_000))
     assert run(monkeypatch, "--model", STARTER) == 0
     said = capsys.readouterr().out
     assert "memory: 0.1 GB free, bounded by the control group" in said

@@ -9,15 +9,20 @@ import shutil
 import time
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from translate_svc.cli.commands.completion import complete_model
 from translate_svc.config import Settings
-from translate_svc.errors import TranslateSvcError
+from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.memory_limits import memory_to_hold
+
+if TYPE_CHECKING:
+    from translate_svc.engine.options import EngineLimits
+    from translate_svc.models.memory_estimate import MemoryEstimate
+    from translate_svc.models.placement import Placement
 
 _GB = 1e9
 _CLIP = "eng"
@@ -82,7 +87,6 @@ def _folders(settings: Settings, model: str | None) -> list[Path]:
 
 def _print_model(console: Console, folder: Path, settings: Settings) -> None:
     from translate_svc.models.checkpoint.weight_index import count_parameters
-    from translate_svc.models.machine import free_gpu_bytes
     from translate_svc.models.placement import resolve_placement
     from translate_svc.models.registry import open_checkpoint
 
@@ -94,12 +98,7 @@ def _print_model(console: Console, folder: Path, settings: Settings) -> None:
     estimate = family.memory_estimate(limits.model_limits, placement)
     chosen = f"{placement.dtype_name} on {placement.device}: {placement.reason}"
     console.print(f"\n[bold]{folder.name}[/bold]: {chosen}", soft_wrap=True)
-    if placement.device == "cpu":
-        held = memory_to_hold()
-        room = None if held is None else held.limit_bytes
-    else:
-        room = free_gpu_bytes(placement.device)
-    fits = room is None or estimate.total <= room
+    fits = _fits(estimate, placement, limits)
     verdict = "fits" if fits else "does not fit: fewer --max-slots or a smaller --dtype"
     console.print(f"  {verdict}. With {limits.max_slots} slots it needs {estimate}", soft_wrap=True)
     if not fits:
@@ -113,6 +112,17 @@ def _print_model(console: Console, folder: Path, settings: Settings) -> None:
         estimate_s = family.speed_estimate(placement, min(limits.max_slots, _ROWS))
         text, speech = (estimate_s.part_of_real_time(speech=speech) for speech in (False, True))
         _print_speeds(console, "at best, by its matrix products", text, speech, settings)
+
+
+def _fits(estimate: MemoryEstimate, placement: Placement, limits: EngineLimits) -> bool:
+    """What ``serve`` would say."""
+    from translate_svc.assembly import check_memory
+
+    try:
+        check_memory(estimate, placement, limits)
+    except InvalidArgument:
+        return False
+    return True
 
 
 def _print_speeds(console: Console, how: str, text: float, speech: float, settings: Settings) -> None:
