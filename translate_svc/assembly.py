@@ -82,14 +82,13 @@ def load_engine(
     from translate_svc.engine.scheduling.scheduler import Scheduler
     from translate_svc.engine.simultaneous.words import continuation_tokens
     from translate_svc.models.checkpoint.utterance_lengths import lengths_of
-    from translate_svc.models.checkpoint.weight_index import count_parameters
+    from translate_svc.models.checkpoint.weight_index import stored_weights
     from translate_svc.models.confidence.confidence_file import confidence_of
     from translate_svc.models.placement import resolve_placement
     from translate_svc.models.registry import open_checkpoint
 
     checkpoint = open_checkpoint(find_checkpoint(settings.model, Path(settings.model_cache)))
-    parameters = count_parameters(checkpoint.path)
-    placement = resolve_placement(settings.device, settings.dtype, parameters)
+    placement = resolve_placement(settings.device, settings.dtype, stored_weights(checkpoint.path))
     _log.info("computing in %s on %s: %s", placement.dtype_name, placement.device, placement.reason)
     capabilities, alignment = checkpoint.capabilities, checkpoint.alignment
     limits = settings.engine_limits(model_tokens=capabilities.max_text_positions, device=placement.device)

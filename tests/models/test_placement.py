@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from translate_svc.errors import InvalidArgument
+from translate_svc.models.checkpoint.weight_index import StoredWeights
 from translate_svc.models.placement import Processor, best_precision, resolve_placement
 from translate_svc.models.precision import LARGE_PARAMETERS
 
 PUBLISHED, STARTER = 2_309_000_000, 9_000_000
+REDUCED = StoredWeights(PUBLISHED, int8_alone=True)
 
 LAPTOP, SERVER = Processor(int8=True), Processor(bfloat16=True, int8=True)
 ARM, OLD = Processor(bfloat16=True), Processor()
@@ -40,17 +42,34 @@ def test_auto_is_the_fastest_without_a_loss(processor: Processor, parameters: in
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16", "int8"])
 def test_a_precision_that_is_asked_for_is_taken(name: str) -> None:
-    placement = resolve_placement("cpu", name, STARTER)
+    placement = resolve_placement("cpu", name, StoredWeights(STARTER))
     assert (placement.device, placement.dtype_name) == ("cpu", name)
 
 
 @pytest.mark.parametrize(("device", "name"), [("cpu", "float16"), ("cpu", "int4"), ("cpu", "Float32")])
 def test_a_precision_that_the_device_does_not_compute_is_refused(device: str, name: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
-        resolve_placement(device, name, PUBLISHED)
+        resolve_placement(device, name, StoredWeights(PUBLISHED))
     assert refused.value.field == "dtype"
 
 
 def test_this_machine_has_a_precision_for_a_large_model() -> None:
-    assert resolve_placement("cpu", "auto", STARTER).dtype_name == "float32"
-    assert resolve_placement("cpu", "auto", PUBLISHED).dtype_name in {"int8", "bfloat16", "float32"}
+    assert resolve_placement("cpu", "auto", StoredWeights(STARTER)).dtype_name == "float32"
+    assert resolve_placement("cpu", "auto", StoredWeights(PUBLISHED)).dtype_name in {
+        "int8",
+        "bfloat16",
+        "float32",
+    }
+
+
+@pytest.mark.parametrize("name", ["auto", "int8"])
+def test_a_model_in_int8_alone_is_computed_in_int8(name: str) -> None:
+    placement = resolve_placement("auto", name, REDUCED)
+    assert (placement.device, placement.dtype_name) == ("cpu", "int8")
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16", "float16"])
+def test_a_model_in_int8_alone_refuses_another_precision_and_says_what_to_do(name: str) -> None:
+    with pytest.raises(InvalidArgument, match="pull the model again without --dtype int8") as refused:
+        resolve_placement("auto", name, REDUCED)
+    assert refused.value.field == "dtype"

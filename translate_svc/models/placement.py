@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from translate_svc.errors import InvalidArgument
+from translate_svc.models.checkpoint.weight_index import StoredWeights
 from translate_svc.models.precision import (
     BFLOAT16,
     FLOAT16,
@@ -52,17 +53,20 @@ class Placement:
         return self.precision.name
 
 
-def resolve_placement(device: str, dtype: str, parameters: int) -> Placement:
+def resolve_placement(device: str, dtype: str, weights: StoredWeights) -> Placement:
     """Resolves both names. The device ``auto`` means ``cuda`` if there is one, otherwise the CPU. The dtype
-    ``auto`` is what ``best_precision`` says of this machine. ``parameters``: of the model.
+    ``auto`` is what ``best_precision`` says of this machine. ``weights``: of the model; if they were reduced
+    to int8, ``auto`` is int8 on the CPU.
 
     Raises:
-        InvalidArgument: this machine has no such device, or the precision is not supported on it; ``field``
-            names ``device`` or ``dtype``.
+        InvalidArgument: this machine has no such device, or the precision is not supported on it or cannot
+            be had from these weights; ``field`` names ``device`` or ``dtype``.
     """
+    if weights.int8_alone:
+        return _int8_alone(device, dtype)
     place = _resolve_device(device)
     if dtype == "auto":
-        precision, reason = best_precision(processor_of(place), parameters)
+        precision, reason = best_precision(processor_of(place), weights.parameters)
         return Placement(place, precision, reason)
     if dtype not in PRECISIONS:
         raise InvalidArgument(f"must be auto or one of {', '.join(PRECISIONS)}", field="dtype")
@@ -71,6 +75,18 @@ def resolve_placement(device: str, dtype: str, parameters: int) -> Placement:
     if dtype == FLOAT16.name and place == "cpu":
         raise InvalidArgument("float16 is computed on a GPU alone", field="dtype")
     return Placement(place, PRECISIONS[dtype])
+
+
+def _int8_alone(device: str, dtype: str) -> Placement:
+    again = "for another, pull the model again without --dtype int8"
+    if dtype not in ("auto", INT8.name):
+        raise InvalidArgument(
+            f"the model was pulled in int8 alone: take auto or int8; {again}", field="dtype"
+        )
+    if device != "auto" and _resolve_device(device) != "cpu":
+        message = f"the model was pulled in int8 alone, which a CPU computes: take auto or cpu; {again}"
+        raise InvalidArgument(message, field="device")
+    return Placement("cpu", INT8, "the model was pulled in int8 alone")
 
 
 def best_precision(processor: Processor, parameters: int) -> tuple[Precision, str]:

@@ -128,3 +128,20 @@ def test_a_model_that_was_not_pulled_is_told_with_the_command(told: Told, tmp_pa
     assert error.endswith(f"to download it: translate-svc pull {HUB_ID}\n")
     code, output, _ = told("models", "--model-cache", str(tmp_path))
     assert (code, "translate-svc pull" in output) == (0, True), "by the starter's notice"
+
+
+def test_what_int8_alone_can_do_is_told_by_each_command(told: Told, tmp_path: Path) -> None:
+    where = ("--model-cache", str(tmp_path))
+    code, _, error = told("pull", HUB_ID, *where, "--accept-license", "--dtype", "int4")
+    assert (code, "--dtype: must be int8" in error) == (2, True)
+    assert told("pull", HUB_ID, *where, "--accept-license", "--dtype", "int8")[0] == 0
+    code, output, _ = told("selftest", "--model", HUB_ID, *where)
+    assert (code, "Nothing is compared:" in output) == (0, True)
+    assert "were translated, with finite numbers throughout" in output
+    assert "int8 on cpu: the model was pulled in int8 alone" in told("doctor", "--model", HUB_ID, *where)[1]
+    for command in ("serve", "selftest"):
+        code, _, error = told(command, "--model", HUB_ID, *where, "--dtype", "bfloat16")
+        assert code
+        assert "pull the model again without --dtype int8" in error
+    clip = str(ROOT / "translate_svc" / "data" / "selftest" / "eng.flac")
+    assert told("translate", clip, "--to", "spa", "--model", HUB_ID, *where)[0] == 0

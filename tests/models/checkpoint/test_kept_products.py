@@ -9,7 +9,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from translate_svc.models.checkpoint.kept_products import PRODUCTS_FILE, KeptProducts
+from translate_svc.errors import CheckpointError
+from translate_svc.models.checkpoint.kept_products import KeptProducts
+from translate_svc.models.checkpoint.weight_index import PRODUCTS_FILE
 from translate_svc.models.checkpoint.weights import WeightFiles
 from translate_svc.models.linear.packed_linear import PackedLinear, prepare_alone
 from translate_svc.models.precision import INT8
@@ -42,7 +44,7 @@ def outputs(folder: Path) -> tuple[Tensor, bool]:
         layer, "a.", device=torch.device("cpu"), precision=INT8, loaded=prepare_alone, products=products
     )
     known = products.complete
-    products.write()
+    products.finish()
     states = torch.linspace(-1, 1, 5 * 64).view(5, 64)
     return layer.product(states), known
 
@@ -73,3 +75,18 @@ def test_a_file_that_does_not_fit_is_made_again(tmp_path: Path, damage: str) -> 
     assert known
     assert torch.equal(made, mapped)
     assert {each.name for each in tmp_path.iterdir()} == {"model.safetensors", PRODUCTS_FILE}
+
+
+@torch.inference_mode()
+def test_a_changed_byte_ends_the_start_and_the_next_one_makes_the_file_again(tmp_path: Path) -> None:
+    write_weights(tmp_path, seed=0)
+    made, _ = outputs(tmp_path)
+    path = tmp_path / PRODUCTS_FILE
+    content = bytearray(path.read_bytes())
+    content[-600] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="was damaged and is removed"):
+        outputs(tmp_path)
+    again, known = outputs(tmp_path)
+    assert not known
+    assert torch.equal(made, again)

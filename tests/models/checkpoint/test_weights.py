@@ -17,7 +17,7 @@ from tests.published_layout import build_published_layout
 from tests.tiny_checkpoint import build_tiny_checkpoint
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.checkpoint.weight_index import count_parameters, weight_files
+from translate_svc.models.checkpoint.weight_index import stored_weights, weight_files
 from translate_svc.models.checkpoint.weights import WeightFiles
 from translate_svc.models.precision import FLOAT32
 from translate_svc.models.seamless.config import ModelConfig
@@ -87,7 +87,7 @@ def test_the_published_architecture_has_the_names_and_shapes_of_transformers() -
 
 def test_parameters_are_counted_as_transformers_counts_them(folder: Path) -> None:
     model = transformers.SeamlessM4Tv2Model.from_pretrained(folder, dtype=torch.float32)
-    assert count_parameters(folder) == model.num_parameters()
+    assert stored_weights(folder).parameters == model.num_parameters()
 
 
 def test_the_shards_are_those_of_the_published_repository(tmp_path: Path) -> None:

@@ -79,14 +79,14 @@ def calibrate(
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, write_lengths
-    from translate_svc.models.checkpoint.weight_index import count_parameters
+    from translate_svc.models.checkpoint.weight_index import stored_weights
     from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
     from translate_svc.models.placement import resolve_placement
 
     with options.named_as_given(flags):
         folder = find_checkpoint(settings.model, Path(settings.model_cache))
     try:
-        placement = resolve_placement(settings.device, settings.dtype, count_parameters(folder))
+        placement = resolve_placement(settings.device, settings.dtype, stored_weights(folder))
     except InvalidArgument as error:
         raise UsageError(error.description, field=f"--{error.field}") from error
     # now, and not after hours of work

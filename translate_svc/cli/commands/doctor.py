@@ -86,12 +86,12 @@ def _folders(settings: Settings, model: str | None) -> list[Path]:
 
 
 def _print_model(console: Console, folder: Path, settings: Settings) -> None:
-    from translate_svc.models.checkpoint.weight_index import count_parameters
+    from translate_svc.models.checkpoint.weight_index import stored_weights
     from translate_svc.models.placement import resolve_placement
     from translate_svc.models.registry import open_checkpoint
 
     family = open_checkpoint(folder)
-    placement = resolve_placement(settings.device, settings.dtype, count_parameters(folder))
+    placement = resolve_placement(settings.device, settings.dtype, stored_weights(folder))
     limits = settings.engine_limits(
         model_tokens=family.capabilities.max_text_positions, device=placement.device
     )

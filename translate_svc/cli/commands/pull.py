@@ -20,7 +20,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from translate_svc.cli.exit_codes import EXIT_ERROR
+from translate_svc.cli.exit_codes import EXIT_ERROR, UsageError
 from translate_svc.config import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ def pull(
     hub_id: Annotated[str, typer.Argument(help="For example facebook/seamless-m4t-v2-large.")],
     model_cache: Annotated[str | None, typer.Option(help="Directory of named models.")] = None,
     revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="int8: keep this form alone, for a CPU; a third of the size.", metavar="int8"),
+    ] = None,
     accept_license: Annotated[
         bool, typer.Option("--accept-license", help="Accept the model's licence without a question.")
     ] = False,
@@ -41,13 +45,17 @@ def pull(
     """Download a model from a Hugging Face hub, verify it, and store it for --model.
 
     Only safetensors, JSON, the SentencePiece model and the card are downloaded, never a pickle. An
-    interrupted pull continues where it stopped. HF_ENDPOINT sets another hub, HF_TOKEN your token.
+    interrupted pull continues where it stopped. HF_ENDPOINT sets another hub, HF_TOKEN your token. With
+    --dtype int8 each file of the weights is reduced as it comes, and removed.
     """
     # imported here because they need the extra "server"
     from translate_svc.models.store.hub import Hub
     from translate_svc.models.store.pull import pull as download
     from translate_svc.models.store.pull import pulled
 
+    if dtype not in (None, "int8"):
+        raise UsageError("must be int8; without it the weights stay as they are", field="--dtype")
+    int8 = dtype == "int8"
     console = Console(highlight=False)
     cache = Path(Settings.load({"model_cache": model_cache}).model_cache)
     hub = Hub()
@@ -58,11 +66,11 @@ def pull(
         console.print("Nothing was downloaded.")
         raise typer.Exit(EXIT_ERROR)
 
-    if pulled(plan, cache):
+    if pulled(plan, cache, int8=int8):
         console.print(f"Already in {cache}, verified.")
     else:
         with _progress(console, plan.size) as advance:
-            path = download(hub, plan, cache, advance)
+            path = download(hub, plan, cache, advance, int8=int8)
         console.print(f"Verified, in {path}.", soft_wrap=True)
     console.print(f"Serve it: translate-svc serve --model {hub_id}", soft_wrap=True)
     console.print(f"Does it fit, how fast is it here: translate-svc doctor --model {hub_id}", soft_wrap=True)

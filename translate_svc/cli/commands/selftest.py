@@ -51,13 +51,15 @@ def selftest(
 ) -> None:
     """Compare this service's computation with that of transformers, on packaged clips and texts.
 
-    Exits with 0 if all stages are equal within the tolerance shown, with 1 if a stage differs.
+    Exits with 0 if all stages are equal within the tolerance shown, with 1 if a stage differs. A model that
+    was pulled in int8 alone has no original to compare with: its stages run, and its texts are shown.
     """
     flags = {"model": model, "model_cache": model_cache, "device": device, "dtype": dtype}
     settings = Settings.load(flags)
     # imported here because they load torch and transformers
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.identity import find_checkpoint
+    from translate_svc.models.checkpoint.weight_index import stored_weights
     from translate_svc.models.seamless.reference import quiet
     from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
     from translate_svc.models.selftest import tolerance
@@ -73,6 +75,9 @@ def selftest(
     )
     languages = language_table(checkpoint.capabilities())
     _print_model(console, checkpoint, languages, placement)
+    if stored_weights(folder).int8_alone:
+        _translate_alone(console, checkpoint, _cases(languages, tokenizer), placement, tokenizer)
+        return
     allowed = tolerance(placement)
     found = _compare(console, checkpoint, _cases(languages, tokenizer), allowed, placement)
     console.print(_table(found))
@@ -83,11 +88,11 @@ def selftest(
 
 
 def _placement(settings: Settings, folder: Path) -> Placement:
-    from translate_svc.models.checkpoint.weight_index import count_parameters
+    from translate_svc.models.checkpoint.weight_index import stored_weights
     from translate_svc.models.placement import resolve_placement
 
     try:
-        return resolve_placement(settings.device, settings.dtype, count_parameters(folder))
+        return resolve_placement(settings.device, settings.dtype, stored_weights(folder))
     except InvalidArgument as error:
         raise UsageError(error.description, field=f"--{error.field}") from error
 
@@ -111,6 +116,32 @@ def _compare(
             found.append(selftest.compare(checkpoint, ours, case, wanted, allowed))
             progress.advance(task)
     return found
+
+
+def _translate_alone(
+    console: Console,
+    checkpoint: Checkpoint,
+    cases: Sequence[Case],
+    placement: Placement,
+    tokenizer: SentencePieceTokenizer,
+) -> None:
+    from translate_svc.models import uncompared
+    from translate_svc.models.selftest import new_model
+
+    console.print(
+        "[bold]Nothing is compared:[/bold] the model was pulled in int8 alone, and transformers needs the "
+        "original weights. To compare, pull it without --dtype int8.",
+        soft_wrap=True,
+    )
+    model = new_model(checkpoint, cases, placement)
+    found = [uncompared.translate(checkpoint, model, case) for case in cases]
+    for each in found:
+        said = each.problem or f"{_text(each.token_ids, tokenizer)} [dim]{each.samples} samples[/dim]"
+        console.print(f"{each.case.language} from {each.case.name}: {said}", soft_wrap=True)
+    broken = sum(bool(each.problem) for each in found)
+    console.print(f"{len(found) - broken} of {len(found)} were translated, with finite numbers throughout.")
+    if broken:
+        raise typer.Exit(EXIT_ERROR)
 
 
 def _cases(languages: LanguageTable, tokenizer: SentencePieceTokenizer) -> list[Case]:
@@ -155,12 +186,12 @@ def _print_model(
     console: Console, checkpoint: Checkpoint, languages: LanguageTable, placement: Placement
 ) -> None:
     from translate_svc.models.checkpoint.identity import read_identity
-    from translate_svc.models.checkpoint.weight_index import count_parameters
+    from translate_svc.models.checkpoint.weight_index import stored_weights
 
     identity = read_identity(checkpoint.path)
     speaking = [each for each in languages if each.speech_out]
     voices = sum(len(each.speaker_ids) for each in speaking)
-    parameters = count_parameters(checkpoint.path) / 1e6
+    parameters = stored_weights(checkpoint.path).parameters / 1e6
     console.print(
         f"{identity.name} {identity.revision[:12]}, licence {identity.license or 'not stated'}: "
         f"{parameters:.1f} M parameters; {len(checkpoint.maps.text_languages)} languages in text, "
@@ -204,9 +235,12 @@ def _table(found: Sequence[Comparison]) -> Table:
 
 def _print_texts(console: Console, found: Sequence[Comparison], tokenizer: SentencePieceTokenizer) -> None:
     for each in found:
-        pieces = "".join(tokenizer.id_to_piece(token_id) for token_id in each.token_ids)
-        text = pieces.replace(chr(0x2581), " ").strip()
+        text = _text(each.token_ids, tokenizer)
         console.print(f"[dim]{each.case.language} from {each.case.name}:[/dim] {text}", soft_wrap=True)
+
+
+def _text(token_ids: Sequence[int], tokenizer: SentencePieceTokenizer) -> str:
+    return "".join(map(tokenizer.id_to_piece, token_ids)).replace(chr(0x2581), " ").strip()
 
 
 def _remark(comparison: Comparison) -> str:

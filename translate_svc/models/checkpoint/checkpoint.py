@@ -22,6 +22,7 @@ from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.kept_products import KeptProducts
 from translate_svc.models.checkpoint.manifest import check_manifest
+from translate_svc.models.checkpoint.weight_index import stored_weights
 from translate_svc.models.checkpoint.weights import WeightFiles
 from translate_svc.models.linear.packed_linear import prepare_alone
 from translate_svc.models.precision import LARGE_PARAMETERS, Precision
@@ -74,9 +75,15 @@ class Checkpoint(CheckpointDescription):
         return extractor
 
     def products(self, precision: Precision) -> KeptProducts | None:
-        """What ``load`` takes: the int8 products of a large model. None in another precision."""
-        large = self.weights.parameters >= LARGE_PARAMETERS
-        return KeptProducts(self.path) if precision.int8_products and large else None
+        """What ``load`` takes: the int8 products of a large model, or of one that was reduced to them. None
+        in another precision.
+
+        Raises:
+            CheckpointError: it was reduced to them, and they are missing or damaged.
+        """
+        stored = stored_weights(self.path)
+        keeps = precision.int8_products and (stored.int8_alone or stored.parameters >= LARGE_PARAMETERS)
+        return KeptProducts(self.path) if keeps else None
 
     def load(
         self,

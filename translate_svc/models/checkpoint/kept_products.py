@@ -1,32 +1,32 @@
 """Int8 products of a checkpoint, kept in a file beside its weights, so that the next start maps them.
 
-``products.int8.safetensors`` is bound to the weights and written atomically. It is made by the first start in
-int8 of a large model. A process that may not write there, or has no room, quantizes again at each start.
+``products.int8.safetensors`` is bound to the weights, written atomically, and hashed at every start while the
+other weights are read. It is made by the first start in int8 of a large model. A process that may not write
+there, or has no room, quantizes again at each start. A checkpoint that was reduced to int8 has nothing else.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.keyed_file import weights_key
 from translate_svc.models.checkpoint.manifest import MANIFEST_FILE
-from translate_svc.models.checkpoint.weight_index import weight_files
+from translate_svc.models.checkpoint.tensor_file import is_intact, write_tensors
+from translate_svc.models.checkpoint.weight_index import PRODUCTS_FILE, is_reduced, weight_files
 from translate_svc.models.linear.blocked import BlockedWeight, known_layouts, learn_layouts
 from translate_svc.models.linear.packed_linear import PackedLinear
 
-PRODUCTS_FILE = "products.int8.safetensors"
-_VERSION = "1"
-_ALIGNMENT = 64
+_VERSION = "2"
 _FREE_BYTES = 1 << 30
 """So much room is left on the disk."""
 
@@ -38,13 +38,25 @@ class KeptProducts:
 
     Args:
         folder: the checkpoint's directory.
+        key: of the weights; by default that of the directory's.
+
+    Raises:
+        CheckpointError: the directory holds its int8 form alone, and the file does not fit.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._key = _key_of(folder)
+    def __init__(self, folder: Path, key: str | None = None) -> None:
+        self._path = folder / PRODUCTS_FILE
+        self._key = _key_of(folder) if key is None else key
         self._made: dict[str, PackedLinear] = {}
         self._mapped = self._open()
+        self._intact: Future[bool] | None = None
+        if self._mapped is not None:
+            hashing = ThreadPoolExecutor(1)
+            self._intact = hashing.submit(is_intact, self._path)
+            hashing.shutdown(wait=False)
+        elif key is None and is_reduced(folder):
+            message = "is missing, damaged or of another version, and the weights are not here: pull again"
+            raise CheckpointError(message, field=PRODUCTS_FILE)
 
     @property
     def complete(self) -> bool:
@@ -52,7 +64,7 @@ class KeptProducts:
         return self._mapped is not None
 
     def exchange(self, name: str, product: PackedLinear) -> None:
-        """Fills a product without weights, or remembers one with weights until ``write``.
+        """Fills a product without weights, or remembers one with weights until ``finish``.
 
         Raises:
             KeyError: the file lacks it.
@@ -64,32 +76,49 @@ class KeptProducts:
             blocks, scales = (self._mapped.get_tensor(name + part) for part in (".blocks", ".scales"))  # type: ignore[no-untyped-call]
             product.fill(blocks, scales)
 
+    def finish(self) -> None:
+        """Waits until what was read is verified. Or keeps what was collected, as far as the disk allows.
+
+        Raises:
+            CheckpointError: the file's contents have changed since it was written. It is removed if it can
+                be made again.
+        """
+        if self._intact is not None:
+            if not self._intact.result():
+                self._discard()
+            return
+        if self._made and os.access(self._path.parent, os.W_OK):
+            try:
+                self.write()
+            except OSError as error:
+                _log.warning("the int8 form of the weights could not be kept: %s", error)
+
     def write(self) -> None:
-        """Writes what was collected. Does nothing if nothing was."""
-        made, self._made = self._made, {}
-        tensors = _tensors(made)
+        """Writes what was collected.
+
+        Raises:
+            OSError: it could not be written, or the disk has too little room.
+        """
+        tensors = _tensors(self._made)
         size = sum(each.nbytes for each in tensors.values())
-        if not made or not os.access(self._folder, os.W_OK):
-            return
-        if shutil.disk_usage(self._folder).free < size + _FREE_BYTES:
-            _log.warning("no room to keep the int8 form of the weights: each start quantizes again")
-            return
-        about = {"version": _VERSION, "key": self._key, **known_layouts()}
-        partial = self._folder / f".{PRODUCTS_FILE}.{os.getpid()}"
-        try:
-            _write(partial, tensors, about)
-            partial.replace(self._folder / PRODUCTS_FILE)
-        except OSError as error:
-            _log.warning("the int8 form of the weights could not be kept: %s", error)
-        finally:
-            partial.unlink(missing_ok=True)
+        if shutil.disk_usage(self._path.parent).free < size + _FREE_BYTES:
+            raise OSError("no room on the disk, each start quantizes again")
+        write_tensors(self._path, tensors, {"version": _VERSION, "key": self._key, **known_layouts()})
+        self._made = {}
+
+    def _discard(self) -> None:
+        if is_reduced(self._path.parent):
+            raise CheckpointError("is damaged: pull the model again", field=PRODUCTS_FILE)
+        self._path.unlink(missing_ok=True)
+        raise CheckpointError(
+            "was damaged and is removed: the next start makes it again", field=PRODUCTS_FILE
+        )
 
     def _open(self) -> safe_open | None:
-        path = self._folder / PRODUCTS_FILE
-        if not path.is_file():
+        if not self._path.is_file():
             return None
         try:
-            mapped = safe_open(path, framework="pt")
+            mapped = safe_open(self._path, framework="pt")
         except (SafetensorError, OSError):
             return None
         about = mapped.metadata() or {}  # type: ignore[no-untyped-call]
@@ -100,8 +129,8 @@ class KeptProducts:
 
 
 def _key_of(folder: Path) -> str:
-    """Of the weights: by their sums if there is a manifest, else by their files' sizes and times."""
-    if (folder / MANIFEST_FILE).is_file():
+    """Of the weights: by their sums if these are known, else by their files' sizes and times."""
+    if (folder / MANIFEST_FILE).is_file() or is_reduced(folder):
         return weights_key(folder)
     states = [(file, (folder / file).stat()) for file in weight_files(folder)]
     lines = "".join(f"{file} {state.st_size} {state.st_mtime_ns}\n" for file, state in states)
@@ -109,7 +138,7 @@ def _key_of(folder: Path) -> str:
 
 
 def _tensors(made: Mapping[str, PackedLinear]) -> dict[str, Tensor]:
-    """Blocks before scales: a mapped block then starts at a multiple of ``_ALIGNMENT``."""
+    """Blocks before scales: a mapped block then starts at a multiple of 64 bytes."""
     blocks: dict[str, Tensor] = {}
     scales: dict[str, Tensor] = {}
     for name, product in made.items():
@@ -117,21 +146,3 @@ def _tensors(made: Mapping[str, PackedLinear]) -> dict[str, Tensor]:
         assert weight is not None
         blocks[f"{name}.blocks"], scales[f"{name}.scales"] = weight.data, product.int8_scales
     return blocks | scales
-
-
-def _write(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
-    """As ``safetensors.torch.save_file``, which would copy all tensors first."""
-    header: dict[str, object] = {"__metadata__": dict(about)}
-    end = 0
-    for name, each in tensors.items():
-        dtype = "I8" if each.dtype is torch.int8 else "F32"
-        header[name] = {"dtype": dtype, "shape": list(each.shape), "data_offsets": [end, end + each.nbytes]}
-        end += each.nbytes
-    encoded = json.dumps(header).encode()
-    encoded += b" " * (-(8 + len(encoded)) % _ALIGNMENT)
-    with path.open("wb") as file:
-        file.write(len(encoded).to_bytes(8, "little") + encoded)
-        for each in tensors.values():
-            file.write(each.contiguous().numpy().data)
-        file.flush()
-        os.fsync(file.fileno())

@@ -10,19 +10,32 @@ from typing import Any
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.manifest import MANIFEST_FILE, Progress, file_sums, replace_sum
-from translate_svc.models.checkpoint.weight_index import weight_files
+from translate_svc.models.checkpoint.weight_index import (
+    REST_FILE,
+    WEIGHTS_KEY,
+    file_metadata,
+    is_reduced,
+    weight_files,
+)
 
-_KEY = "weights_sha256"
+_KEY = WEIGHTS_KEY
 NOT_VALID = "is not a calibration of this version"
 
 
 def weights_key(folder: Path, progress: Progress | None = None) -> str:
-    """A hash of all weights, computed from their files' sums. Files in the manifest are not read again.
+    """A hash of all weights, computed from their files' sums. Files in the manifest are not read again. A
+    checkpoint that was reduced to int8 has the key of the weights that it was made of.
 
     Raises:
         CheckpointError: weights are missing.
     """
-    sums = file_sums(folder, weight_files(folder), progress)
+    if is_reduced(folder):
+        return file_metadata(folder / REST_FILE)[WEIGHTS_KEY]
+    return key_of_sums(file_sums(folder, weight_files(folder), progress))
+
+
+def key_of_sums(sums: Mapping[str, str]) -> str:
+    """The same by the sha256 of each weight file."""
     lines = "".join(f"{digest}  {file}\n" for file, digest in sorted(sums.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
 

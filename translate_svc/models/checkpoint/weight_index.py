@@ -1,9 +1,13 @@
-"""Which safetensors files hold a checkpoint's weights, and what their headers say. Does not import torch."""
+"""Which safetensors files hold a checkpoint's weights, and what their headers say. Does not import torch.
+
+A checkpoint that was reduced to int8 has two files: ``PRODUCTS_FILE`` and ``REST_FILE``.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +15,42 @@ from translate_svc.errors import CheckpointError
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+PRODUCTS_FILE = "products.int8.safetensors"
+"""The int8 form of matrix products, beside the weights or in their place."""
+REST_FILE = "rest.int8.safetensors"
+"""All other weights of a checkpoint that was reduced to int8. Its header states the number of parameters and
+the key of the weights that it was made of.
+"""
+PARAMETERS, WEIGHTS_KEY = "parameters", "weights_sha256"
 
 _MAX_HEADER_BYTES = 100_000_000
 """The limit of the safetensors library itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredWeights:
+    """What a directory holds.
+
+    Attributes:
+        parameters: the number of values in all tensors. A matrix with several names counts once.
+        int8_alone: it was reduced to int8, and can be computed in no other precision.
+    """
+
+    parameters: int
+    int8_alone: bool = False
+
+
 def weight_files(folder: Path) -> list[str]:
-    """Names of the weight files: the shards that the index names, or the single file if there is no index.
+    """Names of the weight files: the shards that the index names, or the single file if there is no index. Of
+    a checkpoint that was reduced to int8, ``REST_FILE``.
 
     Raises:
         CheckpointError: there are no weights, a file is missing, or the index is not valid; ``field`` names
             the file.
     """
     if not (folder / INDEX_FILE).is_file():
+        if not (folder / SINGLE_FILE).is_file() and is_reduced(folder):
+            return [REST_FILE]
         if not (folder / SINGLE_FILE).is_file():
             raise CheckpointError("is missing (weights must be safetensors)", field=SINGLE_FILE)
         return [SINGLE_FILE]
@@ -32,6 +59,12 @@ def weight_files(folder: Path) -> list[str]:
         if not (folder / file).is_file():
             raise CheckpointError(f"is missing, {INDEX_FILE} names it", field=file)
     return files
+
+
+def is_reduced(folder: Path) -> bool:
+    """Whether the checkpoint holds its int8 form alone."""
+    whole = (folder / INDEX_FILE).is_file() or (folder / SINGLE_FILE).is_file()
+    return not whole and (folder / REST_FILE).is_file()
 
 
 def shards_of(index: bytes) -> list[str]:
@@ -49,21 +82,38 @@ def shards_of(index: bytes) -> list[str]:
     return files
 
 
-def count_parameters(folder: Path) -> int:
-    """The number of values in all tensors. A matrix with several names counts once.
+def stored_weights(folder: Path) -> StoredWeights:
+    """What the headers of the weight files say.
 
     Raises:
         CheckpointError: for the reasons that ``weight_files`` lists, or a file is incomplete.
     """
-    return sum(
-        math.prod(tensor["shape"])
-        for file in weight_files(folder)
-        for name, tensor in _read_header(folder / file).items()
-        if name != "__metadata__"
-    )
+    if is_reduced(folder):
+        return StoredWeights(int(file_metadata(folder / REST_FILE)[PARAMETERS]), int8_alone=True)
+    headers = [read_header(folder / file) for file in weight_files(folder)]
+    return StoredWeights(sum(math.prod(tensor["shape"]) for each in headers for tensor in each.values()))
 
 
-def _read_header(path: Path) -> dict[str, Any]:
+def file_metadata(path: Path) -> dict[str, str]:
+    """What the header of a weight file says beside its tensors.
+
+    Raises:
+        CheckpointError: it is not a whole file.
+    """
+    found: dict[str, str] = _json_header(path).get("__metadata__") or {}
+    return found
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """By tensor, its ``dtype`` and ``shape``.
+
+    Raises:
+        CheckpointError: it is not a whole file.
+    """
+    return {name: tensor for name, tensor in _json_header(path).items() if name != "__metadata__"}
+
+
+def _json_header(path: Path) -> dict[str, Any]:
     """The JSON header. A file starts with 8 bytes for its length (little endian), then the header itself."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")

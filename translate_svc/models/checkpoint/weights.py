@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.kept_products import KeptProducts
-from translate_svc.models.checkpoint.weight_index import INDEX_FILE, SINGLE_FILE, weight_files
+from translate_svc.models.checkpoint.weight_index import INDEX_FILE, weight_files
 from translate_svc.models.linear.packed_linear import PackedLinear
 from translate_svc.models.linear.quantized import is_product, quantized
 from translate_svc.models.precision import Precision
@@ -20,6 +20,9 @@ from translate_svc.models.precision import Precision
 _HOST = torch.device("cpu")
 _MAPPED_ELEMENTS = 8 << 20
 """Mapped pages stay resident until the file is closed. It is reopened after this many elements."""
+
+SCALE_SUFFIX = "_scale"
+"""Of the name of an int8 weight's scales, beside it."""
 
 _ALIASES: tuple[tuple[str, ...], ...] = (
     (
@@ -36,32 +39,38 @@ _ALIASES: tuple[tuple[str, ...], ...] = (
 class WeightFiles:
     """Headers of all weight files. They are read immediately; tensors are read when a module asks for them.
 
+    Args:
+        folder: the checkpoint's directory.
+        files: their names; by default as ``weight_files`` finds them.
+
     Raises:
         CheckpointError: there are no weights, or a file is missing or incomplete; ``field`` names it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, files: Collection[str] = ()) -> None:
         self._folder = folder
         self._file_of: dict[str, str] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
-        for file in weight_files(folder):
-            with opened(folder, file) as tensors:
-                for name in tensors.keys():  # noqa: SIM118 - not a mapping
-                    self._file_of[name] = file
-                    self._shapes[name] = tuple(tensors.get_slice(name).get_shape())
+        for file in files or weight_files(folder):
+            shapes = TensorReader(folder, _HOST).shapes(file)
+            self._file_of |= dict.fromkeys(shapes, file)
+            self._shapes |= {name: tuple(shape) for name, shape in shapes.items()}
 
     @property
     def parameters(self) -> int:
-        """The number of values in all tensors."""
-        return sum(map(math.prod, self._shapes.values()))
+        """The number of values in all tensors, without the scales of int8 weights."""
+        return sum(math.prod(shape) for name, shape in self._shapes.items() if not self._is_scale(name))
 
-    def check(self, module: nn.Module, prefix: str) -> None:
-        """Compares what ``module`` needs with what the files hold. Reads no tensor.
+    def check(self, module: nn.Module, prefix: str, without: Collection[str] = ()) -> None:
+        """Compares what ``module`` needs with what the files hold. Reads no tensor. ``without``: what it does
+        not need, by its names.
 
         Raises:
             CheckpointError: a tensor is missing or its shape does not fit the configuration.
         """
         for key, parameter in module.state_dict().items():
+            if key in without:
+                continue
             name = self._stored_name(prefix + key)
             if self._shapes[name] != tuple(parameter.shape):
                 raise CheckpointError(
@@ -92,21 +101,27 @@ class WeightFiles:
         Raises:
             CheckpointError: for the reasons that ``check`` lists, or a weight is not a finite number.
         """
-        self.check(module, prefix)
+        known = precision.int8_products and products is not None and products.complete
+        self.check(module, prefix, _product_weights(module) if known else ())
         module.requires_grad_(False)
         module.eval()
-        reader = _Reader(self._folder, device)
+        reader = TensorReader(self._folder, device)
         for name, each in _innermost_first(module, prefix):
             dtype = precision.compute
             state: dict[str, Tensor] = {}
             for key, parameter in each.named_parameters(recurse=False):
                 is_int8 = key == "weight" and precision.int8_products and is_product(each)
-                if is_int8 and products and products.complete:
+                if is_int8 and known:
                     continue
                 stored = self._stored_name(name + key)
-                blocks = reader.blocks(self._file_of[stored], stored)
+                file, scale = self._file_of[stored], stored + SCALE_SUFFIX
+                blocks = reader.blocks(file, stored)
                 if is_int8:
-                    state[key], scales = quantized(blocks, parameter.shape)
+                    if scale in self._shapes:
+                        state[key] = _copied(blocks, parameter.shape, device, torch.int8)
+                        scales = reader.whole(file, scale).clone()
+                    else:
+                        state[key], scales = quantized(blocks, parameter.shape)
                     each.register_buffer("weight_scale", scales, persistent=False)
                 else:
                     state[key] = _copied(blocks, parameter.shape, device, dtype)
@@ -119,8 +134,11 @@ class WeightFiles:
                 if products and isinstance(value, PackedLinear):
                     products.exchange(name + attribute, value)
 
+    def _is_scale(self, name: str) -> bool:
+        return name.endswith(SCALE_SUFFIX) and name.removesuffix(SCALE_SUFFIX) in self._shapes
+
     def _stored_name(self, name: str) -> str:
-        for candidate in _same_tensor(name):
+        for candidate in same_tensor(name):
             if candidate in self._shapes:
                 return candidate
         owner = name.removesuffix("weight")
@@ -131,16 +149,30 @@ class WeightFiles:
         raise CheckpointError(f"{name} is missing", field=self._index_or_single())
 
     def _index_or_single(self) -> str:
-        return INDEX_FILE if (self._folder / INDEX_FILE).is_file() else SINGLE_FILE
+        files = set(self._file_of.values())
+        return files.pop() if len(files) == 1 else INDEX_FILE
 
 
-class _Reader:
+class TensorReader:
     """Reads tensors through mapped files, one file at a time."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         self._folder, self._device = folder, device
         self._file, self._elements = "", 0
         self._mapped: safe_open | None = None
+
+    def shapes(self, file: str) -> dict[str, torch.Size]:
+        """Of all tensors of a file."""
+        opened_file = self._open(file)
+        return {
+            name: torch.Size(opened_file.get_slice(name).get_shape())  # type: ignore[no-untyped-call]
+            for name in opened_file.keys()  # type: ignore[no-untyped-call]  # noqa: SIM118 - not a mapping
+        }
+
+    def whole(self, file: str, name: str) -> Tensor:
+        """A tensor, as a view of the mapped file."""
+        self._elements += math.prod(self._open(file).get_slice(name).get_shape())  # type: ignore[no-untyped-call]
+        return self._checked(self._open(file).get_tensor(name), file, name)  # type: ignore[no-untyped-call]
 
     def blocks(self, file: str, name: str) -> Iterator[Tensor]:
         """A tensor on the device, a part of its first dimension at a time. A part is valid until the next."""
@@ -202,7 +234,13 @@ def _innermost_first(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.M
     yield prefix, module
 
 
-def _same_tensor(name: str) -> Iterator[str]:
+def _product_weights(module: nn.Module) -> set[str]:
+    """Names of the weights of all products, among the module's parameters."""
+    return {f"{name}.weight".lstrip(".") for name, each in module.named_modules() if is_product(each)}
+
+
+def same_tensor(name: str) -> Iterator[str]:
+    """All names that a checkpoint may store the tensor ``name`` under."""
     yield name
     for row in _ALIASES:
         if name in row:

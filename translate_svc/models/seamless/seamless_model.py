@@ -111,7 +111,7 @@ class SeamlessModel:
             checkpoint, self.cache.states, device=device, precision=precision, products=products
         )
         if products:
-            products.write()
+            products.finish()
         return_freed_memory()
 
     @property

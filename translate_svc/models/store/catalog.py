@@ -10,7 +10,7 @@ from translate_svc.locations import bundled_models
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.identity import read_identity
 from translate_svc.models.checkpoint.manifest import verification
-from translate_svc.models.checkpoint.weight_index import count_parameters
+from translate_svc.models.checkpoint.weight_index import stored_weights
 from translate_svc.models.store.shared_cache import hub_id_of, shared_models
 
 
@@ -67,7 +67,7 @@ def _read_entry(folder: Path) -> CatalogEntry:
             folder.name,
             identity.name,
             size,
-            count_parameters(folder),
+            stored_weights(folder).parameters,
             capabilities.text_languages,
             capabilities.speech_languages,
             identity.license,

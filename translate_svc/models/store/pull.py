@@ -3,7 +3,9 @@
 Files are collected in ``.pulling/`` inside the cache. They stay there when a pull ends early, so the next
 pull of the same commit continues there. When every file has the checksum that the hub states and the
 directory opens as a checkpoint, one rename puts it in its place. Files that huggingface_hub's shared cache
-already holds are checked and linked, not downloaded.
+or an earlier pull already holds are checked and linked, not downloaded.
+
+A pull in int8 reduces each weight file as soon as it is verified, and deletes it then (``reduction``).
 """
 
 from __future__ import annotations
@@ -22,8 +24,16 @@ from translate_svc.models.checkpoint.manifest import (
     Progress,
     Verification,
     check_manifest,
+    file_sums,
     verification,
     write_manifest,
+)
+from translate_svc.models.checkpoint.weight_index import (
+    INDEX_FILE,
+    PRODUCTS_FILE,
+    REST_FILE,
+    SINGLE_FILE,
+    is_reduced,
 )
 from translate_svc.models.store.download import download
 from translate_svc.models.store.hub import Hub, HubFile, PullPlan
@@ -31,11 +41,13 @@ from translate_svc.models.store.shared_cache import shared_snapshot
 
 STAGING_FOLDER = ".pulling"
 _BLOCK_BYTES = 1 << 20
+_REDUCED = 0.3
+"""Size of the int8 form, as a part of weights in float32."""
 
 
-def pulled(plan: PullPlan, cache: Path) -> bool:
-    """Whether the directory of ``plan`` already exists, at the same commit and undamaged. Hashes it if
-    needed.
+def pulled(plan: PullPlan, cache: Path, *, int8: bool = False) -> bool:
+    """Whether the directory of ``plan`` already exists, at the same commit, in the same form and undamaged.
+    Hashes it if needed. ``int8``: as ``pull`` takes it.
 
     Raises:
         DownloadError: a directory of that name exists, but it was not pulled.
@@ -46,7 +58,7 @@ def pulled(plan: PullPlan, cache: Path) -> bool:
     origin = read_origin(target)
     if origin is None:
         raise DownloadError(f"{target} is there and was not pulled; move it away", field=plan.hub_id)
-    if origin.revision != plan.revision:
+    if origin.revision != plan.revision or is_reduced(target) != int8:
         return False
     try:
         check_manifest(target)
@@ -55,11 +67,12 @@ def pulled(plan: PullPlan, cache: Path) -> bool:
     return verification(target) is not Verification.NO_MANIFEST
 
 
-def pull(hub: Hub, plan: PullPlan, cache: Path, progress: Progress) -> Path:
+def pull(hub: Hub, plan: PullPlan, cache: Path, progress: Progress, *, int8: bool = False) -> Path:
     """Downloads ``plan`` into ``cache`` and returns the directory. Replaces another commit of the same model.
 
     Args:
         progress: gets the number of new bytes, including those of an earlier, interrupted pull.
+        int8: keep the weights in their int8 form alone.
 
     Raises:
         DownloadError: for the reasons that ``download`` lists; the disk has too little free space; another
@@ -70,20 +83,85 @@ def pull(hub: Hub, plan: PullPlan, cache: Path, progress: Progress) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with _alone(cache):
         staging = _staging(cache, plan)
-        snapshot = shared_snapshot(plan.hub_id, plan.revision)
-        digests = {
-            file.path: digest
-            for file in plan.files
-            if (digest := _link_shared(snapshot, file, staging, progress)) is not None
-        }
-        missing = [file for file in plan.files if file.path not in digests]
-        _check_room(staging, plan.hub_id, missing)
-        digests |= {file.path: download(hub, plan, file, staging, progress) for file in missing}
+        sources = _Sources(hub, plan, staging, target, progress)
+        weights = [file for file in plan.files if _is_weights(file)]
+        if int8:
+            digests = sources.bring([file for file in plan.files if file not in weights])
+            digests.pop(INDEX_FILE, None)
+            digests |= _reduced(sources, weights)
+        else:
+            _forget_reduced(staging)
+            digests = sources.bring(plan.files)
         write_manifest(staging, digests)
         HubOrigin(plan.hub_id, plan.revision, plan.endpoint).write(staging)
         _check_loads(staging)
         _put_in_place(staging, target)
     return target
+
+
+class _Sources:
+    """Where the files of a pull come from. ``target``: the directory of an earlier one, if it is there."""
+
+    def __init__(self, hub: Hub, plan: PullPlan, staging: Path, target: Path, progress: Progress) -> None:
+        self.plan, self.staging, self.progress = plan, staging, progress
+        self._hub = hub
+        self._folders = [shared_snapshot(plan.hub_id, plan.revision), target if target.is_dir() else None]
+
+    def bring(self, files: Sequence[HubFile]) -> dict[str, str]:
+        """Completes ``files``: the sha256 of each by its name."""
+        found = {file.path: self._link(file) for file in files}
+        digests = {path: digest for path, digest in found.items() if digest}
+        missing = [file for file in files if file.path not in digests]
+        there = sum(path.stat().st_size for each in missing if (path := self.staging / each.path).exists())
+        self.check_room(sum(file.size for file in missing) - there)
+        for file in missing:
+            digests[file.path] = download(self._hub, self.plan, file, self.staging, self.progress)
+        return digests
+
+    def check_room(self, needed: int) -> None:
+        """Raises ``DownloadError`` if the disk has less."""
+        free = shutil.disk_usage(self.staging).free
+        if needed > free:
+            cache = self.staging.parent.parent
+            message = f"needs {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free in {cache}"
+            raise DownloadError(message, field=self.plan.hub_id)
+
+    def _link(self, file: HubFile) -> str | None:
+        found = (_link_known(folder, file, self.staging, self.progress) for folder in self._folders)
+        return next(filter(None, found), None)
+
+
+def _is_weights(file: HubFile) -> bool:
+    return file.path.endswith(Path(SINGLE_FILE).suffix)
+
+
+def _reduced(sources: _Sources, weights: Sequence[HubFile]) -> dict[str, str]:
+    """Brings the weight files one by one and leaves their int8 form: its sums by file."""
+    from translate_svc.models.checkpoint.reduction import PART_SUFFIX, join_parts, quantize_file
+    from translate_svc.models.seamless.stages import stages_with_products
+
+    staging = sources.staging
+    parts = [staging / (file.path + PART_SUFFIX) for file in weights]
+    try:
+        if not (staging / REST_FILE).is_file():
+            missing = [file for file, part in zip(weights, parts, strict=True) if not part.is_file()]
+            if missing:
+                sources.check_room(int(max(each.size for each in missing) * (1 + _REDUCED)))
+            for file, part in zip(weights, parts, strict=True):
+                if part.is_file():
+                    sources.progress(file.size)
+                else:
+                    digest = sources.bring([file])[file.path]
+                    quantize_file(staging, file.path, digest, stages_with_products(staging))
+                    (staging / file.path).unlink()
+            sources.check_room(sum(part.stat().st_size for part in parts))
+            join_parts(staging, [file.path for file in weights], stages_with_products(staging))
+    except OSError as error:
+        message = f"the int8 form cannot be written: {error.strerror or error}; what was downloaded is kept"
+        raise DownloadError(message, field=sources.plan.hub_id) from error
+    for each in (staging / INDEX_FILE, *parts):
+        each.unlink(missing_ok=True)
+    return file_sums(staging, [PRODUCTS_FILE, REST_FILE])
 
 
 @contextlib.contextmanager
@@ -108,18 +186,27 @@ def _staging(cache: Path, plan: PullPlan) -> Path:
         if other != staging:
             shutil.rmtree(other)
     staging.mkdir(parents=True, exist_ok=True)
+    for partial in staging.glob(".*"):
+        partial.unlink()
     return staging
 
 
-def _link_shared(snapshot: Path | None, file: HubFile, staging: Path, progress: Progress) -> str | None:
-    """Links ``file`` from huggingface_hub's shared cache into ``staging``, if it is what the hub states.
+def _forget_reduced(staging: Path) -> None:
+    """Removes what a pull in int8 left."""
+    for each in (*staging.glob("*.int8"), staging / PRODUCTS_FILE, staging / REST_FILE):
+        each.unlink(missing_ok=True)
+
+
+def _link_known(folder: Path | None, file: HubFile, staging: Path, progress: Progress) -> str | None:
+    """Links ``file`` from huggingface_hub's shared cache or an earlier pull into ``staging``, if it is what
+    the hub states.
 
     Returns its sha256, or None if it has to be downloaded.
     """
     target = staging / file.path
     if target.is_symlink():
         target.unlink()  # a link of an earlier pull: its file may have changed, and is never written to
-    source = None if snapshot is None else snapshot / file.path
+    source = None if folder is None else folder / file.path
     if source is None or not source.is_file() or source.stat().st_size != file.size:
         return None
     sha256 = hashlib.sha256()
@@ -131,26 +218,24 @@ def _link_shared(snapshot: Path | None, file: HubFile, staging: Path, progress: 
     if file.sha256 != sha256.hexdigest() if file.sha256 else file.blob_id != blob_id.hexdigest():
         return None
     target.unlink(missing_ok=True)
-    target.symlink_to(source.resolve())
+    if staging.parent.parent in source.resolve().parents:
+        target.hardlink_to(source.resolve())  # the earlier pull's directory is replaced
+    else:
+        target.symlink_to(source.resolve())
     progress(file.size)
     return sha256.hexdigest()
-
-
-def _check_room(staging: Path, hub_id: str, missing: Sequence[HubFile]) -> None:
-    there = sum((staging / file.path).stat().st_size for file in missing if (staging / file.path).exists())
-    needed, free = sum(file.size for file in missing) - there, shutil.disk_usage(staging).free
-    if needed > free:
-        message = f"needs {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free in {staging.parent.parent}"
-        raise DownloadError(message, field=hub_id)
 
 
 def _check_loads(folder: Path) -> None:
     """Checks everything that a start checks, except the weights' values."""
     # imported here because it loads torch, which a model that is already in the cache does not need
     from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.precision import INT8
     from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
 
     checkpoint = Checkpoint.open(folder)
+    if is_reduced(folder):
+        checkpoint.products(INT8)
     checkpoint.feature_extractor()
     languages = checkpoint.maps.text_languages
     SentencePieceTokenizer.from_pretrained(folder, config=checkpoint.config, languages=languages)
