@@ -116,15 +116,16 @@ class Int8Product:
         return made.view(*states.shape[:-1], -1)
 
     def _quantized(self, rows: Tensor) -> Tensor:
-        largest = torch.linalg.vector_norm(rows, float("inf"), dim=1, keepdim=True, dtype=torch.float32)
-        largest.clamp_min_(_SMALLEST_SCALE)
-        # conversion cuts off, so a half is added to round
+        # Every operator here is one that PyTorch vectorizes. Others take as long as the product: a norm over
+        # rows, a conversion of floats to uint8, addcmul with operands that are broadcast.
+        scales = rows.abs().amax(dim=1, keepdim=True).float().clamp_min_(_SMALLEST_SCALE).div_(self._levels)
         zero_point = self._levels + 1
-        unsigned = (rows * (self._levels / largest)).add_(zero_point + 0.5).to(torch.uint8)
+        unsigned = (rows / scales).round_().to(torch.int8).view(torch.uint8).add_(zero_point)
         assert self._packed is not None
         made = _onednn_product(unsigned, zero_point, self._packed, self._scales, self._zero_points)
-        row_scales = largest.div_(self._levels)
-        made = made.mul_(row_scales) if self._bias is None else torch.addcmul(self._bias, made, row_scales)
+        made = made.mul_(scales)
+        if self._bias is not None:
+            made = made.add_(self._bias)
         return made.to(rows.dtype)
 
     def _dequantized(self, rows: Tensor) -> Tensor:
