@@ -22,6 +22,14 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 """Activations by their name in ``config.json`` (checked when the configuration is read)."""
 
+_IN_PLACE: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu_,
+    "gelu": F.gelu,
+    "swish": functools.partial(F.silu, inplace=True),
+    "silu": functools.partial(F.silu, inplace=True),
+}
+"""The same for numbers that nothing else reads: fresh memory takes longer than these do."""
+
 _ONEDNN_ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "swish", "silu": "swish"}
 _ROWS_PACKED_FOR = 16
 """oneDNN chooses a layout for a number of rows. The layout for this number works for all."""
@@ -95,12 +103,15 @@ class Int8Product:
         self, weight: BlockedWeight, scales: Tensor, bias: Tensor | None, activation: str | None
     ) -> None:
         self._bias = bias
-        self._activation = ACTIVATIONS[activation] if activation else None
+        self._activation = _IN_PLACE[activation] if activation else None
         self._weight, self._scales = weight, scales
         self._packed: Tensor | None = None
         if _has_int8_kernels():
             self._packed = weight.packed()
-            self._levels = _activation_levels()
+            levels = _activation_levels()
+            # tensors of the right dtype: a number would be made one at each call
+            self._levels, self._zero_point = torch.tensor(float(levels)), levels + 1
+            self._unsigned_zero = torch.tensor(self._zero_point, dtype=torch.uint8)
             self._zero_points = torch.zeros(len(scales), dtype=torch.int64)
 
     def rows(self, outputs: Tensor) -> Tensor:
@@ -119,10 +130,9 @@ class Int8Product:
         # Every operator here is one that PyTorch vectorizes. Others take as long as the product: a norm over
         # rows, a conversion of floats to uint8, addcmul with operands that are broadcast.
         scales = rows.abs().amax(dim=1, keepdim=True).float().clamp_min_(_SMALLEST_SCALE).div_(self._levels)
-        zero_point = self._levels + 1
-        unsigned = (rows / scales).round_().to(torch.int8).view(torch.uint8).add_(zero_point)
+        unsigned = (rows / scales).round_().to(torch.int8).view(torch.uint8).add_(self._unsigned_zero)
         assert self._packed is not None
-        made = _onednn_product(unsigned, zero_point, self._packed, self._scales, self._zero_points)
+        made = _onednn_product(unsigned, self._zero_point, self._packed, self._scales, self._zero_points)
         made = made.mul_(scales)
         if self._bias is not None:
             made = made.add_(self._bias)
