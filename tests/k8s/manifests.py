@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"
 OVERLAYS = {
     "cpu-dev": K8S / "overlays/cpu-dev",
+    "cpu": K8S / "overlays/cpu",
     "gpu": K8S / "overlays/gpu",
     "mig": K8S / "overlays/mig",
     "dra": K8S / "overlays/dra",

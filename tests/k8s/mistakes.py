@@ -60,6 +60,8 @@ MISTAKES: dict[str, tuple[tuple[str, str, Any, str], ...]] = {
     ),
     "memory_holds_the_weights": (
         ("gpu", "server resources limits memory", "4Gi", "4Gi for 9.2 GB of weights"),
+        ("cpu", "server resources requests memory", "3Gi", "3Gi for 2.9 GB of weights"),
+        ("cpu", "settings DTYPE", "float32", "6Gi for 9.2 GB of weights"),
     ),
     "models_are_verified_last": (("gpu", "pod initContainers", [], "nothing verifies the model"),),
     "replicas_have_one_owner": (("everything", "Deployment spec replicas", 2, "names its replicas"),),

@@ -32,6 +32,7 @@ _EVERYTHING: Object = {
 _VALUES: dict[str, Object] = {
     "gpu": {},
     "cpu-dev": values_of("values-cpu-dev.yaml"),
+    "cpu": values_of("values-cpu.yaml"),
     "mig": {
         "gpu": {"resource": "nvidia.com/mig-2g.20gb"},
         "resources": {"requests": {"cpu": "2"}},

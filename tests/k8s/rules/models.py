@@ -13,6 +13,9 @@ _UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": _GIB, "Ti": 1024**4, "k": 1000, "M": 
 _PUBLISHED_BYTES = {"facebook/seamless-m4t-v2-large": 9_240_000_000}
 """The weights of checkpoints that are pulled: the sum of their safetensors files."""
 
+_INT8_BYTES = {"facebook/seamless-m4t-v2-large": 2_900_000_000}
+"""What the same take in their int8 form."""
+
 _RUNTIME_BYTES = _GIB
 """PyTorch, the libraries and the service without a model."""
 
@@ -23,7 +26,8 @@ _FRONT_BYTES = 256 * 1024**2
 def memory_holds_the_weights(manifests: Manifests) -> Iterator[str]:
     """A server reads its weights through host memory. The volume holds them, and a second version."""
     for workload, container, settings in engines_that_load(manifests):
-        weights = weight_bytes(settings.model)
+        weights = _INT8_BYTES.get(settings.model, 0) if settings.dtype == "int8" else 0
+        weights = weights or weight_bytes(settings.model)
         resources = container.spec.get("resources", {})
         for kind in ("requests", "limits"):
             given = size_bytes(resources.get(kind, {}).get("memory", "0"))
