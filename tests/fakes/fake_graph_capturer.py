@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from translate_svc.models.seamless.encoder import speech_buckets
 from translate_svc.models.seamless.t2u import t2u_graphs
 from translate_svc.models.seamless.vocoder import piecewise_vocoder
 
@@ -34,7 +35,9 @@ class _NoSynchronization(TorchFunctionMode):
 
 
 def limit_captured_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Captures batches of texts and pieces for 1 and 2 rows only: all sizes take seconds on a CPU."""
+    """Captures batches for 1 and 2 rows only, of up to 2.5 s of audio: all sizes take seconds on a CPU."""
+    monkeypatch.setattr(speech_buckets, "MAX_ROWS", 2)
+    monkeypatch.setattr(speech_buckets, "_MOST_CAPTURED", 128)
     monkeypatch.setattr(t2u_graphs, "_MAX_ROWS", 2)
     monkeypatch.setattr(piecewise_vocoder, "_MAX_ROWS", 2)
 

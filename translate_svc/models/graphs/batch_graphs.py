@@ -50,14 +50,14 @@ class BatchGraphs:
             key: the name that ``run`` uses.
             work: maps rows to rows, see ``CapturedGraph``.
             idle: the row (on the host) that fills the batch during capture.
-            others: ``max_rows`` rows (on the host) for the check.
+            others: rows (on the host) for the check. No batch has more rows than these.
             check: gets the results for these rows, from the graph and from ``work`` itself. It raises if
                 they differ too much.
 
         Raises:
             DeviceLost: the device's context is lost.
         """
-        for rows in reversed(self._row_counts):
+        for rows in (each for each in reversed(self._row_counts) if each <= len(others)):
             self._count.attempt(
                 f"{key}, {rows} rows,", functools.partial(self._capture, key, rows, work, idle, others, check)
             )
@@ -85,6 +85,12 @@ class BatchGraphs:
         assert captured is not None, "the caller asks ``has`` first"
         captured.inputs[: len(rows)] = rows  # other rows keep old content; their results are unused
         return captured.run()[: len(rows)]
+
+    def run_there(self, key: Hashable, rows: Tensor) -> Tensor:
+        """As ``run``, with the result on the device. Nothing waits."""
+        captured = self._fitting(key, len(rows))
+        assert captured is not None, "the caller asks ``has`` first"
+        return captured.run_there(rows)
 
     def _fitting(self, key: Hashable, rows: int) -> CapturedGraph | None:
         """The smallest graph that holds ``rows`` rows."""

@@ -16,6 +16,7 @@ from translate_svc.models.precision import Precision
 from translate_svc.models.seamless.config import MEL_HOP_MS, MEL_STACK, ModelConfig
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
 from translate_svc.models.seamless.encoder.conformer import QUERY_BLOCK
+from translate_svc.models.seamless.encoder.speech_buckets import captured_shapes
 from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder, encoder_frames
 from translate_svc.models.seamless.encoder.text_encoder import TextEncoder
 from translate_svc.models.seamless.t2u.t2u import TextToUnit
@@ -33,7 +34,12 @@ _HOST_RUNTIME = 430_000_000
 _KEPT_SHARE = 0.05
 """Of the weights: what the allocator keeps on a CPU after their layout was changed."""
 _GRAPHS = 450_000_000
-"""Of captured graphs, whatever the number of slots."""
+"""Of captured graphs, whatever the number of slots, without those of the encoder."""
+_KERNEL, _KERNELS_A_LAYER = 13_000, 32
+"""Bytes of a kernel in a graph, and the kernels of a layer of the speech encoder."""
+_FEATURE_BYTES = 2 * 400 * 8 * 5
+"""What a frame of the speech encoder takes while its features are computed: two mel frames of 400 samples, in
+float64, five times over."""
 
 
 def memory_estimate(
@@ -63,7 +69,7 @@ def memory_estimate(
     return MemoryEstimate(
         weights=weights,
         caches=slot * limits.max_slots,
-        graphs=0 if on_cpu else _GRAPHS + logits,
+        graphs=0 if on_cpu else _GRAPHS + logits + _encoder_graphs(config, limits, wide),
         work=work + logits,
         slot=slot,
     )
@@ -79,9 +85,26 @@ def _slot_size(config: ModelConfig, limits: ModelLimits, width: int) -> int:
 def _encoder_work(config: ModelConfig, limits: ModelLimits, width: int, on_cpu: bool) -> int:
     """What the longest utterance takes while it is encoded, by itself. A CPU attends block by block."""
     frames = _frames(limits)
-    matrix = config.speech_encoder_attention_heads * frames * (min(QUERY_BLOCK, frames) if on_cpu else frames)
+    return _layer_work(config, frames, min(QUERY_BLOCK, frames) if on_cpu else frames, width)
+
+
+def _layer_work(config: ModelConfig, frames: int, seen: int, width: int) -> int:
+    """What a layer of the speech encoder takes for ``frames``, if ``seen`` of them are attended to."""
+    matrix = config.speech_encoder_attention_heads * frames * seen
     inner = frames * config.speech_encoder_intermediate_size
     return int((_ATTENTION_COPIES * matrix + 2 * inner) * width)
+
+
+def _encoder_graphs(config: ModelConfig, limits: ModelLimits, width: int) -> int:
+    """The graphs of the speech encoder: their kernels, inputs and results, and the work of the largest."""
+    shapes = captured_shapes(_frames(limits) + 1)
+    frame = (
+        INTERNAL_SAMPLE_RATE_HZ * MEL_HOP_MS * MEL_STACK // 1000 * _FLOAT32 + config.hidden_size * width // 8
+    )
+    work = max(_layer_work(config, rows * frames, frames, width) for frames, rows in shapes)
+    features = max(rows * frames for frames, rows in shapes) * _FEATURE_BYTES
+    kernels = len(shapes) * config.speech_encoder_layers * _KERNELS_A_LAYER * _KERNEL
+    return kernels + work + features + frame * sum(rows * frames for frames, rows in shapes)
 
 
 def _frames(limits: ModelLimits) -> int:

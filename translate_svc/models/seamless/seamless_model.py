@@ -80,6 +80,7 @@ class SeamlessModel:
         heads = alignment_heads or AlignmentHeads.of_layer(layer, config)
         heads.check(config)
         self.config, self.device = config, device
+        self._max_source_samples = limits.max_source_samples
         self.graph_counts: dict[Stage, CaptureCount] = {}
         self.vocabulary_size, self.capabilities = config.vocab_size, checkpoint.capabilities()
         with torch.device("meta"):
@@ -179,9 +180,10 @@ class SeamlessModel:
 
     def capture(self, capturer: GraphCapturer, choose: Choose) -> DecodeGraphs:
         """Implements ``SpeechModel.capture``."""
-        counts = {stage: CaptureCount() for stage in (Stage.DECODE, Stage.TEXT_TO_UNIT, Stage.VOCODE)}
+        counts = {stage: CaptureCount() for stage in Stage}
         with torch.inference_mode():
             steps = DecodeGraphs(self.decoder, self.cache, capturer, choose, counts[Stage.DECODE])
+            self.encoder.capture(self._max_source_samples, capturer, counts[Stage.ENCODE])
             self.speech.texts.capture(capturer, counts[Stage.TEXT_TO_UNIT])
             self.speech.pieces.capture(capturer, counts[Stage.VOCODE])
         self.graph_counts = counts

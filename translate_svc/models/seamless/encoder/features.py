@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +24,8 @@ from translate_svc.models.checkpoint.description import FEATURES_FILE, read_feat
 from translate_svc.models.layers import to_device
 from translate_svc.models.log_mel import LogMelFrames, LogMelMemory
 from translate_svc.models.slices import Slices, finish
+
+Number = TypeVar("Number", int, Tensor)
 
 _ONLY = {"feature_extractor_type": "SeamlessM4TFeatureExtractor", "padding_side": "right"}
 
@@ -93,9 +95,15 @@ class FeatureExtractor(nn.Module):
 
         An incomplete stack at the end does not count: transformers zero-fills it, but masks it for the model.
         """
-        if samples < self.frame_samples:
-            return 0
-        return (1 + (samples - self.frame_samples) // self.hop_samples) // self.stride
+        return self._mel_frames(samples) // self.stride if samples >= self.frame_samples else 0
+
+    def begun_frames(self, samples: int) -> int:
+        """As ``stacked_frames``, and an incomplete stack at the end counts, too."""
+        return -(-self._mel_frames(samples) // self.stride)
+
+    def room_samples(self, frames: int) -> int:
+        """The most samples that ``frames`` stacked frames read."""
+        return self.frame_samples + (frames * self.stride - 1) * self.hop_samples
 
     @property
     def minimum_samples(self) -> int:
@@ -128,14 +136,33 @@ class FeatureExtractor(nn.Module):
                 raise ValueError(f"waveforms[{index}]: shape {tuple(row.shape)}, {needs}")
         device = self.window.device
         batch = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device, non_blocking=True)
-        frame_counts = [1 + (len(row) - self.frame_samples) // self.hop_samples for row in rows]
+        frame_counts = [self._mel_frames(len(row)) for row in rows]
         frames = to_device(frame_counts, device)
         log_mel = yield from self._log_mel(batch, memory)
+        stacked = self._stacked(log_mel, frames, max(frame_counts) // self.stride)
+        return stacked, [count // self.stride for count in frame_counts]
+
+    def of_rows(self, batch: Tensor, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of rows of one size. The shapes do not depend on values, so a graph can capture it.
+
+        ``batch``: ``[utterances, room_samples(frames)]`` float32, right-padded. ``samples``: by row, int64.
+
+        Returns ``features`` as ``slices`` does, ``stacked_frames`` and ``begun_frames`` of each row.
+        """
+        frames = self._mel_frames(samples)
+        log_mel = self._log_mel_of(batch.unfold(1, self.frame_samples, self.hop_samples))
+        features = self._stacked(log_mel, frames, log_mel.shape[1] // self.stride)
+        return features, frames // self.stride, -(-frames // self.stride)
+
+    def _mel_frames(self, samples: Number) -> Number:
+        return 1 + (samples - self.frame_samples) // self.hop_samples
+
+    def _stacked(self, log_mel: Tensor, frames: Tensor, longest: int) -> Tensor:
+        """Normalised and stacked: ``[utterances, longest, feature_size]`` float32, zero at padding."""
         normalised = self._normalise(log_mel, frames)
-        longest = max(frame_counts) // self.stride
-        stacked = normalised[:, : longest * self.stride].reshape(len(rows), longest, self.feature_size)
-        in_row = torch.arange(longest, device=device) < (frames // self.stride)[:, None]
-        return (stacked * in_row[:, :, None]).float(), [count // self.stride for count in frame_counts]
+        stacked = normalised[:, : longest * self.stride].reshape(len(log_mel), longest, self.feature_size)
+        in_row = torch.arange(longest, device=log_mel.device) < (frames // self.stride)[:, None]
+        return (stacked * in_row[:, :, None]).float()
 
     def _log_mel(self, batch: Tensor, memory: LogMelMemory | None) -> Slices[Tensor]:
         """(utterances, samples) -> (utterances, frames, mel_bins) float64

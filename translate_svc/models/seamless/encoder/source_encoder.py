@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -12,9 +12,12 @@ from torch import Tensor
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.kept_products import KeptProducts
+from translate_svc.models.graphs.capture_count import CaptureCount
+from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.layers import EncodedSource, length_mask, to_device
 from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.precision import Precision
+from translate_svc.models.seamless.encoder.speech_batches import SpeechBatches
 from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder, encoder_frames
 from translate_svc.models.seamless.encoder.text_encoder import TextEncoder
 from translate_svc.models.slices import Slices
@@ -66,6 +69,7 @@ class SourceEncoder:
         checkpoint.load(
             self._text_encoder, "text_encoder.", device=device, precision=precision, products=products
         )
+        self._batches = None if device.type == "cpu" else self._new_batches()
 
     @property
     def min_source_samples(self) -> int:
@@ -82,38 +86,52 @@ class SourceEncoder:
     ) -> Slices[list[Tensor | EngineError]]:
         """States of each source, ``[length, hidden]``: one per 160 ms of speech, one per token of text.
 
-        A slice is a part of a layer, a part of the features of a batch, or all texts. ``memories``: of each
+        A slice is a part of a layer, a part of the features, a graph, or all texts. ``memories``: of each
         source, its log-mel frames; by default none is known and none is kept. Used on a CPU alone: an
         accelerator would have to bring the frames to the host and back.
         """
         speech = {i: source for i, source in enumerate(sources) if isinstance(source, np.ndarray)}
         text = {i: source for i, source in enumerate(sources) if isinstance(source, tuple)}
-        outcomes: dict[int, Tensor | EngineError] = {}
-        # On a CPU a batch of speech gains nothing: one utterance fills the kernels, and padding costs.
-        size = 1 if self._device.type == "cpu" else len(speech)
-        for start in range(0, len(speech), max(size, 1)):
-            indices = list(speech)[start : start + size]
-            memory = memories[indices[0]] if memories and self._device.type == "cpu" else None
-            states = yield from self._encode_speech([speech[index] for index in indices], memory)
-            outcomes.update(zip(indices, _rows(states), strict=True))
+        encoded: list[tuple[Sequence[int], EncodedSource]] = []
+        if self._batches is None:
+            for index, waveform in speech.items():
+                # a batch gains nothing: one utterance fills the kernels, and padding costs
+                states = yield from self._encode_speech(waveform, memories[index] if memories else None)
+                encoded.append(([index], states))
+        elif speech:
+            indices = list(speech)
+            for rows, states in (yield from self._batches.slices(list(speech.values()))):
+                encoded.append(([indices[row] for row in rows], states))
         if text:
             yield
-            outcomes.update(zip(text, _rows(self._encode_text(list(text.values()))), strict=True))
+            encoded.append((list(text), self._encode_text(list(text.values()))))
+        if self._device.type != "cpu":
+            yield  # the next line waits for the device
+        outcomes = dict(_outcomes(encoded))
         return [outcomes[index] for index in range(len(sources))]
 
-    def _encode_speech(
-        self, waveforms: Sequence[Samples], memory: LogMelMemory | None
-    ) -> Slices[EncodedSource]:
+    def capture(self, max_source_samples: int, capturer: GraphCapturer, count: CaptureCount) -> None:
+        """Captures batches of utterances of up to so many samples. Not for a CPU.
+
+        Raises:
+            DeviceLost: the device's context is lost.
+        """
+        self._batches = self._batches or self._new_batches()
+        self._batches.capture(max_source_samples, capturer, count)
+
+    def _new_batches(self) -> SpeechBatches:
+        return SpeechBatches(self._speech_encoder, self._features, self._device, self._dtype)
+
+    def _encode_speech(self, waveform: Samples, memory: LogMelMemory | None) -> Slices[EncodedSource]:
         # torch only accepts writable arrays; audio from the network is read-only
         features, lengths = yield from self._features.slices(
-            [np.require(wave, np.float32, ["C", "W"]) for wave in waveforms], memory
+            [np.require(waveform, np.float32, ["C", "W"])], memory
         )
-        stride, hop = self._features.stride, self._features.hop_samples
         # an incomplete stack of mel frames at the end is masked, but the adapter still counts its place
-        present = [self._features.stacked_frames(len(wave) + (stride - 1) * hop) for wave in waveforms]
-        features = F.pad(features, (0, 0, 0, max(present) - features.shape[1])).to(self._dtype)
+        begun = self._features.begun_frames(len(waveform))
+        features = F.pad(features, (0, 0, 0, begun - features.shape[1])).to(self._dtype)
         yield
-        encoded = yield from self._speech_encoder.slices(features, lengths, present)
+        encoded = yield from self._speech_encoder.slices(features, lengths, [begun])
         return encoded
 
     def _encode_text(self, texts: Sequence[tuple[int, ...]]) -> EncodedSource:
@@ -122,12 +140,18 @@ class SourceEncoder:
         return self._text_encoder.encode(self.embed(to_device(padded, self._device)), lengths)
 
 
-def _rows(encoded: EncodedSource) -> list[Tensor | EngineError]:
-    """The states of each row without padding. A row that is not finite becomes an error."""
+def _outcomes(
+    encoded: Sequence[tuple[Sequence[int], EncodedSource]],
+) -> Iterator[tuple[int, Tensor | EngineError]]:
+    """The states of each source without padding. One that is not finite becomes an error. Waits once."""
+    finite = iter(torch.cat([_finite(each) for _, each in encoded]).tolist() if encoded else ())
+    for indices, each in encoded:
+        for row, (index, length) in enumerate(zip(indices, each.lengths, strict=True)):
+            yield index, each.states[row, :length] if next(finite) else EngineError(NOT_FINITE)
+
+
+def _finite(encoded: EncodedSource) -> Tensor:
+    """``[B]``: whether all states of a row are finite, without its padding."""
     lengths = to_device(encoded.lengths, encoded.states.device)
     outside = ~length_mask(lengths, encoded.states.shape[1])[:, :, None]
-    finite = torch.isfinite(encoded.states).logical_or(outside).flatten(1).all(dim=1).tolist()
-    return [
-        encoded.states[row, :length] if finite[row] else EngineError(NOT_FINITE)
-        for row, length in enumerate(encoded.lengths)
-    ]
+    return torch.isfinite(encoded.states).logical_or(outside).flatten(1).all(dim=1)

@@ -143,9 +143,20 @@ class SpeechEncoder(nn.Module):
                 for attention, but the adapter's convolutions read its place, as they do for a single
                 utterance. Its features do not matter.
         """
-        size = features.shape[1]
-        padded = min(lengths) < size
         counted, there = to_device([lengths, present], features.device)
+        padded = min(lengths) < features.shape[1]
+        states = yield from self.of_rows(features, counted, there, padded=padded)
+        return EncodedSource(states, [encoder_frames(length, self.config) for length in lengths])
+
+    def of_rows(
+        self, features: Tensor, counted: Tensor, there: Tensor, *, padded: bool = True
+    ) -> Slices[Tensor]:
+        """As ``slices``, with the counts on the device (``[B]`` int64). Returns all states, also padding.
+
+        The shapes depend on that of ``features`` alone, so a graph can capture it. ``padded``: whether a row
+        has padding.
+        """
+        size = features.shape[1]
         valid = length_mask(counted, size) if padded else None
         states = self.feature_projection(features)
         yield
@@ -162,5 +173,4 @@ class SpeechEncoder(nn.Module):
                 bias = key_bias(length_mask(counted, size), states.dtype)[:, None, None, :]
             states = yield from layer.slices(states, padding, bias)
             yield
-        encoded = [encoder_frames(length, self.config) for length in lengths]
-        return EncodedSource(self.inner_layer_norm(states), encoded)
+        return self.inner_layer_norm(states)
