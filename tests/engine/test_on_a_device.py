@@ -12,10 +12,11 @@ import torch
 from tests.checkpoints import LIMITS, Driver, new_model, new_runner, utterances
 from tests.engine.runner.test_graph_runner import jobs
 from tests.engine.runner.test_model_runner import assert_same
+from tests.engine.runner_harness import RunnerHarness
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from tests.fakes.standin import NAME, StandIn, stand_in
-from tests.step_results import encode_results
-from translate_svc.engine.plan import EncodeItem, StepPlan, StepResult
+from tests.step_results import decode_results, encode_results
+from translate_svc.engine.plan import EncodeItem, EncodeResult, EncodeUnfinished, StepPlan, StepResult
 from translate_svc.engine.runner import model_runner
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.models.precision import BFLOAT16
@@ -70,6 +71,28 @@ def test_the_host_waits_for_results_alone(
     monkeypatch.setattr(piecewise_vocoder, "_NARROWEST_UNITS", 256)  # all in one window
     driver.translate(jobs("tiny", apart=0)[:4])
     assert waits == {stage: {2 if stage is Stage.TEXT_TO_UNIT else 1} for stage in Stage}
+
+
+def test_texts_wait_for_one_graph_of_an_encoding(device: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a text, each step starts one graph, and reads the results when the device is done."""
+    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: FakeGraphCapturer())
+    limit_captured_batches(monkeypatch)
+    harness = RunnerHarness(2, ModelRunner(model := new_model("tiny", device=NAME), LIMITS), model)
+    items = tuple(
+        EncodeItem(f"n{slot}", each, (slot,), slot) for slot, each in enumerate(harness.samples[:3], start=4)
+    )
+    device.behind, done = 10**9, []
+    for position in range(2, 8):
+        device.waits.clear()
+        if position == 6:
+            device.behind = 0
+        plan = StepPlan(encode=items, decode=tuple(harness.decode_items(position)), encode_steps=0)
+        result = harness.runner.execute(plan)
+        done.append([type(each) for each in encode_results(result)])
+        for row, each in zip(harness.tokens, decode_results(result), strict=True):
+            row.append(each.token_id)
+        assert len(device.waits) == 1 + (position == 7)
+    assert done == [[EncodeUnfinished] * 3] * 5 + [[EncodeResult] * 3]
 
 
 def test_bfloat16_is_what_it_is_on_the_host(device: StandIn) -> None:

@@ -67,17 +67,30 @@ class StandIn(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The device, while entered.
 
     ``waits``: names of the operations that the host waited for. ``freed``: how often the memory that the
-    allocator keeps was given back.
+    allocator keeps was given back. ``behind``: how many queries of events find the device still at work.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.waits: list[str] = []
-        self.freed = 0
+        self.freed = self.behind = 0
 
     def synchronize(self, _device: object = None) -> None:
         """Stands in for ``torch.accelerator.synchronize``."""
         self.waits.append("synchronize")
+
+    def current_stream(self, _device: object = None) -> StandIn:
+        """Stands in for ``torch.accelerator.current_stream``: it is its only stream."""
+        return self
+
+    def record_event(self) -> StandIn:
+        """Stands in for ``torch.Stream.record_event``."""
+        return self
+
+    def query(self) -> bool:
+        """Stands in for ``torch.Event.query``."""
+        self.behind -= 1
+        return self.behind < 0
 
     def empty_cache(self) -> None:
         """Stands in for ``torch.accelerator.empty_cache``."""
@@ -179,6 +192,7 @@ def stand_in() -> Iterator[StandIn]:
     device = StandIn()
     with (
         mock.patch("torch.accelerator.synchronize", device.synchronize),
+        mock.patch("torch.accelerator.current_stream", device.current_stream),
         mock.patch("torch.accelerator.empty_cache", device.empty_cache),
         mock.patch("translate_svc.models.checkpoint.weights.safe_open", _read_to_host),
         # a wrapper cannot hold views of inference tensors

@@ -22,7 +22,7 @@ from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.placement import Placement
 from translate_svc.models.runs import Runs
-from translate_svc.models.slices import Slices
+from translate_svc.models.slices import DeviceEvent, Slices
 from translate_svc.models.speed_estimate import SpeedEstimate
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import EncoderSource, Samples, Stage
@@ -168,8 +168,8 @@ class SpeechModel(Protocol):
             DeviceLost: the device's context is lost.
         """
 
-    def synchronize(self) -> None:
-        """Waits until the device has finished all its work."""
+    def record_event(self) -> DeviceEvent:
+        """Marks the end of all work that the device was given. Does not wait."""
 
     def free_memory(self) -> None:
         """Gives back memory that the allocator keeps for later tensors. Frees no tensor that is in use."""

@@ -31,6 +31,7 @@ from translate_svc.engine.runner.encode_batch import EncodeBatch
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.seamless.speech import SeamlessSpeech
+from translate_svc.models.slices import Passed
 from translate_svc.types import Stage
 
 FED = 2
@@ -248,16 +249,28 @@ def slices_of(count: int, clock: VirtualClock) -> Any:
     return [7]
 
 
-def test_it_waits_for_the_device_only_with_a_deadline() -> None:
-    waits: list[int] = []
-    clock = VirtualClock()
+class Device:
+    """Its events say that it is still at work, as often as ``behind``."""
+
+    def __init__(self, behind: int) -> None:
+        self.behind = behind
+
+    def query(self) -> bool:
+        self.behind -= 1
+        return self.behind < 0
+
+
+def test_nothing_more_is_started_before_texts_while_the_device_is_behind() -> None:
+    clock, device = VirtualClock(), Device(behind=3)
+    started_s = clock()
     item = EncodeItem("r", np.zeros(9, np.float32), (0,), 5)
-    batch = EncodeBatch([item], [None], slices_of(3, clock), lambda: waits.append(1), clock)
-    assert not batch.advance(-math.inf)
-    assert not batch.advance(-math.inf)
-    assert len(waits) == 2, "after every slice it waits for the device and then reads the clock"
-    assert batch.advance(math.inf)
-    assert len(waits) == 2, "without a deadline it never waits for the device"
+    batch = EncodeBatch([item], [None], slices_of(3, clock), lambda: device, clock)
+    assert not batch.advance(started_s + 99), "one slice, and then the device is behind"
+    assert not batch.advance(started_s + 99)
+    assert not batch.advance(started_s + 99)
+    assert clock() - started_s == 1, "nothing is started as long as it is"
+    device.behind = 99
+    assert batch.advance(math.inf), "where no text waits, all is started at once"
     assert batch.outcome(dataclasses.replace(item)) == 7
 
 
@@ -267,7 +280,7 @@ def test_a_slice_that_would_end_too_late_does_not_start(within_s: float, expecte
     clock = VirtualClock()
     started_s = clock()
     item = EncodeItem("r", np.zeros(9, np.float32), (0,), 5)
-    batch = EncodeBatch([item], [None], slices_of(5, clock), lambda: None, clock)
+    batch = EncodeBatch([item], [None], slices_of(5, clock), Passed, clock)
     assert batch.advance(started_s + within_s) == (expected == 5)
     assert clock() - started_s == expected
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from translate_svc.engine.plan import EncodeItem
 from translate_svc.errors import EngineError
 from translate_svc.models.log_mel import LogMelFrames, LogMelMemory
-from translate_svc.models.slices import Slices
+from translate_svc.models.slices import DeviceEvent, Passed, Slices
 
 
 class EncodeBatch:
@@ -19,7 +19,7 @@ class EncodeBatch:
         items: the items that start together; each has its own ``job_id``.
         problems: for each item its error, or None.
         slices: encodes the items without an error; its result holds an outcome for each of them, in order.
-        synchronize: waits until the device has finished the last slice.
+        record_event: marks the end of the work that the device was given so far.
         clock: the clock of ``until_s``, in seconds.
         memories: by job, what the encoding writes its log-mel frames to.
     """
@@ -29,14 +29,15 @@ class EncodeBatch:
         items: Sequence[EncodeItem],
         problems: Sequence[str | None],
         slices: Slices[list[int | EngineError]],
-        synchronize: Callable[[], None],
+        record_event: Callable[[], DeviceEvent],
         clock: Callable[[], float],
         memories: Mapping[int, LogMelMemory] = MappingProxyType({}),
     ) -> None:
         self._items = tuple(items)
         self._problems = tuple(problems)
         self._slices = slices
-        self._synchronize = synchronize
+        self._record_event = record_event
+        self._given: DeviceEvent = Passed()
         self._clock = clock
         self._memories = memories
         self._outcomes: dict[int, int | EngineError] = {}
@@ -50,8 +51,12 @@ class EncodeBatch:
         """Computes one slice, then more slices until ``until_s``; returns whether all are done.
 
         A further slice starts only if it would end by ``until_s``, assuming that it takes as long as the last
-        one. With ``until_s`` infinite it computes all slices and never waits for the device.
+        one, and only when the device has done the last one: texts wait for one slice at most. With
+        ``until_s`` infinite it starts all slices at once. It never waits for the device; the last slice does,
+        for its results.
         """
+        if until_s != math.inf and not self._given.query():
+            return False
         now_s = self._clock()
         while True:
             started_s = now_s
@@ -62,9 +67,9 @@ class EncodeBatch:
                 return True
             if until_s == math.inf:
                 continue  # no deadline: the device may be any number of slices behind
-            self._synchronize()
+            self._given = self._record_event()
             now_s = self._clock()
-            if now_s + (now_s - started_s) > until_s:
+            if not self._given.query() or now_s + (now_s - started_s) > until_s:
                 return False
 
     def outcome(self, item: EncodeItem) -> int | EngineError:

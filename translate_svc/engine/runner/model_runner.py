@@ -180,7 +180,7 @@ class ModelRunner:
             [item.slots for item in valid],
             [memories.get(item.job_id) for item in valid],
         )
-        return EncodeBatch(items, problems, slices, self._model.synchronize, self._clock, memories)
+        return EncodeBatch(items, problems, slices, self._model.record_event, self._clock, memories)
 
     def _decode(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
         shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}

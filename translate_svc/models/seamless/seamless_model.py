@@ -29,7 +29,7 @@ from translate_svc.models.seamless.encoder.source_encoder import SourceEncoder
 from translate_svc.models.seamless.encoder.speech_encoder import frame_centre_ms
 from translate_svc.models.seamless.speech import SeamlessSpeech
 from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS
-from translate_svc.models.slices import Slices
+from translate_svc.models.slices import DeviceEvent, Passed, Slices
 from translate_svc.types import EncoderSource, Stage
 
 _log = logging.getLogger(__name__)
@@ -120,10 +120,11 @@ class SeamlessModel:
         """Implements ``SpeechModel.min_source_samples``."""
         return self.encoder.min_source_samples
 
-    def synchronize(self) -> None:
-        """Implements ``SpeechModel.synchronize``."""
-        if self.device.type != "cpu":
-            torch.accelerator.synchronize(self.device)
+    def record_event(self) -> DeviceEvent:
+        """Implements ``SpeechModel.record_event``."""
+        if self.device.type == "cpu":
+            return Passed()
+        return torch.accelerator.current_stream(self.device).record_event()
 
     def free_memory(self) -> None:
         """Implements ``SpeechModel.free_memory``."""

@@ -18,7 +18,7 @@ from translate_svc.models.linear.embedding import Embedding
 from translate_svc.models.linear.packed_linear import PackedLinear
 from translate_svc.models.linear.products import ACTIVATIONS
 from translate_svc.models.seamless.config import ModelConfig
-from translate_svc.models.slices import Slices
+from translate_svc.models.slices import Slices, finish
 
 QUERY_BLOCK = 64
 """Queries whose scores a CPU holds at once."""
@@ -217,7 +217,12 @@ class ConformerEncoder(nn.Module):
             mask = seen if mask is None else mask & seen
         bias = None if mask is None else key_bias(mask, states.dtype)
         for layer in cast("Iterable[ConformerLayer]", self.layers):
-            states = yield from layer.slices(states, padding, bias)
+            parts = layer.slices(states, padding, bias)
+            if states.device.type == "cpu":
+                states = yield from parts
+            else:  # a part of a layer is nothing to an accelerator
+                states = finish(parts)
+                yield
         return self.layer_norm(states)
 
     def _chunk_mask(self, size: int, chunk: int, device: torch.device) -> Tensor:

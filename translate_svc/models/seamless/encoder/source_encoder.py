@@ -105,8 +105,8 @@ class SourceEncoder:
         if text:
             yield
             encoded.append((list(text), self._encode_text(list(text.values()))))
-        if self._device.type != "cpu":
-            yield  # the next line waits for the device
+            if self._device.type != "cpu":
+                yield  # the outcomes wait for the device
         outcomes = dict(_outcomes(encoded))
         return [outcomes[index] for index in range(len(sources))]
 
