@@ -46,6 +46,8 @@ class Settings:
             degrade them when it falls behind.
         max_slots: sequences (utterances times targets) that decode together.
         max_slot_tokens: longest text of one utterance, source or translation, in tokens, its prompt included.
+        max_source_tokens: longest source text, in tokens. 0: as ``max_slot_tokens``. Where speech is served
+            above all, 96 makes the part of a slot that holds its source a third as large.
         max_waiting_requests: utterances that wait for slots.
         admission_window: waiting utterances among which the longest goes first. 1: first come, first served.
         encode_budget_frames: source frames (32 ms) that one step of the engine encodes. 0: by the device. The
@@ -105,6 +107,9 @@ class Settings:
     measure_capacity: bool = setting(True, "Admit no more streams than the engine keeps up with.")
     max_slots: int = setting(16, "Sequences that decode at once.", low=1, high=4_096)
     max_slot_tokens: int = setting(256, "Longest text of one utterance, in tokens.", low=3, high=4_096)
+    max_source_tokens: int = setting(
+        0, "Longest source text, in tokens; 0: as --max-slot-tokens.", low=0, high=4_096
+    )
     max_waiting_requests: int = setting(64, "Utterances that wait for slots.", low=1, high=100_000)
     admission_window: int = setting(
         1, "Waiting utterances among which the longest goes first.", low=1, high=100_000
@@ -254,7 +259,7 @@ class Settings:
             vocode_budget_units=self.vocode_budget_units or budgets.vocode_units,
             max_slots=self.max_slots,
             max_slot_tokens=min(self.max_slot_tokens, model_tokens),
-            max_source_tokens=min(self.max_slot_tokens, model_tokens),
+            max_source_tokens=min(self.max_source_tokens or self.max_slot_tokens, model_tokens),
             max_source_samples=self.longest_utterance_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
             max_waiting_requests=self.max_waiting_requests,
             admission_window=self.admission_window,

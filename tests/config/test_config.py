@@ -66,7 +66,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         http="h:1", http_origins="o", http_source_language="s", http_ice_servers="i",
         warn_low_confidence=False, measure_capacity=False, front_processes=4,
         resume_keys="r", resume_lifetime_s=9.0,
-        encode_budget_frames=960, text_to_unit_budget_tokens=512, vocode_budget_units=400,
+        max_source_tokens=55, encode_budget_frames=960, text_to_unit_budget_tokens=512, vocode_budget_units=400,
     )  # fmt: skip
     assert all(
         getattr(changed, each.name) != getattr(Settings(), each.name) for each in dataclasses.fields(Settings)
@@ -76,7 +76,8 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
     assert changed.capacity_options() == CapacityOptions(3, measured=False)
     engine = changed.engine_limits(model_tokens=4_096)
     assert (engine.max_slots, engine.max_slot_tokens, engine.max_waiting_requests) == (5, 77, 9)
-    assert (engine.max_source_samples, engine.admission_window) == (144_000, 6)
+    assert (engine.max_source_samples, engine.max_source_tokens) == (144_000, 55)
+    assert engine.admission_window == 6
     for device in ("cpu", "cuda:1"):
         budgets = changed.engine_limits(model_tokens=4_096, device=device)
         assert (budgets.encode_budget_frames, budgets.text_to_unit_budget_tokens) == (960, 512)
@@ -95,7 +96,9 @@ def test_a_step_computes_more_on_a_gpu() -> None:
 
 
 def test_what_the_model_cannot_hold_is_not_promised() -> None:
-    assert Settings(max_slot_tokens=4_000).engine_limits(model_tokens=300).max_slot_tokens == 300
+    for settings in (Settings(max_slot_tokens=4_000), Settings(max_slot_tokens=4_000, max_source_tokens=500)):
+        limits = settings.engine_limits(model_tokens=300)
+        assert (limits.max_slot_tokens, limits.max_source_tokens) == (300, 300)
 
 
 def test_a_unix_socket_is_an_address() -> None:

@@ -139,16 +139,16 @@ class SeamlessModel:
         memories: Sequence[LogMelMemory | None] = (),
     ) -> Slices[list[int | EngineError]]:
         """Implements ``SpeechModel.encode``. ``memories``: see ``SourceEncoder.encode``."""
-        outcomes: list[int | EngineError] = []
         encoded = yield from self.encoder.encode(sources, memories)
-        for states, owned in zip(encoded, slots, strict=True):
-            if isinstance(states, EngineError):
-                outcomes.append(states)
-            else:
-                self.cache.clear_tokens(owned)
-                self.decoder.write_source(self.cache, owned, states)
-                outcomes.append(states.shape[0])
-        return outcomes
+        written = [
+            (owned, states)
+            for states, owned in zip(encoded, slots, strict=True)
+            if not isinstance(states, EngineError)
+        ]
+        if written:
+            self.cache.clear_tokens([slot for owned, _ in written for slot in owned])
+            self.decoder.write_sources(self.cache, *zip(*written, strict=True))
+        return [each if isinstance(each, EngineError) else len(each) for each in encoded]
 
     def source_states(self, slot: int) -> int:
         """Implements ``SpeechModel.source_states``."""

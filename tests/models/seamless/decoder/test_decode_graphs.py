@@ -35,7 +35,7 @@ def captured(slots: int = SLOTS) -> tuple[DecodeGraphs, DecoderCache, FakeGraphC
 def write(cache: DecoderCache, slot: int, length: int) -> None:
     states = torch.randn(length, 32, generator=torch.Generator().manual_seed(slot))
     cache.clear_tokens([slot])
-    text_decoder("tiny").write_source(cache, [slot], states)
+    text_decoder("tiny").write_sources(cache, [[slot]], [states])
 
 
 def fed(rows: dict[int, tuple[int, int]]) -> Runs:

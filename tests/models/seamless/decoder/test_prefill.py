@@ -34,7 +34,7 @@ def filled(name: str, slots: Sequence[int]) -> DecoderCache:
         states = torch.randn(
             LENGTHS[slot], checkpoint(name).config.hidden_size, generator=torch.Generator().manual_seed(slot)
         )
-        text_decoder(name).write_source(cache, [slot], states)
+        text_decoder(name).write_sources(cache, [[slot]], [states])
     return cache
 
 
@@ -127,7 +127,7 @@ def test_a_slot_keeps_its_tokens_when_its_source_changes_and_its_source_when_its
     cache = filled("tiny", [0, 1])
     decoded("tiny", cache, Runs([0], [0], [TOKENS]))
     keys, sources = cache.layers[0].self_rows[0].clone(), cache.cross_rows[:, 0].clone()
-    text_decoder("tiny").write_source(cache, [0], torch.ones(4, 32))
+    text_decoder("tiny").write_sources(cache, [[0]], [torch.ones(4, 32)])
     assert torch.equal(cache.layers[0].self_rows[0], keys)
     assert not cache.cross_rows[:, 0, :, :, 4:].any()
     cache = filled("tiny", [0])

@@ -41,7 +41,7 @@ def write(cache: DecoderCache, slot: int, states: Tensor) -> None:
     """To a new owner of the slot."""
     with torch.inference_mode():
         cache.clear_tokens([slot])
-        text_decoder("tiny").write_source(cache, [slot], states)
+        text_decoder("tiny").write_sources(cache, [[slot]], [states])
 
 
 def test_states_and_predictions_are_transformers() -> None:
@@ -51,6 +51,21 @@ def test_states_and_predictions_are_transformers() -> None:
     hidden, logits = reference(source(13), TOKENS)
     torch.testing.assert_close(cache.states[0, : len(TOKENS)], hidden, atol=2e-5, rtol=0)
     assert predicted == logits.argmax(dim=1).tolist()
+
+
+@torch.inference_mode()
+def test_sources_written_together_are_those_written_alone() -> None:
+    """One has two slots. One slot had a longer source before, and one failed."""
+    together, alone = new_cache("tiny", slots=5), new_cache("tiny", slots=5)
+    write(together, 3, source(40))
+    write(together, 1, source(17) * float("nan"))
+    owned, states = [[2, 0], [3], [1]], [source(9), source(31), source(17)]
+    text_decoder("tiny").write_sources(together, owned, states)
+    for slots, each in zip(owned, states, strict=True):
+        for slot in slots:
+            write(alone, slot, each)
+    torch.testing.assert_close(together.cross_rows, alone.cross_rows, atol=1e-6, rtol=0)
+    assert together.source_lengths == alone.source_lengths == [9, 17, 9, 31, 0]
 
 
 def test_rows_have_positions_and_sources_of_their_own() -> None:

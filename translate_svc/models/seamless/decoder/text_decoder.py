@@ -143,19 +143,23 @@ class TextDecoder(nn.Module):
         """Scaled embeddings, ``[..., hidden]``. The text encoder uses the same ones."""
         return self._output.rows(token_ids) * self.embed_scale
 
-    def write_source(self, cache: DecoderCache, slots: Sequence[int], states: Tensor) -> None:
-        """Stores one source's encoder states (``[length, hidden]``) for ``slots`` to attend to.
+    def write_sources(
+        self, cache: DecoderCache, slots: Sequence[Sequence[int]], states: Sequence[Tensor]
+    ) -> None:
+        """Stores encoder states, each ``[length, hidden]``: all ``slots[i]`` then attend to ``states[i]``.
 
-        Any earlier source of these slots is cleared first. Their tokens stay.
+        Any earlier source of these slots is cleared first. Their tokens stay. All sources are one product,
+        which reads its weights once.
         """
-        cache.clear_source(slots)
-        length = states.shape[0]
+        cache.clear_source([slot for owned in slots for slot in owned])
         layers, _, _, heads, _, head_dim = cache.cross_rows.shape
+        made = self._source_product(torch.cat(list(states))).view(-1, layers, 2, heads, head_dim)
         # [length, layers, 2, heads, head_dim] -> [layers, 2, heads, length, head_dim]
-        made = self._source_product(states).view(length, layers, 2, heads, head_dim).permute(1, 2, 3, 0, 4)
-        cache.cross_rows[:, cache.index(slots), :, :, :length] = made[:, None]
-        for slot in slots:
-            cache.source_lengths[slot] = length
+        parts = torch.split(made.permute(1, 2, 3, 0, 4), [len(each) for each in states], dim=3)
+        for owned, part in zip(slots, parts, strict=True):
+            for slot in owned:
+                cache.source_lengths[slot] = part.shape[3]
+            cache.cross_rows[:, cache.index(owned), :, :, : part.shape[3]] = part[:, None]
 
     def decode(
         self, cache: DecoderCache, runs: Runs, optional: StepFields = NO_OPTIONAL_FIELDS
