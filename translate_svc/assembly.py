@@ -79,6 +79,7 @@ def load_engine(
     from translate_svc.engine.async_engine import AsyncEngine
     from translate_svc.engine.core import EngineCore
     from translate_svc.engine.runner.model_runner import ModelRunner
+    from translate_svc.engine.runner.warm_up import WarmUp
     from translate_svc.engine.scheduling.scheduler import Scheduler
     from translate_svc.engine.simultaneous.words import continuation_tokens
     from translate_svc.models.checkpoint.utterance_lengths import lengths_of
@@ -110,9 +111,13 @@ def load_engine(
         batch_sizes = ((each.stage.value, each.batch_size) for each in report.stages)
         metrics.record_step(report.duration_s, batch_sizes)
 
+    def warm_up() -> None:
+        if placement.device != "cpu":  # which has nothing to prepare
+            WarmUp(runner, limits, tokenizer, capabilities)()
+
     core = EngineCore(Scheduler(limits, tokenizer, traits), runner, on_step=on_step)
     model = _model_info(checkpoint.path, placement.device, placement.dtype_name)
-    engine = AsyncEngine(core, capabilities, on_fatal=on_fatal)
+    engine = AsyncEngine(core, capabilities, on_fatal=on_fatal, warm_up=warm_up)
     hypotheses = CommitDefaults(
         alignment.policy.value, alignment.cutoff_frames, calibrated=bool(alignment.heads)
     )
@@ -123,10 +128,14 @@ def load_engine(
 
 @asynccontextmanager
 async def running(engine: AsyncEngine, step_timeout_s: float) -> AsyncIterator[None]:
-    """Starts an engine, watches its steps, and stops it on exit. Its unfinished requests then fail."""
+    """Starts an engine, watches its steps, and stops it on exit. Its unfinished requests then fail.
+
+    Enters when the engine is warm, or lost.
+    """
     engine.start()
     watchdog = asyncio.create_task(Watchdog(engine, step_timeout_s).run())
     try:
+        await engine.warmed_up()
         yield
     finally:
         watchdog.cancel()

@@ -66,7 +66,8 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         http="h:1", http_origins="o", http_source_language="s", http_ice_servers="i",
         warn_low_confidence=False, measure_capacity=False, front_processes=4,
         resume_keys="r", resume_lifetime_s=9.0,
-        max_source_tokens=55, encode_budget_frames=960, text_to_unit_budget_tokens=512, vocode_budget_units=400,
+        max_source_tokens=55,
+        encode_budget_frames=960, text_to_unit_budget_tokens=512, vocode_budget_units=400,
     )  # fmt: skip
     assert all(
         getattr(changed, each.name) != getattr(Settings(), each.name) for each in dataclasses.fields(Settings)

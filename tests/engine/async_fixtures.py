@@ -122,10 +122,11 @@ def build(
     before_execute: Callable[[StepPlan], None] | None = None,
     on_fatal: Callable[[BaseException], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
+    warm_up: Callable[[], None] = lambda: None,
 ) -> AsyncEngine:
     runner = FakeRunner(model, before_execute=before_execute)
     core = EngineCore(Scheduler(limits, TOKENIZER), runner, clock=clock)
-    return AsyncEngine(core, FakeCapabilities(), on_fatal=on_fatal)
+    return AsyncEngine(core, FakeCapabilities(), on_fatal=on_fatal, warm_up=warm_up)
 
 
 async def refusal_of(engine: AsyncEngine, asked: Request) -> TranslateSvcError:
@@ -143,6 +144,7 @@ async def refusal_of(engine: AsyncEngine, asked: Request) -> TranslateSvcError:
 async def running(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
     engine.start()
     try:
+        await engine.warmed_up()
         yield engine
     finally:
         assert await engine.stop(drain=False, deadline_s=60)

@@ -72,7 +72,7 @@ async def test_the_events_of_a_step_come_in_one_call(monkeypatch: pytest.MonkeyP
         gate.open()
         for inbox in inboxes:
             await inbox.until(RequestFinished)
-    assert calls <= gate.steps + 1, "one call per step, and one for the end of the thread"
+    assert calls <= gate.steps + 2, "one call per step, and one for each end of the thread"
     assert sum(len(inbox.events) for inbox in inboxes) > calls
 
 

@@ -39,6 +39,9 @@ class AsyncEngine:
     An exception of the core that does not belong to a single item is fatal, for example DeviceLost. Then
     every request ends as FAILED, ``status.lost`` turns True, later requests are refused with EngineLost, and
     ``on_fatal`` is called on the loop. The process must then be restarted.
+
+    ``warm_up`` is the first that the thread does. Until it is done, requests wait, and ``status.healthy`` is
+    False.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class AsyncEngine:
         capabilities: ModelCapabilities,
         *,
         on_fatal: Callable[[BaseException], None] | None = None,
+        warm_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._scheduler = core.scheduler
         self._limits = core.scheduler.limits
@@ -56,15 +60,17 @@ class AsyncEngine:
         self._mailbox = Mailbox(self._limits.max_waiting_requests)
         self._retry_estimate = RetryEstimate()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ended = asyncio.Event()
-        self._fatal = False
+        self._ended, self._warm_or_lost = asyncio.Event(), asyncio.Event()
+        self._fatal = self._warm = False
         self._pushed = EngineStatus(
             max_live_requests=self._limits.max_live_requests, slots=self._limits.max_slots
         )
         callbacks = EngineThreadCallbacks(
-            self._post_events, self._post_step, self._post_failure, self._post_end
+            self._post_events, self._post_step, self._post_warm, self._post_failure, self._post_end
         )
-        self._thread = EngineThread(core, self._mailbox, self._retry_estimate, self._pushed, callbacks)
+        self._thread = EngineThread(
+            core, self._mailbox, self._retry_estimate, self._pushed, callbacks, warm_up
+        )
 
     # ---------------------------------------------------------------- life
 
@@ -81,11 +87,15 @@ class AsyncEngine:
         """The status last pushed, with the current counts of submissions."""
         return dataclasses.replace(
             self._pushed,
-            healthy=self._thread.alive and not self._fatal,
+            healthy=self._warm and self._thread.alive and not self._fatal,
             lost=self._fatal,
             live_requests=len(self._delivery),
             waiting_requests=self._mailbox.waiting_requests,
         )
+
+    async def warmed_up(self) -> None:
+        """Waits until the thread has warmed up, or the engine is lost. Call it on the loop."""
+        await self._warm_or_lost.wait()
 
     def abandon(self, reason: str) -> None:
         """Declares the engine lost because its thread does not return from a step. Call it on the loop.
@@ -194,7 +204,12 @@ class AsyncEngine:
         for submission in self._delivery.deliver(batch):
             self._mailbox.abort(submission)
 
+    def _become_warm(self) -> None:
+        self._warm = True
+        self._warm_or_lost.set()
+
     def _end_fatally(self, error: BaseException) -> None:
+        self._warm_or_lost.set()
         self._delivery.fail_all(EngineLost(ENGINE_LOST))
         if self._on_fatal is not None:
             self._on_fatal(error)
@@ -203,6 +218,9 @@ class AsyncEngine:
 
     def _post_step(self, status: EngineStatus, batch: EventBatch) -> None:
         self._post(functools.partial(self._deliver_step, status, batch))
+
+    def _post_warm(self) -> None:
+        self._post(self._become_warm)
 
     def _post_failure(self, error: BaseException) -> None:
         self._fatal = True

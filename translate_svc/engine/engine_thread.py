@@ -29,6 +29,8 @@ class EngineThreadCallbacks:
     """Events between two steps."""
     stepped: Callable[[EngineStatus, EventBatch], None]
     """A step ended with events or a changed status: the status, and all events of the step."""
+    warm: Callable[[], None]
+    """The thread begins with the first request."""
     failed: Callable[[BaseException], None]
     """The core raised, and the thread ends."""
     ended: Callable[[], None]
@@ -36,7 +38,10 @@ class EngineThreadCallbacks:
 
 
 class EngineThread:
-    """Steps ``core`` while it has work. What callers ask for comes through ``mailbox``, before each step."""
+    """Steps ``core`` while it has work. What callers ask for comes through ``mailbox``, before each step.
+
+    ``warm_up`` is called first; to a watchdog it is the first step.
+    """
 
     def __init__(
         self,
@@ -45,12 +50,14 @@ class EngineThread:
         retry_estimate: RetryEstimate,
         status: EngineStatus,
         callbacks: EngineThreadCallbacks,
+        warm_up: Callable[[], None],
     ) -> None:
         self._core = core
         self._scheduler = core.scheduler
         self._mailbox = mailbox
         self._retry_estimate = retry_estimate
         self._callbacks = callbacks
+        self._warm_up = warm_up
         self._submissions: dict[str, Submission] = {}  # what the scheduler holds
         self._status = status
         self._thread = threading.Thread(target=self._run, name="translate-engine", daemon=True)
@@ -74,6 +81,10 @@ class EngineThread:
 
     def _run(self) -> None:
         try:
+            self.last_step_started = self._core.clock()
+            self._warm_up()
+            self.last_step_started = None
+            self._callbacks.warm()
             self._step_until_stopped()
         except BaseException as error:  # nothing may end this thread silently
             # The message may quote a caller's data, so the log gets only the error's type and traceback.
