@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,7 +20,9 @@ from tests.fakes.standin import NAME, StandIn, stand_in
 from tests.step_results import decode_results, encode_results
 from translate_svc.engine.plan import EncodeItem, EncodeResult, EncodeUnfinished, StepPlan, StepResult
 from translate_svc.engine.runner import model_runner
+from translate_svc.engine.runner.failure_streaks import MOST_FAILURES
 from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.errors import DeviceLost
 from translate_svc.models.precision import BFLOAT16
 from translate_svc.models.seamless.vocoder import piecewise_vocoder
 from translate_svc.types import Stage
@@ -27,6 +31,9 @@ pytestmark = pytest.mark.skipif(
     os.environ.get("TEST_DEVICE", "").startswith("cuda"),
     reason="torch supports one accelerator per process, and there is a real one",
 )
+
+
+JOB_IDS = itertools.count()
 
 
 @pytest.fixture
@@ -103,6 +110,49 @@ def test_bfloat16_is_what_it_is_on_the_host(device: StandIn) -> None:
     for there, on_host in zip(made, expected, strict=True):
         assert there.token_ids == on_host.token_ids
         assert len(there.samples) == pytest.approx(len(on_host.samples), rel=0.05)
+
+
+def test_a_stage_that_fails_for_everybody_is_a_lost_device(
+    device: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if attention found no kernel. A success ends the row, and refusals of ours do not count."""
+    model: Any = new_model("tiny", device=NAME)
+    runner, compute = ModelRunner(model, LIMITS), model.encode
+    source, wrong = utterances("tiny")[0], np.zeros(1, np.float32)
+
+    def failing(*_: Any) -> Any:
+        raise RuntimeError("No execution plans support the graph")
+
+    def step(source: Any, how: Any) -> None:
+        monkeypatch.setattr(model, "encode", how)
+        runner.execute(StepPlan(encode=(EncodeItem("r", source, (0,), next(JOB_IDS)),)))
+
+    for _ in range(MOST_FAILURES - 1):
+        step(source, failing)
+    step(source, compute)
+    for _ in range(MOST_FAILURES - 1):
+        step(source, failing)
+        step(wrong, compute)
+    with pytest.raises(DeviceLost, match="encode fails"):
+        step(source, failing)
+
+
+def test_an_error_that_sticks_ends_the_engine_also_while_memory_is_freed(
+    device: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: Any = new_model("tiny", device=NAME)
+
+    def short_of_memory(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB")
+
+    def lost() -> None:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(model, "encode", short_of_memory)
+    monkeypatch.setattr(torch.accelerator, "empty_cache", lost)
+    items = (EncodeItem("r", utterances("tiny")[0], (0,), 0),)
+    with pytest.raises(torch.AcceleratorError):
+        ModelRunner(model, LIMITS).execute(StepPlan(encode=items))
 
 
 def test_memory_that_runs_out_is_freed_and_less_is_tried(

@@ -19,6 +19,13 @@ _logger = logging.getLogger(__name__)
 _ACCELERATOR_ERROR: type[Exception] = getattr(torch, "AcceleratorError", DeviceLost)
 """What torch raises for errors of a device. Versions without it raise a RuntimeError."""
 
+_OUTSIDE_ALLOCATOR = ("out of memory", "ALLOC_FAILED")
+"""In messages of CUDA and its libraries, when memory ran out that torch's allocator does not manage."""
+
+
+class ItemRaised(EngineError):
+    """The error of an item whose computation raised a RuntimeError, as kernels do; no check of ours."""
+
 
 def run_isolated(
     items: Sequence[Item],
@@ -54,7 +61,7 @@ def _run(
         raise
     except Exception as error:
         if is_device_loss(error):
-            raise DeviceLost(type(error).__name__) from error
+            raise as_device_loss(error) from error
         out_of_memory = is_out_of_memory(error)
         if len(items) == 1 and (freed or not out_of_memory):
             # messages can quote a caller's data, so log only the kind of error and the place
@@ -63,7 +70,7 @@ def _run(
                 type(error).__name__,
                 "".join(traceback.format_tb(error.__traceback__)),
             )
-            return [error if isinstance(error, EngineError) else EngineError(type(error).__name__)]
+            return [_item_error(error)]
     # only here, where the error and with it the frames that hold the batch's tensors are gone
     if out_of_memory:
         free_memory()
@@ -71,6 +78,23 @@ def _run(
     middle = len(items) // 2
     halves = (items[:middle], items[middle:])
     return [outcome for half in halves if half for outcome in _run(half, batch, free_memory, freed=freed)]
+
+
+def _item_error(error: Exception) -> EngineError:
+    if isinstance(error, EngineError):
+        return error
+    kind = ItemRaised if isinstance(error, RuntimeError) else EngineError
+    return kind(type(error).__name__)
+
+
+def as_device_loss(error: Exception) -> DeviceLost:
+    """The ``DeviceLost`` to raise for ``error``. Logs what kind of error it is, without any item's data."""
+    if any(each in str(error) for each in _OUTSIDE_ALLOCATOR):
+        reason = "its memory ran out where torch's allocator does not manage it"
+    else:
+        reason = type(error).__name__
+    _logger.critical("the device is lost: %s", reason)
+    return DeviceLost(reason)
 
 
 def is_device_loss(error: Exception) -> bool:

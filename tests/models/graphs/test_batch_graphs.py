@@ -83,10 +83,22 @@ def test_a_graph_that_is_refused_is_one_graph_less(error: Exception) -> None:
     assert torch.equal(batches.run("twice", torch.ones(2, 3)), torch.full((2, 3), 2.0))
 
 
-def test_a_lost_device_ends_the_capture() -> None:
-    lost = RuntimeError("CUDA error: an illegal memory access was encountered")
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), "RuntimeError"),
+        (torch.AcceleratorError("an illegal memory access was encountered"), "AcceleratorError"),
+        (torch.AcceleratorError("CUDA error: out of memory"), "its memory ran out"),
+        (
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+            "its memory ran out",
+        ),
+    ],
+    ids=str,
+)
+def test_a_lost_device_ends_the_capture(lost: Exception, said: str, caplog: pytest.LogCaptureFixture) -> None:
     batches = BatchGraphs(4, FailingCapturer(lost, nth=2), CPU, CaptureCount())
-    with pytest.raises(DeviceLost):
+    with pytest.raises(DeviceLost, match=said):
         batches.add(
             "twice",
             lambda rows: 2 * rows,
@@ -94,3 +106,4 @@ def test_a_lost_device_ends_the_capture() -> None:
             others=torch.ones(4, 3),
             check=torch.testing.assert_close,
         )
+    assert said in caplog.text

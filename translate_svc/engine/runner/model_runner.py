@@ -32,6 +32,7 @@ from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBia
 from translate_svc.engine.runner.decoding.token_decoder import TokenDecoder, TokenPrediction
 from translate_svc.engine.runner.encode_batch import EncodeBatch
 from translate_svc.engine.runner.encode_time import EncodeTime
+from translate_svc.engine.runner.failure_streaks import FailureStreaks
 from translate_svc.engine.runner.item_checks import ItemChecks
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.engine.runner.source_cache import SourceCache
@@ -96,6 +97,7 @@ class ModelRunner:
         self._encode_batch: EncodeBatch | None = None
         self._encode_until_s = math.inf
         self._encode_time = EncodeTime()
+        self._streaks = FailureStreaks(on_accelerator=model.device.type != "cpu")
         self._source_cache = SourceCache() if source_cache is None else source_cache
 
     @property
@@ -107,7 +109,7 @@ class ModelRunner:
         """Computes ``plan`` and answers every item exactly once.
 
         Raises:
-            DeviceLost: the accelerator's context is lost.
+            DeviceLost: the accelerator's context is lost, or a stage fails for every item.
         """
         report = _Report()
         results: list[StageResult] = []
@@ -139,6 +141,7 @@ class ModelRunner:
             return []
         started_s = self._clock()
         outcomes = run_isolated(items, batch, self._model.free_memory)
+        self._streaks.observe(stage, outcomes)
         duration_ms = (self._clock() - started_s) * 1000
         report.stages.append(StageReport(stage, duration_ms, len(items), started_s))
         self._encode_time.observe(stage, items, duration_ms / 1000)

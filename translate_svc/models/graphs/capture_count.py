@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from translate_svc.errors import DeviceLost
-from translate_svc.models.isolation import is_device_loss
+from translate_svc.models.isolation import as_device_loss, is_device_loss
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ class CaptureCount:
             capture()
         except RuntimeError as error:
             if is_device_loss(error):
-                raise DeviceLost(type(error).__name__) from error
+                raise as_device_loss(error) from error
             level = logging.DEBUG if self.refused else logging.WARNING
             _log.log(level, "%s could not be captured: %s", name, error)
             self.refused += 1
