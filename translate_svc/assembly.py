@@ -101,6 +101,8 @@ def load_engine(
         masks={CONTINUATION_MASK: continuation_tokens(tokenizer, checkpoint.vocabulary_size)},
         graphs=settings.graphs,
     )
+    for stage, count in runner.graph_counts.items():
+        metrics.set_graphs(stage.value, count.captured, count.refused)
     traits = HypothesisTraits(
         frame_samples=capabilities.encoder_frame_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
         predicting_row=alignment.attention_row is AttentionRow.PREDICTING,

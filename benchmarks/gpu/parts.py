@@ -40,6 +40,15 @@ def exactness(bench: Bench) -> dict[str, Any]:
     return figures | {"utterances": len(utterances), "exact": exact}
 
 
+def graphs(bench: Bench) -> dict[str, Any]:
+    """CUDA graphs by stage. ``complete``: no stage is without any, where there are graphs at all."""
+    counts = bench.engine.runner.graph_counts
+    figures: dict[str, Any] = {}
+    for stage, count in counts.items():
+        figures |= {f"{stage.value}, captured": count.captured, f"{stage.value}, refused": count.refused}
+    return figures | {"complete": all(count.captured for count in counts.values())}
+
+
 def utterance(bench: Bench) -> dict[str, Any]:
     """One utterance of five seconds with speech, from its input to its last output sample; medians."""
     one = forced_alone(noise(_UTTERANCE_S))

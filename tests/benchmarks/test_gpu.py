@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import bench, parts
 from benchmarks.throughput.outcome import Outcome
 from benchmarks.throughput.peer import Peer
 from benchmarks.throughput.utterance import Utterance
+from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches, stale_capturer
+from translate_svc.engine.runner import model_runner
+from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 
 pytestmark = pytest.mark.timeout(600)  # half a minute of one quiet core
 
@@ -39,6 +45,28 @@ def test_ours_is_exact_and_a_difference_would_be_seen(
 
     monkeypatch.setattr(Peer, "run", one_token_off)
     assert parts.exactness(tiny)["exact"] is False
+
+
+@pytest.mark.parametrize("capturer", [FakeGraphCapturer(), stale_capturer])
+def test_a_stage_without_any_graph_fails_the_command(
+    capturer: GraphCapturer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: capturer)
+    limit_captured_batches(monkeypatch)
+    result = tmp_path / "gpu.json"
+    arguments = ["gpu", "--size", "small", "--device", "cpu", "--part", "graphs", "--result", str(result)]
+    monkeypatch.setattr("sys.argv", arguments)
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    figures = json.loads(result.read_text())["graphs"]
+    whole = capturer is not stale_capturer
+    assert (figures["complete"], ended.value.code) == (whole, int(not whole))
+    for stage in ("encode", "decode", "text_to_unit", "vocode"):
+        counts = figures[f"{stage}, captured"], figures[f"{stage}, refused"]
+        assert counts[0 if whole else 1] > 0
+        assert counts[1 if whole else 0] == 0
 
 
 def test_stages_and_steps_are_timed(tiny: bench.Bench) -> None:

@@ -27,6 +27,7 @@ GAUGES = {
     "lag_seconds",
     "ready",
 }
+GAUGES_BY_STAGE = {"graphs_captured", "graphs_refused"}
 COUNTERS = {
     "streams_admitted_total": (),
     "rejected_total": ("cause",),
@@ -71,6 +72,7 @@ def test_every_name_is_there_with_its_labels_before_anything_has_happened() -> N
     for name, pairs in _series(Metrics()):
         labels.setdefault(name, set()).update(key for key, _ in pairs if key != "le")
     expected = {PREFIX + name: set[str]() for name in GAUGES}
+    expected |= {PREFIX + name: {"stage"} for name in GAUGES_BY_STAGE}
     expected |= {PREFIX + name: set(keys) for name, keys in COUNTERS.items()}
     for name, keys in HISTOGRAMS.items():
         expected |= {f"{PREFIX}{name}_{part}": set(keys) for part in ("bucket", "sum", "count")}

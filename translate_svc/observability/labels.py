@@ -5,6 +5,8 @@ from __future__ import annotations
 from translate_svc import errors
 from translate_svc.types import ENDPOINTING, Stage
 
+OTHER = "other"
+"""A value that is in no table."""
 ENGINE_STAGES = tuple(stage.value for stage in Stage)
 UTTERANCE_STAGES = (ENDPOINTING, *ENGINE_STAGES)
 UTTERANCE_STATUSES = ("ok", "empty", "failed", "cleared", "dropped")

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from translate_svc.observability.class_counters import ClassCounters
 from translate_svc.observability.labels import (
     CLOSE_CAUSES,
     ENGINE_STAGES,
     ERROR_CAUSES,
+    OTHER,
     UTTERANCE_STAGES,
     UTTERANCE_STATUSES,
     WARNING_CODES,
@@ -26,8 +28,6 @@ from translate_svc.observability.labels import (
 from translate_svc.types import FrontProcess, ServerLoad
 
 PREFIX = "translate_svc_"
-OTHER = "other"
-_MAX_CLASSES = 64
 
 _SECONDS_TO_FIRST = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
 """Fine between 0.1 and 1 s, where a listener notices every step; up to the wait for a full engine."""
@@ -130,6 +130,10 @@ class Metrics:
             ),
         }
         """By the names that ``add`` takes: a series for each value of the label, or one for ``""``."""
+        self._graphs = [
+            self._by_stage("graphs_captured", "CUDA graphs in use, by stage."),
+            self._by_stage("graphs_refused", "CUDA graphs that could not be captured, by stage."),
+        ]
 
     def set_snapshot_function(self, read: Callable[[], Snapshot]) -> None:
         """Makes every scrape call ``read``, on the scraper's thread."""
@@ -167,6 +171,11 @@ class Metrics:
         """Observes the time of one stage for one utterance; ``stage`` is one of ``UTTERANCE_STAGES``."""
         self.add("stages", stage, seconds)
 
+    def set_graphs(self, stage: str, captured: int, refused: int) -> None:
+        """Sets how many graphs of a stage the start captured; ``stage`` is one of ``ENGINE_STAGES``."""
+        for gauge, value in zip(self._graphs, (captured, refused), strict=True):
+            gauge.labels(stage).set(value)
+
     def record_step(self, duration_s: float, batch_sizes: Iterable[tuple[str, int]]) -> None:
         """Observes a step of the engine; ``batch_sizes`` holds the number of items of each stage."""
         self.add("steps", "", duration_s)
@@ -201,6 +210,12 @@ class Metrics:
         counter = Counter(PREFIX + name, help_text, (label,), registry=self.registry)
         return {value: counter.labels(value) for value in (*values, OTHER)}
 
+    def _by_stage(self, name: str, help_text: str) -> Gauge:
+        gauge = Gauge(PREFIX + name, help_text, ("stage",), registry=self.registry)
+        for stage in ENGINE_STAGES:
+            gauge.labels(stage)
+        return gauge
+
     def _by_class(self, name: str, help_text: str) -> ClassCounters:
         counter = Counter(f"{PREFIX}caller_{name}", help_text, ("class",), registry=self.registry)
         return ClassCounters(counter.labels)
@@ -213,30 +228,6 @@ class Metrics:
     ) -> dict[str, Histogram]:
         histogram = Histogram(PREFIX + name, help_text, ("stage",), buckets=buckets, registry=self.registry)
         return {stage: histogram.labels(stage) for stage in (*stages, OTHER)}
-
-
-class ClassCounters(Mapping[str, Counter]):
-    """One counter for each class of callers. A class comes when it is first counted, as the operator may add
-    some while the server runs; those after the 64th count as ``other``.
-    """
-
-    def __init__(self, create: Callable[[str], Counter]) -> None:
-        self._create = create
-        self._counters = {OTHER: create(OTHER)}
-
-    def __getitem__(self, name: str) -> Counter:
-        if name not in self._counters and len(self._counters) <= _MAX_CLASSES:
-            self._counters[name] = self._create(name)
-        return self._counters[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._counters or len(self._counters) <= _MAX_CLASSES
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._counters)
-
-    def __len__(self) -> int:
-        return len(self._counters)
 
 
 class _Scrape(Collector):

@@ -11,8 +11,12 @@ from torch import Tensor
 from tests.checkpoints import Driver, Job, checkpoint_folder, oracle, utterances
 from tests.engine.runner.test_model_runner import assert_same
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
+from translate_svc.assembly import load_engine
+from translate_svc.config import Settings
 from translate_svc.engine.runner import model_runner
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.observability.metrics import PREFIX, Metrics
+from translate_svc.types import Stage
 
 
 @pytest.fixture
@@ -48,6 +52,16 @@ def test_each_of_many_is_what_transformers_gives(name: str, apart: int, capturer
 def test_without_graphs_nothing_is_captured(capturer: FakeGraphCapturer) -> None:
     Driver("tiny", graphs=False)
     assert capturer.captured == 0
+
+
+def test_a_scrape_says_how_many_there_are(capturer: FakeGraphCapturer) -> None:
+    metrics = Metrics()
+    load_engine(Settings(model=str(checkpoint_folder("tiny"))), metrics, None)
+    value = metrics.registry.get_sample_value
+    counts = [value(f"{PREFIX}graphs_captured", {"stage": stage.value}) for stage in Stage]
+    assert all(counts)
+    assert sum(filter(None, counts)) == capturer.captured
+    assert value(f"{PREFIX}graphs_refused", {"stage": "decode"}) == 0
 
 
 def test_a_capture_that_fails_is_a_warning(

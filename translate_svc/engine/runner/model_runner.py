@@ -38,6 +38,7 @@ from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.engine.runner.source_cache import SourceCache
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.description import Capabilities
+from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import graph_capturer
 from translate_svc.models.isolation import run_isolated
 from translate_svc.models.limits import ModelLimits
@@ -104,6 +105,11 @@ class ModelRunner:
     def capabilities(self) -> Capabilities:
         """Languages, voices and limits of the model."""
         return self._model.capabilities
+
+    @property
+    def graph_counts(self) -> Mapping[Stage, CaptureCount]:
+        """By stage, how many CUDA graphs were captured and refused. Empty without graphs."""
+        return self._model.graph_counts
 
     def execute(self, plan: StepPlan) -> StepResult:
         """Computes ``plan`` and answers every item exactly once.
