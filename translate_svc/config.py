@@ -85,7 +85,8 @@ class Settings:
             (``turn:USER:PASSWORD@HOST:PORT``); empty: this machine's own addresses.
         http_source_language: what speakers speak where a session over HTTP does not say; empty: not known.
         front_processes: processes that own connections, streams and voice activity detection, in front of one
-            that owns the engine. 1: all in one process.
+            that owns the engine. 1: all in one process. 0: 4 with a GPU, whose engine would wait for Python
+            otherwise, and 1 without one or where processes cannot share an address.
         admin: serve metrics and probes over HTTP.
         admin_host: address that the admin port listens on.
         admin_port: 0 takes a free port.
@@ -160,7 +161,7 @@ class Settings:
     http_ice_servers: str = setting("", "STUN and TURN servers for calls over WebRTC.", metavar="URL,...")
     http_source_language: str = setting("", "Language of speakers where a session names none.", metavar="TAG")
     front_processes: int = setting(
-        1, "Processes that own connections and streams, in front of the engine.", low=1, high=256
+        0, "Processes for connections and streams, in front of the engine; 0: by the device.", low=0, high=256
     )
     admin: bool = setting(True, "Serve metrics and probes over HTTP.")
     admin_host: str = setting("127.0.0.1", "Address of the admin port.")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.checkpoint.weight_index import StoredWeights
-from translate_svc.models.placement import Processor, best_precision, resolve_placement
+from translate_svc.models.placement import Processor, best_precision, resolve_device, resolve_placement
 from translate_svc.models.precision import LARGE_PARAMETERS
 
 PUBLISHED, STARTER = 2_309_000_000, 9_000_000
@@ -51,6 +52,21 @@ def test_a_precision_that_the_device_does_not_compute_is_refused(device: str, na
     with pytest.raises(InvalidArgument) as refused:
         resolve_placement(device, name, StoredWeights(PUBLISHED))
     assert refused.value.field == "dtype"
+
+
+def test_a_gpu_is_named_by_its_number_and_one_that_is_not_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    named = ("auto", "cpu", "cuda", "cuda:0", "cuda:1")
+    assert [resolve_device(name) for name in named] == ["cuda", *named[1:]]
+    for wrong in ("cuda:2", "cuda:-1", "cuda:01", "CUDA", "mps", ""):
+        with pytest.raises(
+            InvalidArgument, match="one of this machine's: cpu, cuda, cuda:0, cuda:1"
+        ) as refused:
+            resolve_device(wrong)
+        assert refused.value.field == "device"
 
 
 def test_this_machine_has_a_precision_for_a_large_model() -> None:

@@ -71,6 +71,11 @@ def refuse_taken_ports(addresses: Iterable[ListenAddress]) -> None:
                 _listen(address, held)
 
 
+def can_be_shared(address: ListenAddress) -> bool:
+    """Whether several processes can listen at ``address``."""
+    return not address.host.startswith("unix:") and hasattr(socket, "SO_REUSEPORT")
+
+
 @contextmanager
 def shared_port(address: ListenAddress) -> Iterator[ListenAddress]:
     """Holds a port without listening, so that it stays the server's while its processes come and go. All of
@@ -82,7 +87,7 @@ def shared_port(address: ListenAddress) -> Iterator[ListenAddress]:
     Raises:
         InvalidArgument: the address cannot be shared. Names the setting.
     """
-    if address.host.startswith("unix:") or not hasattr(socket, "SO_REUSEPORT"):
+    if not can_be_shared(address):
         message = "needs --front-processes 1: several processes cannot listen here"
         raise InvalidArgument(message, field=address.host_field)
     family, kind, protocol, _, place = socket.getaddrinfo(

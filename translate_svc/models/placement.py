@@ -54,9 +54,9 @@ class Placement:
 
 
 def resolve_placement(device: str, dtype: str, weights: StoredWeights) -> Placement:
-    """Resolves both names. The device ``auto`` means ``cuda`` if there is one, otherwise the CPU. The dtype
-    ``auto`` is what ``best_precision`` says of this machine. ``weights``: of the model; if they were reduced
-    to int8, ``auto`` is int8 on the CPU.
+    """Resolves both names, the device as ``resolve_device``. The dtype ``auto`` is what
+    ``best_precision`` says of this machine. ``weights``: of the model; if they were reduced to int8,
+    ``auto`` is int8 on the CPU.
 
     Raises:
         InvalidArgument: this machine has no such device, or the precision is not supported on it or cannot
@@ -64,7 +64,7 @@ def resolve_placement(device: str, dtype: str, weights: StoredWeights) -> Placem
     """
     if weights.int8_alone:
         return _int8_alone(device, dtype)
-    place = _resolve_device(device)
+    place = resolve_device(device)
     if dtype == "auto":
         precision, reason = best_precision(processor_of(place), weights.parameters)
         return Placement(place, precision, reason)
@@ -83,7 +83,7 @@ def _int8_alone(device: str, dtype: str) -> Placement:
         raise InvalidArgument(
             f"the model was pulled in int8 alone: take auto or int8; {again}", field="dtype"
         )
-    if device != "auto" and _resolve_device(device) != "cpu":
+    if device != "auto" and resolve_device(device) != "cpu":
         message = f"the model was pulled in int8 alone, which a CPU computes: take auto or cpu; {again}"
         raise InvalidArgument(message, field="device")
     return Placement("cpu", INT8, "the model was pulled in int8 alone")
@@ -120,10 +120,16 @@ def processor_of(device: str) -> Processor:
     )
 
 
-def _resolve_device(name: str) -> str:
+def resolve_device(name: str) -> str:
+    """``name`` of a device, or what ``auto`` means: ``cuda`` if there is one, otherwise ``cpu``.
+
+    Raises:
+        InvalidArgument: this machine has no such device; ``field`` is ``device``.
+    """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
         return "cuda" if count else "cpu"
-    if name not in ("cpu", *(["cuda"] if count else []), *(f"cuda:{index}" for index in range(count))):
-        raise InvalidArgument("is neither cpu nor a CUDA device of this machine", field="device")
+    known = ["cpu", *(["cuda"] if count else []), *(f"cuda:{index}" for index in range(count))]
+    if name not in known:
+        raise InvalidArgument(f"must be auto or one of this machine's: {', '.join(known)}", field="device")
     return name

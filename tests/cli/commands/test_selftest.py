@@ -82,7 +82,7 @@ def test_a_device_that_is_not_there_is_wrong_usage(
 ) -> None:
     assert run(monkeypatch, "--model", STARTER, "--device", "tpu") == 2
     assert capsys.readouterr().err == (
-        "translate-svc: --device: is neither cpu nor a CUDA device of this machine\n"
+        "translate-svc: --device: must be auto or one of this machine's: cpu\n"
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from translate_svc.cli import interrupts, options
 from translate_svc.cli.descriptors import allow_all_descriptors, connections_within_limit
 from translate_svc.cli.exit_codes import EXIT_LOST
+from translate_svc.cli.fronts.front_count import with_front_processes
 from translate_svc.cli.logs import configure_logs, log_loop_error
 from translate_svc.cli.memory_watch import MemoryWatch
 from translate_svc.cli.ports import refuse_taken_ports
@@ -169,6 +170,7 @@ async def _served(
     # now, because the admin port is in use already
     refuse_taken_ports(listen_addresses(settings).values())
     refuse_unknown_language(settings)
+    settings = await asyncio.to_thread(with_front_processes, settings)
     if settings.front_processes > 1:
         from translate_svc.cli.fronts.fronted_server import FrontedServer
 
