@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from collections.abc import Generator, Iterator
 
@@ -44,6 +45,15 @@ def _capacity_as_set() -> Iterator[None]:
         unmeasured = lambda self: CapacityOptions(self.max_streams, measured=False)  # noqa: E731
         patch.setattr(Settings, "capacity_options", unmeasured)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_tf32() -> None:
+    """Results are compared with float32 on the CPU. TF32 keeps ten bits, and gives other units."""
+    if os.environ.get("TEST_DEVICE", "").startswith("cuda"):
+        import torch
+
+        torch.backends.cudnn.allow_tf32 = False
 
 
 @pytest.fixture(autouse=True)

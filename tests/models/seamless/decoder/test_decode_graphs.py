@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.fakes.fake_graph_capturer import CannotCapture, FakeGraphCapturer, stale_capturer
 from tests.models.seamless.modules import MAX_TOKENS, decoded, greedy, new_cache, text_decoder
-from translate_svc.models.decoded_step import DecodedStep
+from translate_svc.models.decoded_step import Choice, DecodedStep
 from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.captured_graph import doubled
 from translate_svc.models.runs import Runs
@@ -129,6 +129,28 @@ def test_a_recording_that_computes_something_else_is_refused() -> None:
     assert not cache.states.any()
     write(cache, 0, 9)
     assert steps.step(fed({0: (0, 3)})) is None
+
+
+@pytest.mark.parametrize(("ulps", "taken"), [(3.9, True), (4.1, False)])
+def test_four_steps_of_the_grid_of_the_largest_logit_are_tolerated(ulps: float, taken: bool) -> None:
+    logits = list[Tensor]()
+
+    def choose(made: Tensor) -> Choice:
+        logits.append(made)
+        return greedy("tiny").of_slots(made)
+
+    def slightly_off(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        def replay() -> Tensor:
+            packed = function()
+            largest = logits[-1][::2].abs().max()  # of the rows that the check compares
+            packed[:, 1] += ulps * (largest.nextafter(2 * largest) - largest).double()
+            return packed
+
+        return replay
+
+    count = CaptureCount()
+    DecodeGraphs(text_decoder("tiny"), new_cache("tiny", slots=8), slightly_off, choose, count)
+    assert (count.captured > 0, count.refused > 0) == (taken, not taken)
 
 
 def test_a_larger_recording_replaces_one_that_was_refused() -> None:
