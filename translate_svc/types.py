@@ -47,6 +47,8 @@ class Stage(enum.Enum):
     TEXT_TO_UNIT = "text_to_unit"
     VOCODE = "vocode"
 
+    __hash__ = object.__hash__  # that of Enum is written in Python, and every item of a step needs several
+
 
 ENDPOINTING = "endpointing"
 """Name of the wait before the engine's stages: from the last sample of speech to the end of the utterance."""

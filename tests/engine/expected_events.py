@@ -20,7 +20,7 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.engine.text.detokenize import Detokenizer
+from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.types import Stage
 
 LANGUAGES = ("eng", "spa", "fra")
@@ -132,7 +132,7 @@ class ExpectedEvents:
         return 1 + len(translation.token_ids) // 2 < self._limits.max_slot_tokens
 
     def _text(self, token_ids: tuple[int, ...]) -> str:
-        detokenizer = Detokenizer(self._tokenizer)
+        detokenizer = Detokenizer(TokenTexts(self._tokenizer))
         for token_id in token_ids:
             detokenizer.push(token_id)
         detokenizer.finish()

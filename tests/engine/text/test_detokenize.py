@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.fake_tokenizer import FakeTokenizer
-from translate_svc.engine.text.detokenize import Detokenizer
+from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.errors import EngineError
 
 
@@ -46,7 +46,7 @@ PIECES = st.lists(
 @given(PIECES)
 def test_deltas_concatenate_to_the_whole_text_and_are_never_taken_back(pieces: list[str]) -> None:
     tokenizer = FakeTokenizer(pieces=pieces)
-    detokenizer = Detokenizer(tokenizer)
+    detokenizer = Detokenizer(TokenTexts(tokenizer))
     text = ""
     for token_id in tokenizer.text_ids:
         text += detokenizer.push(token_id)
@@ -57,27 +57,27 @@ def test_deltas_concatenate_to_the_whole_text_and_are_never_taken_back(pieces: l
 
 def test_an_incomplete_character_is_held_back() -> None:
     tokenizer = FakeTokenizer(pieces=["▁a", "<0xE2>", "<0x82>", "<0xAC>"])
-    detokenizer = Detokenizer(tokenizer)
+    detokenizer = Detokenizer(TokenTexts(tokenizer))
     assert [detokenizer.push(token_id) for token_id in tokenizer.text_ids] == ["a", "", "", "€"]
     assert detokenizer.finish() == ""
 
 
 def test_bytes_that_never_make_a_character_come_out_with_what_follows_or_at_the_end() -> None:
     tokenizer = FakeTokenizer(pieces=["<0xE2>", "x", "<0xC3>"])
-    detokenizer = Detokenizer(tokenizer)
+    detokenizer = Detokenizer(TokenTexts(tokenizer))
     assert [detokenizer.push(token_id) for token_id in tokenizer.text_ids] == ["", "\ufffdx", ""]
     assert detokenizer.finish() == "\ufffd"
 
 
 def test_only_the_leading_spaces_are_dropped() -> None:
     tokenizer = FakeTokenizer(pieces=["▁", "▁", "▁a", "▁", "▁b"])
-    detokenizer = Detokenizer(tokenizer)
+    detokenizer = Detokenizer(TokenTexts(tokenizer))
     assert [detokenizer.push(token_id) for token_id in tokenizer.text_ids] == ["", "", "a", " ", " b"]
 
 
 def test_special_tokens_and_ids_without_text_have_no_text_and_split_no_character() -> None:
     tokenizer = FakeTokenizer(pieces=["<0xC3>", "", "<0xA9>"])
-    detokenizer = Detokenizer(tokenizer)
+    detokenizer = Detokenizer(TokenTexts(tokenizer))
     first, empty, last = tokenizer.text_ids
     pushed = [detokenizer.push(token_id) for token_id in (first, 1, empty, tokenizer.prompt("spa")[-1], last)]
     assert pushed == ["", "", "", "", "é"]
@@ -85,4 +85,4 @@ def test_special_tokens_and_ids_without_text_have_no_text_and_split_no_character
 
 def test_a_token_that_the_tokenizer_does_not_know_is_an_error_that_names_it() -> None:
     with pytest.raises(EngineError, match="token 10000"):
-        Detokenizer(FakeTokenizer()).push(10_000)
+        Detokenizer(TokenTexts(FakeTokenizer())).push(10_000)

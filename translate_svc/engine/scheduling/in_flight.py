@@ -34,7 +34,7 @@ class InFlight:
 
     def __init__(self, plan: StepPlan, work: Iterable[Work]) -> None:
         self.plan = plan
-        self._open: dict[ItemKey, Work] = {item.key: (item, state) for item, state in work}
+        self._open: dict[ItemKey, Work] = {each[0].key: each for each in work}
 
     def settle_request(self, request_id: str) -> RequestState:
         """Removes the encoding of a request and returns the request's state.
@@ -80,5 +80,5 @@ class InFlight:
 
     def live_requests(self, stage: Stage) -> set[str]:
         """Requests with an item in ``stage`` that are not aborted. Call it before settling any item."""
-        work = (self._open[item.key] for item in self.plan.items(stage))
-        return {item.key[0] for item, state in work if not state.terminal}
+        work = self._open.values()
+        return {item.key[0] for item, state in work if item.stage is stage and not state.terminal}

@@ -23,6 +23,7 @@ Scheduling rules:
 from __future__ import annotations
 
 import itertools
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
@@ -34,6 +35,8 @@ from translate_svc.engine.scheduling.request_state import RequestState
 from translate_svc.engine.scheduling.sequence import Phase, SequenceState
 from translate_svc.engine.scheduling.slots import SlotPool
 from translate_svc.types import Stage
+
+_CALLER = operator.attrgetter("caller")
 
 
 class PhaseQueues:
@@ -221,10 +224,12 @@ class PhaseQueues:
     def decoding(self) -> list[SequenceState]:
         """The sequences that advance in DECODE. They stay in the queue."""
         sequences = list(self._stage_queues[Stage.DECODE].values())
-        texts = Counter(sequence.caller for sequence in sequences)
+        texts = Counter(map(_CALLER, sequences))
         allowed = {caller for caller in texts if self.shares.allows(Stage.DECODE, caller, texts[caller])}
         for caller in allowed:
             self.shares.take(Stage.DECODE, caller, texts[caller])
+        if len(allowed) == len(texts):
+            return sequences
         return [sequence for sequence in sequences if sequence.caller in allowed]
 
     def take_text_to_unit(self) -> list[SequenceState]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from translate_svc.engine.options import EngineLimits
@@ -20,7 +20,7 @@ from translate_svc.engine.scheduling.sequence import LONGEST_FROM_PIECE, Sequenc
 from translate_svc.engine.scheduling.whole_sequence import WholeSequence
 from translate_svc.engine.simultaneous.growing_sequence import GrowingContext, GrowingSequence
 from translate_svc.engine.simultaneous.hypothesis import HypothesisTraits, SequenceHypothesis, SpeechContext
-from translate_svc.engine.text.detokenize import Detokenizer
+from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.engine.text.guards import max_text_tokens
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import EncoderSource, Stage, StageTiming
@@ -31,8 +31,7 @@ class RequestState:
     """A request and its sequences.
 
     ``source``: the input of the encoder. ``job_id``: a number that no other request of this scheduler ever
-    has. ``timings``: for each stage the milliseconds of its steps and the largest batch. ``spans``: for each
-    stage the first start and the last end, in seconds.
+    has. ``reports``: those of all stages of all steps that worked for the request.
     """
 
     request: Request
@@ -41,8 +40,7 @@ class RequestState:
     job_id: int
     error: str = ""
     statuses: list[FinishStatus] = field(default_factory=list)
-    timings: dict[Stage, tuple[float, int]] = field(default_factory=dict)
-    spans: dict[Stage, tuple[float, float]] = field(default_factory=dict)
+    reports: list[StageReport] = field(default_factory=list)
 
     @property
     def terminal(self) -> bool:
@@ -54,22 +52,29 @@ class RequestState:
         request, slots = self.request, tuple(sequence.held_slot for sequence in self.sequences)
         return EncodeItem(request.request_id, self.source, slots, self.job_id, request.source_place)
 
-    def add_timing(self, report: StageReport) -> None:
-        """Adds the time that a stage took in one step."""
-        duration_ms, batch_size = self.timings.get(report.stage, (0.0, 0))
-        self.timings[report.stage] = duration_ms + report.duration_ms, max(batch_size, report.batch_size)
-        first_s, _ = self.spans.get(report.stage, (report.started_s, 0.0))
-        self.spans[report.stage] = first_s, report.started_s + report.duration_ms / 1000
-
     def finished(self, status: FinishStatus) -> RequestFinished:
         """The last event of the request."""
+        by_stage: dict[Stage, list[StageReport]] = {}
+        for report in self.reports:
+            by_stage.setdefault(report.stage, []).append(report)
         return RequestFinished(
             self.request.request_id,
             status,
-            tuple(StageTiming(stage.value, *total) for stage, total in self.timings.items()),
+            tuple(_timing(stage, reports) for stage, reports in by_stage.items()),
             self.error,
-            tuple(StageSpan(stage.value, *span) for stage, span in self.spans.items()),
+            tuple(_span(stage, reports) for stage, reports in by_stage.items()),
         )
+
+
+def _timing(stage: Stage, reports: Sequence[StageReport]) -> StageTiming:
+    """The milliseconds of all its steps, and the largest batch."""
+    total_ms = sum(report.duration_ms for report in reports)
+    return StageTiming(stage.value, total_ms, max(report.batch_size for report in reports))
+
+
+def _span(stage: Stage, reports: Sequence[StageReport]) -> StageSpan:
+    last = reports[-1]
+    return StageSpan(stage.value, reports[0].started_s, last.started_s + last.duration_ms / 1000)
 
 
 class RequestStates:
@@ -77,6 +82,7 @@ class RequestStates:
 
     def __init__(self, tokenizer: Tokenizer, limits: EngineLimits, traits: HypothesisTraits) -> None:
         self._tokenizer = tokenizer
+        self._texts = TokenTexts(tokenizer)
         self._limits = limits
         self._traits = traits
 
@@ -143,7 +149,7 @@ class RequestStates:
         prompt = self._tokenizer.prompt(spec.language, request.source_language)
         history = () if before is None else before.history_token_ids
         continues = before is not None and before.committed_tokens > 0
-        detokenizer = Detokenizer(self._tokenizer, goes_on=continues)
+        detokenizer = Detokenizer(self._texts, goes_on=continues)
         return TextState([*prompt, *history], len(prompt), detokenizer, max_text_tokens(source))
 
 

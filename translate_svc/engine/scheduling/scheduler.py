@@ -198,7 +198,7 @@ class Scheduler:
         for report in result.stages:
             states = [self._requests[request_id] for request_id in in_flight.live_requests(report.stage)]
             for state in states:
-                state.add_timing(report)
+                state.reports.append(report)
             work_ms = self._batch_costs.work_ms(report.stage, report.batch_size, report.duration_ms)
             spoken = sum(isinstance(state.source, np.ndarray) for state in states)
             self.totals.work_s += work_ms / 1000 * spoken / max(1, len(states))

@@ -30,6 +30,8 @@ class Phase(enum.Enum):
     FAILED = "failed"
     ABORTED = "aborted"
 
+    __hash__ = object.__hash__  # as that of ``Stage``
+
 
 TERMINAL_PHASES = frozenset({Phase.FINISHED, Phase.FAILED, Phase.ABORTED})
 

@@ -56,13 +56,13 @@ class StageResults:
     def apply(self, in_flight: InFlight, result: StageResult) -> None:
         """Settles one item. The result of an aborted sequence is dropped."""
         match result:
-            case EncodeResult() | EncodeUnfinished():
-                self._apply_encoded(in_flight.settle_request(result.request_id), result)
-            case DecodeResult():
+            case DecodeResult():  # first, as there are most of them
                 item, sequence = in_flight.settle(result.key, DecodeItem)
                 if not sequence.terminal:
                     sequence.text.fed_tokens += len(item.token_ids) + len(result.accepted)
                     self._apply_decoded(sequence, item, result)
+            case EncodeResult() | EncodeUnfinished():
+                self._apply_encoded(in_flight.settle_request(result.request_id), result)
             case TextToUnitResult():
                 _, sequence = in_flight.settle(result.key, TextToUnitItem)
                 if not sequence.terminal:

@@ -31,13 +31,15 @@ class WholeSequence(SequenceState):
 
     def decode_item(self) -> DecodeItem:
         """A given text is scored in the pass that feeds the prompt."""
-        text = self.text
+        position, token_ids, times = self.text.fed_tokens, self.text.token_ids, self.return_source_ms
+        if position:
+            return DecodeItem(self.key, self.held_slot, position, (token_ids[-1],), times)
         return DecodeItem(
             self.key,
             self.held_slot,
-            text.fed_tokens,
-            tuple(text.token_ids[text.fed_tokens :]),
-            self.return_source_ms,
+            position,
+            tuple(token_ids),
+            times,
             speculative_token_ids=self.speculative_token_ids,
             scores_given_text=self.spec.is_given,
         )

@@ -12,6 +12,31 @@ _SPACE = "\u2581"  # SentencePiece writes a space as this character
 _BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
+class TokenTexts(dict[int, "str | bytes"]):
+    """What each token adds to a text, by its id: a string, or a byte of a character. Filled as it is asked.
+
+    One for all texts of a tokenizer: most of them use the same tokens.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self._tokenizer = tokenizer
+
+    def __missing__(self, token_id: int) -> str | bytes:
+        """Asks the tokenizer.
+
+        Raises:
+            EngineError: the tokenizer failed on this token.
+        """
+        try:
+            piece = "" if self._tokenizer.is_special(token_id) else self._tokenizer.id_to_piece(token_id)
+        except Exception as error:  # any error fails this text alone
+            raise EngineError(f"detokenize: token {token_id} ({type(error).__name__})") from error
+        byte = _BYTE_PIECE.fullmatch(piece)
+        text = self[token_id] = bytes.fromhex(byte[1]) if byte else piece.replace(_SPACE, " ")
+        return text
+
+
 class Detokenizer:
     """The text of one sequence. The deltas of ``push`` and ``finish`` concatenate to the whole text.
 
@@ -20,10 +45,11 @@ class Detokenizer:
     U+FFFD.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, goes_on: bool = False) -> None:
+    def __init__(self, texts: TokenTexts, *, goes_on: bool = False) -> None:
         """``goes_on``: the text is the end of a longer one, whose beginning was delivered before."""
-        self._tokenizer = tokenizer
+        self._texts = texts
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._after_byte = False
         self._deltas: list[str] = []
         self._started = goes_on
 
@@ -38,22 +64,20 @@ class Detokenizer:
         Raises:
             EngineError: the tokenizer failed on this token.
         """
-        try:
-            piece = "" if self._tokenizer.is_special(token_id) else self._tokenizer.id_to_piece(token_id)
-        except Exception as error:  # any error fails this text alone
-            raise EngineError(f"detokenize: token {token_id} ({type(error).__name__})") from error
-        if not piece:
-            return ""
-        byte = _BYTE_PIECE.fullmatch(piece)
-        if byte is not None:
-            return self._append(self._utf8.decode(bytes.fromhex(byte[1])))
-        return self._append(self._flush() + piece.replace(_SPACE, " "))
+        text = self._texts[token_id]
+        if isinstance(text, bytes):
+            self._after_byte = True
+            return self._append(self._utf8.decode(text))
+        if text and self._after_byte:
+            text = self._flush() + text
+        return self._append(text) if text else ""
 
     def finish(self) -> str:
         """Ends the text and returns the last delta."""
         return self._append(self._flush())
 
     def _flush(self) -> str:
+        self._after_byte = False
         held_back = self._utf8.decode(b"", final=True)
         self._utf8.reset()
         return held_back

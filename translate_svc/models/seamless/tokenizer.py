@@ -21,6 +21,7 @@ PROMPT_TOKENS = 2
 """Every text begins with ``</s>`` and its language."""
 _ID_OFFSET = 1
 """fairseq's convention: token id = piece id + 1, so that ``<pad>`` is 0, ``<unk>`` 1, ``</s>`` 3."""
+_EOS = _SPECIAL_PIECES.index("</s>") + _ID_OFFSET
 
 
 class SentencePieceTokenizer:
@@ -54,7 +55,7 @@ class SentencePieceTokenizer:
         pieces = _pieces(processor)
         if pieces[: len(_SPECIAL_PIECES)] != _SPECIAL_PIECES:
             raise CheckpointError(f"does not begin with {', '.join(_SPECIAL_PIECES)}", field=MODEL_FILE)
-        if config.eos_token_id != _SPECIAL_PIECES.index("</s>") + _ID_OFFSET:
+        if config.eos_token_id != _EOS:
             raise CheckpointError(f"eos_token_id is {config.eos_token_id}, </s> is 3", field="config.json")
         first = len(pieces) + _ID_OFFSET
         if not all(first <= id_ < config.vocab_size for id_ in languages.values()):
@@ -69,7 +70,7 @@ class SentencePieceTokenizer:
     @property
     def eos_token_id(self) -> int:
         """``</s>``: starts every prompt and ends every text."""
-        return _SPECIAL_PIECES.index("</s>") + _ID_OFFSET
+        return _EOS
 
     def id_to_piece(self, token_id: int) -> str:
         """The piece: ``\u2581`` stands for a space, ``<0xE2>`` for one byte. Special ids give ``""``."""
