@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
+from translate_svc.engine.constraint import UNCONSTRAINED
 from translate_svc.engine.plan import DecodeItem, EncodeItem, TextToUnitItem, VocodeItem
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.slot_ledger import SlotLedger
@@ -64,9 +65,9 @@ class ItemChecks:
         last = item.position + len(fed) - 1
         if last >= self._limits.max_slot_tokens:
             return f"position {last} is beyond the cache"
-        if not all(0 <= token_id < self._model.vocabulary_size for token_id in fed):
+        if min(fed) < 0 or max(fed) >= self._model.vocabulary_size:
             return "token_ids are outside the vocabulary"
-        return self._biases.problem(item.constraint)
+        return None if item.constraint is UNCONSTRAINED else self._biases.problem(item.constraint)
 
     def text_to_unit(self, item: TextToUnitItem) -> str | None:
         """The item's tokens must be the first tokens that the slot was fed."""

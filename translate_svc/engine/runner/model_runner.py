@@ -29,7 +29,7 @@ from translate_svc.engine.plan import (
     VocodeResult,
 )
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
-from translate_svc.engine.runner.decoding.token_decoder import TokenDecoder, TokenPrediction
+from translate_svc.engine.runner.decoding.token_decoder import TokenDecoder
 from translate_svc.engine.runner.encode_batch import EncodeBatch
 from translate_svc.engine.runner.encode_time import EncodeTime
 from translate_svc.engine.runner.failure_streaks import FailureStreaks
@@ -192,14 +192,15 @@ class ModelRunner:
         return EncodeBatch(items, problems, slices, self._model.record_event, self._clock, memories)
 
     def _decode(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
-        shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
+        used = Counter([item.slot for item in items])
+        shared = {slot for slot in used if used[slot] > 1} if len(used) < len(items) else frozenset()
 
         def run(valid: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
-            predictions = self._decoder.predict(valid)
-            return [
-                each if isinstance(each, EngineError) else self._fed(item, each)
-                for item, each in zip(valid, predictions, strict=True)
-            ]
+            outcomes = self._decoder.predict(valid)
+            for item, each in zip(valid, outcomes, strict=True):
+                if not isinstance(each, EngineError):
+                    self._ledger.record_tokens(item, each)
+            return outcomes
 
         return _run_valid(items, lambda item: self._checks.decode(item, shared), run)
 
@@ -236,17 +237,6 @@ class ModelRunner:
             self._source_cache.put(item.place, batch.log_mel(item))
         return EncodeResult(item.request_id, states)
 
-    def _fed(self, item: DecodeItem, prediction: TokenPrediction) -> DecodeResult:
-        source_ms = self._ledger.record_tokens(item, len(prediction.accepted), prediction.source_ms)
-        return DecodeResult(
-            item.key,
-            prediction.token_id,
-            prediction.log_probability,
-            source_ms,
-            prediction.attention,
-            prediction.accepted,
-        )
-
 
 def _t2u_input(item: TextToUnitItem) -> T2uInput:
     return T2uInput(
@@ -267,6 +257,8 @@ def _run_valid(
 ) -> list[_Outcome | EngineError]:
     """Runs the valid items. Each of the others is answered by its error."""
     problems = [problem(item) for item in items]
+    if not any(problems):
+        return list(run(items))
     valid = [item for item, found in zip(items, problems, strict=True) if found is None]
     outcomes = iter(run(valid) if valid else ())
     return [next(outcomes) if found is None else EngineError(found) for found in problems]

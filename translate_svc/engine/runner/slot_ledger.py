@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from translate_svc.engine.plan import DecodeItem, EncodeItem, SequenceKey
+from translate_svc.engine.plan import DecodeItem, DecodeResult, EncodeItem, SequenceKey
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 
@@ -34,7 +34,7 @@ class SlotLedger:
 
     def find(self, key: SequenceKey, slot: int) -> SlotEntry | None:
         """The entry of ``slot`` if ``key`` holds it, otherwise None."""
-        entry = self._entries[slot] if self.exists(slot) else None
+        entry = self._entries[slot] if 0 <= slot < len(self._entries) else None
         return entry if entry is not None and entry.key == key else None
 
     def release(self, slot: int) -> None:
@@ -48,14 +48,15 @@ class SlotLedger:
         for sequence, slot in enumerate(item.slots):
             self._entries[slot] = SlotEntry(SequenceKey(item.request_id, sequence), source_ms)
 
-    def record_tokens(self, item: DecodeItem, accepted: int, source_ms: int | None) -> int | None:
-        """Records the tokens of a run and the first ``accepted`` of its speculative tokens.
+    def record_tokens(self, item: DecodeItem, result: DecodeResult) -> None:
+        """Records the tokens of a run and the accepted ones of its speculative tokens.
 
-        Returns ``source_ms`` limited to the length of the source. Returns None for a text.
+        Limits ``source_ms`` of the result to the length of the source. A text has none.
         """
         entry = self._entries[item.slot]
         assert entry is not None, "the item passed ``ItemChecks.decode``"
-        entry.fed_token_ids.extend(item.token_ids + item.speculative_token_ids[:accepted])
-        if source_ms is None or entry.source_ms is None:
-            return None
-        return min(source_ms, entry.source_ms)
+        entry.fed_token_ids += item.token_ids
+        if result.accepted:
+            entry.fed_token_ids += item.speculative_token_ids[: len(result.accepted)]
+        if result.source_ms is not None:
+            result.source_ms = None if entry.source_ms is None else min(result.source_ms, entry.source_ms)

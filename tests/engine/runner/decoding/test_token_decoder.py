@@ -14,9 +14,9 @@ from tests.checkpoints import new_model
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from tests.fakes.standin import NAME, stand_in
 from translate_svc.engine.constraint import Constraint
-from translate_svc.engine.plan import DecodeItem, SequenceKey
+from translate_svc.engine.plan import DecodeItem, DecodeResult, SequenceKey
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
-from translate_svc.engine.runner.decoding.token_decoder import TokenDecoder, TokenPrediction
+from translate_svc.engine.runner.decoding.token_decoder import TokenDecoder
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.limits import ModelLimits
@@ -67,25 +67,25 @@ def item(slot: int, position: int, token_ids: Sequence[int]) -> DecodeItem:
     return DecodeItem(SequenceKey(f"r{slot}", 0), slot, position, tuple(token_ids), True, True)
 
 
-def predict(made: TokenDecoder, *items: DecodeItem) -> list[TokenPrediction]:
+def predict(made: TokenDecoder, *items: DecodeItem) -> list[DecodeResult]:
     outcomes = made.predict(items)
-    found = [each for each in outcomes if isinstance(each, TokenPrediction)]
+    found = [each for each in outcomes if isinstance(each, DecodeResult)]
     assert len(found) == len(items), outcomes
     return found
 
 
-def prefilled(made: TokenDecoder) -> list[TokenPrediction]:
+def prefilled(made: TokenDecoder) -> list[DecodeResult]:
     """``RUNS``, of which the second one wants no place and the third one no attention."""
     first, second, third = (item(slot, 0, run) for slot, run in RUNS.items())
     wanted = (first, replace(second, return_source_ms=False), replace(third, return_attention=False))
     return predict(made, *wanted)
 
 
-def stepped(made: TokenDecoder, slot: int) -> list[TokenPrediction]:
+def stepped(made: TokenDecoder, slot: int) -> list[DecodeResult]:
     return [predict(made, item(slot, at, [token]))[0] for at, token in enumerate(RUNS[slot])]
 
 
-def assert_as_on_host(found: list[TokenPrediction], made: TokenDecoder) -> None:
+def assert_as_on_host(found: list[DecodeResult], made: TokenDecoder) -> None:
     """``made`` on the host, token by token."""
     for row, slot in enumerate(RUNS):
         steps = stepped(made, slot)

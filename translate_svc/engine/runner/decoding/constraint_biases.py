@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import torch
 
@@ -28,8 +29,13 @@ class ConstraintBiases:
         self, masks: Mapping[str, Sequence[int]], *, slots: int, vocabulary_size: int, device: torch.device
     ) -> None:
         self._masks = {name: torch.tensor(list(ids), device=device).long() for name, ids in masks.items()}
-        self._held = [UNCONSTRAINED] * slots
+        self._held: dict[int, Constraint] = {}  # of the slots that have one
         self.rows = torch.zeros(slots, vocabulary_size, device=device)
+
+    @property
+    def constrained_slots(self) -> AbstractSet[int]:
+        """The slots whose rows constrain anything (a live view)."""
+        return self._held.keys()
 
     def problem(self, constraint: Constraint) -> str | None:
         """Why ``constraint`` cannot be applied, or None."""
@@ -46,13 +52,14 @@ class ConstraintBiases:
 
         Returns whether it constrains anything.
         """
-        if constraint is UNCONSTRAINED is self._held[slot]:
-            return False  # most items: a comparison of fields would take longer than all else here
-        if constraint != self._held[slot]:
+        if constraint != self._held.get(slot, UNCONSTRAINED):
             row = self.rows[slot].zero_()
             for token_id, bias in constraint.biases:
                 row[token_id] += bias
             for name in constraint.masks:
                 row.index_fill_(0, self._masks[name], float("-inf"))
-            self._held[slot] = constraint
+            if constraint == UNCONSTRAINED:
+                del self._held[slot]
+            else:
+                self._held[slot] = constraint
         return constraint != UNCONSTRAINED

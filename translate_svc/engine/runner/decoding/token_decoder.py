@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from translate_svc.engine.plan import DecodeItem
+from translate_svc.engine.constraint import UNCONSTRAINED
+from translate_svc.engine.plan import DecodeItem, DecodeResult
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.decoding.greedy import GreedyChoice
 from translate_svc.engine.runner.decoding.speculative import accepted_runs
@@ -17,27 +16,6 @@ from translate_svc.models.decoded_step import NO_FRAME, DecodedStep, StepFields
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.runs import Runs
 from translate_svc.models.speech_model import NOT_FINITE, SpeechModel
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TokenPrediction:
-    """The prediction after a run of ``n`` known tokens.
-
-    Attributes:
-        token_id: the chosen token after the run.
-        log_probability: its natural log-probability.
-        source_ms: if requested, the source position that the last token of the run comes from. None if no
-            frame stands out.
-        attention: if requested, the mean attention of the alignment heads over the source's states, for each
-            token of the run: ``[n, states]``. Every row sums to 1.
-        accepted: the log-probabilities of the accepted speculative tokens; these are part of the run.
-    """
-
-    token_id: int
-    log_probability: float
-    source_ms: int | None = None
-    attention: npt.NDArray[np.float32] | None = None
-    accepted: tuple[float, ...] = ()
 
 
 class TokenDecoder:
@@ -56,18 +34,23 @@ class TokenDecoder:
         self._greedy = GreedyChoice(biases)
         self._captured = None if capturer is None else model.capture(capturer, self._greedy.of_slots)
 
-    def predict(self, items: Sequence[DecodeItem]) -> list[TokenPrediction | EngineError]:
-        """Computes runs of one token in a decode step, which may be a captured graph; others in a prefill."""
-        steps = [index for index, item in enumerate(items) if item.is_step]
+    def predict(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
+        """Computes runs of one token in a decode step, which may be a captured graph; others in a prefill.
+
+        ``source_ms`` of a result may lie after the end of the source.
+        """
         runs = [index for index, item in enumerate(items) if not item.is_step]
-        outcomes: dict[int, TokenPrediction | EngineError] = {}
+        if not runs:
+            return self._steps(items)
+        steps = [index for index, item in enumerate(items) if item.is_step]
+        outcomes: dict[int, DecodeResult | EngineError] = {}
         if steps:
             outcomes |= zip(steps, self._steps([items[index] for index in steps]), strict=True)
         if runs:
             outcomes |= zip(runs, self._prefill([items[index] for index in runs]), strict=True)
         return [outcomes[index] for index in range(len(items))]
 
-    def _steps(self, items: Sequence[DecodeItem]) -> list[TokenPrediction | EngineError]:
+    def _steps(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
         runs = Runs.steps(
             [item.slot for item in items],
             [item.position for item in items],
@@ -77,7 +60,7 @@ class TokenDecoder:
         step = None if self._captured is None else self._captured.step(runs)
         return self._predictions(items, step or self._eager(items, runs, constrained))
 
-    def _prefill(self, items: Sequence[DecodeItem]) -> list[TokenPrediction | EngineError]:
+    def _prefill(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
         """A constraint is for the token after the known ones. Speculative tokens were chosen under none."""
         proposed = [item.speculative_token_ids for item in items]
         runs = Runs(
@@ -89,7 +72,7 @@ class TokenDecoder:
         rows, _ = runs.logit_positions()
         constrained = {rows.index(row): slot for row, slot in self._constrained(items).items()}
         step = self._eager(items, runs, constrained)
-        outcomes: list[TokenPrediction | EngineError] = []
+        outcomes: list[DecodeResult | EngineError] = []
         checked = accepted_runs(step, [item.token_ids for item in items], proposed)
         for item, each in zip(items, checked, strict=True):
             outcomes += self._predictions([item], each.step, each.tokens, each.accepted)
@@ -97,8 +80,12 @@ class TokenDecoder:
 
     def _constrained(self, items: Sequence[DecodeItem]) -> dict[int, int]:
         """The slots of the items that have a constraint, by row."""
+        held = self._biases.constrained_slots
         return {
-            row: item.slot for row, item in enumerate(items) if self._biases.apply(item.slot, item.constraint)
+            row: item.slot
+            for row, item in enumerate(items)
+            if (item.constraint is not UNCONSTRAINED or item.slot in held)  # few of them, and quickly known
+            and self._biases.apply(item.slot, item.constraint)
         }
 
     def _eager(self, items: Sequence[DecodeItem], runs: Runs, constrained: dict[int, int]) -> DecodedStep:
@@ -115,20 +102,25 @@ class TokenDecoder:
         step: DecodedStep,
         tokens: int = 1,
         accepted: tuple[float, ...] = (),
-    ) -> list[TokenPrediction | EngineError]:
+    ) -> list[DecodeResult | EngineError]:
         """Of the rows of ``step``, which is on the host. ``tokens``: how many tokens of each row count."""
-        frames = [NO_FRAME] * len(items) if step.source_frames is None else step.source_frames[:, -1].tolist()
-        columns = step.token_ids.tolist(), step.log_probabilities.tolist(), step.finite.tolist(), frames
-        outcomes: list[TokenPrediction | EngineError] = []
-        for row, (item, token_id, log_probability, finite, frame) in enumerate(
-            zip(items, *columns, strict=True)
-        ):
-            placed = item.return_source_ms and frame != NO_FRAME
-            source_ms = self._model.state_centre_ms(frame) if placed else None
-            attention = None
-            if item.return_attention and step.attention is not None:
-                weights = step.attention[row, -tokens:, : self._model.source_states(item.slot)]
-                attention = np.array(weights.numpy(), np.float32)
-            prediction = TokenPrediction(token_id, log_probability, source_ms, attention, accepted)
-            outcomes.append(prediction if finite else EngineError(NOT_FINITE))
-        return outcomes
+        token_ids, log_probabilities = step.token_ids.tolist(), step.log_probabilities.tolist()
+        results = [
+            DecodeResult(item.key, token_id, log_probability, None, None, accepted)
+            for item, token_id, log_probability in zip(items, token_ids, log_probabilities, strict=True)
+        ]
+        if step.source_frames is not None:
+            for item, result, frame in zip(items, results, step.source_frames[:, -1].tolist(), strict=True):
+                if item.return_source_ms and frame != NO_FRAME:
+                    result.source_ms = self._model.state_centre_ms(frame)
+        if step.attention is not None:
+            for item, result, weights in zip(items, results, step.attention.numpy(), strict=True):
+                if item.return_attention:
+                    states = self._model.source_states(item.slot)
+                    result.attention = np.array(weights[-tokens:, :states], np.float32)
+        finite = step.finite.tolist()
+        if all(finite):
+            return list(results)
+        return [
+            result if good else EngineError(NOT_FINITE) for result, good in zip(results, finite, strict=True)
+        ]
