@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from translate_svc.models.graphs.host_copy import HostCopy
 
 NO_FRAME = -1
 """The frame of a token for which no frame stands out. Such a token usually follows from the text so far."""
@@ -105,14 +109,18 @@ class DecodedStep:
             attention.float().reshape(len(packed), aligned_tokens, -1) if aligned_tokens else None,
         )
 
-    def on_host(self) -> DecodedStep:
-        """The same step in host memory. Waits for the device once."""
+    def to_host(self) -> Callable[[], DecodedStep]:
+        """Begins to copy the step to host memory. Returns what waits for the copy and gives it."""
         if self.token_ids.device.type == "cpu":
-            return self
+            return lambda: self
         parts = [self.token_ids, self.log_probabilities, self.finite, self.source_frames, self.attention]
-        asked = [part for part in parts if part is not None]
-        flat = torch.cat([part.flatten().double() for part in asked]).cpu()
-        copied = iter(torch.split(flat, [*map(_size, asked)]))
+        copy = HostCopy(torch.cat([part.flatten().double() for part in parts if part is not None]))
+        return lambda: self._copied(copy.wait(), parts)
+
+    @staticmethod
+    def _copied(flat: Tensor, parts: Sequence[Tensor | None]) -> DecodedStep:
+        """The step of ``flat``, which has all of ``parts`` one after another."""
+        copied = iter(torch.split(flat, [part.numel() for part in parts if part is not None]))
         made = [None if part is None else next(copied).reshape(part.shape).to(part.dtype) for part in parts]
         token_ids, log_probabilities, finite, source_frames, attention = made
         assert token_ids is not None
@@ -121,5 +129,22 @@ class DecodedStep:
         return DecodedStep(token_ids, log_probabilities, finite, source_frames, attention)
 
 
-def _size(part: Tensor) -> int:
-    return part.numel()
+class LaunchedStep:
+    """A captured pass that was given to the device. All rows have all fields.
+
+    Args:
+        copy: of what ``DecodedStep.packed`` made, with more rows than those that were asked for.
+        rows: where those are.
+    """
+
+    def __init__(self, copy: HostCopy, rows: NDArray[np.int64]) -> None:
+        self._copy, self._rows = copy, rows
+
+    def result(self, places: Sequence[int] | None = None) -> DecodedStep:
+        """The step on the host; of the rows at ``places`` among those asked for, by default of all.
+
+        Waits for this step, and not for later ones.
+        """
+        rows = self._rows if places is None else self._rows[places]
+        packed = self._copy.wait().numpy()[rows]
+        return DecodedStep.unpacked(torch.from_numpy(packed), aligned_tokens=1)

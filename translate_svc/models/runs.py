@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+CHOSEN = -1
+"""In place of a token: the one that the pass before chose for the slot, which may be on the device alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Runs:
@@ -23,7 +26,7 @@ class Runs:
     speculative: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        if not all(len(run) > 0 for run in self.token_ids):
+        if not all(map(len, self.token_ids)):
             raise ValueError("token_ids: a run has no token")
 
     @classmethod

@@ -10,11 +10,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from translate_svc.errors import EngineError
 from translate_svc.models.alignment.alignment_file import Alignment
 from translate_svc.models.checkpoint.description import Capabilities
-from translate_svc.models.decoded_step import Choose, DecodedStep, StepFields, StepLogits
+from translate_svc.models.decoded_step import Choose, LaunchedStep, StepFields, StepLogits
 from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.limits import ModelLimits
@@ -73,10 +74,20 @@ class PieceInput:
 class CapturedSteps(Protocol):
     """Decode steps that were captured as CUDA graphs, with the choice at their end."""
 
-    def step(self, fed: Runs) -> DecodedStep | None:
-        """Feeds one token to each of some slots. The result is on the host and has all fields. None, and
-        nothing is fed, if no graph was captured for so much.
+    @property
+    def max_tokens(self) -> int:
+        """Positions are 0 to this minus one."""
+
+    def launch(self, fed: Runs) -> LaunchedStep | None:
+        """Gives the device a step that feeds one token to each of some slots, and does not wait for it. None,
+        and nothing is fed, if no graph was captured for so much.
+
+        A token may be ``CHOSEN``. It then is the one that the last launched step chose for its slot, or that
+        ``note_chosen`` was told after that.
         """
+
+    def note_chosen(self, slots: Sequence[int], token_ids: Tensor) -> None:
+        """Keeps the tokens (``[n]``, on the device) that a pass without a graph chose for these slots."""
 
 
 class SpeechSynthesis(Protocol):

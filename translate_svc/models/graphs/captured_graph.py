@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
+from translate_svc.models.graphs.host_copy import HostCopy
 
 
 class GraphCaptureError(RuntimeError):
@@ -53,6 +54,13 @@ class CapturedGraph:
         staged = rows.pin_memory() if self._there.device.type == "cuda" else rows
         self._there[: len(rows)].copy_(staged, non_blocking=True)
         return self._replay()[: len(rows)].clone()
+    def launch(self, inputs: Tensor) -> HostCopy:
+        """Begins a run with ``inputs`` (on the host, pinned if the device is CUDA), and waits for nothing.
+
+        ``inputs`` must not change any more. Several runs may be under way: the device does them in order.
+        """
+        self._there.copy_(inputs, non_blocking=True)
+        return HostCopy(self._replay())
 
     def both(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """The results for ``inputs`` (on the host) from the graph and from ``work``, to compare them."""

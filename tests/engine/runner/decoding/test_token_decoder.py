@@ -146,6 +146,18 @@ def test_a_captured_step_obeys_the_constraint_of_its_row_without_a_new_capture(
     assert capturer.captured == graphs
 
 
+def test_a_step_that_was_launched_ahead_for_another_token_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limit_captured_batches(monkeypatch)
+    captured, plain = decoder(model("tiny"), FakeGraphCapturer()), decoder(model("tiny"))
+    for at, token in enumerate(TOKENS):
+        found, expected = (
+            predict(made, item(0, at, [token]), item(3, at, [7])) for made in (captured, plain)
+        )
+        assert [each.token_id for each in found] == [each.token_id for each in expected]
+
+
 def test_a_constraint_is_for_the_token_after_the_known_ones() -> None:
     """And not for those after speculative tokens, which were chosen under none."""
     plain = decoder(model("tiny"))

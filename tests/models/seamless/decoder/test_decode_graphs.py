@@ -44,6 +44,11 @@ def fed(rows: dict[int, tuple[int, int]]) -> Runs:
     return Runs.steps(tuple(rows), positions, token_ids)
 
 
+def step(steps: DecodeGraphs, runs: Runs) -> DecodedStep | None:
+    launched = steps.launch(runs)
+    return None if launched is None else launched.result()
+
+
 def assert_alike(found: DecodedStep | None, expected: DecodedStep) -> None:
     assert found is not None
     assert found.token_ids.tolist() == expected.token_ids.tolist()
@@ -80,7 +85,7 @@ def test_a_recorded_step_is_the_step(slots: tuple[int, ...]) -> None:
         write(plain, slot, length)
     for position in range(12):
         rows = {slot: (position, (7 * position + slot) % 97) for slot in slots}
-        found = steps.step(fed(rows))
+        found = step(steps, fed(rows))
         assert_alike(found, decoded("tiny", plain, fed(rows)))
     for slot in slots:
         torch.testing.assert_close(cache.states[slot, :12], plain.states[slot, :12], atol=1e-5, rtol=0)
@@ -90,10 +95,10 @@ def test_rows_that_sit_a_step_out_keep_what_they_had() -> None:
     steps, cache, _ = captured()
     for slot in (0, 1, 2):
         write(cache, slot, 9 + slot)
-    steps.step(fed({0: (0, 3), 1: (0, 3), 2: (0, 3)}))
+    step(steps, fed({0: (0, 3), 1: (0, 3), 2: (0, 3)}))
     before = [layer.self_rows[1, :, :, :MAX_TOKENS].clone() for layer in cache.layers]
     states = cache.states[1, :MAX_TOKENS].clone()
-    steps.step(fed({0: (1, 50), 2: (1, 60)}))
+    step(steps, fed({0: (1, 50), 2: (1, 60)}))
     for layer, rows in zip(cache.layers, before, strict=True):
         assert torch.equal(layer.self_rows[1, :, :, :MAX_TOKENS], rows)
     assert torch.equal(cache.states[1, :MAX_TOKENS], states)
@@ -110,7 +115,7 @@ def test_a_row_that_failed_harms_nobody(poison: float) -> None:
         layer.self_rows[1], layer.cross_rows[1] = poison, poison
     for position in range(4):
         rows = {0: (position, 40 + position)}
-        company = steps.step(fed(rows | {1: (position, 5)}))
+        company = step(steps, fed(rows | {1: (position, 5)}))
         assert company is not None
         assert company.finite.tolist() == [True, False]
         alone = decoded("tiny", plain, fed(rows))
@@ -118,7 +123,7 @@ def test_a_row_that_failed_harms_nobody(poison: float) -> None:
     write(cache, 1, 12)  # its next owner
     write(plain, 2, 1)
     rows = {1: (0, 11)}
-    assert_alike(steps.step(fed(rows)), decoded("tiny", plain, fed(rows)))
+    assert_alike(step(steps, fed(rows)), decoded("tiny", plain, fed(rows)))
 
 
 def test_a_recording_that_computes_something_else_is_refused() -> None:
@@ -128,7 +133,7 @@ def test_a_recording_that_computes_something_else_is_refused() -> None:
     assert count.refused > 0
     assert not cache.states.any()
     write(cache, 0, 9)
-    assert steps.step(fed({0: (0, 3)})) is None
+    assert steps.launch(fed({0: (0, 3)})) is None
 
 
 @pytest.mark.parametrize(("ulps", "taken"), [(3.9, True), (4.1, False)])
@@ -168,7 +173,7 @@ def test_a_larger_recording_replaces_one_that_was_refused() -> None:
     assert count.captured == len(sizes) - sizes.count(8) > 0
     for each in (cache, plain):
         write(each, 0, 9)
-    assert_alike(steps.step(fed({0: (0, 3)})), decoded("tiny", plain, fed({0: (0, 3)})))
+    assert_alike(step(steps, fed({0: (0, 3)})), decoded("tiny", plain, fed({0: (0, 3)})))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,11 +12,15 @@ from translate_svc.engine.plan import DecodeItem, DecodeResult
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.decoding.greedy import GreedyChoice
 from translate_svc.engine.runner.decoding.speculative import accepted_runs
+from translate_svc.engine.runner.decoding.step_ahead import StepAhead, is_followed
 from translate_svc.errors import EngineError
 from translate_svc.models.decoded_step import NO_FRAME, DecodedStep, StepFields
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.runs import Runs
 from translate_svc.models.speech_model import NOT_FINITE, SpeechModel
+
+_Outcomes: TypeAlias = Callable[[], list[DecodeResult | EngineError]]
+"""Waits for a pass that was begun."""
 
 
 class TokenDecoder:
@@ -33,34 +38,51 @@ class TokenDecoder:
         self._model, self._biases = model, biases
         self._greedy = GreedyChoice(biases)
         self._captured = None if capturer is None else model.capture(capturer, self._greedy.of_slots)
+        self._ahead: StepAhead | None = None
 
     def predict(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
         """Computes runs of one token in a decode step, which may be a captured graph; others in a prefill.
 
+        Before it waits for the results, it launches the step that follows, if this is captured and certain.
+
         ``source_ms`` of a result may lie after the end of the source.
         """
+        ahead, self._ahead = self._ahead, None
         runs = [index for index, item in enumerate(items) if not item.is_step]
-        if not runs:
-            return self._steps(items)
-        steps = [index for index, item in enumerate(items) if item.is_step]
-        outcomes: dict[int, DecodeResult | EngineError] = {}
+        steps = [index for index, item in enumerate(items) if item.is_step] if runs else range(len(items))
+        begun: list[tuple[Sequence[int], _Outcomes]] = []
         if steps:
-            outcomes |= zip(steps, self._steps([items[index] for index in steps]), strict=True)
+            begun.append((steps, self._begin_steps([items[index] for index in steps], ahead)))
         if runs:
-            outcomes |= zip(runs, self._prefill([items[index] for index in runs]), strict=True)
-        return [outcomes[index] for index in range(len(items))]
+            begun.append((runs, self._begin_prefill([items[index] for index in runs])))
+        if self._captured is not None and all(map(is_followed, items)):
+            self._ahead = StepAhead(self._captured, items, self._biases)
+        outcomes: dict[int, DecodeResult | EngineError] = {}
+        for indices, wait in begun:
+            outcomes |= zip(indices, wait(), strict=True)
+        ordered = [outcomes[index] for index in range(len(items))]
+        if self._ahead is not None:
+            self._ahead.note_fed(ordered)
+        return ordered
 
-    def _steps(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
+    def _begin_steps(self, items: Sequence[DecodeItem], ahead: StepAhead | None) -> _Outcomes:
+        """Launches ``items``, unless ``ahead`` has them."""
+        constrained = self._constrained(items)
+        found = None if ahead is None or constrained else ahead.find(items)
+        if found is not None:
+            return lambda: self._results(items, found())
         runs = Runs.steps(
             [item.slot for item in items],
             [item.position for item in items],
             [item.token_ids[0] for item in items],
         )
-        constrained = self._constrained(items)
-        step = None if self._captured is None else self._captured.step(runs)
-        return self._predictions(items, step or self._eager(items, runs, constrained))
+        launched = None if self._captured is None else self._captured.launch(runs)
+        if launched is None:
+            arrived = self._begin_eager(items, runs, constrained)
+            return lambda: self._results(items, arrived())
+        return lambda: self._results(items, launched.result())
 
-    def _prefill(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
+    def _begin_prefill(self, items: Sequence[DecodeItem]) -> _Outcomes:
         """A constraint is for the token after the known ones. Speculative tokens were chosen under none."""
         proposed = [item.speculative_token_ids for item in items]
         runs = Runs(
@@ -71,12 +93,17 @@ class TokenDecoder:
         )
         rows, _ = runs.logit_positions()
         constrained = {rows.index(row): slot for row, slot in self._constrained(items).items()}
-        step = self._eager(items, runs, constrained)
-        outcomes: list[DecodeResult | EngineError] = []
-        checked = accepted_runs(step, [item.token_ids for item in items], proposed)
-        for item, each in zip(items, checked, strict=True):
-            outcomes += self._predictions([item], each.step, each.tokens, each.accepted)
-        return outcomes
+        arrived = self._begin_eager(items, runs, constrained)
+
+        def wait() -> list[DecodeResult | EngineError]:
+            checked = accepted_runs(arrived(), [item.token_ids for item in items], proposed)
+            return [
+                outcome
+                for item, each in zip(items, checked, strict=True)
+                for outcome in self._results([item], each.step, each.tokens, each.accepted)
+            ]
+
+        return wait
 
     def _constrained(self, items: Sequence[DecodeItem]) -> dict[int, int]:
         """The slots of the items that have a constraint, by row."""
@@ -88,15 +115,20 @@ class TokenDecoder:
             and self._biases.apply(item.slot, item.constraint)
         }
 
-    def _eager(self, items: Sequence[DecodeItem], runs: Runs, constrained: dict[int, int]) -> DecodedStep:
+    def _begin_eager(
+        self, items: Sequence[DecodeItem], runs: Runs, constrained: dict[int, int]
+    ) -> Callable[[], DecodedStep]:
         fields = StepFields(
             any(item.return_source_ms for item in items), any(item.return_attention for item in items)
         )
         made = self._model.decode(runs, fields)
         given = runs.given([item.scores_given_text for item in items]) if runs.speculative else {}
-        return DecodedStep.of(made, self._greedy.of_rows(made.logits, constrained, given)).on_host()
+        choice = self._greedy.of_rows(made.logits, constrained, given)
+        if self._captured is not None and not any(runs.speculative):
+            self._captured.note_chosen(runs.slots, choice.token_ids)
+        return DecodedStep.of(made, choice).to_host()
 
-    def _predictions(
+    def _results(
         self,
         items: Sequence[DecodeItem],
         step: DecodedStep,

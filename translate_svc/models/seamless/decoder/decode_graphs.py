@@ -15,16 +15,17 @@ import functools
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS, Choose, DecodedStep
+from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS, Choose, DecodedStep, LaunchedStep
 from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.captured_graph import CapturedGraph, GraphCaptureError, doubled
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
-from translate_svc.models.runs import Runs
+from translate_svc.models.runs import CHOSEN, Runs
 from translate_svc.models.seamless.decoder.decoder_cache import (
     AttentionMetadata,
     DecoderCache,
@@ -69,6 +70,9 @@ class DecodeGraphs:
         self._row_counts = doubled(_FEWEST_ROWS, len(cache.source_lengths))
         self._token_reaches = doubled(_SHORTEST_REACH, cache.reach.tokens)
         self._source_reaches = doubled(_SHORTEST_REACH, cache.reach.source)
+        self._chosen = torch.zeros(
+            len(cache.source_lengths), dtype=torch.int64, device=cache.states.device
+        )  # by slot
         self._captured: dict[tuple[int, GraphBucket], CapturedGraph] = {}
         # a token that no sequence attends to: it is written to the scratch column; its source has one state
         self._idle = torch.tensor([[0], [cache.scratch_column], [1]])
@@ -78,20 +82,28 @@ class DecodeGraphs:
             cache.clear_tokens(range(len(cache.source_lengths)))
             cache.clear_source(range(len(cache.source_lengths)))
 
-    def step(self, fed: Runs) -> DecodedStep | None:
-        """Feeds one token to each of some slots. The result is on the host and has all fields. None, and
-        nothing is fed, if no captured step is large enough.
-        """
+    @property
+    def max_tokens(self) -> int:
+        """Implements ``CapturedSteps.max_tokens``."""
+        return self._cache.reach.tokens
+
+    def launch(self, fed: Runs) -> LaunchedStep | None:
+        """Implements ``CapturedSteps.launch``."""
         lengths = self._cache.lengths(fed.slots)
-        captured = self._fitting(max(fed.slots) + 1, GraphBucket(max(fed.ends()), max(lengths)))
+        captured = self._fitting(max(fed.slots) + 1, GraphBucket(max(fed.starts) + 1, max(lengths)))
         if captured is None:
             return None
-        taken = list(fed.slots)
-        captured.inputs.copy_(self._idle)
-        captured.inputs[:, taken] = torch.tensor(
-            [[token_id for (token_id,) in fed.token_ids], fed.starts, lengths]
-        )
-        return DecodedStep.unpacked(captured.run()[taken], aligned_tokens=1)
+        # torch gives a pinned block to nobody else before the device has read it
+        pinned = self._cache.states.device.type == "cuda"
+        inputs = torch.empty(captured.inputs.shape, dtype=torch.int64, pin_memory=pinned)
+        columns, rows = inputs.numpy(), np.array(fed.slots)
+        columns[:] = self._idle.numpy()
+        columns[:, rows] = [[token_id for (token_id,) in fed.token_ids], fed.starts, lengths]
+        return LaunchedStep(captured.launch(inputs), rows)
+
+    def note_chosen(self, slots: Sequence[int], token_ids: Tensor) -> None:
+        """Implements ``CapturedSteps.note_chosen``."""
+        self._chosen[self._cache.index(slots)] = token_ids
 
     def _fitting(self, rows: int, reach: GraphBucket) -> CapturedGraph | None:
         """The smallest captured step that holds so much. Where one was refused, a larger one is used."""
@@ -121,9 +133,15 @@ class DecodeGraphs:
 
     def _step_of(self, reach: GraphBucket) -> Callable[[Tensor], Tensor]:
         def step(inputs: Tensor) -> Tensor:
-            metadata = AttentionMetadata.fixed(self._cache, inputs, reach)
+            token_ids, positions, lengths = inputs
+            chosen = self._chosen[: len(token_ids)]
+            known = torch.stack([torch.where(token_ids == CHOSEN, chosen, token_ids), positions, lengths])
+            metadata = AttentionMetadata.fixed(self._cache, known, reach)
             made = self._decoder.run(self._cache, metadata, ALL_OPTIONAL_FIELDS)
-            return DecodedStep.of(made, self._choose(made.logits)).packed()
+            choice = self._choose(made.logits)
+            # rows that do not take part keep theirs
+            chosen.copy_(torch.where(positions == self._cache.scratch_column, chosen, choice.token_ids))
+            return DecodedStep.of(made, choice).packed()
 
         return step
 
