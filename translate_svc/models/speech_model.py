@@ -78,12 +78,14 @@ class CapturedSteps(Protocol):
     def max_tokens(self) -> int:
         """Positions are 0 to this minus one."""
 
-    def launch(self, fed: Runs) -> LaunchedStep | None:
+    def launch(
+        self, slots: npt.NDArray[np.int64], positions: npt.NDArray[np.int64], token_ids: npt.NDArray[np.int64]
+    ) -> LaunchedStep | None:
         """Gives the device a step that feeds one token to each of some slots, and does not wait for it. None,
         and nothing is fed, if no graph was captured for so much.
 
-        A token may be ``CHOSEN``. It then is the one that the last launched step chose for its slot, or that
-        ``note_chosen`` was told after that.
+        All are ``[n]``. A token may be ``CHOSEN``. It then is the one that the last launched step chose for
+        its slot, or that ``note_chosen`` was told after that.
         """
 
     def note_chosen(self, slots: Sequence[int], token_ids: Tensor) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.gpu.first.place import Place
@@ -71,9 +72,10 @@ class FullSize:
         with _inference():
             self._encode(place.shapes.slots, 1.0)
             for rows in place.shapes.rows:
-                runs = Runs.steps(range(rows), [60] * rows, [_FIRST_TEXT_TOKEN] * rows)
+                columns = range(rows), [60] * rows, [_FIRST_TEXT_TOKEN] * rows
+                runs = Runs.steps(*columns)
                 if self._captured is not None:
-                    graph = place.first_and_median_ms(functools.partial(self._graph, runs))
+                    graph = place.first_and_median_ms(functools.partial(self._graph, *map(np.array, columns)))
                     figures[f"{rows} rows, graph, ms"] = graph
                 eager = place.first_and_median_ms(functools.partial(self._eager, runs))
                 figures[f"{rows} rows, eager, ms"] = eager
@@ -126,8 +128,8 @@ class FullSize:
     def _capture(self) -> None:
         self._captured = self.place.model.capture(self.place.capturer, self._greedy.of_slots)
 
-    def _graph(self, runs: Runs) -> DecodedStep:
-        launched = self._captured.launch(runs)
+    def _graph(self, *columns: NDArray[np.int64]) -> DecodedStep:
+        launched = self._captured.launch(*columns)
         if launched is None:
             raise RuntimeError("no graph was captured for so much")
         step: DecodedStep = launched.result()

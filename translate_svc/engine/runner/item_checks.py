@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from translate_svc.engine.constraint import UNCONSTRAINED
 from translate_svc.engine.plan import DecodeItem, EncodeItem, TextToUnitItem, VocodeItem
@@ -46,6 +46,13 @@ class ItemChecks:
         if not all(0 <= token_id < self._model.vocabulary_size for token_id in token_ids):
             return "text with tokens outside the vocabulary"
         return None
+
+    def are_steps(self, items: Sequence[DecodeItem]) -> bool:
+        """Whether ``items`` are all valid, with one token each. If not, ``decode`` says what is wrong."""
+        if len({item.slot for item in items}) < len(items):
+            return False
+        limits = self._limits.max_slot_tokens, self._model.vocabulary_size
+        return self._ledger.are_steps(items, *limits)
 
     def decode(self, item: DecodeItem, shared_slots: Collection[int]) -> str | None:
         """The slot must hold the sequence, and the item's tokens must come next and fit.

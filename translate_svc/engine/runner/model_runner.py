@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 
@@ -152,6 +152,8 @@ class ModelRunner:
         report.stages.append(StageReport(stage, duration_ms, len(items), started_s))
         self._encode_time.observe(stage, items, duration_ms / 1000)
         results: list[_Result] = []
+        if not any(issubclass(kind, EngineError) for kind in set(map(type, outcomes))):
+            return cast("list[_Result]", outcomes)
         for item, outcome in zip(items, outcomes, strict=True):
             if isinstance(outcome, EngineError):
                 report.failures.append(ItemFailure(*item.key, stage, outcome.description))
@@ -192,9 +194,6 @@ class ModelRunner:
         return EncodeBatch(items, problems, slices, self._model.record_event, self._clock, memories)
 
     def _decode(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
-        used = Counter([item.slot for item in items])
-        shared = {slot for slot in used if used[slot] > 1} if len(used) < len(items) else frozenset()
-
         def run(valid: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
             outcomes = self._decoder.predict(valid)
             for item, each in zip(valid, outcomes, strict=True):
@@ -202,6 +201,9 @@ class ModelRunner:
                     self._ledger.record_tokens(item, each)
             return outcomes
 
+        if self._checks.are_steps(items):
+            return run(items)
+        shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
         return _run_valid(items, lambda item: self._checks.decode(item, shared), run)
 
     def _text_to_unit(self, items: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
@@ -257,8 +259,6 @@ def _run_valid(
 ) -> list[_Outcome | EngineError]:
     """Runs the valid items. Each of the others is answered by its error."""
     problems = [problem(item) for item in items]
-    if not any(problems):
-        return list(run(items))
     valid = [item for item, found in zip(items, problems, strict=True) if found is None]
     outcomes = iter(run(valid) if valid else ())
     return [next(outcomes) if found is None else EngineError(found) for found in problems]

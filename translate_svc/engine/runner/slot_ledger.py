@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from translate_svc.engine.constraint import UNCONSTRAINED
 from translate_svc.engine.plan import DecodeItem, DecodeResult, EncodeItem, SequenceKey
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
@@ -47,6 +49,27 @@ class SlotLedger:
         source_ms = None if is_text else len(item.source) * 1000 // INTERNAL_SAMPLE_RATE_HZ
         for sequence, slot in enumerate(item.slots):
             self._entries[slot] = SlotEntry(SequenceKey(item.request_id, sequence), source_ms)
+
+    def are_steps(self, items: Sequence[DecodeItem], max_tokens: int, vocabulary_size: int) -> bool:
+        """Whether each item feeds the next token to the sequence that holds its slot, without a constraint.
+
+        So most items need no closer look.
+        """
+        entries = self._entries
+        for item in items:
+            slot, token_ids = item.slot, item.token_ids
+            entry = entries[slot] if 0 <= slot < len(entries) else None
+            if (
+                entry is None
+                or entry.key != item.key
+                or len(token_ids) != 1
+                or not item.position == len(entry.fed_token_ids) < max_tokens
+                or not 0 <= token_ids[0] < vocabulary_size
+                or item.constraint is not UNCONSTRAINED
+                or item.speculative_token_ids
+            ):
+                return False
+        return True
 
     def record_tokens(self, item: DecodeItem, result: DecodeResult) -> None:
         """Records the tokens of a run and the accepted ones of its speculative tokens.

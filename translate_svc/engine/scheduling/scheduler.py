@@ -196,7 +196,7 @@ class Scheduler:
 
     def _add_timings(self, in_flight: InFlight, result: StepResult) -> None:
         for report in result.stages:
-            states = [self._requests[request_id] for request_id in in_flight.live_requests(report.stage)]
+            states = [*map(self._requests.__getitem__, in_flight.live_requests(report.stage))]
             for state in states:
                 state.reports.append(report)
             work_ms = self._batch_costs.work_ms(report.stage, report.batch_size, report.duration_ms)

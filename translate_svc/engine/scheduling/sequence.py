@@ -67,7 +67,7 @@ class TextState:
             return StopReason.END_OF_TEXT
         if self.fed_tokens == max_slot_tokens:
             return StopReason.TOKEN_LIMIT
-        if guards.length_stop and self.tokens >= self.max_tokens:
+        if guards.length_stop and len(self.token_ids) - self.prompt_tokens >= self.max_tokens:
             return StopReason.LENGTH
         if guards.repetition_stop and is_loop(self.token_ids, token_id):
             return StopReason.REPETITION

@@ -94,10 +94,11 @@ class StageResults:
             self._finish(sequence, FinishStatus.OK, "")
             return
         sequence.begin_run(decoded)
-        for token_id, log_probability in zip(item.speculative_token_ids, decoded.accepted, strict=False):
-            self._apply_token(sequence, DecodeResult(decoded.key, token_id, log_probability))
-            if sequence.phase is not Stage.DECODE:
-                return
+        if decoded.accepted:
+            for token_id, log_probability in zip(item.speculative_token_ids, decoded.accepted, strict=False):
+                self._apply_token(sequence, DecodeResult(decoded.key, token_id, log_probability))
+                if sequence.phase is not Stage.DECODE:
+                    return
         self._apply_token(sequence, decoded)
 
     def _apply_token(self, sequence: SequenceState, decoded: DecodeResult) -> None:

@@ -65,6 +65,9 @@ class Detokenizer:
             EngineError: the tokenizer failed on this token.
         """
         text = self._texts[token_id]
+        if text and self._started and not self._after_byte and isinstance(text, str):  # most tokens
+            self._deltas.append(text)
+            return text
         if isinstance(text, bytes):
             self._after_byte = True
             return self._append(self._utf8.decode(text))

@@ -54,6 +54,7 @@ class CapturedGraph:
         staged = rows.pin_memory() if self._there.device.type == "cuda" else rows
         self._there[: len(rows)].copy_(staged, non_blocking=True)
         return self._replay()[: len(rows)].clone()
+
     def launch(self, inputs: Tensor) -> HostCopy:
         """Begins a run with ``inputs`` (on the host, pinned if the device is CUDA), and waits for nothing.
 

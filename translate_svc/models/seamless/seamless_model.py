@@ -152,7 +152,7 @@ class SeamlessModel:
 
     def source_states(self, slot: int) -> int:
         """Implements ``SpeechModel.source_states``."""
-        return self.cache.source_lengths[slot]
+        return int(self.cache.source_lengths[slot])
 
     def state_centre_ms(self, state: int) -> int:
         """Implements ``SpeechModel.state_centre_ms``."""
@@ -176,7 +176,7 @@ class SeamlessModel:
         """
         heads = HeadAttention(AlignmentHeads.all(self.config)).to(self.device)
         made = self.decoder.attend(self.cache, Runs([slot], [0], [token_ids]), heads)[:, 0]
-        layers, states = self.config.decoder_layers, self.cache.source_lengths[slot]
+        layers, states = self.config.decoder_layers, self.source_states(slot)
         return made[:, :, :states].cpu().numpy().reshape(layers, -1, len(token_ids), states)
 
     def capture(self, capturer: GraphCapturer, choose: Choose) -> DecodeGraphs:

@@ -12,20 +12,26 @@ depend on whether a step was launched ahead.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from translate_svc.engine.constraint import UNCONSTRAINED
 from translate_svc.engine.plan import DecodeItem, DecodeResult
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.errors import EngineError
 from translate_svc.models.decoded_step import DecodedStep
-from translate_svc.models.runs import CHOSEN, Runs
+from translate_svc.models.runs import CHOSEN
 from translate_svc.models.speech_model import CapturedSteps
 
 
-def is_followed(item: DecodeItem) -> bool:
-    """Whether the item after this one is known before the result is: one token more, without a constraint."""
-    return item.constraint is UNCONSTRAINED and not item.speculative_token_ids and not item.scores_given_text
+def are_followed(items: Sequence[DecodeItem]) -> bool:
+    """Whether the items after ``items`` are known before the results are: one token more, unconstrained."""
+    return not any(
+        item.constraint is not UNCONSTRAINED or item.speculative_token_ids or item.scores_given_text
+        for item in items
+    )
 
 
 class StepAhead:
@@ -33,34 +39,37 @@ class StepAhead:
 
     Args:
         captured: launches it.
-        items: as they are followed, see ``is_followed``.
+        items: as they are followed, see ``are_followed``.
         biases: the rows of ``items`` are freed.
     """
 
     def __init__(
         self, captured: CapturedSteps, items: Sequence[DecodeItem], biases: ConstraintBiases
     ) -> None:
+        slots = [item.slot for item in items]
         ends = [item.position + len(item.token_ids) for item in items]
-        fitting = [index for index, end in enumerate(ends) if end < captured.max_tokens]
-        self._items = fitting
-        self._slots = [items[index].slot for index in fitting]
-        self._positions = [ends[index] for index in fitting]
-        self._places: dict[tuple[int, int, int], int] = {}
-        for slot in biases.constrained_slots & set(self._slots):
+        # a text whose slot is full ends
+        self._follows = [end < captured.max_tokens for end in ends]
+        if not all(self._follows):
+            slots, ends = (list(itertools.compress(each, self._follows)) for each in (slots, ends))
+        for slot in biases.constrained_slots & set(slots) if biases.constrained_slots else ():
             biases.apply(slot, UNCONSTRAINED)
-        runs = Runs.steps(self._slots, self._positions, [CHOSEN] * len(fitting))
-        self._launched = captured.launch(runs) if fitting else None
+        self._slots, self._positions = slots, ends
+        self._places: dict[tuple[int, int, int], int] = {}
+        chosen = np.full(len(slots), CHOSEN)
+        self._launched = captured.launch(np.array(slots), np.array(ends), chosen) if slots else None
 
     def note_fed(self, outcomes: Sequence[DecodeResult | EngineError]) -> None:
         """Takes the results of ``items``, which say what the step feeds. Call it before ``find``."""
-        results = [outcomes[index] for index in self._items]
-        fed = [each.token_id if isinstance(each, DecodeResult) else CHOSEN for each in results]
-        self._places = dict(
-            zip(zip(self._slots, self._positions, fed, strict=True), range(len(fed)), strict=True)
-        )
+        fed = [
+            each.token_id if isinstance(each, DecodeResult) else CHOSEN
+            for each in itertools.compress(outcomes, self._follows)
+        ]
+        columns = zip(self._slots, self._positions, fed, strict=True)
+        self._places = {row: place for place, row in enumerate(columns)}
 
-    def find(self, items: Sequence[DecodeItem]) -> Callable[[], DecodedStep] | None:
-        """What waits for the step of ``items``, which are steps without a constraint. None if this step does
+    def find(self, items: Sequence[DecodeItem]) -> Callable[..., DecodedStep] | None:
+        """``LaunchedStep.result`` for ``items``, which are steps without a constraint. None if this step does
         not feed just what they say.
         """
         if self._launched is None:

@@ -12,7 +12,7 @@ from translate_svc.engine.plan import DecodeItem, DecodeResult
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.decoding.greedy import GreedyChoice
 from translate_svc.engine.runner.decoding.speculative import accepted_runs
-from translate_svc.engine.runner.decoding.step_ahead import StepAhead, is_followed
+from translate_svc.engine.runner.decoding.step_ahead import StepAhead, are_followed
 from translate_svc.errors import EngineError
 from translate_svc.models.decoded_step import NO_FRAME, DecodedStep, StepFields
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
@@ -48,39 +48,56 @@ class TokenDecoder:
         ``source_ms`` of a result may lie after the end of the source.
         """
         ahead, self._ahead = self._ahead, None
-        runs = [index for index, item in enumerate(items) if not item.is_step]
-        steps = [index for index, item in enumerate(items) if item.is_step] if runs else range(len(items))
-        begun: list[tuple[Sequence[int], _Outcomes]] = []
-        if steps:
-            begun.append((steps, self._begin_steps([items[index] for index in steps], ahead)))
-        if runs:
-            begun.append((runs, self._begin_prefill([items[index] for index in runs])))
-        if self._captured is not None and all(map(is_followed, items)):
+        wait = self._begin(items, ahead)
+        if self._captured is not None and are_followed(items):
             self._ahead = StepAhead(self._captured, items, self._biases)
-        outcomes: dict[int, DecodeResult | EngineError] = {}
-        for indices, wait in begun:
-            outcomes |= zip(indices, wait(), strict=True)
-        ordered = [outcomes[index] for index in range(len(items))]
+        outcomes = wait()
         if self._ahead is not None:
-            self._ahead.note_fed(ordered)
-        return ordered
+            self._ahead.note_fed(outcomes)
+        return outcomes
+
+    def _begin(self, items: Sequence[DecodeItem], ahead: StepAhead | None) -> _Outcomes:
+        """Gives the device all of ``items``, except what ``ahead`` has."""
+        runs = [
+            index
+            for index, item in enumerate(items)
+            if len(item.token_ids) != 1 or item.speculative_token_ids  # ``is_step``, without a call for each
+        ]
+        if not runs:
+            return self._begin_steps(items, ahead)
+        steps = [index for index, item in enumerate(items) if item.is_step]
+        parts = []
+        if steps:
+            parts.append((steps, self._begin_steps([items[index] for index in steps], ahead)))
+        parts.append((runs, self._begin_prefill([items[index] for index in runs])))
+
+        def wait() -> list[DecodeResult | EngineError]:
+            outcomes = {
+                index: outcome
+                for indices, arrive in parts
+                for index, outcome in zip(indices, arrive(), strict=True)
+            }
+            return [outcomes[index] for index in range(len(items))]
+
+        return wait
 
     def _begin_steps(self, items: Sequence[DecodeItem], ahead: StepAhead | None) -> _Outcomes:
         """Launches ``items``, unless ``ahead`` has them."""
         constrained = self._constrained(items)
+        attention = any(item.return_attention for item in items)
         found = None if ahead is None or constrained else ahead.find(items)
         if found is not None:
-            return lambda: self._results(items, found())
-        runs = Runs.steps(
+            return lambda: self._results(items, found(attention=attention))
+        columns = (
             [item.slot for item in items],
             [item.position for item in items],
             [item.token_ids[0] for item in items],
         )
-        launched = None if self._captured is None else self._captured.launch(runs)
+        launched = None if self._captured is None else self._captured.launch(*map(np.array, columns))
         if launched is None:
-            arrived = self._begin_eager(items, runs, constrained)
+            arrived = self._begin_eager(items, Runs.steps(*columns), constrained)
             return lambda: self._results(items, arrived())
-        return lambda: self._results(items, launched.result())
+        return lambda: self._results(items, launched.result(attention=attention))
 
     def _begin_prefill(self, items: Sequence[DecodeItem]) -> _Outcomes:
         """A constraint is for the token after the known ones. Speculative tokens were chosen under none."""

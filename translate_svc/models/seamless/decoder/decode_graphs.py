@@ -19,13 +19,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS, Choose, DecodedStep, LaunchedStep
 from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.captured_graph import CapturedGraph, GraphCaptureError, doubled
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
-from translate_svc.models.runs import CHOSEN, Runs
+from translate_svc.models.runs import CHOSEN
 from translate_svc.models.seamless.decoder.decoder_cache import (
     AttentionMetadata,
     DecoderCache,
@@ -87,19 +88,22 @@ class DecodeGraphs:
         """Implements ``CapturedSteps.max_tokens``."""
         return self._cache.reach.tokens
 
-    def launch(self, fed: Runs) -> LaunchedStep | None:
+    def launch(
+        self, slots: NDArray[np.int64], positions: NDArray[np.int64], token_ids: NDArray[np.int64]
+    ) -> LaunchedStep | None:
         """Implements ``CapturedSteps.launch``."""
-        lengths = self._cache.lengths(fed.slots)
-        captured = self._fitting(max(fed.slots) + 1, GraphBucket(max(fed.starts) + 1, max(lengths)))
+        lengths = self._cache.source_lengths[slots]
+        reach = GraphBucket(int(positions.max()) + 1, int(lengths.max()))
+        captured = self._fitting(int(slots.max()) + 1, reach)
         if captured is None:
             return None
         # torch gives a pinned block to nobody else before the device has read it
         pinned = self._cache.states.device.type == "cuda"
         inputs = torch.empty(captured.inputs.shape, dtype=torch.int64, pin_memory=pinned)
-        columns, rows = inputs.numpy(), np.array(fed.slots)
+        columns = inputs.numpy()
         columns[:] = self._idle.numpy()
-        columns[:, rows] = [[token_id for (token_id,) in fed.token_ids], fed.starts, lengths]
-        return LaunchedStep(captured.launch(inputs), rows)
+        columns[0, slots], columns[1, slots], columns[2, slots] = token_ids, positions, lengths
+        return LaunchedStep(captured.launch(inputs), slots)
 
     def note_chosen(self, slots: Sequence[int], token_ids: Tensor) -> None:
         """Implements ``CapturedSteps.note_chosen``."""

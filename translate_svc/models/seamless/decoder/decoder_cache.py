@@ -78,7 +78,7 @@ class DecoderCache:
             LayerCache(of_tokens, of_source)
             for of_tokens, of_source in zip(self._self_rows, self.cross_rows, strict=True)
         ]
-        self.source_lengths = [0] * max_slots
+        self.source_lengths = np.zeros(max_slots, np.int64)
         self.states = torch.zeros(
             max_slots, max_slot_tokens + 1, config.hidden_size, device=device, dtype=dtype
         )
@@ -91,7 +91,7 @@ class DecoderCache:
 
     def lengths(self, slots: Sequence[int]) -> list[int]:
         """Lengths of these slots' sources."""
-        return [self.source_lengths[slot] for slot in slots]
+        return [int(self.source_lengths[slot]) for slot in slots]
 
     def index(self, slots: Sequence[int]) -> Tensor:
         """``slots`` as ``[n]`` int64 on the cache's device."""
