@@ -113,6 +113,11 @@ gpu-first: ## the first 45 minutes on a GPU: every probe a line of JSON in RESUL
 host-time: $(READY) ## what a decode step costs the host at 16, 64 and 256 rows, one thread; AGAINST=REV compares two revisions (two minutes)
 	$(BIN)/python -m benchmarks.host_time $(if $(AGAINST),--against $(AGAINST))
 
+DEVICE ?= h200
+.PHONY: gpu-model
+gpu-model: $(READY) ## what the engine would do on a modelled GPU: DEVICE=h200, h100 or l4; AGAINST=REV beside another revision (three minutes each)
+	$(BIN)/python -m benchmarks.gpu_model --device $(DEVICE) $(if $(AGAINST),--against $(AGAINST))
+
 .PHONY: full-size
 full-size: $(READY) ## the published size on this CPU, with random weights: memory, start, speed; what has no room is left out (under 20 minutes)
 	$(BIN)/python -m benchmarks.full_size --minutes 5 --rounds 1

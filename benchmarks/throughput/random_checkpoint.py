@@ -81,11 +81,17 @@ def build_random_checkpoint(
         durations = model.t2u_model.model.decoder.duration_predictor.proj
         durations.weight.zero_()
         durations.bias.fill_(math.log1p(UNITS_PER_TOKEN / len(_CHARACTERS)))
-    model.generation_config = _generation_config()
     model.save_pretrained(folder)
+    write_description(folder, model.config)
+    return folder
+
+
+def write_description(folder: Path, config: Any) -> None:
+    """Writes all of a checkpoint but its weights."""
+    config.save_pretrained(folder)
+    _generation_config().save_pretrained(folder)
     transformers.SeamlessM4TFeatureExtractor().save_pretrained(folder)
     (folder / "speakers.json").write_text(json.dumps({LANGUAGE: [0]}))
-    return folder
 
 
 def _generation_config() -> Any:

@@ -1,0 +1,296 @@
+"""What the engine is given: texts of all slots at once, or people who speak and pause in real time."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import heapq
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.gpu_model.devices import DEVICES
+from benchmarks.gpu_model.hollow import hollow_model
+from benchmarks.gpu_model.timed import TimedDevice, TimedModel, Variant
+from benchmarks.throughput.engine import tokenizer_of
+from benchmarks.throughput.number_tokenizer import LANGUAGE
+from benchmarks.throughput.utterance import TOKENS_PER_SECOND, noise
+from translate_svc.engine.core import EngineCore
+from translate_svc.engine.options import GPU_BUDGETS, EngineLimits
+from translate_svc.engine.plan import StepReport
+from translate_svc.engine.request import EngineEvent, Request, SequenceSpec, TokenDecoded, WaveformPiece
+from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, SAMPLES_PER_UNIT, Stage
+
+_STATE_S = 0.16
+_UNITS_PER_CHARACTER = 3
+_TOKENS = 17
+"""As many different tokens in turn: more than the longest phrase that counts as a loop."""
+_FIRST_TOKEN, _END = 100, 3
+_LONGEST_S, _LONG_TEXT_S = 30.0, 20.0
+_SHORTEST_TURN_S, _LONGEST_TURN_S, _TURN_GRID_S = 1.5, 8.5, 0.5
+_SETTLING_S = 1.0
+_GIVE_UP_S = 3.0
+_FULL = 0.9
+"""Of a budget: the next piece would not have fitted."""
+
+
+def answer(given: Tensor | None, shape: torch.Size, dtype: torch.dtype) -> Tensor:
+    """What a model with texts of 4 tokens a second, and 12 units a token, would give. See ``Answer``."""
+    if given is not None and dtype is torch.float64:  # a decode step: token ids, positions, source lengths
+        _, positions, lengths = given
+        made = torch.ones(shape, dtype=dtype)
+        wanted = (lengths * (_STATE_S * TOKENS_PER_SECOND)).round()
+        is_over = positions + 1 - PROMPT_TOKENS >= wanted
+        made[:, 0] = torch.where(is_over, _END, _FIRST_TOKEN + positions % _TOKENS)
+        return made
+    if given is not None and given.dtype is torch.float64:  # the first half of text-to-unit
+        made = torch.ones(shape, dtype=dtype)
+        made[:, 1:] = _UNITS_PER_CHARACTER * (given[:, 1 - shape[1] :] != 0)
+        return made
+    if dtype is torch.float64:  # an eager step
+        return torch.full((), float(_FIRST_TOKEN), dtype=dtype).expand(shape)
+    if dtype.is_floating_point:
+        return torch.zeros(()).expand(shape)
+    return torch.ones((), dtype=dtype).expand(shape)
+
+
+@dataclass(slots=True)
+class Figures:
+    """Of a run. Shares are of its virtual time, ``elapsed_s``.
+
+    Attributes:
+        first_text_s: from the end of each utterance to its first token; infinite if it got none.
+        first_audio_s: to its first waveform piece.
+        host_s: the host's own time, and its launches.
+        full_steps: steps whose sound filled the budget.
+        heard_s: seconds of the utterances that were submitted.
+        spoken_s: seconds of sound that was made.
+    """
+
+    elapsed_s: float = 0.0
+    steps: int = 0
+    decode_rows: int = 0
+    most_waiting: int = 0
+    most_slots: int = 0
+    full_steps: int = 0
+    host_s: float = 0.0
+    heard_s: float = 0.0
+    spoken_s: float = 0.0
+    busy_s: dict[str, float] = field(default_factory=dict)
+    first_text_s: list[float] = field(default_factory=list)
+    first_audio_s: list[float] = field(default_factory=list)
+
+    def percentile_ms(self, values: list[float], percent: int) -> float:
+        """Infinite if more than the rest got nothing."""
+        if not values:
+            return math.inf
+        ordered = sorted(values)
+        return 1000 * ordered[min(len(ordered) - 1, math.ceil(len(ordered) * percent / 100) - 1)]
+
+    @property
+    def idle_share(self) -> float:
+        """Of the device."""
+        return 1 - sum(self.busy_s.values()) / self.elapsed_s
+
+    def as_dict(self) -> dict[str, Any]:
+        """As printed and kept."""
+        shares = {f"device, {name}": value / self.elapsed_s for name, value in self.busy_s.items()}
+        times = {"first text": self.first_text_s, "first audio": self.first_audio_s}
+        return {
+            "steps a second": round(self.steps / self.elapsed_s, 1),
+            "rows of a decode step": round(self.decode_rows / max(1, self.steps), 1),
+            "device idle": round(self.idle_share, 3),
+            "host busy": round(self.host_s / self.elapsed_s, 3),
+            **{name: round(value, 3) for name, value in sorted(shares.items())},
+            **{
+                f"{name} p{percent}, ms": round(self.percentile_ms(values, percent), 1)
+                for name, values in times.items()
+                for percent in (50, 95)
+            },
+            "device, ms a second of speech": round(1000 * sum(self.busy_s.values()) / (self.heard_s or 1), 2),
+            "host, ms a second of speech": round(1000 * self.host_s / (self.heard_s or 1), 2),
+            "sound a second, s": round(self.spoken_s / self.elapsed_s, 1),
+            "steps whose sound filled the budget": round(self.full_steps / max(1, self.steps), 3),
+            "most slots": self.most_slots,
+            "most waiting": self.most_waiting,
+        }
+
+
+class Bench:
+    """The engine before a modelled device.
+
+    Args:
+        device: a name in ``DEVICES``.
+        slots: of the decoder's caches.
+        variant: what is modelled differently.
+    """
+
+    def __init__(self, device: str, slots: int, variant: Variant | None = None) -> None:
+        torch.set_num_threads(1)
+        self.device = TimedDevice(DEVICES[device], variant)
+        self.limits = EngineLimits(
+            max_slots=slots,
+            max_waiting_requests=4_096,
+            max_live_requests=65_536,
+            encode_budget_frames=GPU_BUDGETS.encode_frames,
+            text_to_unit_budget_tokens=GPU_BUDGETS.text_to_unit_tokens,
+            vocode_budget_units=GPU_BUDGETS.vocode_units,
+        )
+        with tempfile.TemporaryDirectory() as folder, self.device.installed():
+            model, checkpoint = hollow_model(Path(folder), self.limits, self.device.variant.vocoder_dtype)
+            timed: Any = TimedModel(model, self.device)
+            self._runner = ModelRunner(timed, self.limits.model_limits, clock=self.device.clock)
+            self._tokenizer = tokenizer_of(checkpoint)
+        self.device.answer = answer
+        self._speaker = checkpoint.speakers[LANGUAGE][0]
+        self._source = noise(_LONGEST_S)
+        gc.collect()
+        gc.freeze()
+
+    def decode_only(self, rows: int, steps: int) -> Figures:
+        """So many steps that decode one token of each of ``rows`` texts and do nothing else."""
+        limits = dataclasses.replace(self.limits, encode_budget_frames=rows * self.limits.max_source_samples)
+        core, reports = self._core(limits)
+        for index in range(rows):
+            core.scheduler.add(self._request(str(index), _LONG_TEXT_S, speech=False))
+        figures = Figures()
+        with self.device.installed():
+            while figures.steps < steps and core.scheduler.has_work:
+                before = self._spent()
+                core.step()
+                spent = [now - then for now, then in zip(self._spent(), before, strict=True)]
+                if [(each.stage, each.batch_size) for each in reports[-1].stages] == [(Stage.DECODE, rows)]:
+                    figures.steps += 1
+                    figures.decode_rows += rows
+                    figures.elapsed_s += spent[0]
+                    figures.host_s += spent[0] - spent[1]
+                    figures.busy_s["decode"] = figures.busy_s.get("decode", 0.0) + spent[2]
+        if figures.steps < steps:
+            raise RuntimeError("too few steps decoded all rows")
+        return figures
+
+    def live(self, streams: int, seconds: float) -> Figures:
+        """People who speak half of their time, for so many virtual seconds; each utterance is submitted at
+        its end. Those of the first second do not count. Who has no text three seconds later gets none.
+        """
+        clock, figures = self.device.clock, Figures()
+        core, _ = self._core(self.limits)
+        began_s = clock()
+        arrivals = [(began_s + at, name, length) for at, name, length in _utterances(streams, seconds)]
+        run = _LiveRun(figures, began_s + _SETTLING_S)
+        with self.device.installed():
+            waited_s, busy_s = clock.waited_s, dict(self.device.timeline.busy_s)
+            while (arrivals or core.scheduler.has_work) and clock() < began_s + seconds + _GIVE_UP_S:
+                with clock.stopped():
+                    run.observe(core.scheduler)
+                    while arrivals and arrivals[0][0] <= clock():
+                        at_s, name, length = heapq.heappop(arrivals)
+                        run.spoken(at_s, name)
+                        figures.heard_s += length
+                        core.scheduler.add(self._request(name, length, speech=True))
+                if core.scheduler.has_work:
+                    self._step(core, run)
+                else:
+                    clock.wait_until(arrivals[0][0] if arrivals else clock())
+            figures.elapsed_s = clock() - began_s
+            figures.host_s = figures.elapsed_s - (clock.waited_s - waited_s)
+            figures.busy_s = {
+                stage: total - busy_s.get(stage, 0.0) for stage, total in self.device.timeline.busy_s.items()
+            }
+        run.close()
+        return figures
+
+    def _step(self, core: EngineCore, run: _LiveRun) -> None:
+        events = core.step()
+        with self.device.clock.stopped():
+            sound = run.take(events, self.device.clock())
+            run.figures.full_steps += sound >= _FULL * self.limits.vocode_budget_units
+        for event in events:
+            if isinstance(event, WaveformPiece):  # the reader takes it at once
+                core.scheduler.grant(event.request_id, event.sequence)
+
+    def _spent(self) -> tuple[float, float, float]:
+        """By now: time, the host's waits, the device's work."""
+        clock = self.device.clock
+        return clock(), clock.waited_s, sum(self.device.timeline.busy_s.values())
+
+    def _core(self, limits: EngineLimits) -> tuple[EngineCore, list[StepReport]]:
+        reports: list[StepReport] = []
+        scheduler = Scheduler(limits, self._tokenizer)
+        return EngineCore(scheduler, self._runner, on_step=reports.append, clock=self.device.clock), reports
+
+    def _request(self, request_id: str, seconds: float, *, speech: bool) -> Request:
+        source = self._source[: int(seconds * INTERNAL_SAMPLE_RATE_HZ)]
+        spec = SequenceSpec(LANGUAGE, speech=speech, speaker_id=self._speaker)
+        return Request(request_id, source, (spec,), caller=request_id.split(".")[0])
+
+
+class _LiveRun:
+    """Who waits for what. ``counts_from_s``: when the end of an utterance begins to count."""
+
+    def __init__(self, figures: Figures, counts_from_s: float) -> None:
+        self.figures = figures
+        self._counts_from_s = counts_from_s
+        self._texts: dict[str, float] = {}  # by request, when its utterance ended
+        self._speeches: dict[str, float] = {}
+
+    def observe(self, scheduler: Scheduler) -> None:
+        figures = self.figures
+        figures.most_waiting = max(figures.most_waiting, scheduler.waiting_requests)
+        figures.most_slots = max(figures.most_slots, len(scheduler.slot_owners))
+
+    def spoken(self, at_s: float, name: str) -> None:
+        if at_s >= self._counts_from_s:
+            self._texts[name] = self._speeches[name] = at_s
+
+    def take(self, events: Sequence[EngineEvent], now_s: float) -> float:
+        """Takes the events of a step; returns their units of sound."""
+        samples = 0
+        self.figures.steps += 1
+        for event in events:
+            match event:
+                case TokenDecoded(request_id):
+                    self.figures.decode_rows += 1
+                    _answered(self._texts, request_id, self.figures.first_text_s, now_s)
+                case WaveformPiece(request_id):
+                    samples += len(event.samples)
+                    _answered(self._speeches, request_id, self.figures.first_audio_s, now_s)
+        self.figures.spoken_s += samples / INTERNAL_SAMPLE_RATE_HZ
+        return samples / SAMPLES_PER_UNIT
+
+    def close(self) -> None:
+        """Those who still wait have got nothing."""
+        self.figures.first_text_s += [math.inf] * len(self._texts)
+        self.figures.first_audio_s += [math.inf] * len(self._speeches)
+
+
+def _answered(waiting: dict[str, float], request_id: str, times: list[float], now_s: float) -> None:
+    ended_s = waiting.pop(request_id, None)
+    if ended_s is not None:
+        times.append(now_s - ended_s)
+
+
+def _utterances(streams: int, seconds: float) -> list[tuple[float, str, float]]:
+    """When each ends, its name, and how long it is; in order. Each stream begins anywhere in its turn."""
+    rng = np.random.default_rng(0)
+    grid = np.arange(_SHORTEST_TURN_S, _LONGEST_TURN_S + _TURN_GRID_S, _TURN_GRID_S)
+    made: list[tuple[float, str, float]] = []
+    for stream in range(streams):
+        at_s, number = -float(rng.uniform(0, 2 * _LONGEST_TURN_S)), 0
+        while at_s < seconds:
+            speech, pause = (float(each) for each in rng.choice(grid, 2))
+            at_s += speech
+            if 0 <= at_s < seconds:
+                made.append((at_s, f"{stream}.{number}", speech))
+            at_s, number = at_s + pause, number + 1
+    return sorted(made)
