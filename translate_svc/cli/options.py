@@ -182,7 +182,10 @@ FromText = Annotated[
 ]
 Transcript = Annotated[bool, typer.Option("--transcript", help="Also show the source text; needs --from.")]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="WAV", help="Write the translated speech.")
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="SOUND", help="Write the speech: .wav, .mp3, .m4a, .flac, .opus, ..."
+    ),
 ]
 SpeakersByChannel = Annotated[
     bool,

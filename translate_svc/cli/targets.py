@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from translate_svc.cli import options
 from translate_svc.cli.exit_codes import UsageError
@@ -102,9 +101,3 @@ def target_settings(
         style.applied(TargetSettings(language.code, speech=speech and language.speech_out), voices)
         for language in languages
     )
-
-
-def check_output(output: Path | None) -> None:
-    """Raises UsageError if ``--output`` is given and does not end in ``.wav``."""
-    if output is not None and output.suffix.lower() != ".wav":
-        raise UsageError("must end in .wav", field="--output")

@@ -212,7 +212,7 @@ def test_damage_and_sides_that_are_one_are_told_once(command: Command, server: s
         (("FIFO",), 2, "--speakers-by-channel: reads its input twice: standard input and pipes cannot be"),
         (("CALL", "--channel", "left"), 2, "--channel: hears one side, --speakers-by-channel both"),
         (("CALL", "-o", "o.wav", "--fit"), 2, "--fit: does not go with --speakers-by-channel"),
-        (("CALL", "-o", "o.mkv"), 2, "--output: must end in .wav with --speakers-by-channel"),
+        (("CALL", "-o", "o.mkv"), 2, "--output: cannot be a film with --speakers-by-channel: .wav, .mp3"),
     ],
 )
 def test_what_has_no_two_sides_is_refused(

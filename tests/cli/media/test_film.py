@@ -16,8 +16,9 @@ from tests.cli.conftest import Command
 from tests.clips import DATA, sentences
 from tests.media import write_media
 from translate_svc.audio.files import read_audio
-from translate_svc.cli.media.dub_audio import DUB_RATE_HZ
-from translate_svc.cli.media.loudness import TARGET_LUFS
+from translate_svc.cli.output.loudness import TARGET_LUFS
+
+DUB_RATE_HZ = 48_000
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +45,18 @@ def samples(path: Path, number: int) -> npt.NDArray[np.float32]:
         )
 
 
-def lufs_by_ffmpeg(stereo: npt.NDArray[np.float32], rate_hz: int) -> float:
-    """FFmpeg's own measurement."""
+def lufs_by_ffmpeg(planes: npt.NDArray[np.float32], rate_hz: int) -> float:
+    """FFmpeg's own measurement of ``[channels, n]``."""
+    layout = "mono" if len(planes) == 1 else "stereo"
     graph = av.filter.Graph()
     source = graph.add_abuffer(
-        sample_rate=rate_hz, format="fltp", layout="stereo", time_base=Fraction(1, rate_hz)
+        sample_rate=rate_hz, format="fltp", layout=layout, time_base=Fraction(1, rate_hz)
     )
     meter, sink = graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
     source.link_to(meter)
     meter.link_to(sink)
     graph.configure()
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(stereo), format="fltp", layout="stereo")
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(planes), format="fltp", layout=layout)
     frame.sample_rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
     source.push(frame)
     source.push(None)
@@ -81,12 +83,17 @@ def test_the_dub_is_a_track_of_the_film_beside_its_own(
     assert os.listdir(tmp_path) == [output.name], "nothing else is left"
     with av.open(str(output)) as made:
         kinds = [(stream.type, stream.metadata.get("language")) for stream in made.streams]
-        default = [bool(stream.disposition & av.stream.Disposition.default) for stream in made.streams.audio]
+        default = [
+            bool(stream.disposition & av.stream.Disposition.default)
+            for kind in ("audio", "subtitle")
+            for stream in made.streams
+            if stream.type == kind
+        ]
         lasts_s = (made.duration or 0) / 1e6
     assert [kind for kind, _ in kinds].count("audio") == 3
     assert [language for kind, language in kinds if kind == "audio"][1:] == ["spa", "deu"]
     assert [language for kind, language in kinds if kind == "subtitle"] == ["spa", "deu", "eng"]
-    assert default == [False, True, False]
+    assert default == [False, True, False, True, False, False]
     assert lasts_s == pytest.approx(1.5 + soundfile.info(DATA / "demo_eng.flac").duration, abs=1.5)
     assert packets(output, "video") == packets(film, "video"), "the picture is not encoded again"
     assert packets(output, "audio") == packets(film, "audio"), "nor is the original"
@@ -101,6 +108,33 @@ def test_the_dub_is_a_track_of_the_film_beside_its_own(
     heard = np.abs(dub).max(axis=0) > 0.01
     assert np.argmax(heard) / DUB_RATE_HZ == pytest.approx(start_s, abs=0.35)
     assert lufs_by_ffmpeg(dub, DUB_RATE_HZ) == pytest.approx(TARGET_LUFS, abs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "rate_hz"),
+    [
+        (".wav", "pcm_s16le", 16_000),
+        (".flac", "flac", 16_000),
+        (".mp3", "mp3float", 48_000),
+        (".m4a", "aac", 48_000),
+        (".opus", "opus", 48_000),
+        (".ogg", "opus", 48_000),
+        (".webm", "opus", 48_000),
+    ],
+)
+def test_a_dub_alone_is_as_loud_as_the_standard_says_in_any_container(
+    command: Command, server: str, tmp_path: Path, suffix: str, codec: str, rate_hz: int
+) -> None:
+    output = tmp_path / f"dub{suffix}"
+    asked = ("--from", "en", "--to", "es", "--server", server, "-o", str(output))
+    code, _, error = command("translate", str(DATA / "demo_eng.flac"), *asked)
+    assert (code, error) == (0, "")
+    assert os.listdir(tmp_path) == [output.name]
+    with av.open(str(output)) as made:
+        assert [(each.codec_context.name, each.rate) for each in made.streams.audio] == [(codec, rate_hz)]
+    heard = samples(output, 0)
+    assert heard.shape[1] / rate_hz == pytest.approx(soundfile.info(DATA / "demo_eng.flac").duration, abs=0.1)
+    assert lufs_by_ffmpeg(heard, rate_hz) == pytest.approx(TARGET_LUFS, abs=1.0)
 
 
 def test_the_original_is_heard_under_the_dub(command: Command, server: str, tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from translate_svc.cli.backends.backend import Backend, show_notice
 from translate_svc.cli.backends.connection import ModelFlags
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
+from translate_svc.cli.output.dub_file import check_output
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.sinks import SpeechSink, UnsureTexts, unsure_mark
-from translate_svc.cli.targets import SPEECH_FORMAT, SpeechStyle, check_output, target_settings
+from translate_svc.cli.targets import SPEECH_FORMAT, SpeechStyle, target_settings
 from translate_svc.errors import TranslationFailed
 from translate_svc.types import (
     GuardSettings,

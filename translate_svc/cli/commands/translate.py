@@ -12,13 +12,14 @@ from translate_svc.cli.media.file_translation import FileTranslation
 def translate(arguments: TranslateArguments, model: ModelFlags) -> None:
     """Translate audio or video files of any length; show their texts with the times at which they were said.
 
-    The dub (-o) is as long as its source. Every utterance begins when it was said, or later if the one before
-    is not finished. With several targets, out.wav becomes out.spa.wav and out.fra.wav; subtitles are named in
-    the same way, and those of the transcript are out.eng.srt. Files appear when they are complete: a run that
-    fails leaves none, and an input is never overwritten.
+    The dub (-o) is as long as its source, in any container that its name says, at the loudness of EBU R 128.
+    Every utterance begins when it was said, or later if the one before is not finished. With several targets,
+    out.wav becomes out.spa.wav and out.fra.wav; subtitles are named in the same way, and those of the
+    transcript are out.eng.srt. Files appear when they are complete: a run that fails leaves none, and an
+    input is never overwritten.
 
-    The name of a film (-o film.es.mp4) makes a copy of it. The dub is the track that plays, at the loudness
-    of EBU R 128, beside the film's own tracks, and there are subtitles.
+    The name of a film (-o film.es.mp4) makes a copy of it. The dub is the track that plays, beside the
+    film's own tracks, and there are subtitles.
 
     Several inputs, or all media files of a directory, are translated one after another with --format, which
     writes talk.spa.srt for talk.mp3. Many files are faster with batch, which also goes on where it stopped.

@@ -16,13 +16,14 @@ from translate_svc.cli import options
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
-from translate_svc.cli.media.film import FILM_FORMATS, KeptOriginal
+from translate_svc.cli.media.film import KeptOriginal
 from translate_svc.cli.media.film_sink import FilmSink
 from translate_svc.cli.media.inputs import media_files
 from translate_svc.cli.output.channel_sides import BOTH_SIDES, ONE_STREAM, ChannelSide
+from translate_svc.cli.output.dub_file import DUB_FORMATS, check_output
 from translate_svc.cli.output.output_file import OutputFiles, path_for
 from translate_svc.cli.output.sinks import STDOUT, JsonSink, Sink, SpeechSink
-from translate_svc.cli.targets import SpeechStyle, check_output, target_settings
+from translate_svc.cli.targets import SpeechStyle, target_settings
 from translate_svc.errors import OutOfRange
 from translate_svc.languages import LanguageTable
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
@@ -88,8 +89,9 @@ class TranslateArguments:
         typer.Option(
             "--output",
             "-o",
-            metavar="WAV|FILM",
-            help="Write the dub: .wav, or .mp4, .mkv, .mov with the film, the dub and its subtitles.",
+            metavar="SOUND|FILM",
+            help="Write the dub: .wav, .mp3, .m4a, .flac, .opus, ..., or .mp4, .mkv, .mov, .webm with the "
+            "film, the dub and its subtitles.",
         ),
     ] = None
     keep_original: Annotated[
@@ -130,12 +132,11 @@ class TranslateArguments:
             raise UsageError("needs --from", field="--transcript")
         if self.output is not None and (self.text or not self.to):
             raise UsageError("needs speech: give --to, and no --text", field="--output")
-        if not self.makes_film:
-            check_output(self.output)
-        elif self.inputs[0] == STDOUT:
+        check_output(self.output)
+        if self.makes_film and self.inputs[0] == STDOUT:
             raise UsageError("a film cannot be made from standard input", field="--output")
         if self.keep_original is not None and not self.makes_film:
-            raise UsageError(f"needs --output {', '.join(FILM_FORMATS)}", field="--keep-original")
+            raise UsageError("needs --output .mp4 or another film", field="--keep-original")
         if self.subtitles is not None and _form_of(self.subtitles) not in TEXT_FORMATS:
             raise UsageError(f"must end in .{', .'.join(TEXT_FORMATS)}", field="--subtitles")
         if self.json_audio and not self._writes_events:
@@ -171,7 +172,7 @@ class TranslateArguments:
             if self.fit:
                 raise UsageError("does not go with --speakers-by-channel", field="--fit")
             if self.makes_film:
-                raise UsageError("must end in .wav with --speakers-by-channel", field="--output")
+                raise UsageError("cannot be a film with --speakers-by-channel: .wav, .mp3", field="--output")
         for flag, given in (("--fit", self.fit), ("--speakers-by-channel", self.speakers_by_channel)):
             if given and any(path == STDOUT or path.is_fifo() for path in self.inputs):
                 raise UsageError("reads its input twice: standard input and pipes cannot be", field=flag)
@@ -196,7 +197,7 @@ class TranslateArguments:
     @property
     def makes_film(self) -> bool:
         """Whether the dub becomes a track of a film."""
-        return self.output is not None and self.output.suffix.lower() in FILM_FORMATS
+        return self.output is not None and DUB_FORMATS[self.output.suffix.lower()].subtitles is not None
 
     @property
     def duck_db(self) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from translate_svc.cli.media.dub_audio import DUB_RATE_HZ, Stereo, dub_blocks
+from translate_svc.cli.output.dub_audio import Planes, dub_blocks
+from translate_svc.cli.output.dub_file import DubFormat, DubTrack, written_by_ffmpeg
 from translate_svc.errors import InvalidArgument
 from translate_svc.subtitles.cues import Cue
 from translate_svc.subtitles.text_formats import ass_text
@@ -23,13 +23,9 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.subtitles.stream import SubtitleStream
 
-FILM_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".mka": "matroska"}
-"""FFmpeg's formats by the suffix of the film."""
-
-_SUBTITLE_CODECS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "ass"}
-_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_DUB_BIT_RATE = 128_000
+_FILM_CHANNELS = 2
 _AHEAD_S = 1.0
+_WEBM_CODECS = frozenset({"opus", "vorbis"})
 _ASS_HEADER = "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\n[Events]\n"
 
 
@@ -51,14 +47,14 @@ class KeptOriginal:
 
 
 def write_film(
-    source: Path, target: Path, container: str, dubs: Sequence[Dub], kept: KeptOriginal | None = None
+    source: Path, target: Path, form: DubFormat, dubs: Sequence[Dub], kept: KeptOriginal | None = None
 ) -> None:
     """Copies ``source`` to ``target`` with a track for each dub, the first of which plays by default.
 
     Args:
         source: the film.
         target: the new file.
-        container: a value of ``FILM_FORMATS``.
+        form: one with subtitles.
         dubs: what to add.
         kept: how the original is heard under the dubs; None: not at all. Its own track stays in any case.
 
@@ -69,31 +65,15 @@ def write_film(
     """
     import av
 
-    try:
-        _write_film(source, target, container, dubs, kept)
-    except av.FFmpegError as error:
-        if error.errno in _DISK_ERRORS:
-            raise OSError(error.errno, error.strerror, str(target)) from None
-        raise InvalidArgument(
-            f"cannot be copied to {container}: {error.strerror}", field=str(source)
-        ) from None
-
-
-def _write_film(
-    source: Path, target: Path, container: str, dubs: Sequence[Dub], kept: KeptOriginal | None
-) -> None:
-    import av
-
-    with av.open(f"file:{source}") as film, av.open(str(target), "w", format=container) as output:
-        copies = _copy_streams(film, output, container, source)
-        tracks = [
-            _DubTrack(output, dub, source, kept, is_default=number == 0)
-            for number, dub in enumerate(each for each in dubs if each.wav is not None)
-        ]
-        titles = [_SubtitleTrack(output, dub, _SUBTITLE_CODECS[container]) for dub in dubs if dub.cues]
+    with (
+        written_by_ffmpeg(target, form, source),
+        av.open(f"file:{source}") as film,
+        av.open(f"file:{target}", "w", format=form.container) as output,
+    ):
+        copies = _copy_streams(film, output, form, source)
+        added = _add_streams(output, dubs, form, source, kept)
         reached_s = 0.0
-        added: list[_DubTrack | _SubtitleTrack] = [*tracks, *titles]
-        for packet in film.demux(list(copies)):
+        for packet in film.demux(list(copies)) if copies else ():
             if packet.dts is None:
                 continue
             reached_s = max(reached_s, float(packet.dts * packet.time_base))
@@ -106,68 +86,62 @@ def _write_film(
 
 
 def _copy_streams(
-    film: InputContainer, output: OutputContainer, container: str, source: Path
+    film: InputContainer, output: OutputContainer, form: DubFormat, source: Path
 ) -> dict[Stream, Stream]:
-    """A stream of ``output`` for each video, audio and fitting subtitle stream of the film."""
+    """A stream of ``output`` for each video, audio and fitting subtitle stream of the film. None of them
+    plays by default, but the picture.
+    """
     import av
 
     copies: dict[Stream, Stream] = {}
     for stream in film.streams:
         if stream.type not in ("video", "audio", "subtitle") or stream.codec_context is None:
             continue
-        fits = container == "matroska" or stream.codec_context.name == _SUBTITLE_CODECS[container]
-        if stream.type == "subtitle" and not fits:
+        if not _fits(stream, form):
             continue
         try:
             copy = output.add_stream_from_template(stream)
         except (ValueError, av.FFmpegError):
             name = stream.codec_context.name
             raise InvalidArgument(
-                f"its {name} track cannot be stored in {container}; try .mkv", field=str(source)
+                f"its {name} track cannot be stored in {form.container}; try .mkv", field=str(source)
             ) from None
         copy.metadata.update(stream.metadata)
-        if stream.type == "audio":
+        if stream.type != "video":
             copy.disposition = stream.disposition & ~av.stream.Disposition.default
         copies[stream] = copy
     return copies
 
 
-class _DubTrack:
-    """Encodes a dub little by little, so that its packets lie beside those of the picture."""
+def _fits(stream: Stream, form: DubFormat) -> bool:
+    """Whether the stream is copied. A picture that does not fit is an error."""
+    name = stream.codec_context.name
+    if stream.type == "subtitle":
+        return form.container == "matroska" or name == form.subtitles
+    return stream.type == "video" or form.container != "webm" or name in _WEBM_CODECS
 
-    def __init__(
-        self, output: OutputContainer, dub: Dub, source: Path, kept: KeptOriginal | None, *, is_default: bool
-    ) -> None:
-        import av
 
+def _add_streams(
+    output: OutputContainer, dubs: Sequence[Dub], form: DubFormat, source: Path, kept: KeptOriginal | None
+) -> list[DubTrack | _SubtitleTrack]:
+    """Tracks for all dubs. Of each kind the first one plays by default."""
+    import av
+
+    kinds = av.stream.Disposition
+    tracks: list[DubTrack] = []
+    for dub in (each for each in dubs if each.wav is not None):
         assert dub.wav is not None
-        stream = output.add_stream("aac", rate=DUB_RATE_HZ, layout="stereo")
-        assert isinstance(stream, av.AudioStream)
-        stream.bit_rate = _DUB_BIT_RATE
-        stream.metadata["language"] = _tag(dub.language)
-        stream.metadata["title"] = "translate-svc"
-        stream.disposition = av.stream.Disposition.default if is_default else av.stream.Disposition(0)
-        self._stream = stream
-        original = None if kept is None else _stereo(source, kept.track)
-        self._blocks = dub_blocks(dub.wav, original, 0.0 if kept is None else kept.duck_db)
-        self._written_samples = 0
-        self._ended = False
-
-    def until(self, time_s: float) -> Iterator[Packet[Stream]]:
-        """The packets up to ``time_s``."""
-        import av
-
-        while not self._ended and self._written_samples < time_s * DUB_RATE_HZ:
-            block = next(self._blocks, None)
-            if block is None:
-                self._ended = True
-                yield from self._stream.encode(None)
-                return
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout="stereo")
-            frame.sample_rate, frame.time_base = DUB_RATE_HZ, Fraction(1, DUB_RATE_HZ)
-            frame.pts = self._written_samples
-            self._written_samples += block.shape[1]
-            yield from self._stream.encode(frame)
+        original = None if kept is None else _original(source, kept.track, form.rate_hz)
+        duck_db = 0.0 if kept is None else kept.duck_db
+        blocks = dub_blocks(dub.wav, form.rate_hz, _FILM_CHANNELS, original, duck_db)
+        track = DubTrack(output, form, blocks, _FILM_CHANNELS)
+        track.stream.metadata.update({"language": _tag(dub.language), "title": "translate-svc"})
+        track.stream.disposition = kinds(0) if tracks else kinds.default
+        tracks.append(track)
+    titles = [_SubtitleTrack(output, dub, form.subtitles or "") for dub in dubs if dub.cues]
+    for number, title in enumerate(titles):
+        title.stream.disposition = kinds(0) if number else kinds.default
+    return [*tracks, *titles]
 
 
 class _SubtitleTrack:
@@ -178,7 +152,7 @@ class _SubtitleTrack:
         stream.metadata["language"] = _tag(dub.language)
         stream.codec_context.subtitle_header = _ASS_HEADER.encode()
         stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
-        self._stream = stream
+        self.stream = stream
         self._cues = iter(dub.cues)
         self._next = next(self._cues, None)
         self._number = 0
@@ -192,16 +166,16 @@ class _SubtitleTrack:
             line = f"{self._number},0,Default,,0,0,0,,{ass_text(cue.lines)}"
             self._number += 1
             subtitle = SubtitleSet.create(line.encode(), 0, cue.end_ms - cue.start_ms, pts=cue.start_ms)
-            packet = self._stream.codec_context.encode_subtitle(subtitle)
-            packet.stream, packet.time_base = self._stream, Fraction(1, 1000)
+            packet = self.stream.codec_context.encode_subtitle(subtitle)
+            packet.stream, packet.time_base = self.stream, Fraction(1, 1000)
             yield packet
 
 
-def _stereo(source: Path, track: int) -> Iterator[Stereo]:
-    """One audio track of the film at ``DUB_RATE_HZ``, from the film's time zero on."""
+def _original(source: Path, track: int, rate_hz: int) -> Iterator[Planes]:
+    """One audio track of the film in stereo, from the film's time zero on."""
     import av
 
-    resampler = av.AudioResampler(format="fltp", layout="stereo", rate=DUB_RATE_HZ)
+    resampler = av.AudioResampler(format="fltp", layout="stereo", rate=rate_hz)
     with av.open(f"file:{source}") as film:
         stream: AudioStream = film.streams.audio[track - 1]
         missing_s = None
@@ -209,7 +183,7 @@ def _stereo(source: Path, track: int) -> Iterator[Stereo]:
         for frame in film.decode(stream):
             if missing_s is None:
                 missing_s = max(0.0, (frame.time or 0.0) - zero_s)
-                yield np.zeros((2, round(missing_s * DUB_RATE_HZ)), np.float32)
+                yield np.zeros((2, round(missing_s * rate_hz)), np.float32)
             for stereo in resampler.resample(frame):
                 yield np.array(stereo.to_ndarray(), np.float32)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
-from translate_svc.cli.media.film import FILM_FORMATS, Dub, KeptOriginal, write_film
+from translate_svc.cli.media.film import Dub, KeptOriginal, write_film
 from translate_svc.cli.output.channel_sides import ChannelSide
+from translate_svc.cli.output.dub_file import DUB_FORMATS
 from translate_svc.cli.output.output_file import OutputFiles
-from translate_svc.cli.output.sinks import SpeechSink
+from translate_svc.cli.output.sinks import SpeechTracks
 from translate_svc.types import SessionEvent
 
 
@@ -32,10 +32,9 @@ class FilmSink:
         self._codes = codes
         self._transcript = transcript
         self._kept = kept
-        self._form = FILM_FORMATS[output.suffix.lower()]
+        self._form = DUB_FORMATS[output.suffix.lower()]
         self._part = files.add(output)
-        self._wav = files.enter_context(temporary_folder(".dub-", self._part.parent)) / "dub.wav"
-        self._speech = SpeechSink(files, self._wav, codes, input_rate_hz, always_named=True)
+        self._speech = SpeechTracks(files, self._part, codes, input_rate_hz)
         self._cues = CueSink({}, input_rate_hz)
 
     def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
@@ -45,11 +44,9 @@ class FilmSink:
 
     def finish(self, source_samples: int) -> None:
         """Writes the film."""
-        self._speech.finish(source_samples)
-        dubs = [
-            Dub(code, self._speech.parts[code], self._cues.cues(TextStream(code))) for code in self._codes
-        ]
+        spoken = self._speech.finish(source_samples)
+        dubs = [Dub(code, spoken[code], self._cues.cues(TextStream(code))) for code in self._codes]
         if self._transcript is not None:
-            spoken = TextStream(self._transcript, transcript=True)
-            dubs.append(Dub(self._transcript, None, self._cues.cues(spoken)))
+            said = TextStream(self._transcript, transcript=True)
+            dubs.append(Dub(self._transcript, None, self._cues.cues(said)))
         write_film(self._source, self._part, self._form, dubs, self._kept)

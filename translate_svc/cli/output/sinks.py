@@ -13,6 +13,7 @@ from typing import Protocol, TextIO
 from translate_svc import wire
 from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.output.channel_sides import ONE_STREAM, ChannelSide, speaker_name
+from translate_svc.cli.output.dub_file import write_dub
 from translate_svc.cli.output.output_file import OutputFiles, naming, path_for
 from translate_svc.cli.output.speech_timeline import SpeechTimeline, write_stereo
 from translate_svc.cli.output.text_view import TextView
@@ -78,34 +79,29 @@ class Sink(Protocol):
         """Completes the output. ``source_samples``: length of the source at its own rate."""
 
 
-class SpeechSink:
-    """Writes one WAV file per target language. ``SpeechTimeline`` decides the position of the speech.
-
-    With two sides the files are stereo. Until the end each side is a hidden file beside them.
-    """
+class SpeechTracks:
+    """Collects speech in hidden WAV files. ``SpeechTimeline`` decides the position of the speech."""
 
     def __init__(
         self,
         files: OutputFiles,
-        path: Path,
+        beside: Path,
         codes: Sequence[str],
         input_rate_hz: int,
-        *,
-        always_named: bool = False,
         sides: Sequence[ChannelSide] = ONE_STREAM,
     ) -> None:
-        """``always_named``: the language is part of the file's name even if there is only one."""
+        """``beside``: the hidden files are in its folder; in the system's own if it is a pipe."""
         self._starts: defaultdict[ChannelSide, SpeechStarts] = defaultdict(SpeechStarts)
         self._tracks: dict[tuple[str, ChannelSide], SpeechTimeline] = {}
+        self._codes = codes
         self._sides = sides
-        self.parts: dict[str, Path] = {}
-        """The files that are written now, by language; they get their names at the end."""
+        parent = beside.parent if beside.is_file() else None
+        self._folder = files.enter_context(temporary_folder(".dub-", parent))
         for code in codes:
-            part = files.add(path_for(path, code, several=always_named or len(codes) > 1))
-            self.parts[code] = part
             for side in sides:
-                hidden = part if side is None else _hidden_file(files, part)
-                track = self._tracks[code, side] = SpeechTimeline(hidden, input_rate_hz)
+                name = code if side is None else f"{code}.{side.value}"
+                track = SpeechTimeline(self._folder / f"{name}.wav", input_rate_hz)
+                self._tracks[code, side] = track
                 files.callback(track.close)
 
     def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
@@ -119,18 +115,48 @@ class SpeechSink:
         elif isinstance(event, UtteranceDone):
             starts.drop(event.utterance_id)
 
-    def finish(self, source_samples: int) -> None:
-        """Pads all files to the length of the source and closes them."""
+    def finish(self, source_samples: int) -> dict[str, Path]:
+        """Pads all tracks to the length of the source. Returns a file for each language; with two sides it is
+        stereo.
+        """
         for track in self._tracks.values():
             track.finish(source_samples)
-        if len(self._sides) > 1:
-            for code, part in self.parts.items():
-                write_stereo(part, [self._tracks[code, side].path for side in self._sides])
+        if len(self._sides) == 1:
+            return {code: self._tracks[code, self._sides[0]].path for code in self._codes}
+        both = {code: self._folder / f"{code}.wav" for code in self._codes}
+        for code, path in both.items():
+            write_stereo(path, [self._tracks[code, side].path for side in self._sides])
+        return both
 
 
-def _hidden_file(files: OutputFiles, part: Path) -> Path:
-    """A file in a folder beside ``part`` that is removed at the end."""
-    return files.enter_context(temporary_folder(".dub-", part.parent)) / "side.wav"
+class SpeechSink:
+    """Writes a dub per target language (``write_dub``), and with two sides in stereo."""
+
+    def __init__(
+        self,
+        files: OutputFiles,
+        path: Path,
+        codes: Sequence[str],
+        input_rate_hz: int,
+        *,
+        always_named: bool = False,
+        sides: Sequence[ChannelSide] = ONE_STREAM,
+    ) -> None:
+        """``always_named``: the language is part of the file's name even if there is only one."""
+        several = always_named or len(codes) > 1
+        self._suffix = path.suffix.lower()
+        self._parts = {code: files.add(path_for(path, code, several=several)) for code in codes}
+        first = next(iter(self._parts.values()))
+        self._tracks = SpeechTracks(files, first, codes, input_rate_hz, sides)
+
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
+        """Keeps a chunk of speech."""
+        self._tracks.write(event, side)
+
+    def finish(self, source_samples: int) -> None:
+        """Writes the files, as long as the source."""
+        for code, speech in self._tracks.finish(source_samples).items():
+            write_dub(speech, self._parts[code], self._suffix)
 
 
 class JsonSink:
