@@ -107,6 +107,18 @@ def test_everything_at_once_from_a_video_at_a_server(
     assert not any(chunk.data for chunk in spoken)
 
 
+def test_a_part_of_a_file_at_an_address_is_as_a_file_of_its_own(
+    command: Command, server: str, tmp_path: Path
+) -> None:
+    wav = tmp_path / "o.wav"
+    asked = ("translate", f"file://{CLIP}", "--from", "en", "--to", "es", "--server", server)
+    code, output, error = command(*asked, "--start", "0:03.2", "--duration", "3", "-o", str(wav))
+    assert (code, output, error) == (0, f"00:00:00.44  spa  {SECOND}\n", "")
+    assert soundfile.info(wav).duration == pytest.approx(3, abs=0.01)
+    code, _, error = command(*asked, "--start", "1:00")
+    assert (code, error) == (1, "translate-svc: demo_eng.flac: ends 53.3 s before --start\n")
+
+
 @pytest.mark.parametrize("name", ["a.mp3", "a.ogg"])
 def test_music_formats_of_another_rate_say_the_same(
     command: Command, server: str, tmp_path: Path, name: str
@@ -325,7 +337,6 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
         ((*TRANSLATE, "-o", "o.doc"), 2, "--output: must end in .wav"),
         ((*TRANSLATE, "-o", "o.wav", "--text"), 2, "--output: needs speech"),
         ((*TRANSLATE, "--subtitles", "o.sub"), 2, "--subtitles: must end in .srt, .vtt, .ass, .txt"),
-        (("translate", "http://a.example/b.mp4", "--to", "es"), 2, "http://a.example/b.mp4: is an address"),
         ((*TRANSLATE, "--audio-track", "2"), 1, f"{CLIP}: has no audio track '2'; it has track 1 ("),
         (
             (*TRANSLATE, "--channel", "left"),
@@ -335,6 +346,8 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
         ((*TRANSLATE, "--keep-original", "-18dB"), 2, "--keep-original: needs --output .mp4"),
         ((*TRANSLATE, "-o", "o.mkv", "--keep-original", "6"), 2, "--keep-original: must be decibels, 0 or"),
         (("translate", "-", "--to", "es", "-o", "o.mkv"), 2, "--output: a film cannot be made from standard"),
+        ((*TRANSLATE, "--start", "soon"), 2, "--start: must be a time: 90, 1:30"),
+        ((*TRANSLATE, "--duration", "0"), 2, "--duration: must be more than 0"),
         ((*TRANSLATE, "--fit"), 2, "--fit: needs a dub"),
         (("translate", "-", "--to", "es", "-o", "o.wav", "--fit"), 2, "--fit: reads its input twice"),
         ((*TRANSLATE, "--format", "srt,doc"), 2, "--format: 'doc' is none of srt, vtt, ass"),

@@ -14,7 +14,8 @@ import soundfile
 
 from translate_svc.audio.audio_tracks import AudioChoice
 from translate_svc.cli.audio.media_reader import MediaReader
-from translate_svc.cli.media.file_translation import ConcurrentStreams, UtteranceCounter, stream_file
+from translate_svc.cli.media.file_streams import ConcurrentStreams, stream_file
+from translate_svc.cli.media.file_translation import UtteranceCounter
 from translate_svc.cli.output.channel_sides import BOTH_SIDES, ChannelSide
 from translate_svc.cli.output.progress import SampleCounter
 from translate_svc.errors import Unavailable

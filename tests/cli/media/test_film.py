@@ -45,6 +45,12 @@ def samples(path: Path, number: int) -> npt.NDArray[np.float32]:
         )
 
 
+def starts_s(path: Path, number: int) -> float:
+    """Where an audio track begins in its film."""
+    with av.open(str(path)) as container:
+        return next(container.decode(container.streams.audio[number])).time or 0.0
+
+
 def lufs_by_ffmpeg(planes: npt.NDArray[np.float32], rate_hz: int) -> float:
     """FFmpeg's own measurement of ``[channels, n]``."""
     layout = "mono" if len(planes) == 1 else "stereo"
@@ -157,6 +163,23 @@ def test_the_original_is_heard_under_the_dub(command: Command, server: str, tmp_
     assert hum_level(1, 1.0) == pytest.approx(hum_level(0, 1.0), rel=0.15), "before anybody speaks"
     fallen_db = 20 * np.log10(hum_level(1, 4.5) / hum_level(0, 4.5))
     assert fallen_db == pytest.approx(-18, abs=3)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_part_of_a_film_has_picture_original_and_dub_together(
+    command: Command, server: str, film: Path, tmp_path: Path, suffix: str
+) -> None:
+    output = tmp_path / f"part{suffix}"
+    asked = ("--from", "en", "--to", "es", "--server", server, "-o", str(output))
+    code, said, _ = command("translate", str(film), *asked, "--start", "4.5", "--duration", "3.5")
+    assert (code, said[12:-1]) == (0, f" spa  {sentences('demo_eng')[1]['translation']}")
+    with av.open(str(output)) as made:
+        assert (made.duration or 0) / 1e6 == pytest.approx(3.5, abs=1.3), "with the key frame before"
+    heard_s = [
+        np.argmax(np.abs(samples(output, track)).max(axis=0) > 0.02) / rate_hz + starts_s(output, track)
+        for track, rate_hz in ((0, 44_100), (1, DUB_RATE_HZ))
+    ]
+    assert heard_s[0] == pytest.approx(heard_s[1], abs=0.15)
 
 
 def test_what_a_container_cannot_hold_is_told(command: Command, server: str, tmp_path: Path) -> None:

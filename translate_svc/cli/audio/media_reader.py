@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from translate_svc.audio.audio_tracks import AudioChoice
 from translate_svc.audio.media_files import OpenMedia, open_media_file
+from translate_svc.cli.media.part import Part
 from translate_svc.types import Samples
 
 STDIN = Path("-")
@@ -32,10 +33,14 @@ class MediaReader:
         self,
         source: Path,
         choice: AudioChoice = AudioChoice(),  # noqa: B008 - frozen
+        part: Part = Part(),  # noqa: B008 - frozen
     ) -> None:
-        """``source``: the file; ``-`` is standard input. ``choice``: its track and channel."""
+        """``source``: the file; ``-`` is standard input. ``choice``: its track and channel, ``part`` the part
+        of it.
+        """
         self._source = source
         self._choice = choice
+        self._part = part
         # a name may hold bytes that are not UTF-8, which cannot be printed
         printable = source.name.encode(errors="backslashreplace").decode()
         self.name = "standard input" if source == STDIN else printable
@@ -50,6 +55,11 @@ class MediaReader:
         if self._media is None:
             raise RuntimeError("not open: use it as `async with`")
         return self._media
+
+    @property
+    def duration_ms(self) -> int | None:
+        """How long ``blocks`` are, as far as the file says it."""
+        return self._part.ms_of(self.media.duration_ms)
 
     async def __aenter__(self) -> MediaReader:
         loop = asyncio.get_running_loop()
@@ -71,7 +81,7 @@ class MediaReader:
         self._stop()
 
     async def blocks(self) -> AsyncIterator[Samples]:
-        """All the audio. Call it once.
+        """All the audio of the part. Call it once.
 
         Raises:
             Exception: the error that ended the reading.
@@ -106,7 +116,7 @@ class MediaReader:
         name = self.name if self._source == STDIN else ""
         with open_media_file(source, name, self._choice) as media:
             put(media)
-            for block in media.blocks():
+            for block in self._part.cut(media.blocks(), media.sample_rate_hz, self.name):
                 self._room.acquire()
                 if self._stopped.is_set():
                     return

@@ -14,9 +14,9 @@ import typer
 from translate_svc.audio.audio_tracks import Channel
 from translate_svc.cli import options
 from translate_svc.cli.batch.items import BatchItem
-from translate_svc.cli.batch.remote_files import version
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.media.arguments import EVENTS_FORM, FORMS, Forms, TranslateArguments
+from translate_svc.cli.media.remote_files import version
 from translate_svc.cli.targets import SpeechStyle
 from translate_svc.languages import LanguageTable
 from translate_svc.types import ModelInfo, VadSettings

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from translate_svc.cli.batch.remote_files import is_address, open_address
+from translate_svc.cli.media.remote_files import is_address, open_address
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

@@ -14,8 +14,10 @@ from translate_svc.cli.backends.backend import Translator
 from translate_svc.cli.batch.arguments import BatchArguments, reference_languages
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileResult, FileStatus, Journal
-from translate_svc.cli.batch.remote_files import download, is_address
-from translate_svc.cli.media.file_translation import UtteranceCounter, open_readers, stream_file
+from translate_svc.cli.media.file_sinks import file_sinks
+from translate_svc.cli.media.file_streams import open_readers, stream_file
+from translate_svc.cli.media.file_translation import UtteranceCounter
+from translate_svc.cli.media.remote_files import download, is_address
 from translate_svc.cli.output.channel_sides import ChannelSide, speaker_name
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.progress import SampleCounter
@@ -150,7 +152,7 @@ class FileWork:
                 sinks: list[Sink] = [
                     counter,
                     texts,
-                    *arguments.file_sinks(path, settings, files, rate_hz, track),
+                    *file_sinks(arguments, path, settings, files, rate_hz, track),
                 ]
                 await stream_file(readers, settings, self._translator, sinks, samples)
             problem = counter.problem(reader.name, reader.media.damage)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
-from translate_svc.cli.batch.remote_files import is_address, matching
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.media.inputs import MEDIA_SUFFIXES, may_be_file, without_dubs
+from translate_svc.cli.media.remote_files import is_address, matching
 from translate_svc.errors import InvalidArgument
 
 MANIFEST_SUFFIXES = frozenset({".jsonl", ".ndjson", ".csv"})

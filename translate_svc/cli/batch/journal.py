@@ -17,9 +17,9 @@ from pathlib import Path
 
 from translate_svc.cli.batch.destination import Destination, open_destination
 from translate_svc.cli.batch.items import BatchItem
-from translate_svc.cli.batch.remote_files import is_address
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.interrupts import removed_at_end, temporary_folder
+from translate_svc.cli.media.remote_files import is_address
 from translate_svc.cli.output.output_file import short_name
 from translate_svc.errors import Unavailable
 

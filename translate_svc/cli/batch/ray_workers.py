@@ -22,7 +22,7 @@ from translate_svc.cli.batch.arguments import BatchArguments
 from translate_svc.cli.batch.file_work import FileWork, failed
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileResult, Journal
-from translate_svc.cli.batch.remote_files import is_address
+from translate_svc.cli.media.remote_files import is_address
 from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
 from translate_svc.variables import ENVIRONMENT_PREFIX
 

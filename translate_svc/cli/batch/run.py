@@ -18,9 +18,9 @@ from translate_svc.cli.batch.file_work import FileWork
 from translate_svc.cli.batch.items import BatchItem, batch_items
 from translate_svc.cli.batch.journal import FileResult, FileStatus, Journal
 from translate_svc.cli.batch.progress import BatchProgress, clock_time
-from translate_svc.cli.batch.remote_files import is_address, size_bytes
 from translate_svc.cli.batch.scores import SCORES_FILE, scores, scores_json
 from translate_svc.cli.batch.worker_pool import WorkerPool
+from translate_svc.cli.media.remote_files import is_address, size_bytes
 from translate_svc.errors import InvalidArgument, TranslateSvcError, TranslationFailed
 from translate_svc.languages import LanguageTable
 from translate_svc.types import ModelInfo

@@ -35,6 +35,8 @@ def translate(arguments: TranslateArguments, model: ModelFlags) -> None:
       translate-svc translate film.mkv --from en --to es --subtitles film.srt
       translate-svc translate film.mp4 --from en --to es -o film.es.mp4
       translate-svc translate talk.mp3 --from en --to es,fr -o dub.wav
+      translate-svc translate film.mp4 --to es --start 1:30:00 --duration 90 -o scene.es.mp4
+      translate-svc translate https://example.org/talk.mp3 --to es
       translate-svc translate talk.mp3 --to es --voice 1 --speed 1.2 -o dub.wav
       translate-svc translate talks/ --to es --format srt,txt --output-dir out
       translate-svc translate call.wav --from de --to en --channel left

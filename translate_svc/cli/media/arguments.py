@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -15,14 +14,11 @@ from translate_svc.audio.audio_tracks import AudioChoice, Channel
 from translate_svc.cli import options
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
-from translate_svc.cli.media.cue_sink import CueSink, TextStream
-from translate_svc.cli.media.film import KeptOriginal
-from translate_svc.cli.media.film_sink import FilmSink
-from translate_svc.cli.media.inputs import media_files
+from translate_svc.cli.media.inputs import Source, media_files, name_of
+from translate_svc.cli.media.part import Part
 from translate_svc.cli.output.channel_sides import BOTH_SIDES, ONE_STREAM, ChannelSide
 from translate_svc.cli.output.dub_file import DUB_FORMATS, check_output
-from translate_svc.cli.output.output_file import OutputFiles, path_for
-from translate_svc.cli.output.sinks import STDOUT, JsonSink, Sink, SpeechSink
+from translate_svc.cli.output.sinks import STDOUT
 from translate_svc.cli.targets import SpeechStyle, target_settings
 from translate_svc.errors import OutOfRange
 from translate_svc.languages import LanguageTable
@@ -58,9 +54,10 @@ class TranslateArguments:
     """
 
     inputs: Annotated[
-        tuple[Path, ...],
+        tuple[Source, ...],
         typer.Argument(
-            metavar="INPUT", help="Audio or video files, or directories of them; - for standard input."
+            metavar="INPUT",
+            help="Audio or video files, directories of them, or addresses; - for standard input.",
         ),
         options.Parsed(list[str], media_files),
     ]
@@ -69,6 +66,12 @@ class TranslateArguments:
     text: Annotated[bool, typer.Option("--text", help="Text only, also in --json.")] = False
     transcript: options.Transcript = False
     simultaneous: options.Simultaneous = False
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Translate from here on: 90, 1:30 or 1:02:03.5.")
+    ] = None
+    duration: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Translate so much; times then count from --start.")
+    ] = None
     audio_track: Annotated[
         str,
         typer.Option(
@@ -137,14 +140,14 @@ class TranslateArguments:
             raise UsageError("a film cannot be made from standard input", field="--output")
         if self.keep_original is not None and not self.makes_film:
             raise UsageError("needs --output .mp4 or another film", field="--keep-original")
-        if self.subtitles is not None and _form_of(self.subtitles) not in TEXT_FORMATS:
+        if self.subtitles is not None and form_of(self.subtitles) not in TEXT_FORMATS:
             raise UsageError(f"must end in .{', .'.join(TEXT_FORMATS)}", field="--subtitles")
         if self.json_audio and not self._writes_events:
             raise UsageError(f"needs --json or --format {EVENTS_FORM}", field="--json-audio")
         self._check_folder()
         self._check_vad()
         self.style.check_spoken(self._asks_for_speech, "--output, --json or --format wav, and no --text")
-        _ = self.duck_db
+        _ = self.duck_db, self.part
         if self.fit and (not self.speaks or self.simultaneous):
             raise UsageError("needs a dub (--output or --format wav), and no --simultaneous", field="--fit")
         self._check_sides()
@@ -161,7 +164,7 @@ class TranslateArguments:
             if len(self.inputs) > 1 and getattr(self, option) is not None:
                 message = "is one file, but there are several inputs: use --output-dir and --format"
                 raise UsageError(message, field=f"--{option}")
-        name, count = Counter(path.stem for path in self.inputs).most_common(1)[0]
+        name, count = Counter(name_of(each) for each in self.inputs).most_common(1)[0]
         if self.forms and count > 1:
             raise UsageError(f"{count} inputs are called {name}: their files would be too", field="--format")
 
@@ -174,7 +177,7 @@ class TranslateArguments:
             if self.makes_film:
                 raise UsageError("cannot be a film with --speakers-by-channel: .wav, .mp3", field="--output")
         for flag, given in (("--fit", self.fit), ("--speakers-by-channel", self.speakers_by_channel)):
-            if given and any(path == STDOUT or path.is_fifo() for path in self.inputs):
+            if given and any(map(_is_pipe, self.inputs)):
                 raise UsageError("reads its input twice: standard input and pipes cannot be", field=flag)
 
     def _check_vad(self) -> None:
@@ -212,6 +215,15 @@ class TranslateArguments:
         if found is None or float(found[1]) > 0:
             raise UsageError("must be decibels, 0 or less: -18dB", field="--keep-original")
         return float(found[1])
+
+    @property
+    def part(self) -> Part:
+        """The part of each file that is translated.
+
+        Raises:
+            UsageError: ``--start`` or ``--duration`` is no time.
+        """
+        return Part.given(self.start, self.duration)
 
     @property
     def speaks(self) -> bool:
@@ -253,46 +265,10 @@ class TranslateArguments:
             simultaneous=SimultaneousSettings() if self.simultaneous else None,
         )
 
-    def file_sinks(
-        self, source: Path, settings: StreamSettings, files: OutputFiles, rate_hz: int, track: int = 1
-    ) -> Iterator[Sink]:
-        """The files of one input, as the options name them, and those of ``--output-dir``.
 
-        ``track``: number of the audio track that is heard.
-        """
-        codes = [target.language for target in settings.targets]
-        streams = [TextStream(code) for code in codes]
-        if settings.source_language is not None and self.transcript:
-            streams.append(TextStream(settings.source_language, transcript=True))
-        if self.output is not None and self.makes_film:
-            transcript = settings.source_language if self.transcript else None
-            kept = None if self.duck_db is None else KeptOriginal(track, self.duck_db)
-            yield FilmSink(files, source, self.output, codes, transcript, rate_hz, kept)
-        elif self.output is not None:
-            yield SpeechSink(files, self.output, codes, rate_hz, sides=self.sides)
-        if self.json is not None:
-            yield JsonSink(files, self.json, audio=self.json_audio)
-        outputs: dict[TextStream, list[tuple[str, Path]]] = {stream: [] for stream in streams}
-        for stream in streams if self.subtitles is not None else ():
-            assert self.subtitles is not None
-            several = len(codes) > 1 if not stream.transcript else bool(codes)
-            path = path_for(self.subtitles, stream.language, several=several)
-            outputs[stream].append((_form_of(path), files.add(path)))
-        named_after = source.stem if source != STDOUT else "translation"
-        base = (self.output_dir or Path()) / (self.name or named_after)
-        for form in self.forms:
-            named = base.with_name(f"{base.name}.{form}")
-            if form == SPEECH_FORM:
-                yield SpeechSink(files, named, codes, rate_hz, always_named=True, sides=self.sides)
-            elif form == EVENTS_FORM:
-                yield JsonSink(files, named, audio=self.json_audio)
-            else:
-                for stream in streams:
-                    path = path_for(named, stream.language, several=True)
-                    outputs[stream].append((form, files.add(path)))
-        if any(outputs.values()):
-            yield CueSink(outputs, rate_hz)
-
-
-def _form_of(path: Path) -> str:
+def form_of(path: Path) -> str:
     return path.suffix.lower().removeprefix(".")
+
+
+def _is_pipe(source: Source) -> bool:
+    return source == STDOUT or (isinstance(source, Path) and source.is_fifo())

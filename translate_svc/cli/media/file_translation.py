@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
@@ -14,8 +13,13 @@ from rich.text import Text
 
 from translate_svc.cli.audio.media_reader import STDIN, MediaReader
 from translate_svc.cli.backends.backend import Backend, Translator, show_notice
+from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.media.arguments import TranslateArguments
-from translate_svc.cli.media.fit import FitPlanner, FitPoint, with_updates
+from translate_svc.cli.media.file_sinks import file_sinks
+from translate_svc.cli.media.file_streams import open_readers, stream_file
+from translate_svc.cli.media.fit import FitPlanner, FitPoint
+from translate_svc.cli.media.inputs import Source
+from translate_svc.cli.media.remote_files import download
 from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.progress import SampleCounter, SourceProgress
@@ -27,7 +31,6 @@ from translate_svc.types import (
     NO_SPEECH,
     Closed,
     EndReason,
-    Samples,
     SessionEvent,
     SpeechEnded,
     StreamSettings,
@@ -41,7 +44,6 @@ _APART = (
     "to hear one alone: --channel left or right"
 )
 _ALIKE = "both sides sound alike; to translate them once: without --speakers-by-channel"
-_MAX_AHEAD_S = 10
 
 
 class UtteranceCounter:
@@ -107,64 +109,13 @@ class UtteranceCounter:
         return None
 
 
-async def stream_file(
-    readers: Mapping[ChannelSide, MediaReader],
-    settings: StreamSettings,
-    translator: Translator,
-    sinks: Sequence[Sink],
-    counter: SampleCounter,
-    points: Sequence[FitPoint] = (),
-) -> None:
-    """Sends a whole file over a stream for each side, writes the events to ``sinks`` and finishes them.
-
-    Args:
-        readers: the readers of the file: one, or one for each side.
-        settings: those of all streams.
-        translator: opens the streams.
-        sinks: take the events of all streams.
-        counter: counts the sent audio.
-        points: where the settings change.
-    """
-
-    async def stream_side(side: ChannelSide, reader: MediaReader) -> None:
-        async with translator.stream(settings, reader.media.sample_rate_hz) as stream:
-            blocks = with_updates(reader.blocks(), points, stream.update)
-            stream.feed(counter.counted(abreast.kept(blocks, side), side))
-            async for event in stream:
-                for sink in sinks:
-                    sink.write(event, side)
-
-    rate_hz = next(iter(readers.values())).media.sample_rate_hz
-    abreast = ConcurrentStreams(list(readers), _MAX_AHEAD_S * rate_hz)
-    try:
-        async with asyncio.TaskGroup() as streams:
-            for side, reader in readers.items():
-                streams.create_task(stream_side(side, reader))
-    except BaseExceptionGroup as failures:
-        # the first one is the cause; it ended the other stream
-        raise failures.exceptions[0] from None
-    for sink in sinks:
-        sink.finish(counter.sent_samples)
-
-
-async def open_readers(
-    source: Path, arguments: TranslateArguments, settings: StreamSettings, opened: AsyncExitStack
-) -> dict[ChannelSide, MediaReader]:
-    """The readers of a file by side; ``opened`` closes them."""
-    readers: dict[ChannelSide, MediaReader] = {}
-    for side in arguments.sides:
-        choice = arguments.choice(settings.source_language, side)
-        readers[side] = await opened.enter_async_context(MediaReader(source, choice))
-    return readers
-
-
 class FileTranslation:
     """Translates all inputs of the arguments."""
 
     def __init__(self, arguments: TranslateArguments, backend: Backend) -> None:
         self._arguments = arguments
         self._backend = backend
-        self._inputs = [path for path in arguments.inputs if path != STDIN]
+        self._inputs = [each for each in arguments.inputs if isinstance(each, Path) and each != STDIN]
 
     async def run(self) -> None:
         """Translates the files in their order. The model is loaded once, when the first file is open.
@@ -196,21 +147,22 @@ class FileTranslation:
             )
 
     async def _translate(
-        self, source: Path, settings: StreamSettings, model: _Once, *, heading: bool
+        self, source: Source, settings: StreamSettings, model: _Once, *, heading: bool
     ) -> None:
         """Translates one file. All outputs are complete before damage or failed utterances are reported."""
         counter = UtteranceCounter(len(self._arguments.sides))
         async with AsyncExitStack() as opened:
-            readers = await open_readers(source, self._arguments, settings, opened)
+            path = await _fetched(source, opened)
+            readers = await open_readers(path, self._arguments, settings, opened)
             reader = next(iter(readers.values()))
             if reader.media.track is not None:
                 _say(f"{reader.name}: {reader.media.track}")
             with OutputFiles(self._inputs) as files:
                 rate_hz = reader.media.sample_rate_hz
                 track = 1 if reader.media.track is None else reader.media.track.number
-                sinks = [counter, *self._arguments.file_sinks(source, settings, files, rate_hz, track)]
+                sinks = [counter, *file_sinks(self._arguments, path, settings, files, rate_hz, track)]
                 translator = await model.translator()
-                points = await self._fit(source, settings, translator) if self._arguments.fit else []
+                points = await self._fit(path, settings, translator) if self._arguments.fit else []
                 await self._stream(settings, readers, translator, sinks, points, heading=heading)
             if reader.media.speakers_are_apart:
                 _say(f"{reader.name}: {_APART}")
@@ -241,7 +193,7 @@ class FileTranslation:
         sides, reader = list(readers), next(iter(readers.values()))
         rate_hz, clock = reader.media.sample_rate_hz, asyncio.get_running_loop().time
         out = Console(highlight=False, quiet=self._arguments.quiet)
-        progress = SourceProgress(reader.name, reader.media.duration_ms, rate_hz, clock, sides)
+        progress = SourceProgress(reader.name, reader.duration_ms, rate_hz, clock, sides)
         codes = [target.language for target in settings.targets]
         with ExitStack() as screen:
             if heading:
@@ -251,6 +203,14 @@ class FileTranslation:
             view = screen.enter_context(TextView(out, show_growth=False, footer=progress.bar))
             sinks = [*sinks, progress, TextSink(view, codes, rate_hz, sides, progress.sent_of)]
             await stream_file(readers, settings, translator, sinks, progress, points)
+
+
+async def _fetched(source: Source, opened: AsyncExitStack) -> Path:
+    """The file itself, or a copy of the one at an address; ``opened`` removes it."""
+    if isinstance(source, Path):
+        return source
+    folder = opened.enter_context(temporary_folder("translate-svc-"))
+    return await asyncio.to_thread(download, source, folder)
 
 
 class _Once:
@@ -270,32 +230,3 @@ class _Once:
 def _say(line: str) -> None:
     """Prints a line about a file on standard error."""
     print(f"translate-svc: {line}", file=sys.stderr)
-
-
-class ConcurrentStreams:
-    """No side gets more than ``max_ahead_samples`` ahead of the other.
-
-    A side on which nobody speaks is translated faster. Its end would be reached long before, and the lines of
-    the conversation would have to be kept until the other side is there too.
-    """
-
-    def __init__(self, sides: Sequence[ChannelSide], max_ahead_samples: int) -> None:
-        self._max_ahead_samples = max_ahead_samples
-        self._sent_samples: dict[ChannelSide, float] = dict.fromkeys(sides, 0)
-        self._moved = asyncio.Condition()
-
-    async def kept(self, blocks: AsyncIterator[Samples], side: ChannelSide) -> AsyncIterator[Samples]:
-        """Yields ``blocks`` of a side, each when the other side is near enough."""
-        async for block in blocks:
-            await self._move(side, len(block))
-            yield block
-        await self._move(side, math.inf)
-
-    async def _move(self, side: ChannelSide, samples: float) -> None:
-        async with self._moved:
-            await self._moved.wait_for(lambda: self._ahead(side) <= self._max_ahead_samples)
-            self._sent_samples[side] += samples
-            self._moved.notify_all()
-
-    def _ahead(self, side: ChannelSide) -> float:
-        return self._sent_samples[side] - min(self._sent_samples.values())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from translate_svc.cli.media.part import Part
 from translate_svc.cli.output.dub_audio import Planes, dub_blocks
 from translate_svc.cli.output.dub_file import DubFormat, DubTrack, written_by_ffmpeg
 from translate_svc.errors import InvalidArgument
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 _FILM_CHANNELS = 2
 _AHEAD_S = 1.0
+_LATEST_S = 10.0
+"""How much later than others a packet may lie in its film."""
+
+_MICROSECONDS_PER_S = 1_000_000
 _WEBM_CODECS = frozenset({"opus", "vorbis"})
 _ASS_HEADER = "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\n[Events]\n"
 
@@ -47,7 +52,7 @@ class KeptOriginal:
 
 
 def write_film(
-    source: Path, target: Path, form: DubFormat, dubs: Sequence[Dub], kept: KeptOriginal | None = None
+    source: Path, target: Path, form: DubFormat, dubs: Sequence[Dub], kept: KeptOriginal | None, part: Part
 ) -> None:
     """Copies ``source`` to ``target`` with a track for each dub, the first of which plays by default.
 
@@ -57,6 +62,8 @@ def write_film(
         form: one with subtitles.
         dubs: what to add.
         kept: how the original is heard under the dubs; None: not at all. Its own track stays in any case.
+        part: what is copied of the film, with its picture from the key frame before, which players do not
+            show.
 
     Raises:
         InvalidArgument: a track of the film cannot be stored in this format, or the film cannot be copied.
@@ -71,11 +78,10 @@ def write_film(
         av.open(f"file:{target}", "w", format=form.container) as output,
     ):
         copies = _copy_streams(film, output, form, source)
-        added = _add_streams(output, dubs, form, source, kept)
+        added = _add_streams(output, dubs, form, source, kept, part)
         reached_s = 0.0
-        for packet in film.demux(list(copies)) if copies else ():
-            if packet.dts is None:
-                continue
+        for packet in _packets(film, list(copies), part):
+            assert packet.dts is not None
             reached_s = max(reached_s, float(packet.dts * packet.time_base))
             for track in added:
                 output.mux(list(track.until(reached_s + _AHEAD_S)))
@@ -83,6 +89,25 @@ def write_film(
             output.mux(packet)
         for track in added:
             output.mux(list(track.until(float("inf"))))
+
+
+def _packets(film: InputContainer, streams: list[Stream], part: Part) -> Iterator[Packet[Stream]]:
+    """The packets of the part, which begins at time 0."""
+    start_s = (film.start_time or 0) / _MICROSECONDS_PER_S + part.start_s
+    end_s = float("inf") if part.duration_s is None else part.duration_s
+    if part.start_s:
+        film.seek(round(start_s * _MICROSECONDS_PER_S))
+    for packet in film.demux(streams) if streams else ():
+        if packet.dts is None:
+            continue
+        shift = round(start_s / packet.time_base)
+        packet.dts -= shift
+        packet.pts = packet.dts if packet.pts is None else packet.pts - shift
+        at_s = float(packet.pts * packet.time_base)
+        if packet.dts * packet.time_base > end_s + _LATEST_S:
+            return
+        if at_s < end_s and (at_s >= 0 or packet.stream.type == "video"):
+            yield packet
 
 
 def _copy_streams(
@@ -122,7 +147,12 @@ def _fits(stream: Stream, form: DubFormat) -> bool:
 
 
 def _add_streams(
-    output: OutputContainer, dubs: Sequence[Dub], form: DubFormat, source: Path, kept: KeptOriginal | None
+    output: OutputContainer,
+    dubs: Sequence[Dub],
+    form: DubFormat,
+    source: Path,
+    kept: KeptOriginal | None,
+    part: Part,
 ) -> list[DubTrack | _SubtitleTrack]:
     """Tracks for all dubs. Of each kind the first one plays by default."""
     import av
@@ -131,7 +161,7 @@ def _add_streams(
     tracks: list[DubTrack] = []
     for dub in (each for each in dubs if each.wav is not None):
         assert dub.wav is not None
-        original = None if kept is None else _original(source, kept.track, form.rate_hz)
+        original = None if kept is None else _original(source, kept.track, form.rate_hz, part)
         duck_db = 0.0 if kept is None else kept.duck_db
         blocks = dub_blocks(dub.wav, form.rate_hz, _FILM_CHANNELS, original, duck_db)
         track = DubTrack(output, form, blocks, _FILM_CHANNELS)
@@ -171,21 +201,25 @@ class _SubtitleTrack:
             yield packet
 
 
-def _original(source: Path, track: int, rate_hz: int) -> Iterator[Planes]:
-    """One audio track of the film in stereo, from the film's time zero on."""
+def _original(source: Path, track: int, rate_hz: int, part: Part) -> Iterator[Planes]:
+    """One audio track of the film in stereo, from the start of the part on."""
     import av
 
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=rate_hz)
     with av.open(f"file:{source}") as film:
         stream: AudioStream = film.streams.audio[track - 1]
-        missing_s = None
-        zero_s = (film.start_time or 0) / 1_000_000
+        start_s = (film.start_time or 0) / _MICROSECONDS_PER_S + part.start_s
+        if part.start_s:
+            film.seek(round(start_s * _MICROSECONDS_PER_S))
+        skip: int | None = None
         for frame in film.decode(stream):
-            if missing_s is None:
-                missing_s = max(0.0, (frame.time or 0.0) - zero_s)
-                yield np.zeros((2, round(missing_s * rate_hz)), np.float32)
+            if skip is None:
+                skip = round((start_s - (frame.time or 0.0)) * rate_hz)
+                yield np.zeros((2, max(-skip, 0)), np.float32)
             for stereo in resampler.resample(frame):
-                yield np.array(stereo.to_ndarray(), np.float32)
+                planes = np.array(stereo.to_ndarray(), np.float32)
+                yield planes[:, max(skip, 0) :]
+                skip -= planes.shape[1]
 
 
 def _tag(language: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.media.film import Dub, KeptOriginal, write_film
+from translate_svc.cli.media.part import Part
 from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.output.dub_file import DUB_FORMATS
 from translate_svc.cli.output.output_file import OutputFiles
@@ -26,12 +27,14 @@ class FilmSink:
         transcript: str | None,
         input_rate_hz: int,
         kept: KeptOriginal | None,
+        part: Part,
     ) -> None:
         """``transcript``: the source language, if its subtitles are to be added too."""
         self._source = source
         self._codes = codes
         self._transcript = transcript
         self._kept = kept
+        self._part_of_film = part
         self._form = DUB_FORMATS[output.suffix.lower()]
         self._part = files.add(output)
         self._speech = SpeechTracks(files, self._part, codes, input_rate_hz)
@@ -49,4 +52,4 @@ class FilmSink:
         if self._transcript is not None:
             said = TextStream(self._transcript, transcript=True)
             dubs.append(Dub(self._transcript, None, self._cues.cues(said)))
-        write_film(self._source, self._part, self._form, dubs, self._kept)
+        write_film(self._source, self._part, self._form, dubs, self._kept, self._part_of_film)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from translate_svc import languages
-from translate_svc.cli.exit_codes import UsageError
+from translate_svc.cli.media.remote_files import is_address, matching
 from translate_svc.errors import InvalidArgument
 
 _AUDIO = "aac ac3 aif aiff amr flac m4a m4b mka mp2 mp3 oga ogg opus wav wma"
@@ -16,29 +15,41 @@ _VIDEO = "3gp avi flv m4v mkv mov mp4 mpeg mpg mts ogv ts webm wmv"
 MEDIA_SUFFIXES = frozenset(f".{name}" for name in f"{_AUDIO} {_VIDEO}".split())
 """Suffixes of the files that are taken from a directory. A file that is named itself may have any."""
 
-_ADDRESS = re.compile("([a-z][a-z0-9+.-]+)://")
+Source = Path | str
+"""A file, or the address of one."""
 
 
-def media_files(arguments: Sequence[str]) -> tuple[Path, ...]:
-    """The files of ``arguments``: files, ``-`` for standard input, and the media files of directories.
+def media_files(arguments: Sequence[str]) -> tuple[Source, ...]:
+    """The files of ``arguments``: files, ``-`` for standard input, the media files of directories, and the
+    addresses of files (``remote_files.matching``).
 
     A directory's ``talk.spa.wav`` beside its ``talk.mp3`` is a dub of an earlier run, and is left out.
 
     Raises:
-        UsageError: an argument is an address.
-        InvalidArgument: a directory holds no media file.
+        InvalidArgument: a directory holds no media file, or an address names none.
     """
-    found: list[Path] = []
+    found: list[Source] = []
     for argument in arguments:
         path = Path(argument)
-        if address := _ADDRESS.match(argument):
-            fetch = f"curl {address[1]}://... | translate-svc translate -"
-            raise UsageError(f"is an address, not a file; fetch it first: {fetch}", field=argument)
-        if path.is_dir():
+        if is_address(argument) and not path.exists():
+            found += _at_address(argument)
+        elif path.is_dir():
             found += media_in(path)
         else:
             found.append(path)
     return tuple(dict.fromkeys(found))
+
+
+def _at_address(address: str) -> list[str]:
+    found = [each for each, _ in matching(address, MEDIA_SUFFIXES)]
+    if not found:
+        raise InvalidArgument("names no audio or video file", field=address)
+    return found
+
+
+def name_of(source: Source) -> str:
+    """What the outputs of a file are called after."""
+    return PurePosixPath(source).stem
 
 
 def media_in(folder: Path) -> list[Path]:

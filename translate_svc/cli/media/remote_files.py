@@ -42,12 +42,23 @@ def open_address(address: str) -> tuple[AbstractFileSystem, str]:
 def matching(address: str, suffixes: Collection[str]) -> Iterator[tuple[str, str]]:
     """The files of an address: the file itself, those of a pattern, or those below a folder that have one of
     ``suffixes``. Each with its name: its path below the folder, without the suffix.
+
+    Raises:
+        InvalidArgument: it cannot be looked at. Names the address.
     """
+    try:
+        yield from _matching(address, suffixes)
+    except OSError as error:
+        raise InvalidArgument(f"cannot be read: {error.strerror or error}", field=address) from None
+
+
+def _matching(address: str, suffixes: Collection[str]) -> Iterator[tuple[str, str]]:
     system, path = open_address(address)
     if glob.has_magic(path):
         root = path[: re.search(r"[*?\[]", path).start()].rpartition("/")[0]  # type: ignore[union-attr]
         found = [each for each in system.glob(path) if not system.isdir(each)]
-    elif system.isdir(path):
+    # over HTTP a file would be read whole to find out
+    elif PurePosixPath(path).suffix.lower() not in suffixes and system.isdir(path):
         root, found = path, system.find(path)
         found = [each for each in found if PurePosixPath(each).suffix.lower() in suffixes]
     else:
@@ -91,5 +102,7 @@ def download(address: str, folder: Path) -> Path:
     try:
         system.get_file(path, str(target))
     except OSError as error:
-        raise InvalidArgument(f"cannot be read: {error.strerror or error}", field=address) from None
+        gone = isinstance(error, FileNotFoundError)
+        reason = "there is no such file" if gone else error.strerror or str(error)
+        raise InvalidArgument(f"cannot be read: {reason}", field=address) from None
     return target
