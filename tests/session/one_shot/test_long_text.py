@@ -52,7 +52,7 @@ def test_sentences_are_translated_one_by_one_and_joined() -> None:
 @pytest.mark.parametrize(
     "output", [S16, AudioFormat(Encoding.PCM_S16LE, 8_000), AudioFormat(Encoding.OPUS, 48_000)]
 )
-def test_speech_goes_on_from_sentence_to_sentence(output: AudioFormat) -> None:
+def test_speech_goes_on_from_sentence_to_sentence_after_a_pause(output: AudioFormat) -> None:
     async def scenario() -> None:
         async with house() as home:
             events = await collect(home.translate(text_call(_TEXT, output=output)))
@@ -61,10 +61,9 @@ def test_speech_goes_on_from_sentence_to_sentence(output: AudioFormat) -> None:
             assert chunk.start_sample == position
             position += chunk.sample_count
         assert [chunk.final for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
-        assert position == pytest.approx(
-            1.5 * len(_SENTENCES) * output.sample_rate_hz, abs=output.sample_rate_hz / 50
-        )
-        assert done(events).usage.speech_ms == pytest.approx(1_500 * len(_SENTENCES), abs=20)
+        lasts_s = 1.5 * len(_SENTENCES) + 0.4 * (len(_SENTENCES) - 1)
+        assert position / output.sample_rate_hz == pytest.approx(lasts_s, abs=0.02)
+        assert done(events).usage.speech_ms == pytest.approx(1_000 * lasts_s, abs=20)
 
     play(scenario())
 

@@ -34,7 +34,8 @@ class JoinedOutbox(Outbox):
     * **Text.** Deltas come in the order of the sentences, which the lanes of ``UtteranceRouter`` keep. The
       first one of a later sentence begins with what stands between the two. One delta is ``final``.
     * **Speech.** All sentences in one language share one of ``writers``, so positions and the state of
-      resampler and codec go on. A last, empty or nearly empty chunk is ``final``.
+      resampler and codec go on, with a pause between sentences. A last, empty or nearly empty chunk is
+      ``final``.
     * **Warnings** tell the number of their sentence, from 1.
     * **Done.** Usage and timings are sums; a text is as sure as its least sure sentence. FAILED if a sentence
       has failed, EMPTY if all are empty.

@@ -233,7 +233,9 @@ class LiveSequence:
         """
         assert self._writer is not None, "only sequences with speech have pieces"
         start_sample = self._writer.written_samples
-        chunk = self._writer.write(piece.samples, final=piece.final and not self._speech_goes_on)
+        is_first = not self._written_samples
+        final = piece.final and not self._speech_goes_on
+        chunk = self._writer.write(piece.samples, final=final, after_pause=self._speech_goes_on and is_first)
         self._written_samples += chunk.sample_count
         if not chunk.sample_count and not piece.final:
             return None

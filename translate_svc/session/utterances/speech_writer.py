@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
 from translate_svc.audio.codecs.table import chunk_encoder, codec_of
 from translate_svc.audio.resampler import Resampler
@@ -21,6 +23,10 @@ SHORTEST_PAUSES = 0.3
 
 _SHORTEST_PAUSES_FROM_S, _SHORTEST_WORDS_FROM_S = 0.5, 2.0
 """Simultaneous speech is hurried in proportion to its backlog, up to these."""
+
+
+_PAUSE: Samples = np.zeros(round(0.4 * INTERNAL_SAMPLE_RATE_HZ), np.float32)
+"""Between the sentences of a text. The model ends its speech with the last sound."""
 
 
 class SpeechWriter:
@@ -40,10 +46,13 @@ class SpeechWriter:
         """Duration of the speech written so far."""
         return self.written_samples / self.sample_rate_hz
 
-    def write(self, samples: Samples, *, final: bool) -> EncodedChunk:
+    def write(self, samples: Samples, *, final: bool, after_pause: bool = False) -> EncodedChunk:
         """Takes a waveform piece ``[n]`` at 16 kHz; returns the complete chunk, possibly empty.
 
-        ``final`` ends the speech."""
+        ``final`` ends the speech. ``after_pause``: a pause parts the piece from speech before it, if any.
+        """
+        if after_pause and self.written_samples:
+            samples = np.concatenate((_PAUSE, samples))
         chunk = self._encoder.encode(self._resampler.push(samples))
         if final:
             chunk += self._encoder.encode(self._resampler.flush()) + self._encoder.flush()
