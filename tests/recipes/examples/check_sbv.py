@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from translate_svc.cli.media.arguments import FORMS, TranslateArguments
+from translate_svc.cli.media.argument_checks import FORMS
+from translate_svc.cli.media.arguments import TranslateArguments
 from translate_svc.client.translated_file import TranslatedFile
 from translate_svc.subtitles.cues import Cue
 from translate_svc.subtitles.text_formats import TEXT_FORMATS

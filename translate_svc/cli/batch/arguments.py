@@ -15,7 +15,8 @@ from translate_svc.audio.audio_tracks import Channel
 from translate_svc.cli import options
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.exit_codes import UsageError
-from translate_svc.cli.media.arguments import EVENTS_FORM, FORMS, Forms, TranslateArguments
+from translate_svc.cli.media.argument_checks import EVENTS_FORM, FORMS
+from translate_svc.cli.media.arguments import Forms, TranslateArguments
 from translate_svc.cli.media.remote_files import version
 from translate_svc.cli.targets import SpeechStyle
 from translate_svc.languages import LanguageTable

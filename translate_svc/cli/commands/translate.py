@@ -11,6 +11,7 @@ from translate_svc.cli.media.file_translation import FileTranslation
 @options.with_flags
 def translate(arguments: TranslateArguments, model: ModelFlags) -> None:
     """Translate audio or video files of any length; show their texts with the times at which they were said.
+    Texts (.txt) and subtitles (.srt, .vtt, .ass) are translated too: the same format comes out.
 
     The dub (-o) is as long as its source, in any container that its name says, at the loudness of EBU R 128.
     Every utterance begins when it was said, or later if the one before is not finished. With several targets,
@@ -28,12 +29,17 @@ def translate(arguments: TranslateArguments, model: ModelFlags) -> None:
     With --speakers-by-channel the two sides of a call become one conversation: in texts, subtitles and --json
     it is said who speaks, Left or Right, and the dub is stereo.
 
+    Subtitles keep their times: film.srt is shown translated, or written with --subtitles or --format, and -o
+    speaks it. With --subtitles-in a film is dubbed from subtitles that somebody has corrected.
+
     With --simultaneous the texts come as they would live. A text may then differ from the one that is made of
     the whole utterance, which is usually better.
 
     Examples:
       translate-svc translate film.mkv --from en --to es --subtitles film.srt
       translate-svc translate film.mp4 --from en --to es -o film.es.mp4
+      translate-svc translate film.srt --from en --to es > film.es.srt
+      translate-svc translate film.mp4 --subtitles-in film.srt --from en --to es -o film.es.mp4
       translate-svc translate talk.mp3 --from en --to es,fr -o dub.wav
       translate-svc translate film.mp4 --to es --start 1:30:00 --duration 90 -o scene.es.mp4
       translate-svc translate https://example.org/talk.mp3 --to es

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -14,13 +13,14 @@ from translate_svc.audio.audio_tracks import AudioChoice, Channel
 from translate_svc.cli import options
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
-from translate_svc.cli.media.inputs import Source, media_files, name_of
+from translate_svc.cli.media.argument_checks import EVENTS_FORM, FORMS, SPEECH_FORM, check_together, form_of
+from translate_svc.cli.media.inputs import Source, media_files
 from translate_svc.cli.media.part import Part
+from translate_svc.cli.media.text_files import is_text_file
 from translate_svc.cli.output.channel_sides import BOTH_SIDES, ONE_STREAM, ChannelSide
 from translate_svc.cli.output.dub_file import DUB_FORMATS, check_output
 from translate_svc.cli.output.sinks import STDOUT
 from translate_svc.cli.targets import SpeechStyle, target_settings
-from translate_svc.errors import OutOfRange
 from translate_svc.languages import LanguageTable
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
 from translate_svc.types import (
@@ -31,18 +31,13 @@ from translate_svc.types import (
     StreamSettings,
     VadSettings,
 )
-from translate_svc.vad.options import VadOptions
 
-SPEECH_FORM, EVENTS_FORM = "wav", "jsonl"
-FORMS = (*TEXT_FORMATS, SPEECH_FORM, EVENTS_FORM)
-"""What ``--format`` (``Forms``) takes."""
 Forms = Annotated[
     tuple[str, ...],
     typer.Option("--format", metavar="FORMAT[,...]", help=f"Write NAME.LANGUAGE.FORMAT: {', '.join(FORMS)}."),
     options.Parsed(list[str] | None, lambda texts: tuple(map(str.lower, options.comma_parts(texts)))),
 ]
 
-_VAD_FLAGS = {"threshold": "--vad-threshold"}
 _DECIBELS = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:dB)?", re.IGNORECASE)
 
 
@@ -111,6 +106,18 @@ class TranslateArguments:
         Path | None,
         typer.Option(metavar="FILE", help="Write subtitles: .srt, .vtt, .ass, or .txt, .tsv, .json."),
     ] = None
+    bilingual: Annotated[
+        bool,
+        typer.Option(
+            "--bilingual", help="All languages in each cue of --subtitles, the transcript above the others."
+        ),
+    ] = False
+    subtitles_in: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Dub from these subtitles, in the language of --from: .srt, .vtt, .ass."
+        ),
+    ] = None
     json: Annotated[
         Path | None,
         typer.Option(
@@ -144,49 +151,11 @@ class TranslateArguments:
             raise UsageError(f"must end in .{', .'.join(TEXT_FORMATS)}", field="--subtitles")
         if self.json_audio and not self._writes_events:
             raise UsageError(f"needs --json or --format {EVENTS_FORM}", field="--json-audio")
-        self._check_folder()
-        self._check_vad()
         self.style.check_spoken(self._asks_for_speech, "--output, --json or --format wav, and no --text")
         _ = self.duck_db, self.part
         if self.fit and (not self.speaks or self.simultaneous):
             raise UsageError("needs a dub (--output or --format wav), and no --simultaneous", field="--fit")
-        self._check_sides()
-
-    def _check_folder(self) -> None:
-        for form in self.forms:
-            if form not in FORMS:
-                raise UsageError(f"{form!r} is none of {', '.join(FORMS)}", field="--format")
-        if SPEECH_FORM in self.forms and (self.text or not self.to):
-            raise UsageError(f"{SPEECH_FORM} needs speech: give --to, and no --text", field="--format")
-        if self.output_dir is not None and not self.forms:
-            raise UsageError("needs --format", field="--output-dir")
-        for option in ("output", "subtitles", "json"):
-            if len(self.inputs) > 1 and getattr(self, option) is not None:
-                message = "is one file, but there are several inputs: use --output-dir and --format"
-                raise UsageError(message, field=f"--{option}")
-        name, count = Counter(name_of(each) for each in self.inputs).most_common(1)[0]
-        if self.forms and count > 1:
-            raise UsageError(f"{count} inputs are called {name}: their files would be too", field="--format")
-
-    def _check_sides(self) -> None:
-        if self.speakers_by_channel:
-            if self.channel is not Channel.MIX:
-                raise UsageError("hears one side, --speakers-by-channel both", field="--channel")
-            if self.fit:
-                raise UsageError("does not go with --speakers-by-channel", field="--fit")
-            if self.makes_film:
-                raise UsageError("cannot be a film with --speakers-by-channel: .wav, .mp3", field="--output")
-        for flag, given in (("--fit", self.fit), ("--speakers-by-channel", self.speakers_by_channel)):
-            if given and any(map(_is_pipe, self.inputs)):
-                raise UsageError("reads its input twice: standard input and pipes cannot be", field=flag)
-
-    def _check_vad(self) -> None:
-        try:
-            VadOptions().with_settings(self.vad, field="vad")
-        except OutOfRange as error:
-            name = error.field.removeprefix("vad.")
-            flag = _VAD_FLAGS.get(name, f"--{name.replace('_', '-')}")
-            raise UsageError(error.description, field=flag) from None
+        check_together(self)
 
     @property
     def _asks_for_speech(self) -> bool:
@@ -200,7 +169,9 @@ class TranslateArguments:
     @property
     def makes_film(self) -> bool:
         """Whether the dub becomes a track of a film."""
-        return self.output is not None and DUB_FORMATS[self.output.suffix.lower()].subtitles is not None
+        if self.output is None or is_text_file(self.inputs[0]):
+            return False
+        return DUB_FORMATS[self.output.suffix.lower()].subtitles is not None
 
     @property
     def duck_db(self) -> float | None:
@@ -229,6 +200,11 @@ class TranslateArguments:
     def speaks(self) -> bool:
         """Whether the dub is written."""
         return self.output is not None or SPEECH_FORM in self.forms
+
+    @property
+    def writes_files(self) -> bool:
+        """Whether any output is asked for beside that on standard output."""
+        return bool(self.output or self.subtitles or self.json or self.forms)
 
     @property
     def quiet(self) -> bool:
@@ -264,11 +240,3 @@ class TranslateArguments:
             guards=GuardSettings(low_confidence=self.flag_unsure),
             simultaneous=SimultaneousSettings() if self.simultaneous else None,
         )
-
-
-def form_of(path: Path) -> str:
-    return path.suffix.lower().removeprefix(".")
-
-
-def _is_pipe(source: Source) -> bool:
-    return source == STDOUT or (isinstance(source, Path) and source.is_fifo())

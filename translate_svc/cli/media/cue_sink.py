@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from translate_svc.cli.media.text_files import cue_lines
 from translate_svc.cli.output.channel_sides import ChannelSide, speaker_name
 from translate_svc.cli.output.output_file import naming
 from translate_svc.cli.output.sinks import UnsureTexts
 from translate_svc.subtitles.cues import Cue, SpokenText, timed
 from translate_svc.subtitles.speech_starts import SpeechStarts
+from translate_svc.subtitles.stacking import stacked
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
 from translate_svc.types import (
     SessionEvent,
@@ -40,9 +42,24 @@ class CueSink:
     A text that the model is unsure of ends in ``(?)``. With two sides each cue has the name of its speaker.
     """
 
-    def __init__(self, outputs: Mapping[TextStream, Sequence[tuple[str, Path]]], input_rate_hz: int) -> None:
-        """``outputs``: the files of each stream, each with its format (``text_formats.TEXT_FORMATS``)."""
+    def __init__(
+        self,
+        outputs: Mapping[TextStream, Sequence[tuple[str, Path]]],
+        input_rate_hz: int,
+        together: Sequence[tuple[str, Path]] = (),
+        *,
+        kept_times: bool = False,
+    ) -> None:
+        """
+        Args:
+            outputs: the files of each stream, each with its format (``text_formats.TEXT_FORMATS``).
+            input_rate_hz: of the positions of events.
+            together: files in which all streams of ``outputs`` stand above one another, the transcript first.
+            kept_times: every text is one cue, at the times of its utterance.
+        """
         self._outputs = outputs
+        self._together = together
+        self._kept_times = kept_times
         self._input_rate_hz = input_rate_hz
         self._starts: defaultdict[ChannelSide, SpeechStarts] = defaultdict(SpeechStarts)
         self._unsure: defaultdict[ChannelSide, UnsureTexts] = defaultdict(UnsureTexts)
@@ -72,6 +89,10 @@ class CueSink:
             text = "".join(delta.delta for delta in deltas)
             if (stream.transcript, stream.language) in unsure:
                 text = f"{text.rstrip()} {_UNSURE_MARK}"
+            if self._kept_times:
+                lines = cue_lines(text)
+                self._cues[stream] += [Cue(audio_start, audio_end, lines)] if lines else []
+                continue
             self._cues[stream] += SpokenText(
                 text,
                 start_ms=self._ms(speech_start),
@@ -84,7 +105,11 @@ class CueSink:
 
     def cues(self, stream: TextStream) -> list[Cue]:
         """The cues of a stream so far."""
-        return timed(self._cues[stream])
+        return self._cues[stream] if self._kept_times else timed(self._cues[stream])
+
+    def rendered(self, code: str, form: str) -> str:
+        """All cues of a translation, as a file of a format."""
+        return TEXT_FORMATS[form](self.cues(TextStream(code)), code)
 
     def finish(self, source_samples: int) -> None:
         """Writes the files."""
@@ -93,6 +118,11 @@ class CueSink:
             for form, path in files:
                 with naming(path):
                     path.write_text(TEXT_FORMATS[form](cues, stream.language), encoding="utf-8")
+        streams = sorted(self._outputs, key=lambda stream: not stream.transcript)
+        for form, path in self._together:
+            both = stacked([self.cues(stream) for stream in streams])
+            with naming(path):
+                path.write_text(TEXT_FORMATS[form](both, streams[0].language), encoding="utf-8")
 
     def _ms(self, position: int) -> int:
         return position * 1000 // self._input_rate_hz

@@ -14,16 +14,20 @@ from rich.text import Text
 from translate_svc.cli.audio.media_reader import STDIN, MediaReader
 from translate_svc.cli.backends.backend import Backend, Translator, show_notice
 from translate_svc.cli.interrupts import temporary_folder
+from translate_svc.cli.media.argument_checks import form_of
 from translate_svc.cli.media.arguments import TranslateArguments
-from translate_svc.cli.media.file_sinks import file_sinks
+from translate_svc.cli.media.cue_sink import CueSink
+from translate_svc.cli.media.file_sinks import file_sinks, plain_files, sound_and_events
 from translate_svc.cli.media.file_streams import open_readers, stream_file
 from translate_svc.cli.media.fit import FitPlanner, FitPoint
 from translate_svc.cli.media.inputs import Source
 from translate_svc.cli.media.remote_files import download
+from translate_svc.cli.media.text_files import is_text_file, read_text_file
+from translate_svc.cli.media.text_translation import TEXT_RATE_HZ, PlainSink, translate_texts
 from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.progress import SampleCounter, SourceProgress
-from translate_svc.cli.output.sinks import Sink, TextSink
+from translate_svc.cli.output.sinks import Sink, TextSink, WarningSink
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.wire_fields import in_words_of_flags
 from translate_svc.errors import DataLoss, InvalidArgument, TranslationFailed, Unavailable
@@ -135,7 +139,10 @@ class FileTranslation:
             model = _Once(self._backend, connection)
             for source in self._arguments.inputs:
                 try:
-                    await self._translate(source, settings, model, heading=several)
+                    if self._arguments.subtitles_in is not None or is_text_file(source):
+                        await self._translate_texts(source, settings, model)
+                    else:
+                        await self._translate(source, settings, model, heading=several)
                 except (InvalidArgument, DataLoss, TranslationFailed) as error:
                     if not several:
                         raise
@@ -169,6 +176,38 @@ class FileTranslation:
             if self._arguments.speakers_by_channel and reader.media.sides_are_alike:
                 _say(f"{reader.name}: {_ALIKE}")
             counter.report(reader.name, reader.media.damage)
+
+    async def _translate_texts(self, source: Source, settings: StreamSettings, model: _Once) -> None:
+        """Translates a text or subtitles, or dubs a file from subtitles."""
+        arguments, counter = self._arguments, UtteranceCounter()
+        async with AsyncExitStack() as opened:
+            path = await _fetched(source, opened)
+            text = await asyncio.to_thread(read_text_file, arguments.subtitles_in or path)
+            end_ms, track = text.end_ms, 1
+            if arguments.subtitles_in is not None:
+                self._inputs.append(arguments.subtitles_in)
+                reader = next(iter((await open_readers(path, arguments, settings, opened)).values()))
+                end_ms = max(end_ms, reader.duration_ms or 0)
+                track = 1 if reader.media.track is None else reader.media.track.number
+            codes = [target.language for target in settings.targets]
+            with OutputFiles(self._inputs) as files:
+                shown: PlainSink | CueSink
+                if text.is_plain:
+                    shown = PlainSink(text, codes, plain_files(arguments, path, codes, files))
+                    others = sound_and_events(arguments, path, codes, files, TEXT_RATE_HZ)
+                else:
+                    shown = CueSink({}, TEXT_RATE_HZ, kept_times=True)
+                    others = file_sinks(
+                        arguments, path, settings, files, TEXT_RATE_HZ, track, kept_times=True
+                    )
+                sinks = [counter, WarningSink(), shown, *others]
+                translator = await model.translator()
+                await translate_texts(
+                    text, settings, translator, sinks, end_ms, transcript=arguments.transcript
+                )
+            if not arguments.writes_files:
+                print(shown.rendered(codes[0], form_of(path)), end="")
+            counter.report(path.name, None)
 
     async def _fit(self, source: Path, settings: StreamSettings, translator: Translator) -> list[FitPoint]:
         """Translates the file once without writing anything, to measure its speech."""

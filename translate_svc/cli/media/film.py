@@ -30,7 +30,6 @@ _LATEST_S = 10.0
 """How much later than others a packet may lie in its film."""
 
 _MICROSECONDS_PER_S = 1_000_000
-_WEBM_CODECS = frozenset({"opus", "vorbis"})
 _ASS_HEADER = "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\n[Events]\n"
 
 
@@ -122,7 +121,7 @@ def _copy_streams(
     for stream in film.streams:
         if stream.type not in ("video", "audio", "subtitle") or stream.codec_context is None:
             continue
-        if not _fits(stream, form):
+        if not _fits(stream, output, form):
             continue
         try:
             copy = output.add_stream_from_template(stream)
@@ -138,12 +137,12 @@ def _copy_streams(
     return copies
 
 
-def _fits(stream: Stream, form: DubFormat) -> bool:
-    """Whether the stream is copied. A picture that does not fit is an error."""
+def _fits(stream: Stream, output: OutputContainer, form: DubFormat) -> bool:
+    """Whether the stream is copied. One that is left out has no place there; a picture is an error."""
     name = stream.codec_context.name
     if stream.type == "subtitle":
         return form.container == "matroska" or name == form.subtitles
-    return stream.type == "video" or form.container != "webm" or name in _WEBM_CODECS
+    return stream.type == "video" or form.container != "webm" or name in output.supported_codecs
 
 
 def _add_streams(

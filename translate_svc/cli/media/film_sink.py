@@ -28,8 +28,12 @@ class FilmSink:
         input_rate_hz: int,
         kept: KeptOriginal | None,
         part: Part,
+        *,
+        kept_times: bool,
     ) -> None:
-        """``transcript``: the source language, if its subtitles are to be added too."""
+        """``transcript``: the source language, if its subtitles are to be added too. ``kept_times``: as of
+        ``CueSink``.
+        """
         self._source = source
         self._codes = codes
         self._transcript = transcript
@@ -38,7 +42,7 @@ class FilmSink:
         self._form = DUB_FORMATS[output.suffix.lower()]
         self._part = files.add(output)
         self._speech = SpeechTracks(files, self._part, codes, input_rate_hz)
-        self._cues = CueSink({}, input_rate_hz)
+        self._cues = CueSink({}, input_rate_hz, kept_times=kept_times)
 
     def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Adds a text or speech of the only stream."""

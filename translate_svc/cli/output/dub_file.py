@@ -46,7 +46,7 @@ DUB_FORMATS = {
     ".mp3": DubFormat("mp3", "libmp3lame"),
     ".m4a": DubFormat("ipod", "aac"),
     ".aac": DubFormat("adts", "aac"),
-    ".opus": DubFormat("opus", "libopus"),
+    ".opus": DubFormat("ogg", "libopus"),
     ".ogg": DubFormat("ogg", "libopus"),
     ".oga": DubFormat("ogg", "libopus"),
     ".mp4": DubFormat("mp4", "aac", subtitles="mov_text"),

@@ -198,6 +198,19 @@ class JsonSink:
             self._file.close()
 
 
+class WarningSink:
+    """Tells warnings on standard error, but those that texts are marked for."""
+
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
+        """Tells a warning."""
+        if isinstance(event, StreamWarning) and event.code != LOW_CONFIDENCE:
+            names = "".join(f"{name}: " for name in (speaker_name(side), event.language) if name)
+            print(f"{names}{event.code}: {warning_in_words_of_flags(event.message)}", file=sys.stderr)
+
+    def finish(self, source_samples: int) -> None:
+        """Does nothing."""
+
+
 class TextSink:
     """Shows texts with the time at which they were said, and warnings on standard error.
 
@@ -222,6 +235,7 @@ class TextSink:
         self._starts: defaultdict[ChannelSide, SpeechStarts] = defaultdict(SpeechStarts)
         self._unsure: defaultdict[ChannelSide, UnsureTexts] = defaultdict(UnsureTexts)
         self._texts: defaultdict[tuple[int, str], str] = defaultdict(str)
+        self._warnings = WarningSink()
 
     def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Shows a text or a warning."""
@@ -243,9 +257,9 @@ class TextSink:
             self._turns.know(side, event.source.end)
         elif isinstance(event, Closed):
             self._turns.close(side)
-        elif isinstance(event, StreamWarning) and not self._unsure[side].add(event):
-            names = "".join(f"{name}: " for name in (speaker_name(side), event.language) if name)
-            print(f"{names}{event.code}: {warning_in_words_of_flags(event.message)}", file=sys.stderr)
+        elif isinstance(event, StreamWarning):
+            self._unsure[side].add(event)
+            self._warnings.write(event, side)
         self._settle()
 
     def finish(self, source_samples: int) -> None:

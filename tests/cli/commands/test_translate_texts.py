@@ -1,0 +1,134 @@
+"""``translate`` of texts and subtitles: the same format out, times kept; and a dub that is made from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.cli.conftest import Command
+from tests.cli.output.subtitle_files import read_srt, read_webvtt
+from tests.clips import DATA, sentences, texts
+from translate_svc.audio.files import read_audio
+from translate_svc.cli.media.text_files import read_text_file
+from translate_svc.errors import InvalidArgument
+
+DEMO = sentences("demo_eng")
+SPLIT = DEMO[0]["transcript"].split()
+SRT = f"""1
+00:00:01,000 --> 00:00:03,000
+<i>{texts("eng_1")["eng"]}</i>
+
+2
+00:00:04,000 --> 00:00:05,000
+{" ".join(SPLIT[:4])}
+
+3
+00:00:05,100 --> 00:00:08,500
+{" ".join(SPLIT[4:])}
+"""
+FIRST, SECOND = texts("eng_1")["spa"], DEMO[0]["translation"]
+TIMES = [(1_000, 3_000), (4_000, 5_000), (5_100, 8_500)]
+ASKED = ("--from", "en", "--to", "es", "--no-flag-unsure")
+
+
+@pytest.fixture
+def srt(tmp_path: Path) -> Path:
+    path = tmp_path / "film.srt"
+    path.write_text(SRT, "utf-8")
+    return path
+
+
+def test_subtitles_keep_their_times_and_a_sentence_over_two_cues_is_translated_as_one(
+    command: Command, server: str, srt: Path, tmp_path: Path
+) -> None:
+    code, output, error = command("translate", str(srt), *ASKED, "--server", server)
+    assert (code, error) == (0, "")
+    cues = read_srt(output)
+    assert [(cue.start_ms, cue.end_ms) for cue in cues] == TIMES
+    assert cues[0].text == FIRST
+    assert " ".join(cue.text for cue in cues[1:]) == SECOND
+
+    code, output, _ = command(
+        *("translate", str(srt), *ASKED, "--server", server, "--to", "fr", "--format", "vtt,wav"),
+        *("--output-dir", str(tmp_path)),
+    )
+    assert (code, output) == (0, "")
+    written = read_webvtt((tmp_path / "film.spa.vtt").read_text("utf-8"))
+    assert [(cue.start_ms, cue.end_ms) for cue in written] == TIMES
+    dub, rate_hz = read_audio(tmp_path / "film.spa.wav")
+    assert abs(dub[: int(0.98 * rate_hz)]).max() == 0
+    assert abs(dub[rate_hz : 2 * rate_hz]).max() > 0.05
+
+
+def test_a_plain_text_keeps_its_lines_and_paragraphs(command: Command, server: str, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    lines = (texts("eng_1"), texts("eng_2"), texts("eng_3"))
+    notes.write_bytes("{}\r\n{}\r\n\r\n{}\r\n".format(*(each["eng"] for each in lines)).encode())
+    code, output, error = command("translate", str(notes), *ASKED, "--server", server)
+    assert (code, error) == (0, "")
+    assert output == "{}\n{}\n\n{}\n".format(*(each["spa"] for each in lines))
+
+
+def test_a_film_is_dubbed_from_subtitles_that_were_edited(
+    command: Command, server: str, srt: Path, tmp_path: Path
+) -> None:
+    film, subtitles = tmp_path / "film.mkv", tmp_path / "both.srt"
+    code, _, error = command(
+        *("translate", str(DATA / "eng_three.flac"), *ASKED, "--server", server, "--subtitles-in", str(srt)),
+        *("-o", str(film), "--subtitles", str(subtitles), "--transcript", "--bilingual"),
+    )
+    assert (code, error) == (0, "")
+    cues = read_srt(subtitles.read_text("utf-8"))
+    assert [(cue.start_ms, cue.end_ms) for cue in cues] == TIMES
+    assert cues[0].lines == (texts("eng_1")["eng"], FIRST)
+    with av.open(str(film)) as made:
+        assert len(made.streams.audio) == 2
+        packets = [each for each in made.demux(made.streams.subtitles[0]) if each.size]
+    assert [each.pts for each in packets] == [start_ms for start_ms, _ in TIMES]
+
+
+def test_two_languages_stand_in_one_cue_of_a_recording(command: Command, server: str, tmp_path: Path) -> None:
+    both = tmp_path / "both.srt"
+    code, _, _ = command(
+        *("translate", str(DATA / "demo_eng.flac"), *ASKED, "--server", server, "--transcript"),
+        *("--subtitles", str(both), "--bilingual"),
+    )
+    assert code == 0
+    cues = read_srt(both.read_text("utf-8"))
+    assert [cue.text for cue in cues] == [f"{each['transcript']} {each['translation']}" for each in DEMO]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.srt", b"no subtitles", "holds no text"),
+        ("a.ass", b"[Events]\nDialogue: 0,x,y\n", "is not in the format ass"),
+        ("a.txt", b"\n \n", "holds no text"),
+        ("a.txt", b"caf\xe9", "is not a text in UTF-8"),
+        ("absent.vtt", None, "cannot be read: No such file"),
+    ],
+)
+def test_a_file_that_is_no_text_is_told(tmp_path: Path, name: str, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidArgument, match=said):
+        read_text_file(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("film.srt", "--to", "es"), "--from: is needed for texts"),
+        (("film.srt", *ASKED, "--simultaneous"), "--simultaneous: is for audio, not for texts"),
+        (("notes.txt", *ASKED, "--format", "srt"), "--format: srt need times"),
+        (("notes.txt", *ASKED, "--to", "fr"), "--to: several languages of a text need"),
+        (("a.mp3", *ASKED, "--subtitles-in", "a.doc"), "--subtitles-in: takes .srt, .vtt or .ass"),
+        (("a.mp3", *ASKED, "--subtitles", "a.srt", "--bilingual"), "--bilingual: needs --subtitles, and"),
+    ],
+)
+def test_what_does_not_go_with_texts_is_told(command: Command, arguments: tuple[str, ...], said: str) -> None:
+    code, output, error = command("translate", *arguments)
+    assert (code, output) == (2, "")
+    assert error.startswith(f"translate-svc: {said}")

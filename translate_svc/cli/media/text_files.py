@@ -1,0 +1,142 @@
+"""Texts and subtitles that are translated, or spoken: what is in them, and the places of their translation.
+
+Subtitles are read by pysubs2. A sentence that runs over several cues is translated as one, and its
+translation is parted among these cues.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from translate_svc.errors import InvalidArgument
+from translate_svc.subtitles.cues import Cue
+from translate_svc.subtitles.line_breaks import Unit, blocks_of, cells_of, joined, lines_of, units_of
+
+SUBTITLE_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa"})
+TEXT_SUFFIXES = SUBTITLE_SUFFIXES | {".txt"}
+"""Of the files that are read as texts."""
+
+_NEAR_MS = 1_000
+_MOST_CUES = 6
+_SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\u061f\u0964\u266a][\W_]*$")
+_PARAGRAPH_BREAK = re.compile(r"(\s*\n[ \t]*\n\s*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Consecutive cues whose text is translated as one; a paragraph of a plain text is one cue at 0."""
+
+    cues: tuple[Cue, ...]
+
+    @property
+    def text(self) -> str:
+        """What is translated."""
+        return " ".join(cue.text for cue in self.cues)
+
+    def parted(self, translation: str) -> list[str]:
+        """The translation, parted among the cues in proportion to their texts."""
+        if len(self.cues) == 1:
+            return [translation.strip()]
+        units = units_of(translation)
+        lengths = list(itertools.accumulate(len(cue.text) for cue in self.cues))
+        ends = [round(len(units) * length / lengths[-1]) for length in lengths]
+        return [joined(units[start:end]) for start, end in itertools.pairwise([0, *ends])]
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """The passages of a file. ``between``: what stands between those of a plain text; None for subtitles."""
+
+    passages: tuple[Passage, ...]
+    between: tuple[str, ...] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has no times."""
+        return self.between is not None
+
+    @property
+    def end_ms(self) -> int:
+        """Where its last cue ends."""
+        return max(cue.end_ms for each in self.passages for cue in each.cues)
+
+    def plain(self, translations: Sequence[str]) -> str:
+        """The translations of a plain text, with the breaks of the source between them."""
+        breaks = (*(self.between or ()), "")
+        parts = zip(translations, breaks, strict=True)
+        return "".join(text + gap for text, gap in parts).rstrip("\n") + "\n"
+
+
+def is_text_file(source: Path | str) -> bool:
+    """Whether a file, or an address of one, is read as text, by its name."""
+    return PurePosixPath(source).suffix.lower() in TEXT_SUFFIXES
+
+
+def read_text_file(path: Path) -> TextFile:
+    """Reads a text in UTF-8, or subtitles.
+
+    Raises:
+        InvalidArgument: it cannot be read, or nothing is in it. Names the path.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InvalidArgument(f"cannot be read: {error.strerror}", field=str(path)) from None
+    except UnicodeDecodeError:
+        raise InvalidArgument("is not a text in UTF-8", field=str(path)) from None
+    suffix = path.suffix.lower()
+    read = _plain_text(text) if suffix not in SUBTITLE_SUFFIXES else _subtitles(text, suffix, str(path))
+    if not read.passages:
+        raise InvalidArgument("holds no text", field=str(path))
+    return read
+
+
+def cue_lines(text: str) -> tuple[str, ...]:
+    """The lines of a cue that has a text of any length."""
+    units = units_of(text)
+    return lines_of(units) or tuple(line for block in _fitting(units) for line in lines_of(block) or ())
+
+
+def _fitting(units: list[Unit]) -> Iterable[Sequence[Unit]]:
+    return blocks_of(units, 1) if cells_of(units) else ()
+
+
+def _plain_text(text: str) -> TextFile:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+    parts = _PARAGRAPH_BREAK.split(text)
+    paragraphs = [Passage((Cue(0, 0, (part,)),)) for part in parts[::2] if part.strip()]
+    return TextFile(tuple(paragraphs), tuple(parts[1::2][: max(len(paragraphs) - 1, 0)]))
+
+
+def _subtitles(text: str, suffix: str, name: str) -> TextFile:
+    import pysubs2
+
+    form = suffix.removeprefix(".")
+    try:
+        events = pysubs2.SSAFile.from_string(text, format_=form).get_text_events()
+    except (pysubs2.exceptions.Pysubs2Error, ValueError):
+        raise InvalidArgument(f"is not in the format {form}", field=name) from None
+    cues = []
+    for event in sorted(events, key=lambda each: (each.start, each.end)):
+        said = html.unescape(event.plaintext) if form == "vtt" else event.plaintext
+        if lines := tuple(line.strip() for line in said.splitlines() if line.strip()):
+            cues.append(Cue(event.start, event.end, lines))
+    return TextFile(tuple(Passage(group) for group in _sentences(cues)))
+
+
+def _sentences(cues: Sequence[Cue]) -> Iterable[tuple[Cue, ...]]:
+    """Cues together that one sentence runs over."""
+    group: list[Cue] = []
+    for cue in cues:
+        is_new = group and (cue.start_ms - group[-1].end_ms > _NEAR_MS or len(group) == _MOST_CUES)
+        if is_new or (group and _SENTENCE_END.search(group[-1].text)):
+            yield tuple(group)
+            group = []
+        group.append(cue)
+    if group:
+        yield tuple(group)

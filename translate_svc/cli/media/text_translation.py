@@ -1,0 +1,176 @@
+"""Translates the texts of a file, which become events as those of a stream do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from translate_svc.cli.backends.backend import Translator
+from translate_svc.cli.media.text_files import Passage, TextFile
+from translate_svc.cli.output.channel_sides import ChannelSide
+from translate_svc.cli.output.output_file import naming
+from translate_svc.cli.output.sinks import Sink, UnsureTexts
+from translate_svc.cli.targets import SPEECH_FORMAT
+from translate_svc.errors import ResourceExhausted, Unavailable
+from translate_svc.types import (
+    Closed,
+    SampleRange,
+    SessionEvent,
+    SpeechChunk,
+    StreamSettings,
+    StreamWarning,
+    TextDelta,
+    TranslateRequest,
+    Usage,
+    UtteranceDone,
+)
+
+TEXT_RATE_HZ = 1_000
+"""Positions of events are milliseconds."""
+
+_AT_ONCE = 4
+_MAX_WAIT_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What the model made of a passage."""
+
+    passage: Passage
+    first_id: int
+    events: list[SessionEvent]
+
+    def as_stream(self, settings: StreamSettings, *, transcript: bool) -> Iterator[SessionEvent]:
+        """Its events: every cue is an utterance of its own. The last one has the usage and the warnings, the
+        first one the speech.
+        """
+        cues = self.passage.cues
+        places = [SampleRange(cue.start_ms, cue.end_ms) for cue in cues]
+        last_id = self.first_id + len(cues) - 1
+        if transcript:
+            texts = [(settings.source_language or "", [cue.text for cue in cues])]
+            yield from self._deltas(texts, places, transcript=True)
+        said: defaultdict[str, str] = defaultdict(str)
+        for event in self.events:
+            if isinstance(event, TextDelta):
+                said[event.language] += event.delta
+        parted = [(code, self.passage.parted(text)) for code, text in said.items()]
+        yield from self._deltas(parted, places, transcript=False)
+        for event in self.events:
+            if isinstance(event, SpeechChunk):
+                yield replace(event, utterance_id=self.first_id, source=places[0])
+            elif isinstance(event, StreamWarning):
+                yield replace(event, utterance_id=last_id)
+            elif isinstance(event, UtteranceDone):
+                for number, place in enumerate(places[:-1], self.first_id):
+                    yield UtteranceDone(number, place, event.status, Usage())
+                yield replace(event, utterance_id=last_id, source=places[-1])
+
+    def _deltas(
+        self, texts: list[tuple[str, list[str]]], places: list[SampleRange], *, transcript: bool
+    ) -> Iterator[TextDelta]:
+        for code, parts in texts:
+            for number, (part, place) in enumerate(zip(parts, places, strict=True), self.first_id):
+                yield TextDelta(number, place, code, part, final=True, transcript=transcript)
+
+
+async def translate_texts(
+    text: TextFile,
+    settings: StreamSettings,
+    translator: Translator,
+    sinks: Sequence[Sink],
+    end_ms: int,
+    *,
+    transcript: bool = False,
+) -> None:
+    """Translates all passages, writes the events to ``sinks`` in their order and finishes them.
+
+    Args:
+        text: what to translate.
+        settings: targets, source language and guards.
+        translator: does it.
+        sinks: take the events. Positions are in milliseconds.
+        end_ms: how long dubs are at least.
+        transcript: the texts of the source are events too.
+
+    Raises:
+        Unavailable: the server is full for ten minutes.
+    """
+    async for result in _results(text.passages, settings, translator):
+        for event in result.as_stream(settings, transcript=transcript):
+            for sink in sinks:
+                sink.write(event)
+    for sink in sinks:
+        sink.write(Closed(complete=True))
+        sink.finish(end_ms)
+
+
+async def _results(
+    passages: Sequence[Passage], settings: StreamSettings, translator: Translator
+) -> AsyncIterator[_Result]:
+    """A few passages are translated at once; results come in their order."""
+    running: deque[asyncio.Task[_Result]] = deque()
+    first_id = 0
+    async with asyncio.TaskGroup() as tasks:
+        for passage in passages:
+            if len(running) == _AT_ONCE:
+                yield await running.popleft()
+            running.append(tasks.create_task(_translated(passage, first_id, settings, translator)))
+            first_id += len(passage.cues)
+        while running:
+            yield await running.popleft()
+
+
+async def _translated(
+    passage: Passage, first_id: int, settings: StreamSettings, translator: Translator
+) -> _Result:
+    request = TranslateRequest(
+        passage.text, settings.targets, SPEECH_FORMAT, settings.source_language, guards=settings.guards
+    )
+    clock = asyncio.get_running_loop().time
+    give_up_s = clock() + _MAX_WAIT_S
+    while True:
+        try:
+            events = [event async for event in translator.translate(request)]
+            return _Result(passage, first_id, events)
+        except ResourceExhausted as error:
+            if clock() > give_up_s:
+                raise Unavailable(f"no place for ten minutes: {error}") from None
+            await asyncio.sleep(error.retry_after_s)
+
+
+class PlainSink:
+    """Writes the translations of a plain text, with its paragraphs; one that the model is unsure of ends in
+    ``(?)``.
+    """
+
+    def __init__(self, text: TextFile, codes: Sequence[str], files: dict[str, list[Path]]) -> None:
+        """``files``: to write, by language."""
+        self._text = text
+        self._files = files
+        self._unsure = UnsureTexts()
+        self._said: dict[str, list[str]] = {code: [""] * len(text.passages) for code in codes}
+
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
+        """Keeps a text."""
+        if isinstance(event, TextDelta) and not event.transcript:
+            self._said[event.language][event.utterance_id] += event.delta
+        elif isinstance(event, StreamWarning):
+            self._unsure.add(event)
+        elif isinstance(event, UtteranceDone):
+            for _, language in self._unsure.take(event):
+                self._said[language][event.utterance_id] += " (?)"
+
+    def rendered(self, code: str, form: str) -> str:
+        """The whole text in one language."""
+        return self._text.plain(self._said[code])
+
+    def finish(self, source_samples: int) -> None:
+        """Writes the files."""
+        for code, paths in self._files.items():
+            for path in paths:
+                with naming(path):
+                    path.write_text(self.rendered(code, "txt"), encoding="utf-8")
