@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,8 @@ def _process_uses(proc: Path) -> Iterator[MemoryUse]:
         fields = (proc / "statm").read_text().split()
     except OSError:
         return  # not Linux, or no descriptor is left
+    import resource  # not at the top: Windows, where clients run, has none
+
     page_bytes = resource.getpagesize()
     for name, limit, pages in (
         ("address space (ulimit -v)", resource.RLIMIT_AS, int(fields[0])),
@@ -90,7 +92,7 @@ def memory_to_hold(proc: Path = Path("/proc"), control_groups: Path = _CONTROL_G
     the machine's memory, without swap. None where no ``/proc`` tells.
     """
     try:
-        held = int((proc / "self" / "statm").read_text().split()[1]) * resource.getpagesize()
+        held = int((proc / "self" / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         lines = (proc / "meminfo").read_text().splitlines()
     except OSError:
         return None

@@ -42,6 +42,13 @@ def test_an_mp4_whose_index_is_at_its_end_says_so_in_a_pipe(
                     pytest.fail("a pipe cannot go back")
 
 
+def test_an_mp4_that_was_cut_off_says_so(tmp_path: Path, clip: tuple[Samples, int]) -> None:
+    path = write_media(tmp_path / "a.mp4", *clip, codec="aac", codec_rate_hz=16_000)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InvalidArgument, match="was cut off: its index"), open_media(path):
+        pytest.fail("it has no index")
+
+
 def _fill(writing: int, data: bytes) -> None:
     with open(writing, "wb") as pipe, contextlib.suppress(BrokenPipeError):
         pipe.write(data)

@@ -17,7 +17,8 @@ from translate_svc.models.checkpoint.identity import read_identity
 ROOT = Path(__file__).resolve().parents[2]
 STARTER = str(ROOT / "model_cache" / "starter")
 
-NOTICE = f"translate-svc: starter: {read_identity(Path(STARTER)).notice}\n"
+_NOTICE = read_identity(Path(STARTER)).notice.partition(";")[0]
+NOTICE = f"translate-svc: starter: {_NOTICE} (more: translate-svc models)\n"
 """What every command says on standard error before it translates with the starter."""
 
 

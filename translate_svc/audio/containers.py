@@ -11,7 +11,7 @@ import numpy as np
 
 from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
 from translate_svc.audio.mixer import SideMixer
-from translate_svc.audio.pipes import readable_pipe
+from translate_svc.audio.pipes import is_cut_off, readable_pipe
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
 
@@ -72,7 +72,7 @@ def open_media(
     except PermissionError:
         raise InvalidArgument("may not be read", field=name) from None
     except (av.FFmpegError, ValueError):
-        raise InvalidArgument(_FOREIGN, field=name) from None
+        raise InvalidArgument(_cause(source), field=name) from None
     with container:
         if not container.streams.audio:
             # FFmpeg takes some unrelated files for a raw format without streams
@@ -87,6 +87,15 @@ def open_media(
         if stream.rate not in _CREDIBLE_RATES_HZ:
             raise InvalidArgument(f"has {stream.rate} samples a second, which no recording has", field=name)
         yield MediaAudio(container, stream, choice.channel, track if len(tracks) > 1 else None, name=name)
+
+
+def _cause(source: Path | BinaryIO) -> str:
+    """Why FFmpeg could not open a file."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            if is_cut_off(file):
+                return "is an MP4 file that was cut off: its index (moov) is missing, so nobody can read it"
+    return _FOREIGN
 
 
 def _describe(stream: AudioStream, number: int) -> AudioTrack:

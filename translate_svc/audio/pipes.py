@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from translate_svc.errors import InvalidArgument
@@ -46,19 +47,30 @@ def _read_head(source: BinaryIO) -> bytes:
 
 def _is_indexed_at_end(head: bytes) -> bool:
     """Whether the top boxes of ISO 14496-12 begin with the media (``mdat``) before the index (``moov``)."""
-    if head[4:8] != b"ftyp":
-        return False
-    offset = 0
-    while offset + _HEADER_BYTES <= len(head):
-        size, kind = int.from_bytes(head[offset : offset + 4]), head[offset + 4 : offset + 8]
-        if kind in (_INDEX, _MEDIA):
-            return kind == _MEDIA
+    kinds = [kind for kind in _boxes(io.BytesIO(head)) if kind in (_INDEX, _MEDIA)]
+    return kinds[:1] == [_MEDIA]
+
+
+def is_cut_off(file: BinaryIO) -> bool:
+    """Whether it is an MP4 file without an index, as one whose recording or download did not end."""
+    kinds = list(_boxes(file))
+    return bool(kinds) and _INDEX not in kinds
+
+
+def _boxes(file: BinaryIO) -> Iterator[bytes]:
+    """The kinds of the top boxes, if it begins as an MP4 file does, as far as it goes."""
+    while len(header := file.read(_HEADER_BYTES)) == _HEADER_BYTES:
+        size, kind = int.from_bytes(header[:4]), header[4:]
+        if file.tell() == _HEADER_BYTES and kind != b"ftyp":
+            return
+        yield kind
+        read = _HEADER_BYTES
         if size == _LONG_SIZE:
-            size = int.from_bytes(head[offset + _HEADER_BYTES : offset + _LONG_HEADER_BYTES])
-        if size < _HEADER_BYTES:
-            return False
-        offset += size
-    return False
+            size = int.from_bytes(file.read(_LONG_HEADER_BYTES - _HEADER_BYTES))
+            read = _LONG_HEADER_BYTES
+        if size < read:
+            return
+        file.seek(size - read, io.SEEK_CUR)
 
 
 class _Rejoined(io.RawIOBase, BinaryIO):

@@ -10,6 +10,7 @@ EXIT_LOST = 3
 """The engine, or the server, is lost; the command may be given again."""
 
 EXIT_INTERRUPTED = 130
+"""By Ctrl-C. Another signal that ends a command adds its own number to 128, as shells do."""
 
 
 class UsageError(TranslateSvcError):

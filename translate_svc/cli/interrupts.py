@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 INTERRUPTED = "translate-svc: interrupted"
 
 _CLEAN_UP_S = 2.0
+_SETTLED_S = 60.0
 _SAME_PRESS_S = 0.05
 """Two signals within this time are one press: ``timeout`` of coreutils sends two."""
 
-_TERMINATIONS = (signal.SIGTERM, signal.SIGHUP)
+_TERMINATIONS = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+_exit_codes = [EXIT_INTERRUPTED]
 _last_acts: dict[object, Callable[[], None]] = {}
 
 T = TypeVar("T")
@@ -52,20 +54,65 @@ def at_leave(act: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def removed_at_end(path: Path) -> Iterator[None]:
-    """Removes a file, or a folder with all it holds, at the end of the block or by ``leave``."""
-    import shutil
+    """Removes a file, or a folder with all it holds, at the end of the block or by ``leave``. If the process
+    is killed, ``remove_leftovers`` of a later one does.
+    """
 
     def remove() -> None:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(path)
 
     with at_leave(remove):  # outside of the block's own clean-up, which may be interrupted
+        held = None
+        with suppress(OSError):
+            held = lock(path)
         try:
             yield
         finally:
             remove()
+            if held is not None:
+                os.close(held)
+
+
+def remove_leftovers(folder: Path, pattern: str) -> None:
+    """Removes what ``removed_at_end`` of a killed process has left in ``folder``: paths that match
+    ``pattern``, are a minute old, and that no process holds.
+    """
+    for path in folder.glob(pattern):
+        with suppress(OSError):
+            is_old = time.time() - path.stat().st_mtime > _SETTLED_S
+            if is_old and not path.is_symlink() and (held := lock(path)) is not None:
+                _remove(path)
+                os.close(held)
+
+
+def lock(path: Path) -> int | None:
+    """A descriptor that keeps other processes from locking a file or folder; None where there are no such
+    locks.
+
+    Raises:
+        BlockingIOError: another process has it.
+        OSError: it cannot be opened.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        return None
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove(path: Path) -> None:
+    import shutil
+
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -88,7 +135,7 @@ def leave(signum: int = signal.SIGINT, frame: FrameType | None = None) -> None:
         with suppress(Exception):
             act()
     os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"{INTERRUPTED}\n".encode())
-    os._exit(EXIT_INTERRUPTED)
+    os._exit(_exit_codes[-1])
 
 
 def end() -> None:
@@ -99,7 +146,7 @@ def end() -> None:
     """
     with suppress(OSError, ValueError):  # nobody reads the output, or it is closed
         sys.stdout.flush()
-    os._exit(EXIT_INTERRUPTED)
+    os._exit(_exit_codes[-1])
 
 
 def run(main: Coroutine[Any, Any, T], *, terminable: bool = False) -> T:
@@ -120,7 +167,7 @@ def run(main: Coroutine[Any, Any, T], *, terminable: bool = False) -> T:
     # not where they are ignored, as under nohup
     as_ctrl_c = [each for each in _TERMINATIONS if terminable and signal.getsignal(each) is signal.SIG_DFL]
     for each in as_ctrl_c:
-        signal.signal(each, lambda *_: signal.raise_signal(signal.SIGINT))
+        signal.signal(each, _as_ctrl_c)
     try:
         return asyncio.run(interruption.heeded_by(main))
     except asyncio.CancelledError:
@@ -132,6 +179,11 @@ def run(main: Coroutine[Any, Any, T], *, terminable: bool = False) -> T:
         signal.signal(signal.SIGINT, before)
         for each in as_ctrl_c:
             signal.signal(each, signal.SIG_DFL)
+
+
+def _as_ctrl_c(signum: int, frame: FrameType | None) -> None:
+    _exit_codes.append(128 + signum)
+    signal.raise_signal(signal.SIGINT)
 
 
 class _Interruption:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import Mapping
@@ -25,10 +24,10 @@ from translate_svc.cli.commands.selftest import selftest
 from translate_svc.cli.commands.serve import serve
 from translate_svc.cli.commands.top import top
 from translate_svc.cli.commands.translate import translate
-from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, UsageError
-from translate_svc.cli.options import flowed
+from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_LOST, EXIT_USAGE, UsageError
+from translate_svc.cli.help_text import use_plain_help
 from translate_svc.cli.wire_fields import in_words_of_flags
-from translate_svc.errors import TranslateSvcError
+from translate_svc.errors import TranslateSvcError, Unavailable
 
 _NAME = "translate-svc"
 _EXTRAS = {
@@ -44,6 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Self-hosted speech translation: audio in, translated speech and every intermediate text out.",
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # the tables of rich cut flags and words in narrow terminals
 )
 app.command()(serve)
 app.command()(translate)
@@ -59,9 +59,7 @@ app.command()(calibrate)
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
 app.command()(demo)
-for _group in (app, models_app, keys_app):
-    for _command in _group.registered_commands:
-        _command.help = flowed(inspect.getdoc(_command.callback) or "")
+use_plain_help([app, models_app, keys_app])
 
 
 @app.callback(invoke_without_command=True)
@@ -78,11 +76,15 @@ def _commands(
 
 
 def main() -> None:
-    """Runs the command. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 engine lost, 130 interrupted."""
+    """Runs the command. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 engine or server lost or not reached,
+    130 interrupted, 129 and 143 ended by SIGHUP and SIGTERM.
+    """
     sys.exit(_run())
 
 
 def _run() -> int:
+    if sys.stdout is None:
+        return _print_error("standard output is closed", EXIT_ERROR)
     try:
         # the return value of the command, or the code of its typer.Exit
         code = app(prog_name=_NAME, standalone_mode=False)
@@ -96,6 +98,8 @@ def _run() -> int:
         return _print_error(f"{message}{stop} See {command} --help", error.exit_code)
     except UsageError as error:
         return _print_error(str(error), EXIT_USAGE)
+    except Unavailable as error:
+        return _print_error(in_words_of_flags(error), EXIT_LOST)
     except TranslateSvcError as error:
         return _print_error(in_words_of_flags(error), EXIT_ERROR)
     except OSError as error:

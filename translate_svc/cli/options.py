@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
@@ -18,12 +17,6 @@ from translate_svc.errors import CheckpointError, InvalidArgument
 from translate_svc.types import VadSettings
 
 _COMPLETIONS = {"model": complete_model}
-
-
-def flowed(text: str) -> str:
-    """A docstring as a help text, whose paragraphs the terminal breaks. Indented lines stay as they are."""
-    paragraphs = (re.sub(r"\n(?! )", " ", paragraph) for paragraph in text.split("\n\n"))
-    return "\n\n".join(paragraphs)
 
 
 def comma_parts(texts: Iterable[str]) -> tuple[str, ...]:

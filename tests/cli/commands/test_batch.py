@@ -59,8 +59,7 @@ def test_a_bad_file_stops_no_other_and_is_tried_again(command: Command, tmp_path
     assert code == 1
     assert output.startswith("3 files: 2 translated, 1 failed; 0:00:09 of audio in 0:0")
     assert error.splitlines() == [
-        f"translate-svc: {folder}/sub/broken.wav: failed: {folder}/sub/broken.wav: is not an audio or video "
-        "file that FFmpeg can read",
+        f"translate-svc: {folder}/sub/broken.wav: failed: is not an audio or video file that FFmpeg can read",
         "translate-svc: 1 of 3 files were not translated whole",
     ]
     names = [f"eng_1.{part}" for part in ("eng.srt", "fra.srt", "fra.wav", "spa.srt", "spa.wav")]

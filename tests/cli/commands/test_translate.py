@@ -324,7 +324,7 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
         ((*TRANSLATE, "--subtitles", "absent/o.srt"), 1, "absent/o.srt: its folder does not exist"),
         ((*TRANSLATE, "--json", "/proc/o.jsonl"), 1, "/proc/o.jsonl: cannot be written: "),
         ((*TRANSLATE, "--model", "absent"), 1, "--model: no model directory at"),
-        ((*TRANSLATE, "--server", "127.0.0.1:1"), 1, "127.0.0.1:1: not reachable"),
+        ((*TRANSLATE, "--server", "127.0.0.1:1"), 3, "127.0.0.1:1: not reachable"),
         ((*TRANSLATE, "--server", "127.0.0.1"), 2, "--server: must be HOST:PORT or unix:PATH"),
         ((*TRANSLATE, "--server", "a:1", "--model", "b"), 2, "--model: does not go with --server"),
         (("translate", str(CLIP), "--to", "Spanisch"), 2, "--to: no language is called 'Spanisch'; did you"),
@@ -427,7 +427,7 @@ async def test_ctrl_c_or_the_like_ends_at_once_and_leaves_no_file(
     process.send_signal(number)
     _, error = await process.communicate()
     os.close(writing)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert error.decode() == f"{NOTICE}translate-svc: interrupted\n"
     assert os.listdir(tmp_path) == ["endless.wav"]
 

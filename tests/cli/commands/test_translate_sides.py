@@ -164,7 +164,7 @@ def test_a_batch_of_calls_has_room_for_both_sides(command: Command, call: Path, 
         *("--out", str(out), "--model", STARTER, "--files-at-once", "1"),
     )
     assert code == 1
-    assert error.splitlines()[0].endswith("mono.flac: track 1 (1 channel) has no left side")
+    assert error.splitlines()[0].endswith("mono.flac: failed: track 1 (1 channel) has no left side")
     rows = [json.loads(line) for line in (out / "results.jsonl").read_text("utf-8").splitlines()]
     assert [(row["status"], row["utterances"]) for row in rows] == [("done", len(TURNS)), ("failed", 0)]
     assert rows[0]["texts"] == {"spa": " ".join(text for _, _, text in TURNS)}

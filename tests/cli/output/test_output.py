@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from translate_svc.cli.interrupts import remove_leftovers
 from translate_svc.cli.output.output_file import OutputFiles, output_file, path_for
 from translate_svc.cli.output.speech_timeline import SpeechTimeline, write_stereo
 from translate_svc.errors import InvalidArgument
@@ -67,6 +68,20 @@ def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
         assert path.read_text() == "old"
     assert path.read_text() == "new"
     assert os.listdir(tmp_path) == ["o.txt"]
+
+
+def test_what_a_killed_run_left_is_removed_but_not_what_another_one_writes(tmp_path: Path) -> None:
+    left, near, other = (tmp_path / name for name in (".o.wav.7.part", ".o.wav.8.part", ".other.wav.7.part"))
+    for path in (left, near, other):
+        path.touch()
+    os.utime(left, (0, 0))
+    os.utime(other, (0, 0))
+    with output_file(tmp_path / "o.wav") as part:
+        assert sorted(tmp_path.iterdir()) == sorted([near, other, part])
+        os.utime(part, (0, 0))
+        remove_leftovers(tmp_path, ".o.wav.*.part")
+        assert part.exists()
+        part.touch()
 
 
 @pytest.mark.parametrize("existed", [False, True])

@@ -66,10 +66,13 @@ class Backend(Protocol):
 
 
 async def show_notice(backend: Backend) -> None:
-    """Prints the model's notice to its users on standard error, if it has one."""
+    """Prints how the model's notice to its users begins on standard error, if it has one. ``models`` prints
+    all of it.
+    """
     model = await backend.model()
     if model.notice:
-        print(f"translate-svc: {model.name}: {model.notice}", file=sys.stderr)
+        said = model.notice.partition(";")[0]
+        print(f"translate-svc: {model.name}: {said} (more: translate-svc models)", file=sys.stderr)
 
 
 def choose_backend(
@@ -83,8 +86,8 @@ def choose_backend(
         connection: options of the connection to the server.
 
     Raises:
-        UsageError: a server and a model flag are both given, the address is not valid, or TLS or an API key
-            is given without a server.
+        UsageError: a server and a model flag are both given, the address is not valid, TLS or an API key is
+            given without a server, or there is no server and only the client is installed.
         InvalidArgument: a setting is not valid. Names the flag or the variable.
     """
     server = chosen_server(server, model_flags)
@@ -92,7 +95,14 @@ def choose_backend(
         if connection != ClientOptions():
             raise UsageError("TLS and API keys are for a server", field="--server")
         # imported here, so that commands at a server load only the client
-        from translate_svc.cli.backends.local_backend import LocalBackend
+        try:
+            from translate_svc.cli.backends.local_backend import LocalBackend
+        except ModuleNotFoundError as error:
+            message = (
+                "is needed: this is the client alone. A model in this process takes "
+                f"pip install 'translate-svc[server]' ({error.name} is missing)"
+            )
+            raise UsageError(message, field="--server") from None
 
         return LocalBackend(model_flags)
     for name, value in model_flags.items():

@@ -7,8 +7,8 @@ done, so a run that is killed at any moment continues where it stopped.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,7 +18,7 @@ from pathlib import Path
 from translate_svc.cli.batch.destination import Destination, open_destination
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.exit_codes import UsageError
-from translate_svc.cli.interrupts import removed_at_end, temporary_folder
+from translate_svc.cli.interrupts import lock, removed_at_end, temporary_folder
 from translate_svc.cli.media.remote_files import is_address
 from translate_svc.cli.output.output_file import short_name
 from translate_svc.errors import Unavailable
@@ -114,16 +114,21 @@ class Journal:
             return
         journal = Path(self.out) / _FOLDER
         journal.mkdir(parents=True, exist_ok=True)
-        with (journal / f"lock{self._shard}").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise Unavailable(f"{self.out}: another run writes to this folder") from None
+        lock_file = journal / f"lock{self._shard}"
+        lock_file.touch()
+        try:
+            held = lock(lock_file)
+        except BlockingIOError:
+            raise Unavailable(f"{self.out}: another run writes to this folder") from None
+        try:
             staging = journal / f"parts{self._shard}"
             shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
             staging.mkdir()
             with removed_at_end(staging):
                 yield staging
+        finally:
+            if held is not None:
+                os.close(held)
 
     def read(self, item: BatchItem) -> FileResult | None:
         """The record under the item's name; None if there is none, or a torn one."""

@@ -174,7 +174,9 @@ class BatchRun:
         self._report_scores([each for each in everything if each.name in names])
         bad = sorted((each for each in results if each.status is not FileStatus.DONE), key=lambda r: r.name)
         for each in bad:
-            print(f"translate-svc: {each.source}: {each.status.value}: {each.reason}", file=sys.stderr)
+            name = f"{each.source.rpartition('/')[2]}: "
+            reason = each.reason.removeprefix(f"{each.source}: ").removeprefix(name)
+            print(f"translate-svc: {each.source}: {each.status.value}: {reason}", file=sys.stderr)
         if bad:
             raise TranslationFailed(f"{len(bad)} of {len(items)} files were not translated whole")
 

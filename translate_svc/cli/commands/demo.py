@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import sys
 from collections import defaultdict
@@ -144,6 +145,8 @@ def demo(
     transcript and the translations are as expected. With --simultaneous words come while the clip plays; its
     texts may then be others, and they do not count.
     """
+    if importlib.util.find_spec("torch") is None:
+        raise ModuleNotFoundError(name="torch")
     console = Console(highlight=False)
     language = match_language(from_, languages.packaged(), "--from").code
     clip = _Clip.read(clips or demo_clips(), f"demo_{language}.flac")

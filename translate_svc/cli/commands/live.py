@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from types import FrameType
 from typing import Annotated
 
 import numpy as np
@@ -213,11 +214,16 @@ def _stop_on_interrupt(device: AudioDevice) -> Iterator[None]:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     actions = iter((device.stop,))
-    loop.add_signal_handler(signal.SIGINT, lambda: next(actions, task.cancel)())
+
+    def press(signum: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(next(actions, task.cancel))
+
+    # not by the loop, which has no signals on Windows
+    before = signal.signal(signal.SIGINT, press)
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
 
 
 def _device_table() -> Table:

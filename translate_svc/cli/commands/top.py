@@ -146,7 +146,7 @@ def top(
 ) -> None:
     """Show the load of a server: streams, slots, and its work per second.
 
-    If the server does not respond, the command tries again. Ctrl-C ends it.
+    If the server does not respond, the command says so and tries again. Ctrl-C ends it.
     """
     client_options = connection.options()
     server = server or os.environ.get(SERVER_VARIABLE)
@@ -199,8 +199,11 @@ async def readings(
 async def _show(shown: AsyncIterator[Reading], *, json: bool) -> None:
     console = Console(highlight=False)
     if json or not console.is_terminal:
+        told = True
         async for reading in shown:
-            print(reading.json() if json else reading.line(), flush=True)
+            if reading.info is not None or told:  # a server that is away is told once
+                print(reading.json() if json else reading.line(), flush=True)
+            told = reading.info is not None
         return
     with Live(console=console, auto_refresh=False) as live:
         async for reading in shown:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from translate_svc.cli.interrupts import removed_at_end
+from translate_svc.cli.interrupts import remove_leftovers, removed_at_end
 from translate_svc.errors import InvalidArgument
 
 _MAX_NAME_BYTES = 200
@@ -62,7 +63,9 @@ def output_file(path: Path) -> Iterator[Path]:
         raise InvalidArgument("is a directory", field=str(path))
     if not target.parent.is_dir():
         raise InvalidArgument("its folder does not exist", field=str(path))
-    part = target.with_name(f".{short_name(target.name, _MAX_NAME_BYTES)}.{os.getpid()}.part")
+    hidden = f".{short_name(target.name, _MAX_NAME_BYTES)}"
+    remove_leftovers(target.parent, f"{glob.escape(hidden)}.[0-9]*.part")
+    part = target.with_name(f"{hidden}.{os.getpid()}.part")
     try:
         part.touch(exist_ok=False)
     except OSError as error:
