@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.clips import DATA
 from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
 from translate_svc.audio.containers import open_media
+from translate_svc.audio.files import read_audio
 from translate_svc.errors import InvalidArgument
 
 
@@ -104,6 +106,33 @@ def test_one_side_of_a_call_can_be_heard_alone(
         assert media.speakers_are_apart is (channel is Channel.MIX)
         assert not media.sides_are_alike
     assert (samples[4_000], samples[12_000]) == pytest.approx(heard, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("echo", "hiss", "delay_s", "apart"),
+    [(0.0, 0.01, 0.0, True), (0.2, 0.003, 0.0, True), (1.0, 0.003, 0.005, False), (1.0, 0.0, 0.0, False)],
+)
+def test_two_people_are_noticed_through_hiss_and_echo_but_not_one_in_two_microphones(
+    tmp_path: Path, echo: float, hiss: float, delay_s: float, apart: bool
+) -> None:
+    """``echo``: how much of each is heard on the other side, ``delay_s`` later."""
+    rate_hz, rng = 16_000, np.random.default_rng(0)
+    left, right = np.zeros((2, 20 * rate_hz), np.float32)
+    for side, name, start_s in (
+        (left, "demo_eng", 0),
+        (right, "fra_1", 6),
+        (left, "eng_1", 9),
+        (right, "fra_2", 12),
+    ):
+        clip, _ = read_audio(DATA / f"{name}.flac")
+        side[start_s * rate_hz : start_s * rate_hz + len(clip)] += clip
+    shift = round(delay_s * rate_hz)
+    sides = np.stack([left + echo * np.roll(right, shift), right + echo * np.roll(left, shift)], axis=1)
+    soundfile.write(tmp_path / "call.wav", sides + rng.normal(0, hiss, sides.shape), rate_hz)
+    with open_media(tmp_path / "call.wav") as media:
+        list(media.blocks())
+        assert media.speakers_are_apart is apart
+        assert media.sides_are_alike is not apart
 
 
 def test_music_in_stereo_is_not_taken_for_a_call(tmp_path: Path) -> None:

@@ -9,43 +9,53 @@ from translate_svc.audio.audio_tracks import Channel
 from translate_svc.types import Samples
 
 _ACTIVE_DBFS = -50.0
-_APART_DB = 15.0
+_LOUDER_DB = 6.0
 _MIN_ACTIVE_BLOCKS = 20
-_MIN_SHARE = 0.15
-_MIN_APART_SHARE = 0.6
-_MAX_ALIKE_SHARE = 0.05
+_MIN_LOUDER_SHARE = 0.1
+_MAX_SAME_WAVES = 0.5
+_MAX_SAME_LEVELS, _MIN_ALIKE_LEVELS = 0.6, 0.9
 
 
 class SideMixer:
     """Takes blocks of the left and the right channel, and returns the wanted one or their mean.
 
-    It counts in which blocks only one side is heard. Calls are often recorded with a party on each side.
-    Mixed, people who speak at the same time cannot be understood.
+    It correlates the two: their waves, and the levels of their blocks. Calls are often recorded with a party
+    on each side. Mixed, people who speak at the same time cannot be understood.
     """
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._active_blocks = 0
-        self._left_blocks = 0
-        self._right_blocks = 0
+        self._louder_blocks = np.zeros(2)
+        self._waves = np.zeros((2, 2))  # sums of products of samples
+        self._levels = np.zeros(2)
+        self._squared_levels = np.zeros((2, 2))  # sums of products of levels
 
     @property
     def speakers_are_apart(self) -> bool:
-        """Whether so far each side was often heard alone, as in a call recorded in stereo."""
-        needed = _MIN_SHARE * self._active_blocks
+        """Whether so far each side had a speaker of its own, as in a call recorded in stereo.
+
+        One voice in two microphones has the same levels on both sides, though its waves differ by a delay; a
+        film has much in the middle. Of two people each is the louder one at times, also with an echo of the
+        other.
+        """
         return (
             self._active_blocks >= _MIN_ACTIVE_BLOCKS
-            and min(self._left_blocks, self._right_blocks) >= needed
-            and self._left_blocks + self._right_blocks >= _MIN_APART_SHARE * self._active_blocks
+            and float(self._louder_blocks.min()) >= _MIN_LOUDER_SHARE * self._active_blocks
+            and abs(_correlation(self._waves)) <= _MAX_SAME_WAVES
+            and self._same_levels <= _MAX_SAME_LEVELS
         )
 
     @property
     def sides_are_alike(self) -> bool:
-        """Whether so far hardly anything was heard on one side alone, as in a film or with one microphone."""
-        return (
-            self._active_blocks >= _MIN_ACTIVE_BLOCKS
-            and self._left_blocks + self._right_blocks <= _MAX_ALIKE_SHARE * self._active_blocks
-        )
+        """Whether so far both sides were loud and quiet together, as in a film or with one microphone."""
+        same = self._same_levels >= _MIN_ALIKE_LEVELS or _correlation(self._waves) > _MAX_SAME_WAVES
+        return self._active_blocks >= _MIN_ACTIVE_BLOCKS and same
+
+    @property
+    def _same_levels(self) -> float:
+        means = self._levels / max(self._active_blocks, 1)
+        return _correlation(self._squared_levels / max(self._active_blocks, 1) - np.outer(means, means))
 
     def mix(self, sides: npt.NDArray[np.float32]) -> Samples:
         """``sides``: ``[2, n]``, n at least 1. Returns ``[n]``."""
@@ -59,9 +69,20 @@ class SideMixer:
         return mixed
 
     def _count(self, sides: npt.NDArray[np.float32]) -> None:
-        left_db, right_db = 10 * np.log10(np.square(sides, dtype=np.float64).mean(axis=1) + 1e-12)
+        samples = sides.astype(np.float64)
+        products = samples @ samples.T
+        levels = np.sqrt(np.diag(products) / samples.shape[1])
+        left_db, right_db = 20 * np.log10(levels + 1e-6)
         if max(left_db, right_db) < _ACTIVE_DBFS:
             return
         self._active_blocks += 1
-        self._left_blocks += bool(left_db - right_db >= _APART_DB)
-        self._right_blocks += bool(right_db - left_db >= _APART_DB)
+        self._louder_blocks += (left_db - right_db >= _LOUDER_DB, right_db - left_db >= _LOUDER_DB)
+        self._waves += products
+        self._levels += levels
+        self._squared_levels += np.outer(levels, levels)
+
+
+def _correlation(products: npt.NDArray[np.float64]) -> float:
+    """-1 to 1, of the sums of products ``[2, 2]``; 0 if one side has no power."""
+    power = float(products[0, 0] * products[1, 1])
+    return float(products[0, 1]) / power**0.5 if power > 0 else 0.0

@@ -64,8 +64,8 @@ def test_a_call_with_a_party_on_each_side_is_noticed(command: Command, server: s
     soundfile.write(tmp_path / "call.wav", np.stack([left, right], axis=1), rate_hz)
     arguments = ("translate", str(tmp_path / "call.wav"), "--from", "en", "--to", "es", "--server", server)
     hint = (
-        "each side has its own speaker; to translate both: --speakers-by-channel; "
-        "to hear one alone: --channel left or right"
+        "two people, one on each side, were heard mixed into one; to translate them apart: "
+        "--speakers-by-channel; to hear one alone: --channel left or right"
     )
     code, _, error = command(*arguments)
     assert (code, error.splitlines()[-1]) == (0, f"translate-svc: call.wav: {hint}")

@@ -44,8 +44,8 @@ from translate_svc.types import (
 )
 
 _APART = (
-    "each side has its own speaker; to translate both: --speakers-by-channel; "
-    "to hear one alone: --channel left or right"
+    "two people, one on each side, were heard mixed into one; to translate them apart: "
+    "--speakers-by-channel; to hear one alone: --channel left or right"
 )
 _ALIKE = "both sides sound alike; to translate them once: without --speakers-by-channel"
 
