@@ -188,11 +188,11 @@ def test_forked_and_reordered_rows(tmp_path: Path) -> None:
     model.fork(0, [2, 3])
     one, two = TOKENIZER.text_ids[:2]
     alone = model.decode(Runs.steps([0, 2], [4, 4], [one, two]), NO_OPTIONAL_FIELDS).logits
-    model.reorder([0, 2, 3], [2, 0, 2])
+    model.reorder([0, 2, 3], [2, 0, 2], 5)
     after = model.decode(Runs.steps([0, 2, 3], [5, 5, 5], [one] * 3), NO_OPTIONAL_FIELDS).logits
     assert torch.equal(after[0], after[2])
     assert not torch.equal(after[0], after[1])
-    model.reorder([0, 2], [2, 0])
+    model.reorder([0, 2], [2, 0], 4)
     again = model.decode(Runs.steps([0, 2], [4, 4], [one, two]), NO_OPTIONAL_FIELDS).logits
     assert torch.equal(again, alone), "the prompt is the same in all"
 

@@ -9,17 +9,19 @@ import pytest
 
 from tests.engine.runner_harness import STAGES, RunnerHarness
 from tests.step_results import decode_results, encode_results, unit_results, vocode_results
-from translate_svc.engine.plan import PlanItem, StepPlan, StepResult
+from translate_svc.engine.plan import BeamItem, PlanItem, StepPlan, StepResult
 from translate_svc.types import Stage
 
 
 def test_a_plan_has_a_field_for_each_stage() -> None:
     fields = {field.name for field in dataclasses.fields(StepPlan)}
-    assert fields - {"encode_steps", "encode_ms"} == {stage.value for stage in Stage}
+    assert fields - {"beams", "encode_steps", "encode_ms"} == {stage.value for stage in Stage}
 
 
 def test_each_stage_has_one_kind_of_item() -> None:
-    assert [kind.stage for kind in get_args(PlanItem)] == list(Stage)
+    """And beams, which are advanced with the other texts."""
+    assert [kind.stage for kind in get_args(PlanItem) if kind is not BeamItem] == list(Stage)
+    assert BeamItem.stage is Stage.DECODE
 
 
 @pytest.mark.parametrize("stage", list(Stage))

@@ -27,6 +27,8 @@ GOOD = Request(
     (SequenceSpec("amh", speaker_id=-1), SequenceSpec("spa", speech=True, speaker_id=3, duration_factor=2.0)),
 )
 
+BEAMS = SequenceSpec("eng", num_beams=6)
+
 
 def replace_samples(samples: object) -> Request:
     return dataclasses.replace(GOOD, source=samples)  # type: ignore[arg-type]
@@ -67,6 +69,15 @@ def test_a_good_request_passes() -> None:
         (dataclasses.replace(GOOD, request_id=""), "request_id", InvalidArgument),
         (dataclasses.replace(GOOD, sequences=()), "sequences", InvalidArgument),
         (dataclasses.replace(GOOD, sequences=GOOD.sequences * 9), "sequences", OutOfRange),
+        (
+            dataclasses.replace(GOOD, sequences=(SequenceSpec("eng", num_beams=6),) * 3),
+            "sequences",
+            OutOfRange,
+        ),
+        (replace_second(num_beams=0), "sequences[1].num_beams", OutOfRange),
+        (replace_second(num_beams=9), "sequences[1].num_beams", OutOfRange),
+        (replace_second(length_penalty=float("nan")), "sequences[1].length_penalty", OutOfRange),
+        (replace_second(alternatives=True), "sequences[1].alternatives", InvalidArgument),
         (replace_samples(np.zeros((2, 1_600), np.float32)), "source", InvalidArgument),
         (replace_samples(np.zeros(1_600, np.float64)), "source", InvalidArgument),
         (replace_samples(np.zeros(1_599, np.float32)), "source", OutOfRange),

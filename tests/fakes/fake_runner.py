@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from tests.fakes.fake_tokenizer import PROMPT_TOKENS
 from translate_svc.engine.plan import (
+    BeamItem,
     DecodeItem,
     DecodeResult,
     EncodeItem,
@@ -139,6 +140,8 @@ class FakeRunner:
                 return self._encode(item, failures)
             case DecodeItem():
                 return self._decode(item, failures)
+            case BeamItem():
+                raise AssertionError("the fake model has no candidates; use the toy family")
             case TextToUnitItem():
                 return self._to_units(item, failures)
             case VocodeItem():

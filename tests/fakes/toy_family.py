@@ -181,9 +181,12 @@ class ToyModel:
         for each in slots:
             self._rows[each], self._states[each] = self._rows[slot], self._states[slot]
 
-    def reorder(self, slots: Sequence[int], parents: Sequence[int]) -> None:
+    def reorder(self, slots: Sequence[int], parents: Sequence[int], tokens: int) -> None:
         """Implements ``SpeechModel.reorder``."""
-        self._rows[list(slots)] = self._rows[list(parents)]
+        before = self._rows[list(parents)]
+        for slot, rows in zip(slots, before, strict=True):
+            end = self._states[slot] + tokens
+            self._rows[slot, :, :end] = rows[:, :end]
 
     @property
     def graph_counts(self) -> dict[Stage, CaptureCount]:

@@ -12,13 +12,13 @@ from translate_svc.engine.constraint import Constraint
 from translate_svc.engine.plan import DecodeItem
 from translate_svc.engine.request import Request, SequenceSpec, TextFinished, TokenDecoded
 from translate_svc.engine.scheduling import request_state
-from translate_svc.engine.scheduling.whole_sequence import WholeSequence
+from translate_svc.engine.scheduling.greedy_sequence import GreedySequence
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 
 FORBIDDEN_MASK = "forbidden"  # step 1: the name of a set of tokens
 
 
-class CarefulSequence(WholeSequence):
+class CarefulSequence(GreedySequence):
     """Step 3: its items name the constraint."""
 
     def decode_item(self) -> DecodeItem:
@@ -37,7 +37,7 @@ def test_a_rule_takes_three_steps_and_holds_for_every_token(monkeypatch: pytest.
     tokens = [event.token_id for event in of(plain, TokenDecoded)]
     tokenizer = tokenizer_of(Checkpoint.open(checkpoint_folder("starter")))
     forbidden = next(each for each in tokens[1:] if tokenizer.id_to_piece(each).startswith("\u2581"))
-    monkeypatch.setattr(request_state, "WholeSequence", CarefulSequence)
+    monkeypatch.setattr(request_state, "GreedySequence", CarefulSequence)
     (careful,) = house([forbidden]).run(request)
     chosen = [event.token_id for event in of(careful, TokenDecoded)]
     assert forbidden not in chosen

@@ -6,6 +6,7 @@ The scheduler decides and imports no torch; the runner computes and owns every t
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
@@ -81,6 +82,8 @@ class DecodeItem:
     for the token after the run, and not for those that follow speculative tokens. With
     ``scores_given_text`` they are a given text: ``DecodeResult.accepted`` has the log-probability of each of
     its tokens, also where another token is more probable.
+
+    ``candidates``: how many of the likeliest tokens ``DecodeResult.candidates`` has.
     """
 
     stage: ClassVar[Stage] = Stage.DECODE
@@ -94,6 +97,7 @@ class DecodeItem:
     speculative_token_ids: tuple[int, ...] = ()
     constraint: Constraint = UNCONSTRAINED
     scores_given_text: bool = False
+    candidates: int = 0
 
     @property
     def is_step(self) -> bool:
@@ -144,12 +148,29 @@ class VocodeItem:
     speaker_id: int
 
 
-PlanItem = EncodeItem | DecodeItem | TextToUnitItem | VocodeItem
+@dataclass(frozen=True, slots=True)
+class BeamItem:
+    """Advance all beams of a sequence by one token. ``rows``: an item for each beam, of distinct slots.
+
+    ``copies``: pairs of a slot and the slot whose tokens it takes before; these have the same source then.
+    No slot is in both places. Positions behind those of ``rows`` are given up.
+    """
+
+    stage: ClassVar[Stage] = Stage.DECODE
+
+    key: SequenceKey
+    rows: tuple[DecodeItem, ...]
+    copies: tuple[tuple[int, int], ...] = ()
+
+
+PlanItem = EncodeItem | DecodeItem | BeamItem | TextToUnitItem | VocodeItem
 
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
     """All the work of one step: for each stage a field of its name. An empty plan is never executed.
+
+    ``beams``: work of DECODE, too, for texts that are found by beam search.
 
     ``encode`` repeats the items of the last step that were answered by ``EncodeUnfinished``, each with its
     ``job_id``. An item that it leaves out is dropped. A plan starts no other encoding beside such items. So
@@ -162,6 +183,7 @@ class StepPlan:
 
     encode: tuple[EncodeItem, ...] = ()
     decode: tuple[DecodeItem, ...] = ()
+    beams: tuple[BeamItem, ...] = ()
     text_to_unit: tuple[TextToUnitItem, ...] = ()
     vocode: tuple[VocodeItem, ...] = ()
     encode_steps: int = 1
@@ -170,16 +192,16 @@ class StepPlan:
     @classmethod
     def of(cls, items: Iterable[PlanItem], *, encode_steps: int = 1, encode_ms: float = 0.0) -> StepPlan:
         """Builds the plan of ``items``; each stage keeps their order."""
-        by_stage: dict[Stage, list[PlanItem]] = {stage: [] for stage in Stage}
+        by_field: defaultdict[str, list[PlanItem]] = defaultdict(list)
         for item in items:
-            by_stage[item.stage].append(item)
-        fields: dict[str, Any] = {stage.value: tuple(work) for stage, work in by_stage.items()}
+            by_field["beams" if isinstance(item, BeamItem) else item.stage.value].append(item)
+        fields: dict[str, Any] = {name: tuple(work) for name, work in by_field.items()}
         return cls(**fields, encode_steps=encode_steps, encode_ms=encode_ms)
 
     def items(self, stage: Stage) -> tuple[PlanItem, ...]:
         """The items of one stage. The field of that stage has the exact type."""
         found: tuple[PlanItem, ...] = getattr(self, stage.value)
-        return found
+        return (*found, *self.beams) if stage is Stage.DECODE else found
 
     def __bool__(self) -> bool:
         return any(self.items(stage) for stage in Stage)
@@ -213,6 +235,9 @@ class DecodeResult:
 
     ``accepted``: the log-probabilities of the tokens of ``DecodeItem.speculative_token_ids`` that come
     before the next token. They count as fed, and are part of the run in ``attention``.
+
+    ``candidates``: the likeliest tokens and their log-probabilities, the best first; of equal ones the lower
+    token comes first.
     """
 
     key: SequenceKey
@@ -221,6 +246,15 @@ class DecodeResult:
     source_ms: int | None = None
     attention: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     accepted: tuple[float, ...] = ()
+    candidates: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BeamResult:
+    """The results of the rows of a ``BeamItem``, in order."""
+
+    key: SequenceKey
+    rows: tuple[DecodeResult, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -244,7 +278,7 @@ class VocodeResult:
     samples: Samples
 
 
-StageResult = EncodeResult | EncodeUnfinished | DecodeResult | TextToUnitResult | VocodeResult
+StageResult = EncodeResult | EncodeUnfinished | DecodeResult | BeamResult | TextToUnitResult | VocodeResult
 
 
 @dataclass(frozen=True, slots=True)

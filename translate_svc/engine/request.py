@@ -2,10 +2,11 @@
 
 Every event carries the request's id. An event of one target language also carries the *sequence* index, the
 position in ``Request.sequences``. The first event of a request is ``RequestQueued``. A refused request gets
-``RequestRefused`` instead and no other event. The order per sequence is ``TokenDecoded``*, ``TextFinished``,
-``UnitsPredicted`` (if there is speech), ``WaveformPiece``*, ``SequenceFinished``. When all sequences have
-finished, ``RequestFinished`` follows as the last event of the request. An aborted request gets no further
-event. A sequence with a given text has ``TextScored`` and ``SequenceFinished`` alone.
+``RequestRefused`` instead and no other event. The order per sequence is ``TokenDecoded``*,
+``TextAlternatives`` (if asked for), ``TextFinished``, ``UnitsPredicted`` (if there is speech),
+``WaveformPiece``*, ``SequenceFinished``. When all sequences have finished, ``RequestFinished`` follows as the
+last event of the request. An aborted request gets no further event. A sequence with a given text has
+``TextScored`` and ``SequenceFinished`` alone.
 """
 
 from __future__ import annotations
@@ -45,6 +46,10 @@ class SequenceSpec:
     ``given_token_ids``: the tokens of a text, without prompt and end. If there are any, nothing is decoded:
     the model says in one pass how probable this text is as a translation (``TextScored``).
     ``given_text``: the same, as a text that the engine makes tokens of.
+
+    ``num_beams``: above 1, the text is found by beam search (``engine.text.beam_search``), and takes as many
+    slots. ``length_penalty``: the exponent of the length by which beams' scores are divided.
+    ``alternatives``: the best texts that the search found are told in ``TextAlternatives``.
     """
 
     language: str
@@ -55,6 +60,14 @@ class SequenceSpec:
     pause_factor: float = 1.0
     given_token_ids: tuple[int, ...] = ()
     given_text: str = ""
+    num_beams: int = 1
+    length_penalty: float = 1.0
+    alternatives: bool = False
+
+    @property
+    def slots(self) -> int:
+        """Number of slots that it takes while its text is decoded."""
+        return 1 if self.is_given else self.num_beams
 
     @property
     def is_given(self) -> bool:
@@ -102,6 +115,11 @@ class Request:
         return True
 
     @property
+    def allows_beams(self) -> bool:
+        """Whether its texts may be found by beam search."""
+        return True
+
+    @property
     def new_samples(self) -> int:
         """Number of samples that no earlier request had; 0 for a text."""
         return 0 if isinstance(self.source, SourceText) else len(self.source)
@@ -131,6 +149,11 @@ class HypothesisRequest(Request):
     @property
     def allows_given_texts(self) -> bool:
         """A growing text is decoded, never given."""
+        return False
+
+    @property
+    def allows_beams(self) -> bool:
+        """A growing text is decoded greedily."""
         return False
 
     @property
@@ -195,6 +218,23 @@ class TextFinished:
     tokens: int
     stop: StopReason = StopReason.END_OF_TEXT
     unexpected_script: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextAlternative:
+    """A text that beam search found. ``score``: its log-probability over a power of its length."""
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextAlternatives:
+    """The texts that beam search found, the best first: the first one is the text itself."""
+
+    request_id: str
+    sequence: int
+    alternatives: tuple[TextAlternative, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +325,7 @@ SequenceEvent = (
     TokenDecoded
     | TextFinished
     | TextScored
+    | TextAlternatives
     | UnitsPredicted
     | WaveformPiece
     | HypothesisDecided

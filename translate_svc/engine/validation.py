@@ -10,6 +10,7 @@ import numpy as np
 
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import Request, SequenceSpec, SourceText
+from translate_svc.engine.text.beam_search import MAX_BEAMS, MAX_LENGTH_PENALTY
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import Samples
@@ -51,11 +52,13 @@ def validate(
         _validate_samples(request.source, limits)
     if not request.sequences:
         raise InvalidArgument("is required", field="sequences")
-    if len(request.sequences) > limits.max_slots:
-        raise OutOfRange(f"must be at most {limits.max_slots}", field="sequences")
     for index, spec in enumerate(request.sequences):
         _validate_sequence(spec, f"sequences[{index}]", limits, capabilities)
         _validate_given(request, spec, f"sequences[{index}]", limits, tokenizer)
+        _validate_beams(request, spec, f"sequences[{index}]")
+    slots = sum(spec.slots for spec in request.sequences)
+    if slots > limits.max_slots:
+        raise OutOfRange(f"must take at most {limits.max_slots} slots, not {slots}", field="sequences")
 
 
 def _validate_samples(samples: Samples, limits: EngineLimits) -> None:
@@ -104,6 +107,18 @@ def _validate_given(
     given = spec.given_token_ids or tokenizer.source_tokens(spec.given_text, spec.language)[1:-1]
     if len(given) > longest:
         raise OutOfRange(f"must be at most {longest} tokens", field=path)
+
+
+def _validate_beams(request: Request, spec: SequenceSpec, path: str) -> None:
+    if not 1 <= spec.num_beams <= MAX_BEAMS:
+        raise OutOfRange(f"must be 1 to {MAX_BEAMS}", field=f"{path}.num_beams")
+    if spec.num_beams > 1 and not request.allows_beams:
+        raise InvalidArgument("is for texts that do not grow", field=f"{path}.num_beams")
+    if not -MAX_LENGTH_PENALTY <= spec.length_penalty <= MAX_LENGTH_PENALTY:
+        message = f"must be {-MAX_LENGTH_PENALTY:g} to {MAX_LENGTH_PENALTY:g}"
+        raise OutOfRange(message, field=f"{path}.length_penalty")
+    if spec.alternatives and spec.slots == 1:
+        raise InvalidArgument("needs beam search", field=f"{path}.alternatives")
 
 
 def _validate_sequence(

@@ -91,6 +91,10 @@ class CapturedSteps(Protocol):
     def note_chosen(self, slots: Sequence[int], token_ids: Tensor) -> None:
         """Keeps the tokens (``[n]``, on the device) that a pass without a graph chose for these slots."""
 
+    @property
+    def logits(self) -> Tensor:
+        """Of the last step launched: ``[slots, vocabulary]`` float32, on the device."""
+
 
 class SpeechSynthesis(Protocol):
     """The stages that make speech of a text. Each method gives one outcome per item, in order."""
@@ -168,8 +172,10 @@ class SpeechModel(Protocol):
     def fork(self, slot: int, slots: Sequence[int]) -> None:
         """Makes each of the other ``slots`` a copy of ``slot``: its source and all tokens fed to it."""
 
-    def reorder(self, slots: Sequence[int], parents: Sequence[int]) -> None:
-        """Gives ``slots[i]`` the tokens that ``parents[i]`` had before the call. All have the same source."""
+    def reorder(self, slots: Sequence[int], parents: Sequence[int], tokens: int) -> None:
+        """Gives ``slots[i]`` the first ``tokens`` tokens that ``parents[i]``, which has the same source, had
+        before the call.
+        """
 
     def capture(self, capturer: GraphCapturer, choose: Choose) -> CapturedSteps | None:
         """Captures CUDA graphs of the work with fixed shapes, which takes seconds. Before the first source.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from translate_svc.engine.constraint import UNCONSTRAINED
-from translate_svc.engine.plan import DecodeItem, EncodeItem, TextToUnitItem, VocodeItem
+from translate_svc.engine.plan import BeamItem, DecodeItem, EncodeItem, TextToUnitItem, VocodeItem
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.models.limits import ModelLimits
@@ -62,10 +62,32 @@ class ItemChecks:
         entry = self._ledger.find(item.key, item.slot)
         if entry is None:
             return f"slot {item.slot} does not hold this sequence"
-        if item.slot in shared_slots:
-            return f"slot {item.slot} is fed twice in one step"
         if item.position != len(entry.fed_token_ids):
             return f"position {item.position} is fed after {len(entry.fed_token_ids)} tokens"
+        return self._run(item, shared_slots)
+
+    def beams(self, item: BeamItem, shared_slots: Collection[int]) -> str | None:
+        """Each row goes on from tokens that its slot was fed, or the one that it copies."""
+        origins = dict(item.copies)
+        if not origins.keys() <= {row.slot for row in item.rows} or not origins.keys().isdisjoint(
+            origins.values()
+        ):
+            return f"copies {item.copies} are not from other slots to those of the rows"
+        for row in item.rows:
+            origin = origins.get(row.slot, row.slot)
+            entry = self._ledger.find(item.key, origin)
+            if row.key != item.key or entry is None or not self._ledger.exists(row.slot):
+                return f"slot {origin} does not hold this sequence"
+            if row.position > len(entry.fed_token_ids):
+                return f"position {row.position} is fed after {len(entry.fed_token_ids)} tokens"
+            if problem := self._run(row, shared_slots):
+                return problem
+        return None
+
+    def _run(self, item: DecodeItem, shared_slots: Collection[int]) -> str | None:
+        """Checks the tokens of an item."""
+        if item.slot in shared_slots:
+            return f"slot {item.slot} is fed twice in one step"
         if not item.token_ids:
             return "a run has no token"
         fed = item.token_ids + item.speculative_token_ids

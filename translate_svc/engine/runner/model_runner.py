@@ -13,12 +13,15 @@ from typing import TypeVar, cast
 import torch
 
 from translate_svc.engine.plan import (
+    BeamItem,
+    BeamResult,
     DecodeItem,
     DecodeResult,
     EncodeItem,
     EncodeResult,
     EncodeUnfinished,
     ItemFailure,
+    PlanItem,
     StageReport,
     StageResult,
     StepPlan,
@@ -27,6 +30,12 @@ from translate_svc.engine.plan import (
     TextToUnitResult,
     VocodeItem,
     VocodeResult,
+)
+from translate_svc.engine.runner.decoding.beam_rows import (
+    DecodeWork,
+    copy_rows,
+    record_copies,
+    rows_of,
 )
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.decoding.token_decoder import TokenDecoder
@@ -46,7 +55,8 @@ from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.speech_model import PieceInput, SpeechModel, T2uInput
 from translate_svc.types import Stage
 
-_Item = TypeVar("_Item", EncodeItem, DecodeItem, TextToUnitItem, VocodeItem)
+_Item = TypeVar("_Item", EncodeItem, DecodeItem, DecodeWork, TextToUnitItem, VocodeItem)
+_Decoded = DecodeResult | BeamResult
 _Result = TypeVar("_Result")
 _Outcome = TypeVar("_Outcome")
 
@@ -130,7 +140,10 @@ class ModelRunner:
             case Stage.ENCODE:
                 return self._run(stage, plan.encode, self._encode, report)
             case Stage.DECODE:
-                return self._run(stage, plan.decode, self._decode, report)
+                if not plan.beams:
+                    return self._run(stage, plan.decode, self._decode, report)
+                work: list[DecodeWork] = [*plan.decode, *plan.beams]
+                return self._run(stage, work, self._decode_beams, report)
             case Stage.TEXT_TO_UNIT:
                 return self._run(stage, plan.text_to_unit, self._text_to_unit, report)
             case Stage.VOCODE:
@@ -149,7 +162,7 @@ class ModelRunner:
         outcomes = run_isolated(items, batch, self._model.free_memory)
         self._streaks.observe(stage, outcomes)
         duration_ms = (self._clock() - started_s) * 1000
-        report.stages.append(StageReport(stage, duration_ms, len(items), started_s))
+        report.stages.append(StageReport(stage, duration_ms, _batch_size(items), started_s))
         self._encode_time.observe(stage, items, duration_ms / 1000)
         results: list[_Result] = []
         if not any(issubclass(kind, EngineError) for kind in set(map(type, outcomes))):
@@ -203,8 +216,24 @@ class ModelRunner:
 
         if self._checks.are_steps(items):
             return run(items)
-        shared = {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
+        shared = _shared_slots(items)
         return _run_valid(items, lambda item: self._checks.decode(item, shared), run)
+
+    def _decode_beams(self, items: Sequence[DecodeWork]) -> list[_Decoded | EngineError]:
+        """As ``_decode``, for items of which some have beams."""
+        shared = _shared_slots([row for item in items for row in rows_of(item)])
+
+        def problem(item: DecodeWork) -> str | None:
+            if isinstance(item, BeamItem):
+                return self._checks.beams(item, shared)
+            return self._checks.decode(item, shared)
+
+        def run(valid: Sequence[DecodeWork]) -> list[_Decoded | EngineError]:
+            copy_rows(self._model, self._ledger, valid)
+            made = iter(self._decoder.predict([row for item in valid for row in rows_of(item)]))
+            return [self._fed_rows(item, [next(made) for _ in rows_of(item)]) for item in valid]
+
+        return _run_valid(items, problem, run)
 
     def _text_to_unit(self, items: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
         def run(valid: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
@@ -239,6 +268,34 @@ class ModelRunner:
             self._source_cache.put(item.place, batch.log_mel(item))
         return EncodeResult(item.request_id, states)
 
+    def _fed_rows(
+        self, item: DecodeWork, outcomes: Sequence[DecodeResult | EngineError]
+    ) -> _Decoded | EngineError:
+        """A sequence fails with any of its rows."""
+        made: list[DecodeResult] = []
+        for each in outcomes:
+            if isinstance(each, EngineError):
+                return each
+            made.append(each)
+        if isinstance(item, BeamItem):
+            record_copies(self._ledger, item)
+        for row, result in zip(rows_of(item), made, strict=True):
+            self._ledger.record_tokens(row, result)
+        return BeamResult(item.key, tuple(made)) if isinstance(item, BeamItem) else made[0]
+
+
+def _batch_size(items: Sequence[PlanItem]) -> int:
+    """Number of items; of beams each counts."""
+    beams = items[-1] if items else None
+    if not isinstance(beams, BeamItem):  # they come last
+        return len(items)
+    return sum(len(item.rows) if isinstance(item, BeamItem) else 1 for item in items)
+
+
+def _shared_slots(items: Sequence[DecodeItem]) -> set[int]:
+    """The slots that more than one of ``items`` uses."""
+    return {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
+
 
 def _t2u_input(item: TextToUnitItem) -> T2uInput:
     return T2uInput(
@@ -255,7 +312,7 @@ def _t2u_input(item: TextToUnitItem) -> T2uInput:
 def _run_valid(
     items: Sequence[_Item],
     problem: Callable[[_Item], str | None],
-    run: Callable[[Sequence[_Item]], Sequence[_Outcome | EngineError]],
+    run: Callable[[Sequence[_Item]], Sequence[_Outcome]],
 ) -> list[_Outcome | EngineError]:
     """Runs the valid items. Each of the others is answered by its error."""
     problems = [problem(item) for item in items]

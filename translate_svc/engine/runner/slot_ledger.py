@@ -50,6 +50,18 @@ class SlotLedger:
         for sequence, slot in enumerate(item.slots):
             self._entries[slot] = SlotEntry(SequenceKey(item.request_id, sequence), source_ms)
 
+    def copy(self, slot: int, origin: int) -> None:
+        """Gives a slot to the owner of ``origin``, with the tokens that this was fed."""
+        entry = self._entries[origin]
+        assert entry is not None, "the item passed ``ItemChecks.beams``"
+        self._entries[slot] = SlotEntry(entry.key, entry.source_ms, entry.fed_token_ids[:])
+
+    def rewind(self, slot: int, position: int) -> None:
+        """Gives up the tokens of a slot from ``position`` on."""
+        entry = self._entries[slot]
+        assert entry is not None, "the item passed ``ItemChecks.beams``"
+        del entry.fed_token_ids[position:]
+
     def are_steps(self, items: Sequence[DecodeItem], max_tokens: int, vocabulary_size: int) -> bool:
         """Whether each item feeds the next token to the sequence that holds its slot, without a constraint.
 

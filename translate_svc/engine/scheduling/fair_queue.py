@@ -14,7 +14,7 @@ _REMEMBERED_REQUESTS = 1_024
 class FairQueue:
     """Start-time fair queueing (Goyal, Vin, Cheng 1996), with callers as flows.
 
-    A request costs its source frames, once for the encoder and once for each sequence. It starts, in virtual
+    A request costs its source frames, once for the encoder and once for each slot. It starts, in virtual
     time, when its caller's request before it ends, but not before the present. The request that starts first
     is next. So a caller who waits with a hundred requests gets as much as one who waits with a single one.
     A caller that has been idle gets no credit for that.
@@ -112,4 +112,4 @@ class FairQueue:
 
 
 def _cost(state: RequestState) -> int:
-    return source_frames(state.source) * (1 + len(state.sequences))
+    return source_frames(state.source) * (1 + state.needed_slots)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from translate_svc.engine.plan import (
+    BeamItem,
     DecodeItem,
     ItemKey,
     PlanItem,
@@ -22,7 +23,7 @@ from translate_svc.types import Stage
 Work = tuple[PlanItem, RequestState | SequenceState]
 """An item and the state it was planned for: a request in ENCODE, a sequence in every other stage."""
 
-_Item = TypeVar("_Item", DecodeItem, TextToUnitItem, VocodeItem)
+_Item = TypeVar("_Item", DecodeItem, BeamItem, TextToUnitItem, VocodeItem)
 
 
 class InFlight:

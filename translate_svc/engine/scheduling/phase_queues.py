@@ -25,7 +25,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from translate_svc.engine.options import EngineLimits, source_frames
 from translate_svc.engine.plan import SequenceKey
@@ -50,6 +50,7 @@ class PhaseQueues:
         self._waiting = FairQueue(limits.admission_window)
         self._held_slots: Counter[str] = Counter()  # by caller
         self._encoding: dict[str, RequestState] = {}
+        self._beams: dict[SequenceKey, SequenceState] = {}  # sequences with several slots
         self._stage_queues: dict[Stage, dict[SequenceKey, SequenceState]] = {
             stage: {} for stage in Stage if stage is not Stage.ENCODE
         }
@@ -85,8 +86,10 @@ class PhaseQueues:
         self._enter(Stage.DECODE, sequence)
 
     def start_text_to_unit(self, sequence: SequenceState) -> None:
-        """Moves a sequence from DECODE to TEXT_TO_UNIT."""
+        """Moves a sequence from DECODE to TEXT_TO_UNIT, which needs one slot alone."""
         del self._stage_queues[Stage.DECODE][sequence.key]
+        self._release_slots(sequence, sequence.slots[1:])
+        sequence.slots = sequence.slots[:1]
         self._enter(Stage.TEXT_TO_UNIT, sequence)
 
     def start_vocoding(self, sequence: SequenceState) -> None:
@@ -117,12 +120,17 @@ class PhaseQueues:
         self._stage_queues[stage][sequence.key] = sequence
 
     def _release(self, sequence: SequenceState) -> None:
-        if sequence.slot is not None:
-            self.slots.release(sequence.slot, sequence.key)
-            sequence.slot = None
-            self._held_slots[sequence.caller] -= 1
-            if not self._held_slots[sequence.caller]:
-                del self._held_slots[sequence.caller]
+        self._release_slots(sequence, sequence.slots)
+        sequence.slots = ()
+
+    def _release_slots(self, sequence: SequenceState, slots: Sequence[int]) -> None:
+        if self._beams:
+            self._beams.pop(sequence.key, None)
+        for slot in slots:
+            self.slots.release(slot, sequence.key)
+        self._held_slots[sequence.caller] -= len(slots)
+        if not self._held_slots[sequence.caller]:
+            del self._held_slots[sequence.caller]
 
     # ---------------------------------------------------------------- out of a queue, for one step
 
@@ -142,7 +150,7 @@ class PhaseQueues:
             return frozenset()  # files, for which nobody waits
         over = self.shares.over_share(self._waiting.has_others)
         waiting = (state for state in self._waiting.unordered() if state.request.caller not in over)
-        short = over and any(len(state.sequences) > self.slots.free for state in waiting)
+        short = over and any(state.needed_slots > self.slots.free for state in waiting)
         return frozenset() if short else over
 
     def _has_work_of_others(self, over: frozenset[str], encoding: set[str]) -> bool:
@@ -183,17 +191,28 @@ class PhaseQueues:
             budget -= frames
             if admitted and budget < 0:
                 break
-            slots = self.slots.acquire([sequence.key for sequence in state.sequences])
-            if slots is None:
+            if not self._acquire_slots(state):
                 break
-            for sequence, slot in zip(state.sequences, slots, strict=True):
-                sequence.slot, sequence.phase = slot, Stage.ENCODE
-            self._held_slots[caller] += len(slots)
             self.shares.take(Stage.ENCODE, caller, frames)
             admitted.append(state)
         for state in admitted:
             self._waiting.admit(state)
         return admitted
+
+    def _acquire_slots(self, state: RequestState) -> bool:
+        """Gives the request all its slots, or none."""
+        owners = [each.key for each in state.sequences for _ in range(each.spec.slots)]
+        slots = self.slots.acquire(owners)
+        if slots is None:
+            return False
+        left = iter(slots)
+        for sequence in state.sequences:
+            sequence.slots = tuple(itertools.islice(left, sequence.spec.slots))
+            sequence.phase = Stage.ENCODE
+            if len(sequence.slots) > 1:
+                self._beams[sequence.key] = sequence
+        self._held_slots[state.request.caller] += len(slots)
+        return True
 
     def _has_its_share(self, state: RequestState, taken_frames: int) -> bool:
         """Whether ``state`` would give its caller more than its share of the slots or of this encoding.
@@ -203,7 +222,7 @@ class PhaseQueues:
         limits, held = self._limits, self._held_slots[state.request.caller]
         slots_left = limits.max_slots // 2 - held
         frames_left = limits.encode_budget_frames // 4 - taken_frames
-        too_many = held and len(state.sequences) > slots_left
+        too_many = held and state.needed_slots > slots_left
         too_long = taken_frames and source_frames(state.source) > frames_left
         return bool(too_many or too_long) and self._waiting.has_others(state.request.caller)
 
@@ -225,6 +244,9 @@ class PhaseQueues:
         """The sequences that advance in DECODE. They stay in the queue."""
         sequences = list(self._stage_queues[Stage.DECODE].values())
         texts = Counter(map(_CALLER, sequences))
+        for beams in self._beams.values():
+            if beams.phase is Stage.DECODE:
+                texts[beams.caller] += len(beams.slots) - 1
         allowed = {caller for caller in texts if self.shares.allows(Stage.DECODE, caller, texts[caller])}
         for caller in allowed:
             self.shares.take(Stage.DECODE, caller, texts[caller])

@@ -15,11 +15,20 @@ from translate_svc.engine.request import (
     SequenceSpec,
     SourceText,
     StageSpan,
+    StopReason,
 )
-from translate_svc.engine.scheduling.sequence import LONGEST_FROM_PIECE, SequenceState, SpeechState, TextState
-from translate_svc.engine.scheduling.whole_sequence import WholeSequence
+from translate_svc.engine.scheduling.beam_sequence import BeamSequence
+from translate_svc.engine.scheduling.greedy_sequence import GreedySequence
+from translate_svc.engine.scheduling.sequence import (
+    LONGEST_FROM_PIECE,
+    SequenceState,
+    SpeechState,
+    TextState,
+    guard_stop,
+)
 from translate_svc.engine.simultaneous.growing_sequence import GrowingContext, GrowingSequence
 from translate_svc.engine.simultaneous.hypothesis import HypothesisTraits, SequenceHypothesis, SpeechContext
+from translate_svc.engine.text.beam_search import BeamSearch
 from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.engine.text.guards import max_text_tokens
 from translate_svc.models.tokenizer import Tokenizer
@@ -46,6 +55,11 @@ class RequestState:
     def terminal(self) -> bool:
         """All its sequences have ended."""
         return all(sequence.terminal for sequence in self.sequences)
+
+    @property
+    def needed_slots(self) -> int:
+        """Number of slots of all its sequences."""
+        return sum(sequence.spec.slots for sequence in self.sequences)
 
     def encode_item(self) -> EncodeItem:
         """The item that encodes the source for all sequences. Its job id is the same in every step."""
@@ -102,17 +116,29 @@ class RequestStates:
 
     def _whole(self, request: Request, source: EncoderSource) -> tuple[SequenceState, ...]:
         times = request.source_times and not isinstance(request.source, SourceText)
-        return tuple(
-            WholeSequence(
-                SequenceKey(request.request_id, index),
-                spec,
-                request.caller,
-                self._text(request, spec, source),
-                SpeechState(self._limits.initial_credit_pieces),
-                given_text(spec, self._tokenizer),
-                times,
-            )
-            for index, spec in enumerate(request.sequences)
+        sequences: list[SequenceState] = []
+        for index, spec in enumerate(request.sequences):
+            key, text = SequenceKey(request.request_id, index), self._text(request, spec, source)
+            speech, given = SpeechState(self._limits.initial_credit_pieces), given_text(spec, self._tokenizer)
+            if spec.slots > 1:
+                search = self._search(spec, text)
+                each: SequenceState = BeamSequence(
+                    key, spec, request.caller, text, speech, given, times, search, self._texts
+                )
+            else:
+                each = GreedySequence(key, spec, request.caller, text, speech, given, times)
+            sequences.append(each)
+        return tuple(sequences)
+
+    def _search(self, spec: SequenceSpec, text: TextState) -> BeamSearch:
+        prompt, guards, longest = text.token_ids[:], spec.guards, text.max_tokens
+
+        def guard(token_ids: Sequence[int], token_id: int) -> StopReason | None:
+            return guard_stop(guards, [*prompt, *token_ids], len(token_ids), longest, token_id)
+
+        most_tokens = self._limits.max_slot_tokens - len(prompt)
+        return BeamSearch(
+            spec.num_beams, spec.length_penalty, self._tokenizer.eos_token_id, most_tokens, guard
         )
 
     def _growing(self, request: HypothesisRequest, source: EncoderSource) -> tuple[SequenceState, ...]:

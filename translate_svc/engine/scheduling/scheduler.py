@@ -93,13 +93,14 @@ class Scheduler:
         """Appends a request to the waiting queue.
 
         Raises:
-            InvalidArgument: its id is in use, or it has no sequence or more than there are slots.
+            InvalidArgument: its id is in use, or it has no sequence or takes more slots than there are.
             KeyError: the tokenizer does not know a language.
         """
         if request.request_id in self._requests:
             raise InvalidArgument("is in use", field="request_id")
-        if not 0 < len(request.sequences) <= self.limits.max_slots:
-            raise InvalidArgument(f"must be 1 to {self.limits.max_slots}", field="sequences")
+        if not 0 < sum(spec.slots for spec in request.sequences) <= self.limits.max_slots:
+            message = f"must take 1 to {self.limits.max_slots} slots"
+            raise InvalidArgument(message, field="sequences")
         state = self._states.create(request, next(self._job_ids))
         self._requests[request.request_id] = state
         self._queues.add_waiting(state)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import abc
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import DecodeItem, DecodeResult, SequenceKey, TextToUnitItem, VocodeItem
+from translate_svc.engine.plan import (
+    BeamItem,
+    BeamResult,
+    DecodeItem,
+    DecodeResult,
+    SequenceKey,
+    TextToUnitItem,
+    VocodeItem,
+)
 from translate_svc.engine.request import EngineEvent, FinishStatus, SequenceSpec, StopReason, TextGuards
 from translate_svc.engine.text.detokenize import Detokenizer
 from translate_svc.engine.text.guards import is_loop
+from translate_svc.errors import InvariantViolation
 from translate_svc.types import Stage
 
 NO_UNITS: npt.NDArray[np.int64] = np.empty(0, np.int64)
@@ -67,11 +77,22 @@ class TextState:
             return StopReason.END_OF_TEXT
         if self.fed_tokens == max_slot_tokens:
             return StopReason.TOKEN_LIMIT
-        if guards.length_stop and len(self.token_ids) - self.prompt_tokens >= self.max_tokens:
-            return StopReason.LENGTH
-        if guards.repetition_stop and is_loop(self.token_ids, token_id):
-            return StopReason.REPETITION
-        return None
+        tokens = len(self.token_ids) - self.prompt_tokens
+        return guard_stop(guards, self.token_ids, tokens, self.max_tokens, token_id)
+
+
+def guard_stop(
+    guards: TextGuards, token_ids: Sequence[int], tokens: int, max_tokens: int, token_id: int
+) -> StopReason | None:
+    """Why a guard stops a text before ``token_id``; None when it lets it go on.
+
+    ``token_ids``: prompt and text. ``tokens``: those of the text. ``max_tokens``: the longest plausible text.
+    """
+    if guards.length_stop and tokens >= max_tokens:
+        return StopReason.LENGTH
+    if guards.repetition_stop and is_loop(token_ids, token_id):
+        return StopReason.REPETITION
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +161,8 @@ class SequenceState(abc.ABC):
 
     Attributes:
         phase: the stage that works for the sequence, or a ``Phase`` while no stage does. ENCODE, DECODE and
-            TEXT_TO_UNIT hold a slot; VOCODE does not.
+            TEXT_TO_UNIT hold slots; VOCODE does not.
+        slots: one, or one for each beam.
         speculative_token_ids: tokens that may follow those that are fed next.
         spoken: the input of text-to-unit, set by ``finish_text``.
     """
@@ -152,7 +174,7 @@ class SequenceState(abc.ABC):
     speech: SpeechState
     speculative_token_ids: tuple[int, ...]
     phase: Phase | Stage = field(default=Phase.WAITING, init=False)
-    slot: int | None = field(default=None, init=False)
+    slots: tuple[int, ...] = field(default=(), init=False)
     spoken: SpokenTokens = field(default=SpokenTokens(), init=False)
 
     @property
@@ -166,20 +188,30 @@ class SequenceState(abc.ABC):
         """Whether the speech of the utterance ends with this sequence."""
 
     @abc.abstractmethod
-    def decode_item(self) -> DecodeItem:
+    def decode_item(self) -> DecodeItem | BeamItem:
         """The item that feeds all known tokens that were not fed yet."""
+
+    def advance_beams(self, decoded: BeamResult, events: list[EngineEvent]) -> bool:
+        """Takes the result of a ``BeamItem``, if ``decode_item`` makes such.
+
+        Returns whether the text has ended.
+
+        Raises:
+            EngineError: the tokenizer failed on a token.
+        """
+        raise InvariantViolation("a sequence without beams got a result of beams")
 
     def begin_run(self, decoded: DecodeResult) -> None:
         """Takes what a pass says of its whole run. Its tokens follow, one by one."""
         self.speculative_token_ids = ()
 
-    @abc.abstractmethod
     def push_token(self, decoded: DecodeResult, events: list[EngineEvent]) -> None:
-        """Adds the next token of the text.
+        """Adds the next token of the text, if ``decode_item`` makes a ``DecodeItem``.
 
         Raises:
             EngineError: the tokenizer failed on it.
         """
+        raise InvariantViolation("a sequence with beams got a single token")
 
     @abc.abstractmethod
     def finish_text(self, events: list[EngineEvent]) -> bool:
@@ -214,9 +246,9 @@ class SequenceState(abc.ABC):
 
     @property
     def held_slot(self) -> int:
-        """The slot. Only ENCODE, DECODE and TEXT_TO_UNIT have one."""
-        assert self.slot is not None, "ENCODE, DECODE and TEXT_TO_UNIT hold a slot"
-        return self.slot
+        """The first slot. Only ENCODE, DECODE and TEXT_TO_UNIT have one."""
+        assert self.slots, "ENCODE, DECODE and TEXT_TO_UNIT hold a slot"
+        return self.slots[0]
 
     def text_to_unit_item(self) -> TextToUnitItem:
         """The item that predicts the units of ``spoken``."""

@@ -17,7 +17,7 @@ class SlotPool:
 
     The lowest free slots are acquired first. This keeps the busy rows close together.
 
-    The pool is the scheduler's record of slot owners. ``SequenceState.slot`` is the same fact on the side of
+    The pool is the scheduler's record of slot owners. ``SequenceState.slots`` is the same fact on the side of
     the sequence, and ``release`` compares the two.
     """
 

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import (
+    BeamItem,
+    BeamResult,
     DecodeItem,
     DecodeResult,
     EncodeResult,
@@ -63,6 +65,10 @@ class StageResults:
                     self._apply_decoded(sequence, item, result)
             case EncodeResult() | EncodeUnfinished():
                 self._apply_encoded(in_flight.settle_request(result.request_id), result)
+            case BeamResult():
+                _, sequence = in_flight.settle(result.key, BeamItem)
+                if not sequence.terminal:
+                    self._apply_beams(sequence, result)
             case TextToUnitResult():
                 _, sequence = in_flight.settle(result.key, TextToUnitItem)
                 if not sequence.terminal:
@@ -100,6 +106,15 @@ class StageResults:
                 if sequence.phase is not Stage.DECODE:
                     return
         self._apply_token(sequence, decoded)
+
+    def _apply_beams(self, sequence: SequenceState, decoded: BeamResult) -> None:
+        try:
+            has_ended = sequence.advance_beams(decoded, self.events)
+        except EngineError as error:
+            self._finish(sequence, FinishStatus.FAILED, error.description)
+            return
+        if has_ended:
+            self._finish_text(sequence)
 
     def _apply_token(self, sequence: SequenceState, decoded: DecodeResult) -> None:
         eos_token_id, max_tokens = self._tokenizer.eos_token_id, self._limits.max_slot_tokens

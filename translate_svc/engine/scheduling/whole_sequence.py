@@ -1,4 +1,4 @@
-"""A sequence whose source is complete: each token is delivered as it comes, and all of the text is spoken."""
+"""Sequences whose source is complete: all of the text is delivered, and all of it is spoken."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.plan import DecodeItem, DecodeResult
-from translate_svc.engine.request import EngineEvent, FinishStatus, TextFinished, TokenDecoded
+from translate_svc.engine.request import EngineEvent, FinishStatus, TextFinished
 from translate_svc.engine.scheduling.sequence import SequenceState, SpokenTokens
 from translate_svc.engine.text.scripts import written_in_foreign_script
 
 
 @dataclass(slots=True, eq=False)
 class WholeSequence(SequenceState):
-    """``return_source_ms``: whether tokens get their time in the source."""
+    """Base of greedy and beam search. ``return_source_ms``: whether tokens get their time in the source."""
 
     return_source_ms: bool
 
@@ -28,29 +27,6 @@ class WholeSequence(SequenceState):
     def is_final(self) -> bool:
         """Nothing follows."""
         return True
-
-    def decode_item(self) -> DecodeItem:
-        """A given text is scored in the pass that feeds the prompt."""
-        position, token_ids, times = self.text.fed_tokens, self.text.token_ids, self.return_source_ms
-        if position:
-            return DecodeItem(self.key, self.held_slot, position, (token_ids[-1],), times)
-        return DecodeItem(
-            self.key,
-            self.held_slot,
-            position,
-            tuple(token_ids),
-            times,
-            speculative_token_ids=self.speculative_token_ids,
-            scores_given_text=self.spec.is_given,
-        )
-
-    def push_token(self, decoded: DecodeResult, events: list[EngineEvent]) -> None:
-        """Delivers the token immediately."""
-        text = self.text.detokenizer.push(decoded.token_id)
-        self.text.token_ids.append(decoded.token_id)
-        events.append(
-            TokenDecoded(*self.key, decoded.token_id, text, decoded.log_probability, decoded.source_ms)
-        )
 
     def finish_text(self, events: list[EngineEvent]) -> bool:
         """Delivers the end of the text. A text in a foreign script is not spoken."""

@@ -166,9 +166,9 @@ class SeamlessModel:
         """Implements ``SpeechModel.fork``."""
         self.cache.fork(slot, slots)
 
-    def reorder(self, slots: Sequence[int], parents: Sequence[int]) -> None:
+    def reorder(self, slots: Sequence[int], parents: Sequence[int], tokens: int) -> None:
         """Implements ``SpeechModel.reorder``."""
-        self.cache.reorder(slots, parents)
+        self.cache.reorder(slots, parents, tokens)
 
     def head_attention(self, slot: int, token_ids: Sequence[int]) -> NDArray[np.float32]:
         """Feeds tokens from position 0 on. Returns the attention of every head of every layer over the

@@ -174,7 +174,7 @@ def test_reordered_rows_take_the_tokens_of_their_parents() -> None:
     texts = {0: TOKENS[:6], 1: TOKENS[::-1][:6], 3: TOKENS[3:9]}
     decoded("tiny", cache, Runs(list(texts), [0] * 3, list(texts.values())))
     parents = {0: 1, 1: 0, 3: 1}
-    cache.reorder(list(parents), list(parents.values()))
+    cache.reorder(list(parents), list(parents.values()), 6)
     made = decoded("tiny", cache, Runs.steps(list(parents), [6] * 3, [50, 51, 52]))
     for row, (parent, token) in enumerate(zip(parents.values(), (50, 51, 52), strict=True)):
         steps = stepwise("tiny", alone, 1, [*texts[parent], token])
@@ -183,5 +183,5 @@ def test_reordered_rows_take_the_tokens_of_their_parents() -> None:
             made.log_probabilities[row], steps[-1].log_probabilities[0], atol=1e-5, rtol=0
         )
     before = cache.states.clone()
-    cache.reorder([0, 3], [0, 3])
+    cache.reorder([0, 3], [0, 3], 6)
     assert torch.equal(cache.states, before)

@@ -65,7 +65,7 @@ def test_sources_written_together_are_those_written_alone() -> None:
         for slot in slots:
             write(alone, slot, each)
     torch.testing.assert_close(together.cross_rows, alone.cross_rows, atol=1e-6, rtol=0)
-    assert together.source_lengths == alone.source_lengths == [9, 17, 9, 31, 0]
+    assert list(together.source_lengths) == list(alone.source_lengths) == [9, 17, 9, 31, 0]
 
 
 def test_rows_have_positions_and_sources_of_their_own() -> None:

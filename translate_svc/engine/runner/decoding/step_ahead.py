@@ -27,9 +27,12 @@ from translate_svc.models.speech_model import CapturedSteps
 
 
 def are_followed(items: Sequence[DecodeItem]) -> bool:
-    """Whether the items after ``items`` are known before the results are: one token more, unconstrained."""
+    """Whether the items after ``items`` are known before the results are: one token more, greedily."""
     return not any(
-        item.constraint is not UNCONSTRAINED or item.speculative_token_ids or item.scores_given_text
+        item.constraint is not UNCONSTRAINED
+        or item.speculative_token_ids
+        or item.scores_given_text
+        or item.candidates
         for item in items
     )
 

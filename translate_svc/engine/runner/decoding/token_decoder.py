@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
+from torch import Tensor
 
 from translate_svc.engine.constraint import UNCONSTRAINED
 from translate_svc.engine.plan import DecodeItem, DecodeResult
@@ -13,9 +15,11 @@ from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBia
 from translate_svc.engine.runner.decoding.greedy import GreedyChoice
 from translate_svc.engine.runner.decoding.speculative import accepted_runs
 from translate_svc.engine.runner.decoding.step_ahead import StepAhead, are_followed
+from translate_svc.engine.runner.decoding.top_candidates import Candidates, top_candidates
 from translate_svc.errors import EngineError
 from translate_svc.models.decoded_step import NO_FRAME, DecodedStep, StepFields
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
+from translate_svc.models.layers import to_device
 from translate_svc.models.runs import Runs
 from translate_svc.models.speech_model import NOT_FINITE, SpeechModel
 
@@ -94,10 +98,12 @@ class TokenDecoder:
             [item.token_ids[0] for item in items],
         )
         launched = None if self._captured is None else self._captured.launch(*map(np.array, columns))
-        if launched is None:
-            arrived = self._begin_eager(items, Runs.steps(*columns), constrained)
-            return lambda: self._results(items, arrived())
-        return lambda: self._results(items, launched.result(attention=attention))
+        if self._captured is None or launched is None:
+            arrived, candidates = self._begin_eager(items, Runs.steps(*columns), constrained)
+            return lambda: self._results(items, arrived(), candidates=candidates)
+        rows = {row: item.slot for row, item in enumerate(items) if item.candidates}
+        candidates = self._candidates(items, self._captured.logits, rows, constrained) if rows else {}
+        return lambda: self._results(items, launched.result(attention=attention), candidates=candidates)
 
     def _begin_prefill(self, items: Sequence[DecodeItem]) -> _Outcomes:
         """A constraint is for the token after the known ones. Speculative tokens were chosen under none."""
@@ -108,16 +114,16 @@ class TokenDecoder:
             [item.token_ids + item.speculative_token_ids for item in items],
             [len(each) for each in proposed],
         )
-        rows, _ = runs.logit_positions()
-        constrained = {rows.index(row): slot for row, slot in self._constrained(items).items()}
-        arrived = self._begin_eager(items, runs, constrained)
+        arrived, candidates = self._begin_eager(items, runs, self._constrained(items))
 
         def wait() -> list[DecodeResult | EngineError]:
             checked = accepted_runs(arrived(), [item.token_ids for item in items], proposed)
             return [
                 outcome
-                for item, each in zip(items, checked, strict=True)
-                for outcome in self._results([item], each.step, each.tokens, each.accepted)
+                for row, (item, each) in enumerate(zip(items, checked, strict=True))
+                for outcome in self._results(
+                    [item], each.step, each.tokens, each.accepted, {0: candidates.get(row, ())}
+                )
             ]
 
         return wait
@@ -134,16 +140,37 @@ class TokenDecoder:
 
     def _begin_eager(
         self, items: Sequence[DecodeItem], runs: Runs, constrained: dict[int, int]
-    ) -> Callable[[], DecodedStep]:
+    ) -> tuple[Callable[[], DecodedStep], dict[int, Candidates]]:
+        """``constrained``: slots by item."""
         fields = StepFields(
             any(item.return_source_ms for item in items), any(item.return_attention for item in items)
         )
         made = self._model.decode(runs, fields)
-        given = runs.given([item.scores_given_text for item in items]) if runs.speculative else {}
-        choice = self._greedy.of_rows(made.logits, constrained, given)
+        rows, given = {row: row for row in range(len(items))}, {}
+        if runs.speculative:
+            places, _ = runs.logit_positions()
+            rows = {row: places.index(row) for row in rows}
+            given = runs.given([item.scores_given_text for item in items])
+        asked = {row: place for row, place in rows.items() if items[row].candidates}
+        candidates = self._candidates(items, made.logits, asked, constrained) if asked else {}
+        biased = {rows[row]: slot for row, slot in constrained.items()}
+        choice = self._greedy.of_rows(made.logits, biased, given)
         if self._captured is not None and not any(runs.speculative):
             self._captured.note_chosen(runs.slots, choice.token_ids)
-        return DecodedStep.of(made, choice).to_host()
+        return DecodedStep.of(made, choice).to_host(), candidates
+
+    def _candidates(
+        self,
+        items: Sequence[DecodeItem],
+        logits: Tensor,
+        rows: Mapping[int, int],
+        constrained: Mapping[int, int],
+    ) -> dict[int, Candidates]:
+        """The candidates of some items; waits for the device. ``rows``: by item, its row of ``logits``."""
+        counts = [items[index].candidates for index in rows]
+        slots = {place: constrained[index] for place, index in enumerate(rows) if index in constrained}
+        chosen = logits[to_device(list(rows.values()), logits.device)]
+        return dict(zip(rows, top_candidates(chosen, counts, slots, self._biases), strict=True))
 
     def _results(
         self,
@@ -151,6 +178,7 @@ class TokenDecoder:
         step: DecodedStep,
         tokens: int = 1,
         accepted: tuple[float, ...] = (),
+        candidates: Mapping[int, Candidates] = MappingProxyType({}),
     ) -> list[DecodeResult | EngineError]:
         """Of the rows of ``step``, which is on the host. ``tokens``: how many tokens of each row count."""
         token_ids, log_probabilities = step.token_ids.tolist(), step.log_probabilities.tolist()
@@ -167,6 +195,8 @@ class TokenDecoder:
                 if item.return_attention:
                     states = self._model.source_states(item.slot)
                     result.attention = np.array(weights[-tokens:, :states], np.float32)
+        for row, found in candidates.items():
+            results[row].candidates = found
         finite = step.finite.tolist()
         if all(finite):
             return list(results)

@@ -54,6 +54,9 @@ class DecodeGraphs:
         choose: ends each step.
         count: counts the graphs.
 
+    Attributes:
+        logits: those of the last step, ``[slots, vocabulary]`` float32.
+
     Raises:
         DeviceLost: the device's context is lost.
     """
@@ -71,9 +74,9 @@ class DecodeGraphs:
         self._row_counts = doubled(_FEWEST_ROWS, len(cache.source_lengths))
         self._token_reaches = doubled(_SHORTEST_REACH, cache.reach.tokens)
         self._source_reaches = doubled(_SHORTEST_REACH, cache.reach.source)
-        self._chosen = torch.zeros(
-            len(cache.source_lengths), dtype=torch.int64, device=cache.states.device
-        )  # by slot
+        slots = len(cache.source_lengths)
+        self._chosen = torch.zeros(slots, dtype=torch.int64, device=cache.states.device)  # by slot
+        self.logits = torch.empty(slots, decoder.embed_tokens.num_embeddings, device=cache.states.device)
         self._captured: dict[tuple[int, GraphBucket], CapturedGraph] = {}
         # a token that no sequence attends to: it is written to the scratch column; its source has one state
         self._idle = torch.tensor([[0], [cache.scratch_column], [1]])
@@ -141,7 +144,8 @@ class DecodeGraphs:
             chosen = self._chosen[: len(token_ids)]
             known = torch.stack([torch.where(token_ids == CHOSEN, chosen, token_ids), positions, lengths])
             metadata = AttentionMetadata.fixed(self._cache, known, reach)
-            made = self._decoder.run(self._cache, metadata, ALL_OPTIONAL_FIELDS)
+            logits = self.logits[: len(token_ids)]
+            made = self._decoder.run(self._cache, metadata, ALL_OPTIONAL_FIELDS, logits=logits)
             choice = self._choose(made.logits)
             # rows that do not take part keep theirs
             chosen.copy_(torch.where(positions == self._cache.scratch_column, chosen, choice.token_ids))

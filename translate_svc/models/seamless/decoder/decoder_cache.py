@@ -111,25 +111,25 @@ class DecoderCache:
 
     def fork(self, slot: int, slots: Sequence[int]) -> None:
         """Makes each of the other ``slots`` a copy of ``slot``: its source and all tokens fed to it."""
-        self._copy_tokens(slots, [slot] * len(slots))
+        self._copy_tokens(slots, [slot] * len(slots), self.reach.tokens)
         self.cross_rows[:, self.index(slots)] = self.cross_rows[:, slot, None]
         for each in slots:
             self.source_lengths[each] = self.source_lengths[slot]
 
-    def reorder(self, slots: Sequence[int], parents: Sequence[int]) -> None:
-        """Gives ``slots[i]`` the tokens that ``parents[i]`` had before the call, for all of them at once.
+    def reorder(self, slots: Sequence[int], parents: Sequence[int], tokens: int) -> None:
+        """Gives ``slots[i]`` the first ``tokens`` tokens of ``parents[i]``, for all of them at once.
 
-        All these slots have the same source, which stays. A parent may have several children, or none.
+        A slot and its parent have the same source, which stays. A parent may have several children, or none.
         """
         moved = [(slot, parent) for slot, parent in zip(slots, parents, strict=True) if slot != parent]
         if not moved:
             return
-        self._copy_tokens(*zip(*moved, strict=True))
+        self._copy_tokens([slot for slot, _ in moved], [parent for _, parent in moved], tokens)
 
-    def _copy_tokens(self, slots: Sequence[int], origins: Sequence[int]) -> None:
+    def _copy_tokens(self, slots: Sequence[int], origins: Sequence[int], tokens: int) -> None:
         index, origin = self.index(slots), self.index(origins)
-        self._self_rows[:, index] = self._self_rows[:, origin]
-        self.states[index] = self.states[origin]
+        self._self_rows[:, index, :, :, :tokens] = self._self_rows[:, origin, :, :, :tokens]
+        self.states[index, :tokens] = self.states[origin, :tokens]
 
 
 def _untouched_zeros(shape: Sequence[int], device: torch.device, dtype: torch.dtype) -> Tensor:

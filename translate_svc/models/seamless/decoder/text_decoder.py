@@ -181,16 +181,18 @@ class TextDecoder(nn.Module):
         metadata: AttentionMetadata,
         optional: StepFields,
         logit_positions: tuple[Tensor, Tensor] | None = None,
+        logits: Tensor | None = None,
     ) -> StepLogits:
         """The part of ``decode`` after the preparation on the host. Nothing here waits for the device.
 
         ``logit_positions``: rows and columns of the tokens whose successors are wanted; by default the last
-        column.
+        column. ``logits``: float32 to write the logits to; by default they are a new tensor.
         """
         states, queries = self._through_layers(cache, metadata, self._watched(optional))
         last = states[:, -1] if logit_positions is None else states[logit_positions]
+        made = self._output(last)
         return StepLogits(
-            self._output(last).float(),
+            made.float() if logits is None else logits.copy_(made),
             torch.isfinite(last).all(dim=-1),
             self._frames(cache, metadata, queries) if optional.source_frames else None,
             self.head_attention.mean(cache, metadata, queries) if optional.attention else None,
