@@ -97,6 +97,7 @@ class Inspect(enum.Enum):
     UNITS = "units"
     TIMINGS = "timings"
     DRAFTS = "drafts"
+    ALTERNATIVES = "alternatives"
 
 
 class Segmentation(enum.Enum):
@@ -171,6 +172,20 @@ class SimultaneousSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BeamSearchSettings:
+    """Beam search: of several texts that are followed together the likeliest one. None takes the default.
+
+    Attributes:
+        num_beams: how many; 1 to 8, by default 5.
+        length_penalty: the exponent of the length by which a text's log-probability is divided; -4 to 4, by
+            default 1. Higher: longer texts.
+    """
+
+    num_beams: int | None = None
+    length_penalty: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StreamSettings:
     """The settings of a stream that may change between utterances. An update replaces all of them."""
 
@@ -181,6 +196,7 @@ class StreamSettings:
     vad: VadSettings = VadSettings()
     guards: GuardSettings = GuardSettings()
     simultaneous: SimultaneousSettings | None = None
+    beam_search: BeamSearchSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +235,7 @@ class TranslateRequest:
     source_language: str | None = None
     include: frozenset[Inspect] = frozenset()
     guards: GuardSettings = GuardSettings()
+    beam_search: BeamSearchSettings | None = None
 
 
 # ------------------------------------------------------------------ client -> session
@@ -462,10 +479,34 @@ class TextConfidence:
 
 
 @dataclass(frozen=True, slots=True)
+class TextAlternative:
+    """A text that beam search found.
+
+    ``score``: its natural log-probability over its length in tokens to the power of the length penalty.
+    """
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextAlternatives:
+    """What beam search found for one text of an utterance, the best first: the first one is the text itself.
+
+    ``language``: a Seamless code. ``transcript``: whether it is the text in the source's own language.
+    """
+
+    language: str
+    transcript: bool
+    alternatives: tuple[TextAlternative, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UtteranceDone:
     """The last event of an utterance; there is exactly one.
 
-    ``confidences``: of each text that is not empty, the transcript last.
+    ``confidences``: of each text that is not empty, the transcript last. ``alternatives``: in their order, if
+    they were asked for.
     """
 
     utterance_id: int
@@ -476,6 +517,7 @@ class UtteranceDone:
     end_to_first_text_ms: float | None = None
     end_to_first_audio_ms: float | None = None
     confidences: tuple[TextConfidence, ...] = ()
+    alternatives: tuple[TextAlternatives, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from tests.engine.simultaneous.hypothesis_harness import HypothesisHarness, of
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import (
+    AlternativesFound,
     Request,
     SequenceFinished,
     SequenceSpec,
-    TextAlternatives,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
@@ -85,7 +85,7 @@ def test_each_text_is_what_transformers_finds(name: str, beams: int, penalty: fl
         (events,) = house(name).run(request(name, index, spec))
         tokens, score = published(name, index, "spa", beams, penalty)
         assert tokens_of(events) == tokens
-        (told,) = of(events, TextAlternatives)
+        (told,) = of(events, AlternativesFound)
         assert told.alternatives[0].score == pytest.approx(score, abs=1e-3)
         (finished,) = of(events, TextFinished)
         assert told.alternatives[0].text == finished.text

@@ -15,6 +15,7 @@ from translate_svc.confidence import ConfidenceRule, Logistic, Threshold
 from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import (
+    AlternativesFound,
     EngineEvent,
     FinishStatus,
     HypothesisRequest,
@@ -76,7 +77,7 @@ from translate_svc.remote_engine.remote_engine import RemoteEngine
 from translate_svc.remote_engine.request_relay import RequestRelay
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.capacity.front_peers import ServerState
-from translate_svc.types import FrontProcess, ModelInfo, StageTiming
+from translate_svc.types import FrontProcess, ModelInfo, StageTiming, TextAlternative
 
 DRAFT = Hypothesis((5, 6), ("▁a", "b"), 1, 2, (3, 4), 9, ended=True, is_final=True, spaced=False)
 SPEECH = SpeechContext(np.arange(4), 7, 2)
@@ -89,6 +90,7 @@ EVENTS: list[EngineEvent] = [
     TokenDecoded("a/0", 1, 17, "¡hola", -0.25, None),
     TokenDecoded("a/0", 1, 17, "", np.float64(-0.25), 320),
     TextFinished("a/0", 0, "hola", "a", 4, StopReason.LENGTH, unexpected_script=True),
+    AlternativesFound("r", 0, (TextAlternative("uno", -0.25), TextAlternative("", -1.5))),
     TextScored("a/0", 1, (-0.25, np.float64(-1.5))),
     UnitsPredicted("a/0", 0, (1, 2, 3), (4, 5)),
     WaveformPiece("a/0", 0, 320, np.linspace(-1, 1, 640, dtype=np.float32), final=True),

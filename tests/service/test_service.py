@@ -57,7 +57,7 @@ def _config(*targets: str, source: str = "eng", output: AudioFormat = F32) -> St
     settings = StreamSettings(
         tuple(TargetSettings(tag) for tag in targets),
         source_language=source,
-        include=frozenset(Inspect) - {Inspect.DRAFTS},
+        include=frozenset(Inspect) - {Inspect.DRAFTS, Inspect.ALTERNATIVES},
     )
     return StreamConfig(F32, output, settings)
 

@@ -104,7 +104,11 @@ def test_the_contract_holds_whatever_the_engine_does(data: st.DataObject) -> Non
 
     async def scenario() -> list[SessionEvent]:
         async with house(lambda request: script[number_of(request)]) as home:
-            asked = config(*targets, source_language="en", include=frozenset(Inspect) - {Inspect.DRAFTS})
+            asked = config(
+                *targets,
+                source_language="en",
+                include=frozenset(Inspect) - {Inspect.DRAFTS, Inspect.ALTERNATIVES},
+            )
             return await converse(home.open(asked), chunks(utterances(count)))
 
     with virtual_time() as runner:

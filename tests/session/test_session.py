@@ -236,7 +236,9 @@ def test_an_utterance_that_means_nothing_is_empty() -> None:
 
 def test_inspection_shows_what_was_asked_for_and_only_that() -> None:
     async def scenario() -> None:
-        everything = config(source_language="en", include=frozenset(Inspect) - {Inspect.DRAFTS})
+        everything = config(
+            source_language="en", include=frozenset(Inspect) - {Inspect.DRAFTS, Inspect.ALTERNATIVES}
+        )
         async with house() as home:
             shown = await converse(home.open(everything), chunks(utterances(1)))
             plain = await converse(home.open(config(source_language="en")), chunks(utterances(1)))

@@ -9,6 +9,7 @@ import dataclasses
 from typing import Any
 
 from translate_svc.types import (
+    BeamSearchSettings,
     GuardSettings,
     Inspect,
     Segmentation,
@@ -33,6 +34,7 @@ TEXT_TARGET = TargetSettings("fra", speech=False)
 GUARDS = GuardSettings(
     voice_gate=False, repetition_stop=False, length_stop=False, script_check=False, low_confidence=False
 )
+BEAM_SEARCH = BeamSearchSettings(num_beams=3, length_penalty=-0.5)
 SIMULTANEOUS = SimultaneousSettings(step_ms=640, patience_frames=3, max_buffer_ms=8_000)
 SETTINGS = StreamSettings(
     targets=(TARGET, TEXT_TARGET),
@@ -42,6 +44,7 @@ SETTINGS = StreamSettings(
     vad=VAD,
     guards=GUARDS,
     simultaneous=SIMULTANEOUS,
+    beam_search=BEAM_SEARCH,
 )
 
 

@@ -16,6 +16,7 @@ from translate_svc.languages import packaged
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.types import (
     AudioFormat,
+    BeamSearchSettings,
     Encoding,
     GuardSettings,
     Opened,
@@ -35,6 +36,7 @@ SAMPLES: list[Any] = [
     settings_samples.TARGET,
     settings_samples.GUARDS,
     settings_samples.SIMULTANEOUS,
+    settings_samples.BEAM_SEARCH,
     settings_samples.SETTINGS,
 ]
 DEFAULTS: dict[type[Any], Any] = {
@@ -42,6 +44,7 @@ DEFAULTS: dict[type[Any], Any] = {
     TargetSettings: TargetSettings(""),
     GuardSettings: GuardSettings(),
     SimultaneousSettings: SimultaneousSettings(),
+    BeamSearchSettings: BeamSearchSettings(),
     StreamSettings: StreamSettings(()),
 }
 ONLY_BY_HAND = "segmentation"
@@ -75,6 +78,11 @@ def each_field_alone() -> list[Any]:
         value = getattr(settings_samples.SIMULTANEOUS, name)
         cases[f"simultaneous.{name}"] = StreamSettings(
             (target,), simultaneous=SimultaneousSettings(**{name: value})
+        )
+    for name in field_names(BeamSearchSettings):
+        value = getattr(settings_samples.BEAM_SEARCH, name)
+        cases[f"beam_search.{name}"] = StreamSettings(
+            (target,), beam_search=BeamSearchSettings(**{name: value})
         )
     for name in field_names(TargetSettings):
         changed = dataclasses.replace(target, **{name: getattr(settings_samples.TARGET, name)})

@@ -66,6 +66,7 @@ targets = st.lists(
     max_size=3,
 ).map(tuple)
 includes = st.frozensets(st.sampled_from(Inspect))
+beam_searches = st.builds(types.BeamSearchSettings, st.none() | small_counts, st.none() | numbers)
 guards = st.builds(GuardSettings, *[st.booleans()] * 4)
 settings = st.builds(
     StreamSettings,
@@ -76,6 +77,7 @@ settings = st.builds(
     vad=st.builds(VadSettings, st.none() | numbers, *(st.none() | small_counts for _ in range(4))),
     guards=guards,
     simultaneous=st.none() | st.builds(SimultaneousSettings, *[st.none() | small_counts] * 3),
+    beam_search=st.none() | beam_searches,
 )
 configs = st.builds(
     StreamConfig, formats, formats, settings, st.binary(max_size=8), st.none() | counts, st.none() | counts
@@ -139,6 +141,15 @@ results = st.one_of(
         st.none() | numbers,
         st.lists(
             st.builds(types.TextConfidence, names, st.booleans(), numbers, st.booleans()), max_size=3
+        ).map(tuple),
+        st.lists(
+            st.builds(
+                types.TextAlternatives,
+                names,
+                st.booleans(),
+                st.lists(st.builds(types.TextAlternative, texts, numbers), max_size=3).map(tuple),
+            ),
+            max_size=2,
         ).map(tuple),
     ),
     st.builds(types.StreamWarning, texts, texts, st.none() | counts, st.none() | names),

@@ -210,6 +210,16 @@ Simultaneous = Annotated[
         help="Translate while somebody speaks, not after each utterance.",
     ),
 ]
+Beams = Annotated[
+    int,
+    typer.Option(
+        "--beams",
+        metavar="COUNT",
+        min=1,
+        max=8,
+        help="Beam search: follow so many texts together. Often better, and more work.",
+    ),
+]
 FlagUnsure = Annotated[
     bool,
     typer.Option(

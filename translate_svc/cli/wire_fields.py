@@ -16,6 +16,7 @@ _FLAGS = (
     (r"vad\.min_silence_ms", "--min-silence-ms"),
     (r"vad\.max_utterance_ms", "--max-utterance-ms"),
     (r"simultaneous(\.\w+)?", "--simultaneous"),
+    (r"beam_search(\.\w+)?", "--beams"),
 )
 _WORDS = {
     "settings.simultaneous": "--simultaneous",

@@ -10,7 +10,7 @@ from typing import TypeVar
 from translate_svc import languages
 from translate_svc.audio.audio_tracks import AudioChoice, Channel
 from translate_svc.errors import InvalidArgument
-from translate_svc.types import AudioFormat, Encoding, Inspect, TargetSettings
+from translate_svc.types import AudioFormat, BeamSearchSettings, Encoding, Inspect, TargetSettings
 from translate_svc.variables import SERVER_VARIABLE
 
 E = TypeVar("E", bound=enum.Enum)
@@ -66,6 +66,11 @@ def target_settings(targets: Iterable[str | TargetSettings]) -> tuple[TargetSett
     return tuple(
         target if isinstance(target, TargetSettings) else TargetSettings(target) for target in targets
     )
+
+
+def beam_settings(beams: BeamSearchSettings | int | None) -> BeamSearchSettings | None:
+    """The settings of beam search, given as such or as the number of beams."""
+    return BeamSearchSettings(beams) if isinstance(beams, int) else beams
 
 
 def inspections(include: Iterable[str | Inspect], field: str) -> frozenset[Inspect]:

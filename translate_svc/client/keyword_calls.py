@@ -12,6 +12,7 @@ from translate_svc.client.translate_request import translate_request
 from translate_svc.types import (
     DEFAULT_ENCODING,
     AudioFormat,
+    BeamSearchSettings,
     Encoding,
     GuardSettings,
     Inspect,
@@ -54,6 +55,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
         simultaneous: SimultaneousSettings | bool | None = None,
+        beam_search: BeamSearchSettings | int | None = None,
         resume: bool = False,
     ) -> StreamT:
         """A stream, to be opened by ``with``, or ``async with``. Languages are Seamless codes or BCP-47 tags.
@@ -61,6 +63,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         Samples may be sent in any encoding. Some encodings need PyAV and support one sample rate only.
         ``channel``, from 1, selects one of several ``channels``. ``simultaneous``: text and speech come while
         the speaker still speaks. True: with the server's defaults; False or None: after each utterance.
+        ``beam_search``: better texts for more work; a number is that of the beams.
 
         ``resume``: when the stream loses its server, or is told to go away, it continues at another one or at
         the same. Input after the commit point is sent again (``ClientOptions.max_replay_bytes`` bounds the
@@ -78,6 +81,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
             vad=vad,
             guards=guards,
             simultaneous=simultaneous,
+            beam_search=beam_search,
         )
         config = stream_config(
             settings,
@@ -103,6 +107,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         channel: int = 0,
         output: AudioFormat = DEFAULT_OUTPUT,
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
+        beam_search: BeamSearchSettings | int | None = None,
     ) -> CallT:
         """One text or one short clip as a single utterance. Nothing is sent before the call is used.
 
@@ -124,5 +129,6 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
             include=include,
             output=output,
             guards=guards,
+            beam_search=beam_search,
         )
         return self.call(request)

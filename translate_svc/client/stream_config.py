@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from translate_svc.client.arguments import audio_format, enum_member, inspections, target_settings
+from translate_svc.client.arguments import (
+    audio_format,
+    beam_settings,
+    enum_member,
+    inspections,
+    target_settings,
+)
 from translate_svc.types import (
     DEFAULT_ENCODING,
     AudioFormat,
+    BeamSearchSettings,
     Encoding,
     GuardSettings,
     Inspect,
@@ -30,11 +37,13 @@ def stream_settings(
     vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
     guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
     simultaneous: SimultaneousSettings | bool | None = None,
+    beam_search: BeamSearchSettings | int | None = None,
 ) -> StreamSettings:
     """The settings of a stream. Languages are Seamless codes or BCP-47 tags.
 
     Enums may be given by their values: ``include=["transcript"]``. ``simultaneous`` is True for the server's
-    defaults, and False or None for translation after each utterance.
+    defaults, and False or None for translation after each utterance. ``beam_search`` may be the number of
+    beams.
 
     Raises:
         InvalidArgument: an enum does not have the value. Names the field.
@@ -47,6 +56,7 @@ def stream_settings(
         vad=vad,
         guards=guards,
         simultaneous=SimultaneousSettings() if simultaneous is True else simultaneous or None,
+        beam_search=beam_settings(beam_search),
     )
 
 
@@ -57,6 +67,7 @@ def file_settings(
     include: Iterable[str | Inspect],
     vad: VadSettings,
     guards: GuardSettings,
+    beam_search: BeamSearchSettings | int | None = None,
 ) -> StreamSettings:
     """The settings of the stream of a whole file. Tokens come with it: their times place the subtitles.
 
@@ -64,7 +75,12 @@ def file_settings(
         InvalidArgument: an enum does not have the value. Names the field.
     """
     return stream_settings(
-        targets=targets, source=source, include=[*include, Inspect.TOKENS], vad=vad, guards=guards
+        targets=targets,
+        source=source,
+        include=[*include, Inspect.TOKENS],
+        vad=vad,
+        guards=guards,
+        beam_search=beam_search,
     )
 
 

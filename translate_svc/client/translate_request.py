@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from translate_svc.audio.codecs.table import codec_of
-from translate_svc.client.arguments import audio_format, inspections, target_settings
+from translate_svc.client.arguments import audio_format, beam_settings, inspections, target_settings
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import (
     AudioClip,
     AudioFormat,
+    BeamSearchSettings,
     Encoding,
     GuardSettings,
     Inspect,
@@ -35,6 +36,7 @@ def translate_request(
     include: Iterable[str | Inspect],
     output: AudioFormat,
     guards: GuardSettings,
+    beam_search: BeamSearchSettings | int | None,
 ) -> TranslateRequest:
     """The arguments of ``translate`` as one request.
 
@@ -60,6 +62,7 @@ def translate_request(
         source_language=source,
         include=inspections(include, "include"),
         guards=guards,
+        beam_search=beam_settings(beam_search),
     )
 
 

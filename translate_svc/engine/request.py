@@ -3,7 +3,7 @@
 Every event carries the request's id. An event of one target language also carries the *sequence* index, the
 position in ``Request.sequences``. The first event of a request is ``RequestQueued``. A refused request gets
 ``RequestRefused`` instead and no other event. The order per sequence is ``TokenDecoded``*,
-``TextAlternatives`` (if asked for), ``TextFinished``, ``UnitsPredicted`` (if there is speech),
+``AlternativesFound`` (if asked for), ``TextFinished``, ``UnitsPredicted`` (if there is speech),
 ``WaveformPiece``*, ``SequenceFinished``. When all sequences have finished, ``RequestFinished`` follows as the
 last event of the request. An aborted request gets no further event. A sequence with a given text has
 ``TextScored`` and ``SequenceFinished`` alone.
@@ -21,7 +21,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechCarriedOver,
 )
 from translate_svc.errors import TranslateSvcError
-from translate_svc.types import Samples, StageTiming
+from translate_svc.types import Samples, StageTiming, TextAlternative
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class SequenceSpec:
 
     ``num_beams``: above 1, the text is found by beam search (``engine.text.beam_search``), and takes as many
     slots. ``length_penalty``: the exponent of the length by which beams' scores are divided.
-    ``alternatives``: the best texts that the search found are told in ``TextAlternatives``.
+    ``alternatives``: the best texts that the search found are told in ``AlternativesFound``.
     """
 
     language: str
@@ -221,15 +221,7 @@ class TextFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class TextAlternative:
-    """A text that beam search found. ``score``: its log-probability over a power of its length."""
-
-    text: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class TextAlternatives:
+class AlternativesFound:
     """The texts that beam search found, the best first: the first one is the text itself."""
 
     request_id: str
@@ -325,7 +317,7 @@ SequenceEvent = (
     TokenDecoded
     | TextFinished
     | TextScored
-    | TextAlternatives
+    | AlternativesFound
     | UnitsPredicted
     | WaveformPiece
     | HypothesisDecided

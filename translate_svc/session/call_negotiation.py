@@ -43,7 +43,7 @@ class CallNegotiator:
         check_output_format(call.output, field="output")
         if isinstance(call.source, AudioClip):
             self._check_clip(call.source)
-            wanted = StreamSettings(call.targets, call.source_language, call.include, guards=call.guards)
+            wanted = _as_stream(call, call.source_language)
             settled = self.streams.negotiate_settings(wanted, "")
         else:
             self._check_text(call.source)
@@ -81,12 +81,16 @@ class CallNegotiator:
         source = self.streams.languages.resolve(call.source_language, "source_language")
         if not source.text:
             raise InvalidArgument("is understood as speech only, not as text", field="source_language")
-        settled = self.streams.negotiate_settings(
-            StreamSettings(call.targets, include=call.include, guards=call.guards), ""
-        )
+        settled = self.streams.negotiate_settings(_as_stream(call, None), "")
         for index, target in enumerate(settled.settings.targets):
             if target.language == source.code:
                 raise InvalidArgument(
                     "is the language of the text itself", field=f"targets[{index}].language"
                 )
         return replace(settled, settings=replace(settled.settings, source_language=source.code))
+
+
+def _as_stream(call: TranslateRequest, source_language: str | None) -> StreamSettings:
+    return StreamSettings(
+        call.targets, source_language, call.include, guards=call.guards, beam_search=call.beam_search
+    )

@@ -18,6 +18,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
 )
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.languages import Language, LanguageTable
+from translate_svc.session.beam_search_options import negotiate_beam_search, with_beam_search
 from translate_svc.session.simultaneous_options import SimultaneousOptions, negotiate_simultaneous
 from translate_svc.types import (
     MAX_DURATION_FACTOR,
@@ -108,6 +109,8 @@ class Negotiator:
     warn_low_confidence: bool = True
     usual_max_utterance_ms: int | None = None
     """Of a live stream that names no maximum; at most that of ``vad``. None: that of ``vad``."""
+    max_slots: int | None = None
+    """Of the engine, for all beams of an utterance. None: not known."""
 
     def limited(self, max_targets: int | None) -> Negotiator:
         """A negotiator that allows at most ``max_targets``; None: no change."""
@@ -133,10 +136,11 @@ class Negotiator:
         Raises:
             InvalidArgument: unknown language or speaker; speech in a language that has none; a speech setting
                 where speech is off; a VAD setting that has no effect under manual segmentation; a language
-                twice; a transcript without a source language; neither a target nor a transcript. Names the
-                field.
+                twice; a transcript without a source language; neither a target nor a transcript; beam search
+                with simultaneous translation. Names the field.
             OutOfRange: too many targets; a duration factor outside 0.5 to 2; a catch-up duration factor
-                outside 0.5 to the duration factor; a VAD setting outside its limits. Names the field.
+                outside 0.5 to the duration factor; a setting of VAD or beam search outside its limits. Names
+                the field.
         """
         targets = self._targets(settings.targets, _under(path, "targets"))
         transcript = Inspect.TRANSCRIPT in settings.include
@@ -148,6 +152,7 @@ class Negotiator:
             raise InvalidArgument(
                 "holds hypotheses, which simultaneous alone has", field=_under(path, "include")
             )
+        beam_search = negotiate_beam_search(settings, self.max_slots, f"{path}." if path else "")
         if settings.segmentation is Segmentation.HINDSIGHT and settings.simultaneous is not None:
             raise InvalidArgument(
                 "cannot be by hindsight with simultaneous", field=_under(path, "segmentation")
@@ -165,6 +170,7 @@ class Negotiator:
             ),
             vad=vad_settings,
             guards=self._guards(settings.guards),
+            beam_search=beam_search,
         )
         if settings.simultaneous is None:
             return Negotiated(settled, vad, _sequences(settled), confidence=self.confidence)
@@ -292,4 +298,4 @@ def _sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
         lane = LaneKey(LaneKind.TRANSCRIPT, settings.source_language)
         spec = SequenceSpec(settings.source_language, guards=guards)
         planned.append(PlannedSequence(spec, text=lane, audio=None))
-    return tuple(planned)
+    return tuple(replace(each, spec=with_beam_search(each.spec, settings)) for each in planned)

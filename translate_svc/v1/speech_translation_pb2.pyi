@@ -25,6 +25,7 @@ class Inspect(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INSPECT_UNITS: _ClassVar[Inspect]
     INSPECT_TIMINGS: _ClassVar[Inspect]
     INSPECT_DRAFTS: _ClassVar[Inspect]
+    INSPECT_ALTERNATIVES: _ClassVar[Inspect]
 
 class Segmentation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -63,6 +64,7 @@ INSPECT_TOKENS: Inspect
 INSPECT_UNITS: Inspect
 INSPECT_TIMINGS: Inspect
 INSPECT_DRAFTS: Inspect
+INSPECT_ALTERNATIVES: Inspect
 SEGMENTATION_UNSPECIFIED: Segmentation
 SEGMENTATION_VAD: Segmentation
 SEGMENTATION_MANUAL: Segmentation
@@ -146,8 +148,16 @@ class SimultaneousSettings(_message.Message):
     max_buffer_ms: int
     def __init__(self, step_ms: _Optional[int] = ..., patience_frames: _Optional[int] = ..., max_buffer_ms: _Optional[int] = ...) -> None: ...
 
+class BeamSearchSettings(_message.Message):
+    __slots__ = ("num_beams", "length_penalty")
+    NUM_BEAMS_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    num_beams: int
+    length_penalty: float
+    def __init__(self, num_beams: _Optional[int] = ..., length_penalty: _Optional[float] = ...) -> None: ...
+
 class StreamSettings(_message.Message):
-    __slots__ = ("targets", "source_language", "include", "segmentation", "vad", "guards", "simultaneous")
+    __slots__ = ("targets", "source_language", "include", "segmentation", "vad", "guards", "simultaneous", "beam_search")
     TARGETS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_FIELD_NUMBER: _ClassVar[int]
@@ -155,6 +165,7 @@ class StreamSettings(_message.Message):
     VAD_FIELD_NUMBER: _ClassVar[int]
     GUARDS_FIELD_NUMBER: _ClassVar[int]
     SIMULTANEOUS_FIELD_NUMBER: _ClassVar[int]
+    BEAM_SEARCH_FIELD_NUMBER: _ClassVar[int]
     targets: _containers.RepeatedCompositeFieldContainer[TargetSettings]
     source_language: str
     include: _containers.RepeatedScalarFieldContainer[Inspect]
@@ -162,7 +173,8 @@ class StreamSettings(_message.Message):
     vad: VadSettings
     guards: GuardSettings
     simultaneous: SimultaneousSettings
-    def __init__(self, targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., source_language: _Optional[str] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., segmentation: _Optional[_Union[Segmentation, str]] = ..., vad: _Optional[_Union[VadSettings, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., simultaneous: _Optional[_Union[SimultaneousSettings, _Mapping]] = ...) -> None: ...
+    beam_search: BeamSearchSettings
+    def __init__(self, targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., source_language: _Optional[str] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., segmentation: _Optional[_Union[Segmentation, str]] = ..., vad: _Optional[_Union[VadSettings, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., simultaneous: _Optional[_Union[SimultaneousSettings, _Mapping]] = ..., beam_search: _Optional[_Union[BeamSearchSettings, _Mapping]] = ...) -> None: ...
 
 class StreamConfig(_message.Message):
     __slots__ = ("input", "output", "settings", "resume_token", "resume_from_sample", "resume_utterance_id")
@@ -424,8 +436,26 @@ class TextConfidence(_message.Message):
     calibrated: bool
     def __init__(self, language: _Optional[str] = ..., transcript: bool = ..., confidence: _Optional[float] = ..., calibrated: bool = ...) -> None: ...
 
+class TextAlternatives(_message.Message):
+    __slots__ = ("language", "transcript", "alternatives")
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
+    language: str
+    transcript: bool
+    alternatives: _containers.RepeatedCompositeFieldContainer[TextAlternative]
+    def __init__(self, language: _Optional[str] = ..., transcript: bool = ..., alternatives: _Optional[_Iterable[_Union[TextAlternative, _Mapping]]] = ...) -> None: ...
+
+class TextAlternative(_message.Message):
+    __slots__ = ("text", "score")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    score: float
+    def __init__(self, text: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
+
 class UtteranceDone(_message.Message):
-    __slots__ = ("utterance_id", "source", "status", "usage", "timings", "end_to_first_text_ms", "end_to_first_audio_ms", "confidences")
+    __slots__ = ("utterance_id", "source", "status", "usage", "timings", "end_to_first_text_ms", "end_to_first_audio_ms", "confidences", "alternatives")
     UTTERANCE_ID_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -434,6 +464,7 @@ class UtteranceDone(_message.Message):
     END_TO_FIRST_TEXT_MS_FIELD_NUMBER: _ClassVar[int]
     END_TO_FIRST_AUDIO_MS_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCES_FIELD_NUMBER: _ClassVar[int]
+    ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
     utterance_id: int
     source: SampleRange
     status: UtteranceStatus
@@ -442,7 +473,8 @@ class UtteranceDone(_message.Message):
     end_to_first_text_ms: float
     end_to_first_audio_ms: float
     confidences: _containers.RepeatedCompositeFieldContainer[TextConfidence]
-    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., status: _Optional[_Union[UtteranceStatus, str]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[StageTiming, _Mapping]]] = ..., end_to_first_text_ms: _Optional[float] = ..., end_to_first_audio_ms: _Optional[float] = ..., confidences: _Optional[_Iterable[_Union[TextConfidence, _Mapping]]] = ...) -> None: ...
+    alternatives: _containers.RepeatedCompositeFieldContainer[TextAlternatives]
+    def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., status: _Optional[_Union[UtteranceStatus, str]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[StageTiming, _Mapping]]] = ..., end_to_first_text_ms: _Optional[float] = ..., end_to_first_audio_ms: _Optional[float] = ..., confidences: _Optional[_Iterable[_Union[TextConfidence, _Mapping]]] = ..., alternatives: _Optional[_Iterable[_Union[TextAlternatives, _Mapping]]] = ...) -> None: ...
 
 class Updated(_message.Message):
     __slots__ = ("from_utterance_id",)
@@ -507,7 +539,7 @@ class AudioClip(_message.Message):
     def __init__(self, format: _Optional[_Union[AudioFormat, _Mapping]] = ..., data: _Optional[bytes] = ..., packets: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class TranslateRequest(_message.Message):
-    __slots__ = ("text", "clip", "source_language", "targets", "include", "output", "guards")
+    __slots__ = ("text", "clip", "source_language", "targets", "include", "output", "guards", "beam_search")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CLIP_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -515,6 +547,7 @@ class TranslateRequest(_message.Message):
     INCLUDE_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     GUARDS_FIELD_NUMBER: _ClassVar[int]
+    BEAM_SEARCH_FIELD_NUMBER: _ClassVar[int]
     text: str
     clip: AudioClip
     source_language: str
@@ -522,7 +555,8 @@ class TranslateRequest(_message.Message):
     include: _containers.RepeatedScalarFieldContainer[Inspect]
     output: AudioFormat
     guards: GuardSettings
-    def __init__(self, text: _Optional[str] = ..., clip: _Optional[_Union[AudioClip, _Mapping]] = ..., source_language: _Optional[str] = ..., targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., output: _Optional[_Union[AudioFormat, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ...) -> None: ...
+    beam_search: BeamSearchSettings
+    def __init__(self, text: _Optional[str] = ..., clip: _Optional[_Union[AudioClip, _Mapping]] = ..., source_language: _Optional[str] = ..., targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., output: _Optional[_Union[AudioFormat, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., beam_search: _Optional[_Union[BeamSearchSettings, _Mapping]] = ...) -> None: ...
 
 class TranslateResponse(_message.Message):
     __slots__ = ("seq", "transcript", "translation", "audio", "utterance_done", "warning")

@@ -59,6 +59,7 @@ INSPECTS = EnumTable(
         Inspect.UNITS: pb.INSPECT_UNITS,
         Inspect.TIMINGS: pb.INSPECT_TIMINGS,
         Inspect.DRAFTS: pb.INSPECT_DRAFTS,
+        Inspect.ALTERNATIVES: pb.INSPECT_ALTERNATIVES,
     }
 )
 SEGMENTATIONS = EnumTable(

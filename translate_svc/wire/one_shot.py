@@ -10,9 +10,11 @@ from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.wire.dataclass_fields import decode_dataclass, encode_dataclass
 from translate_svc.wire.requests import (
     DEFAULT_OUTPUT,
+    decode_beam_search,
     decode_format,
     decode_include,
     decode_targets,
+    encode_beam_search,
     encode_format,
     encode_include,
     encode_targets,
@@ -38,6 +40,7 @@ def decode_translate_request(request: pb.TranslateRequest) -> TranslateRequest:
         source_language=request.source_language or None,
         include=decode_include(request.include, "include"),
         guards=decode_dataclass(GuardSettings, request.guards, "guards"),
+        beam_search=decode_beam_search(request, ""),
     )
 
 
@@ -53,6 +56,7 @@ def encode_translate_request(request: TranslateRequest) -> pb.TranslateRequest:
         include=encode_include(request.include),
         output=encode_format(request.output),
         guards=encode_dataclass(pb.GuardSettings, request.guards),
+        beam_search=encode_beam_search(request.beam_search),
     )
     if isinstance(request.source, AudioClip):
         clip = request.source

@@ -12,6 +12,7 @@ from translate_svc.types import (
     AckInput,
     AudioFormat,
     AudioInput,
+    BeamSearchSettings,
     ClearInput,
     ClientMessage,
     EndInput,
@@ -170,7 +171,22 @@ def decode_settings(settings: pb.StreamSettings, path: str) -> StreamSettings:
         simultaneous=decode_dataclass(SimultaneousSettings, settings.simultaneous, f"{path}.simultaneous")
         if settings.HasField("simultaneous")
         else None,
+        beam_search=decode_beam_search(settings, path),
     )
+
+
+def decode_beam_search(
+    message: pb.StreamSettings | pb.TranslateRequest, path: str
+) -> BeamSearchSettings | None:
+    """The field ``beam_search``, if it is set. ``path`` is that of the message; empty for the request itself.
+
+    Raises:
+        InvalidArgument: a number is negative or not finite. Names the field.
+    """
+    if not message.HasField("beam_search"):
+        return None
+    name = f"{path}.beam_search" if path else "beam_search"
+    return decode_dataclass(BeamSearchSettings, message.beam_search, name)
 
 
 def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
@@ -185,7 +201,13 @@ def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
         simultaneous=None
         if settings.simultaneous is None
         else encode_dataclass(pb.SimultaneousSettings, settings.simultaneous),
+        beam_search=encode_beam_search(settings.beam_search),
     )
+
+
+def encode_beam_search(settings: BeamSearchSettings | None) -> pb.BeamSearchSettings | None:
+    """The inverse of ``decode_beam_search``."""
+    return None if settings is None else encode_dataclass(pb.BeamSearchSettings, settings)
 
 
 def decode_include(numbers: Sequence[int], path: str) -> frozenset[Inspect]:

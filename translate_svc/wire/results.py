@@ -10,6 +10,8 @@ from translate_svc.types import (
     SpeechChunk,
     StageTiming,
     StreamWarning,
+    TextAlternative,
+    TextAlternatives,
     TextConfidence,
     TextDelta,
     TokenInfo,
@@ -148,6 +150,14 @@ def _encode_done(event: UtteranceDone) -> pb.UtteranceDone:
         end_to_first_text_ms=event.end_to_first_text_ms,
         end_to_first_audio_ms=event.end_to_first_audio_ms,
         confidences=[encode_dataclass(pb.TextConfidence, each) for each in event.confidences],
+        alternatives=[
+            pb.TextAlternatives(
+                language=each.language,
+                transcript=each.transcript,
+                alternatives=[encode_dataclass(pb.TextAlternative, one) for one in each.alternatives],
+            )
+            for each in event.alternatives
+        ],
     )
 
 
@@ -162,6 +172,14 @@ def _decode_done(done: pb.UtteranceDone) -> UtteranceDone:
         end_to_first_audio_ms=done.end_to_first_audio_ms if done.HasField("end_to_first_audio_ms") else None,
         confidences=tuple(
             decode_dataclass(TextConfidence, each, "utterance_done.confidences") for each in done.confidences
+        ),
+        alternatives=tuple(
+            TextAlternatives(
+                each.language,
+                each.transcript,
+                tuple(TextAlternative(one.text, one.score) for one in each.alternatives),
+            )
+            for each in done.alternatives
         ),
     )
 

@@ -44,6 +44,7 @@ class BatchArguments:
     text: Annotated[bool, typer.Option("--text", help="No speech in --format jsonl.")] = False
     transcript: options.Transcript = False
     simultaneous: options.Simultaneous = False
+    beams: options.Beams = 1
     channel: Annotated[Channel, typer.Option(help="Hear one side of stereo recordings, such as calls.")] = (
         Channel.MIX
     )

@@ -185,7 +185,7 @@ async def _play(
     settings = StreamSettings(
         targets=tuple(TargetSettings(target) for target in clip.targets),
         source_language=clip.source,
-        include=frozenset(Inspect) if simultaneous else frozenset(Inspect) - {Inspect.DRAFTS},
+        include=frozenset(Inspect) - {Inspect.ALTERNATIVES} - (set() if simultaneous else {Inspect.DRAFTS}),
         simultaneous=SimultaneousSettings() if simultaneous else None,
     )
     log = EventLog()

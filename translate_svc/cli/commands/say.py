@@ -21,6 +21,7 @@ from translate_svc.cli.output.sinks import SpeechSink, UnsureTexts, unsure_mark
 from translate_svc.cli.targets import SPEECH_FORMAT, SpeechStyle, target_settings
 from translate_svc.errors import TranslationFailed
 from translate_svc.types import (
+    BeamSearchSettings,
     GuardSettings,
     StreamWarning,
     TextDelta,
@@ -38,6 +39,7 @@ def say(
     from_: options.FromText = None,
     output: options.Output = None,
     style: SpeechStyle,
+    beams: options.Beams = 1,
     flag_unsure: options.FlagUnsure = True,
     model: ModelFlags,
 ) -> None:
@@ -58,8 +60,9 @@ def say(
     style.check_spoken(output is not None, "--output")
     text = _standard_input() if text == "-" else text
     backend = model.backend()
-    guards = GuardSettings(low_confidence=flag_unsure)
-    saying = _say(text.strip(), from_ or "", to, output, style, guards, backend)
+    saying = _say(
+        text.strip(), from_ or "", to, output, style, beams, flag_unsure=flag_unsure, backend=backend
+    )
     interrupts.run(saying, terminable=True)
 
 
@@ -76,7 +79,9 @@ async def _say(
     to: Sequence[str],
     output: Path | None,
     style: SpeechStyle,
-    guards: GuardSettings,
+    beams: int,
+    *,
+    flag_unsure: bool,
     backend: Backend,
 ) -> None:
     table = await backend.languages()
@@ -86,7 +91,14 @@ async def _say(
     speaks = output is not None
     targets = target_settings(to, table, speech=speaks, must_speak=speaks, style=style)
     await show_notice(backend)
-    request = TranslateRequest(text, targets, SPEECH_FORMAT, source.code, guards=guards)
+    request = TranslateRequest(
+        text,
+        targets,
+        SPEECH_FORMAT,
+        source.code,
+        guards=GuardSettings(low_confidence=flag_unsure),
+        beam_search=BeamSearchSettings(beams) if beams > 1 else None,
+    )
     codes = [target.language for target in targets]
     texts: defaultdict[str, str] = defaultdict(str)
     warned, unsure = UnsureTexts(), dict[str, float]()

@@ -24,6 +24,7 @@ from translate_svc.cli.targets import SpeechStyle, target_settings
 from translate_svc.languages import LanguageTable
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
 from translate_svc.types import (
+    BeamSearchSettings,
     GuardSettings,
     Inspect,
     Segmentation,
@@ -67,6 +68,7 @@ class TranslateArguments:
     duration: Annotated[
         str | None, typer.Option(metavar="TIME", help="Translate so much; times then count from --start.")
     ] = None
+    beams: options.Beams = 1
     audio_track: Annotated[
         str,
         typer.Option(
@@ -153,6 +155,8 @@ class TranslateArguments:
             raise UsageError(f"needs --json or --format {EVENTS_FORM}", field="--json-audio")
         self.style.check_spoken(self._asks_for_speech, "--output, --json or --format wav, and no --text")
         _ = self.duck_db, self.part
+        if self.beams > 1 and self.simultaneous:
+            raise UsageError("needs whole utterances, so no --simultaneous", field="--beams")
         if self.fit and (not self.speaks or self.simultaneous):
             raise UsageError("needs a dub (--output or --format wav), and no --simultaneous", field="--fit")
         check_together(self)
@@ -239,4 +243,5 @@ class TranslateArguments:
             include=frozenset(inspect for inspect, included in requested.items() if included),
             guards=GuardSettings(low_confidence=self.flag_unsure),
             simultaneous=SimultaneousSettings() if self.simultaneous else None,
+            beam_search=BeamSearchSettings(self.beams) if self.beams > 1 else None,
         )

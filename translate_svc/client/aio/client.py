@@ -25,6 +25,7 @@ from translate_svc.client.translated_file import FileBuilder, TranslatedFile, Tr
 from translate_svc.errors import Unavailable
 from translate_svc.languages import Language
 from translate_svc.types import (
+    BeamSearchSettings,
     GuardSettings,
     Inspect,
     ServerInfo,
@@ -96,6 +97,7 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         channel: str | Channel = Channel.MIX,
         vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
+        beam_search: BeamSearchSettings | int | None = None,
         on_utterance: Callable[[TranslatedUtterance], Any] | None = None,
     ) -> TranslatedFile:
         """Translates an audio or video file of any length, as fast as the server takes it.
@@ -114,6 +116,7 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
             channel: ``mix``, or ``left`` or ``right`` for one side of a stereo recording.
             vad: settings of the segmentation.
             guards: which guards against invented text are on.
+            beam_search: better texts for more work; a number is that of the beams.
             on_utterance: is called with each utterance when it is done, for progress.
 
         Raises:
@@ -124,7 +127,9 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         # imported here because only this method reads files
         from translate_svc.audio.media_files import GuardedBlocks, open_media_file, read_in_thread
 
-        settings = file_settings(targets=targets, source=source, include=include, vad=vad, guards=guards)
+        settings = file_settings(
+            targets=targets, source=source, include=include, vad=vad, guards=guards, beam_search=beam_search
+        )
         with open_media_file(Path(path), choice=audio_choice(audio_track, source, channel)) as media:
             blocks = GuardedBlocks(media)
             config = stream_config(settings, sample_rate_hz=media.sample_rate_hz)

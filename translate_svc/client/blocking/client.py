@@ -22,6 +22,7 @@ from translate_svc.client.stream_config import file_settings, stream_config
 from translate_svc.client.translated_file import FileBuilder, TranslatedFile, TranslatedUtterance
 from translate_svc.languages import Language
 from translate_svc.types import (
+    BeamSearchSettings,
     GuardSettings,
     Inspect,
     ServerInfo,
@@ -93,6 +94,7 @@ class Client(KeywordCalls[Stream, TranslateCall]):
         channel: str | Channel = Channel.MIX,
         vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
+        beam_search: BeamSearchSettings | int | None = None,
         on_utterance: Callable[[TranslatedUtterance], Any] | None = None,
     ) -> TranslatedFile:
         """Translates an audio or video file of any length, as fast as the server takes it.
@@ -111,6 +113,7 @@ class Client(KeywordCalls[Stream, TranslateCall]):
             channel: ``mix``, or ``left`` or ``right`` for one side of a stereo recording.
             vad: settings of the segmentation.
             guards: which guards against invented text are on.
+            beam_search: better texts for more work; a number is that of the beams.
             on_utterance: is called with each utterance when it is done, for progress.
 
         Raises:
@@ -121,7 +124,9 @@ class Client(KeywordCalls[Stream, TranslateCall]):
         # imported here because only this method reads files
         from translate_svc.audio.media_files import GuardedBlocks, open_media_file
 
-        settings = file_settings(targets=targets, source=source, include=include, vad=vad, guards=guards)
+        settings = file_settings(
+            targets=targets, source=source, include=include, vad=vad, guards=guards, beam_search=beam_search
+        )
         with open_media_file(Path(path), choice=audio_choice(audio_track, source, channel)) as media:
             blocks = GuardedBlocks(media)
             config = stream_config(settings, sample_rate_hz=media.sample_rate_hz)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from translate_svc.engine.plan import BeamItem, BeamResult, DecodeItem
-from translate_svc.engine.request import EngineEvent, TextAlternative, TextAlternatives, TokenDecoded
+from translate_svc.engine.request import AlternativesFound, EngineEvent, TokenDecoded
 from translate_svc.engine.scheduling.whole_sequence import WholeSequence
 from translate_svc.engine.text.beam_search import Beam, BeamSearch, Continuations
 from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
+from translate_svc.types import TextAlternative
 
 
 @dataclass(slots=True, eq=False)
@@ -83,7 +84,7 @@ class BeamSequence(WholeSequence):
         if self.search.done:
             text.stop_reason = self.search.ended[0].stop
             if self.spec.alternatives:
-                events.append(TextAlternatives(*self.key, self._alternatives()))
+                events.append(AlternativesFound(*self.key, self._alternatives()))
 
     def _alternatives(self) -> tuple[TextAlternative, ...]:
         made = []

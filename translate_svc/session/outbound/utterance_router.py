@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.request import (
+    AlternativesFound,
     EngineEvent,
     RequestFinished,
     RequestRefused,
@@ -213,7 +214,7 @@ class UtteranceRouter:
             case TokenDecoded() | TextFinished() | WaveformPiece():
                 utterance.record(event)
                 self._enter_lane(utterance, event)
-            case TextScored() | UnitsPredicted():
+            case TextScored() | AlternativesFound() | UnitsPredicted():
                 utterance.record(event)
 
     def _enter_lane(self, utterance: LiveUtterance, event: _LaneItem) -> None:

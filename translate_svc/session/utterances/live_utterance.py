@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from translate_svc.engine.request import (
+    AlternativesFound,
     EngineEvent,
     FinishStatus,
     Request,
@@ -46,6 +47,8 @@ from translate_svc.types import (
     SpeechChunk,
     SpeechEnded,
     StreamWarning,
+    TextAlternative,
+    TextAlternatives,
     TextDelta,
     Usage,
     UtteranceDone,
@@ -83,6 +86,7 @@ class LiveUtterance(abc.ABC):
             for plan in settings.sequences
         ]
         self.confidence = ConfidenceMeter(settings.confidence, settings.sequences)
+        self._alternatives: dict[int, tuple[TextAlternative, ...]] = {}  # by sequence
         self._source_samples = 0
         self._voiced_s: float | None = None  # also None once the client was warned of a short text
 
@@ -224,12 +228,20 @@ class LiveUtterance(abc.ABC):
 
     def record(
         self,
-        event: TokenDecoded | TextFinished | TextScored | UnitsPredicted | WaveformPiece | SequenceFinished,
+        event: TokenDecoded
+        | AlternativesFound
+        | TextFinished
+        | TextScored
+        | UnitsPredicted
+        | WaveformPiece
+        | SequenceFinished,
     ) -> None:
         """Stores the parts of an event that later events or ``UtteranceDone`` need."""
         match event:
             case TokenDecoded():
                 self.confidence.add(event.sequence, event.token_id, event.log_probability)
+            case AlternativesFound():
+                self._alternatives[event.sequence] = event.alternatives
             case TextFinished():
                 self._sequences[event.sequence].text = event
             case TextScored():
@@ -271,6 +283,11 @@ class LiveUtterance(abc.ABC):
             end_to_first_text_ms=self._times.first_text_ms,
             end_to_first_audio_ms=self._times.first_audio_ms,
             confidences=self.confidence.confidences(texts),
+            alternatives=tuple(
+                TextAlternatives(*self.plans[index].name, found)
+                for index, found in sorted(self._alternatives.items())
+                if index in texts
+            ),
         )
 
     def report(self, done: UtteranceDone, now_s: float) -> UtteranceReport:
