@@ -114,6 +114,7 @@ MIN_DURATION_FACTOR = 0.5
 """Lowest allowed factor: speech at twice its predicted speed."""
 
 MAX_DURATION_FACTOR = 2.0
+MAX_BEAMS = 8
 """Highest allowed factor: speech at half its predicted speed."""
 
 

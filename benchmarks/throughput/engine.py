@@ -66,7 +66,8 @@ class Engine:
 
     Args:
         folder: a checkpoint.
-        slots: texts that are decoded together.
+        slots: texts, or their beams, that are decoded together.
+        num_beams: those of each text.
         precision: as the model takes it.
         device: likewise.
         graphs: likewise.
@@ -80,6 +81,7 @@ class Engine:
         folder: Path,
         *,
         slots: int = 16,
+        num_beams: int = 1,
         precision: Precision = FLOAT32,
         device: str = "cpu",
         graphs: bool = True,
@@ -108,6 +110,7 @@ class Engine:
         self.scheduler = Scheduler(limits, tokenizer)
         self.core = EngineCore(self.scheduler, self._forced, on_step=on_step)
         self._speakers = checkpoint.speakers
+        self._num_beams = num_beams
 
     @property
     def capabilities(self) -> Capabilities:
@@ -132,7 +135,7 @@ class Engine:
         """As the engine takes it."""
         self._forced.tokens[request_id] = utterance.forced_tokens
         speaker = self._speakers[utterance.language][0]
-        spec = SequenceSpec(utterance.language, speech=speech, speaker_id=speaker)
+        spec = SequenceSpec(utterance.language, speech=speech, speaker_id=speaker, num_beams=self._num_beams)
         return Request(request_id, utterance.samples, (spec,))
 
     def run(self, utterances: Sequence[Utterance], *, speech: bool) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""The other side: ``SeamlessM4Tv2Model.generate``, greedy, as the published model cards call it."""
+"""The other side: ``SeamlessM4Tv2Model.generate``, greedy as the model cards call it, or with beams."""
 
 from __future__ import annotations
 
@@ -38,8 +38,15 @@ class Peer:
     speech of another length.
     """
 
-    def __init__(self, folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
-        self._device, self._dtype = device, dtype
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        num_beams: int = 1,
+    ) -> None:
+        self._device, self._dtype, self._num_beams = device, dtype, num_beams
         self._model: Any = transformers.SeamlessM4Tv2Model.from_pretrained(folder, dtype=dtype)
         self._model.to(device).eval()
         self._features: Any = transformers.SeamlessM4TFeatureExtractor.from_pretrained(folder)
@@ -72,6 +79,7 @@ class Peer:
         ).to(self._device)
         inputs["input_features"] = inputs["input_features"].to(self._dtype)
         options: dict[str, Any] = {"tgt_lang": language, "generate_speech": speech, "do_sample": False}
+        options["num_beams"] = self._num_beams
         lengths = [utterance.forced_tokens for utterance in utterances]
         if None not in lengths:
             forced = _ForcedLengths([each for each in lengths if each is not None], self._end)

@@ -55,6 +55,6 @@ def test_the_references_hold_every_setting_command_and_name() -> None:
     commands = command_line()
     for name in ("serve", "translate", "models", "models verify", "keys new", "demo"):
         assert f"## translate-svc {name}\n" in commands
-    assert "| `-o, --output WAV\\|FILM` |" in commands
+    assert "| `-o, --output SOUND\\|FILM` |" in commands
     python = python_client()
     assert all(f"::: translate_svc.client.{name}\n" in python for name in client.__all__)

@@ -24,6 +24,7 @@ from translate_svc.types import (
     ANONYMOUS,
     AudioFormat,
     AudioInput,
+    BeamSearchSettings,
     Caller,
     Encoding,
     EndInput,
@@ -228,6 +229,28 @@ async def test_a_given_text_scores_what_decoding_says_of_it_and_another_one_less
         assert min(await score(service.engine, source, "spa", wrong)) < -2
     with pytest.raises(InvalidArgument):
         await score(service.engine, SourceText("", "eng"), "spa", [5])
+
+
+async def test_beams_and_their_alternatives_reach_the_stream(service: Service) -> None:
+    settings = StreamSettings(
+        (TargetSettings("spa"),),
+        include=frozenset({Inspect.ALTERNATIVES}),
+        beam_search=BeamSearchSettings(4),
+    )
+    events = await _hear(service, "eng_two.flac", StreamConfig(F32, F32, settings))
+    check_contract(events)
+    done = of(events, UtteranceDone)
+    assert done
+    for each in done:
+        (found,) = each.alternatives
+        told = [delta for delta in of(events, TextDelta) if delta.utterance_id == each.utterance_id]
+        assert (found.language, found.transcript) == ("spa", False)
+        assert len(found.alternatives) == 4
+        assert found.alternatives[0].text == "".join(delta.delta for delta in told)
+        assert sorted((one.score for one in found.alternatives), reverse=True) == [
+            one.score for one in found.alternatives
+        ]
+        assert any(chunk.utterance_id == each.utterance_id for chunk in of(events, SpeechChunk))
 
 
 async def test_importing_the_service_loads_no_model_library() -> None:

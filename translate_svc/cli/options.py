@@ -14,7 +14,7 @@ import typer
 from translate_svc.cli.commands.completion import complete_language, complete_model
 from translate_svc.config import Settings, as_given, setting_infos
 from translate_svc.errors import CheckpointError, InvalidArgument
-from translate_svc.types import VadSettings
+from translate_svc.types import MAX_BEAMS, VadSettings
 
 _COMPLETIONS = {"model": complete_model}
 
@@ -216,7 +216,7 @@ Beams = Annotated[
         "--beams",
         metavar="COUNT",
         min=1,
-        max=8,
+        max=MAX_BEAMS,
         help="Beam search: follow so many texts together. Often better, and more work.",
     ),
 ]

@@ -10,10 +10,10 @@ import numpy as np
 
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import Request, SequenceSpec, SourceText
-from translate_svc.engine.text.beam_search import MAX_BEAMS, MAX_LENGTH_PENALTY
+from translate_svc.engine.text.beam_search import MAX_LENGTH_PENALTY
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.models.tokenizer import Tokenizer
-from translate_svc.types import Samples
+from translate_svc.types import MAX_BEAMS, Samples
 
 
 class ModelCapabilities(Protocol):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from translate_svc.engine.request import SequenceSpec
-from translate_svc.engine.text.beam_search import MAX_BEAMS, MAX_LENGTH_PENALTY
+from translate_svc.engine.text.beam_search import MAX_LENGTH_PENALTY
 from translate_svc.errors import InvalidArgument, OutOfRange
-from translate_svc.types import BeamSearchSettings, Inspect, StreamSettings
+from translate_svc.types import MAX_BEAMS, BeamSearchSettings, Inspect, StreamSettings
 
 DEFAULT_BEAMS = 5
 """That of the published figures of SeamlessM4T."""

@@ -162,6 +162,7 @@ async def test_no_upload_names_a_file_of_this_machine(
         ({"prompt": "Dear colleague"}, "prompt"),
         ({"temperature": 0.7}, "temperature"),
         ({"extra_body": {"target_language": "tlh"}}, "target_language"),
+        ({"extra_body": {"num_beams": "9"}}, "num_beams"),
         ({"extra_body": {"voice": "alloy"}}, "voice"),
         ({"extra_body": {"prompt": "x" * 20_000}}, "prompt"),
     ],

@@ -128,7 +128,12 @@ async def _translated(
     passage: Passage, first_id: int, settings: StreamSettings, translator: Translator
 ) -> _Result:
     request = TranslateRequest(
-        passage.text, settings.targets, SPEECH_FORMAT, settings.source_language, guards=settings.guards
+        passage.text,
+        settings.targets,
+        SPEECH_FORMAT,
+        settings.source_language,
+        guards=settings.guards,
+        beam_search=settings.beam_search,
     )
     clock = asyncio.get_running_loop().time
     give_up_s = clock() + _MAX_WAIT_S

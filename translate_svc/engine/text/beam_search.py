@@ -22,7 +22,6 @@ import numpy as np
 
 from translate_svc.engine.request import StopReason
 
-MAX_BEAMS = 8
 MAX_LENGTH_PENALTY = 4.0
 
 _ZERO = np.float32(0)

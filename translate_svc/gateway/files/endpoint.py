@@ -23,7 +23,9 @@ from translate_svc.serving.protocols import StreamSession
 from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import (
     DEFAULT_ENCODING,
+    MAX_BEAMS,
     AudioFormat,
+    BeamSearchSettings,
     Inspect,
     Scope,
     Segmentation,
@@ -36,8 +38,8 @@ from translate_svc.types import (
 _OUTPUT = AudioFormat(DEFAULT_ENCODING, 16_000)
 _ENGLISH = "en"
 _SHARED = frozenset({"model", "prompt", "response_format", "temperature"})
-_TRANSLATION_FIELDS = _SHARED | {"target_language"}
-_TRANSCRIPTION_FIELDS = _SHARED | {"language", "stream", "include", "timestamp_granularities"}
+_TRANSLATION_FIELDS = _SHARED | {"target_language", "num_beams"}
+_TRANSCRIPTION_FIELDS = _SHARED | {"language", "num_beams", "stream", "include", "timestamp_granularities"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class FilesEndpoint:
                 (TargetSettings(language.code, speech=False),),
                 include=frozenset({Inspect.TOKENS}),
                 segmentation=Segmentation.HINDSIGHT,
+                beam_search=_beam_search(form),
             )
             task = _Task("translate", language, settings, _format(form))
             return await self._run(request, form, task, who)
@@ -95,7 +98,9 @@ class FilesEndpoint:
                 )
             language = self._context.languages.resolve(tag, "language")
             included = frozenset({Inspect.TRANSCRIPT, Inspect.TOKENS})
-            settings = StreamSettings((), language.code, included, Segmentation.HINDSIGHT)
+            settings = StreamSettings(
+                (), language.code, included, Segmentation.HINDSIGHT, beam_search=_beam_search(form)
+            )
             stream = _choice(form, "stream", ("true", "false"), "false") == "true"
             task = _Task(
                 "transcribe",
@@ -192,6 +197,12 @@ class FilesEndpoint:
 
 async def _nobody_waits(delta: str, tokens: tuple[TokenInfo, ...]) -> None:
     del delta, tokens
+
+
+def _beam_search(form: AudioForm) -> BeamSearchSettings | None:
+    """The field ``num_beams``, which OpenAI's API does not have."""
+    beams = int(_choice(form, "num_beams", tuple(map(str, range(1, MAX_BEAMS + 1))), "1"))
+    return BeamSearchSettings(beams) if beams > 1 else None
 
 
 def _format(form: AudioForm) -> str:
