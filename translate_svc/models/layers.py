@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from translate_svc.models import staging
 from translate_svc.models.linear.packed_linear import PackedLinear
 
 
@@ -26,7 +27,7 @@ class PlainLinear(nn.Linear):
 
 def to_device(values: Sequence[int] | Sequence[Sequence[int]], device: torch.device) -> Tensor:
     """Like ``torch.tensor(values, device=device)`` in int64, but does not wait for the device."""
-    return torch.tensor(values, dtype=torch.int64).to(device, non_blocking=True)
+    return staging.to_device(torch.tensor(values, dtype=torch.int64), device)
 
 
 def length_mask(lengths: Tensor, size: int) -> Tensor:

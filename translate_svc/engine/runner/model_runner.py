@@ -6,6 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar, cast
@@ -101,7 +102,8 @@ class ModelRunner:
         biases = ConstraintBiases(
             masks, slots=limits.max_slots, vocabulary_size=model.vocabulary_size, device=model.device
         )
-        self._decoder = TokenDecoder(model, biases, graph_capturer(model.device) if graphs else None)
+        with _current(model.device):
+            self._decoder = TokenDecoder(model, biases, graph_capturer(model.device) if graphs else None)
         self._ledger = SlotLedger(limits.max_slots)
         self._checks = ItemChecks(model, limits, self._ledger, biases)
         self._clock = clock
@@ -130,7 +132,7 @@ class ModelRunner:
         report = _Report()
         results: list[StageResult] = []
         self._encode_until_s = self._clock() + self._encode_time.seconds(plan)
-        with torch.inference_mode():
+        with torch.inference_mode(), _current(self._model.device):
             for stage in Stage:
                 results += self._stage(stage, plan, report)
         return StepResult(tuple(results), tuple(report.failures), tuple(report.stages))
@@ -295,6 +297,11 @@ def _batch_size(items: Sequence[PlanItem]) -> int:
 def _shared_slots(items: Sequence[DecodeItem]) -> set[int]:
     """The slots that more than one of ``items`` uses."""
     return {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
+
+
+def _current(device: torch.device) -> AbstractContextManager[object]:
+    """Makes a GPU the thread's own: else memory is pinned for the first one, whichever computes."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def _t2u_input(item: TextToUnitItem) -> T2uInput:

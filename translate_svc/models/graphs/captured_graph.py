@@ -9,6 +9,7 @@ from torch import Tensor
 
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.graphs.host_copy import HostCopy
+from translate_svc.models.staging import staged, to_host
 
 
 class GraphCaptureError(RuntimeError):
@@ -34,7 +35,7 @@ class CapturedGraph:
     def __init__(
         self, inputs: Tensor, work: Callable[[Tensor], Tensor], capturer: GraphCapturer, device: torch.device
     ) -> None:
-        self.inputs = inputs.pin_memory() if device.type == "cuda" else inputs
+        self.inputs = staged(inputs, device)
         self._there = self.inputs.to(device, copy=True)
         self._work = work
         self._replay = capturer(lambda: work(self._there))
@@ -43,16 +44,14 @@ class CapturedGraph:
         """The result on the host. Fill ``inputs`` first."""
         self._there.copy_(self.inputs, non_blocking=True)
         # the copy to the host waits for the device, so this run reads nothing any more when the next begins
-        return self._replay().cpu()
+        return to_host(self._replay())
 
     def run_there(self, rows: Tensor) -> Tensor:
         """The results of the first rows, for ``rows`` on the host. A copy on the device; waits for nothing.
 
         ``inputs`` has no part in it. The other rows keep what they had.
         """
-        # torch keeps a pinned block of its own until the device has read it
-        staged = rows.pin_memory() if self._there.device.type == "cuda" else rows
-        self._there[: len(rows)].copy_(staged, non_blocking=True)
+        self._there[: len(rows)].copy_(staged(rows, self._there.device), non_blocking=True)
         return self._replay()[: len(rows)].clone()
 
     def launch(self, inputs: Tensor) -> HostCopy:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from translate_svc.errors import CheckpointError
+from translate_svc.models import staging
 from translate_svc.models.checkpoint.description import FEATURES_FILE, read_feature_config
 from translate_svc.models.layers import to_device
 from translate_svc.models.log_mel import LogMelFrames, LogMelMemory
@@ -135,7 +136,7 @@ class FeatureExtractor(nn.Module):
                 needs = f"needs 1-D with {self.minimum_samples} samples or more"
                 raise ValueError(f"waveforms[{index}]: shape {tuple(row.shape)}, {needs}")
         device = self.window.device
-        batch = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device, non_blocking=True)
+        batch = staging.to_device(nn.utils.rnn.pad_sequence(rows, batch_first=True), device)
         frame_counts = [self._mel_frames(len(row)) for row in rows]
         frames = to_device(frame_counts, device)
         log_mel = yield from self._log_mel(batch, memory)

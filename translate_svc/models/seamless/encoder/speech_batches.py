@@ -26,6 +26,7 @@ from translate_svc.models.seamless.encoder.speech_buckets import (
 )
 from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder, encoder_frames
 from translate_svc.models.slices import Slices, finish
+from translate_svc.models.staging import to_device
 from translate_svc.types import Samples
 
 _TOLERANCE = 0.05
@@ -95,7 +96,7 @@ class SpeechBatches:
                 if self._graphs.has(_name(frames), len(waveforms)):
                     return self._graphs.run_there(_name(frames), self._packed(frames, waveforms))
         packed = self._packed(batch.frames, waveforms)
-        states = yield from self._encode(packed.to(self._device, non_blocking=True))
+        states = yield from self._encode(to_device(packed, self._device))
         return states
 
     def _packed(self, frames: int, waveforms: Sequence[Samples]) -> Tensor:

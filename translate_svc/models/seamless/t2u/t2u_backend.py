@@ -11,6 +11,7 @@ from torch import Tensor
 from translate_svc.errors import InvariantViolation
 from translate_svc.models.seamless.t2u.t2u import TextToUnit
 from translate_svc.models.seamless.t2u.t2u_shape import T2uShape
+from translate_svc.models.staging import to_device, to_host
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,16 +72,16 @@ class EagerT2u:
     def characters(self, rows: Tensor, shape: T2uShape) -> tuple[Tensor, CharacterStates]:
         """The first half, run eagerly."""
         padded = len(rows) > 1  # a single text fills its batch
-        batch = shape.batch(rows.to(self._states.device, non_blocking=True), self._states, padded=padded)
+        batch = shape.batch(to_device(rows, self._states.device), self._states, padded=padded)
         made = self._text_to_unit.characters(batch)
-        return made.packed().cpu(), self.latest(made.states)
+        return to_host(made.packed()), self.latest(made.states)
 
     def units(self, states: CharacterStates, durations: Tensor, size: int) -> Tensor:
         """The second half, run eagerly."""
         self.check_latest(states)
         padded = bool((durations.sum(dim=1) < size).any())
-        there = durations.to(states.tensor.device, non_blocking=True)
-        return self._text_to_unit.units(states.tensor, there, size, padded=padded).packed().cpu()
+        there = to_device(durations, states.tensor.device)
+        return to_host(self._text_to_unit.units(states.tensor, there, size, padded=padded).packed())
 
     def latest(self, tensor: Tensor) -> CharacterStates:
         """Marks ``tensor`` as the latest states. The states of all earlier calls are stale from now on."""

@@ -20,6 +20,7 @@ from translate_svc.models.seamless.vocoder.vocoder import Vocoder, Voice
 from translate_svc.models.seamless.vocoder.vocoder_graphs import VocoderGraphs
 from translate_svc.models.seamless.vocoder.window import Window
 from translate_svc.models.speech_model import NOT_FINITE
+from translate_svc.models.staging import to_device, to_host
 from translate_svc.types import SAMPLES_PER_UNIT, Samples
 
 _NARROWEST_UNITS = 32
@@ -117,7 +118,7 @@ class PiecewiseVocoder:
         """The samples on the host."""
         if self._captured is not None and self._captured.has(window, len(rows)):
             return self._captured.run(window, rows)
-        return self._vocoder.windowed(rows.to(self._device, non_blocking=True), window).cpu()
+        return to_host(self._vocoder.windowed(to_device(rows, self._device), window))
 
     def _window(self, units: int) -> Window:
         if units not in self._windows:
