@@ -20,6 +20,7 @@ from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBia
 from translate_svc.engine.runner.decoding.greedy import GreedyChoice
 from translate_svc.models.convolution import Convolution
 from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS, DecodedStep
+from translate_svc.models.depthwise import WAYS
 from translate_svc.models.graphs.captured_graph import CapturedGraph
 from translate_svc.models.linear.packed_linear import prepare
 from translate_svc.models.seamless.decoder.decoder_cache import AttentionMetadata, DecoderCache, GraphBucket
@@ -127,23 +128,12 @@ def depthwise(place: Place) -> dict[str, Any]:
     conv.load_state_dict(conv.state_dict())
     conv.to(place.device, place.dtype)
     states = place.normal(8, length, size)
-    weight = conv.weight.contiguous()
-    lying = F.pad(states.transpose(1, 2), (30, 0)).contiguous()
-
-    def unfolded() -> Tensor:
-        windows = F.pad(states, (0, 0, 30, 0)).unfold(1, 31, 1)
-        return torch.einsum("btck,ck->btc", windows, weight[:, 0])
-
-    ways: dict[str, Callable[[], Tensor]] = {
-        "channels last": lambda: conv.over_time(states),
-        "channels first": lambda: F.conv1d(lying, weight, groups=size),
-        "products": unfolded,
-    }
+    ways = {name: functools.partial(way, conv, states) for name, way in WAYS.items()}
     with torch.inference_mode():
         figures = {f"{name}, ms": place.first_and_median_ms(run) for name, run in ways.items()}
         with torch.backends.cudnn.flags(enabled=False, allow_tf32=False):
             figures["without cuDNN, ms"] = place.first_and_median_ms(ways["channels first"])
-        difference = (ways["channels last"]() - unfolded()).abs().max()
+        difference = (ways["channels last"]() - ways["products"]()).abs().max()
     return figures | {"worst difference": float(difference.cpu())}
 
 

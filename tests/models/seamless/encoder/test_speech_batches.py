@@ -16,9 +16,11 @@ from tests.checkpoints import wandering_tone
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, stale_capturer
 from tests.fakes.standin import NAME, stand_in
 from tests.models.seamless.modules import checkpoint, encoder_inputs, speech_encoder
+from translate_svc.models.depthwise import WAYS
 from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.precision import FLOAT32
+from translate_svc.models.seamless.encoder import conformer
 from translate_svc.models.seamless.encoder.speech_batches import SpeechBatches
 from translate_svc.models.seamless.encoder.speech_buckets import (
     MAX_ROWS,
@@ -92,6 +94,20 @@ def test_an_utterance_has_the_same_states_in_every_bucket_and_company(
         found = states_of(batches(device, graphs)[0], samples)
     for index, states in enumerate(expected):
         torch.testing.assert_close(found[index], states, atol=4e-5, rtol=0)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_states_are_the_same_whichever_convolution_is_the_fastest(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conformer, "fastest_way", lambda *_: way)
+    with on_device("cpu") as device:
+        encoder = SpeechEncoder(checkpoint("tiny").config)
+        checkpoint("tiny").load(encoder, "speech_encoder.", device=device, precision=FLOAT32)
+        assert encoder.encoder.choose_convolution(64, torch.float32, device) == way
+        found = states_of(captured(encoder, device, None)[0], [30_000, 50_000])
+        for index, length in enumerate((30_000, 50_000)):
+            torch.testing.assert_close(found[index], alone(length), atol=4e-5, rtol=0)
 
 
 def test_every_bucket_is_captured_for_every_number_of_rows() -> None:

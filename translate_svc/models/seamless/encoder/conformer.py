@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from translate_svc.models.convolution import Convolution
+from translate_svc.models.depthwise import WAYS, Way, channels_last, fastest_way
 from translate_svc.models.layers import key_bias
 from translate_svc.models.linear.embedding import Embedding
 from translate_svc.models.linear.packed_linear import PackedLinear
@@ -137,6 +138,7 @@ class ConformerConvolution(nn.Module):
         self.depthwise_conv = Convolution(
             size, size, config.conv_depthwise_kernel_size, groups=size, bias=False, causal=True
         )
+        self.depthwise: Way = channels_last
         self.depthwise_layer_norm = nn.LayerNorm(size)
         self.pointwise_conv2 = nn.Conv1d(size, size, 1, bias=False)
         self.act = ACTIVATIONS[config.speech_encoder_hidden_act]
@@ -153,7 +155,7 @@ class ConformerConvolution(nn.Module):
             states = states.masked_fill(padding, 0.0)
         widened = yield from frame_by_frame(lambda frames: F.glu(self.widen(frames), dim=2), states)
         yield
-        mixed = self.depthwise_conv.over_time(widened)
+        mixed = self.depthwise(self.depthwise_conv, widened)
         yield
         return self.narrow(self.act(self.depthwise_layer_norm(mixed)))
 
@@ -205,6 +207,15 @@ class ConformerEncoder(nn.Module):
         self.layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.chunk = config.speech_encoder_chunk_size
         self.left_chunks = config.speech_encoder_left_chunk_num
+
+    def choose_convolution(self, frames: int, dtype: torch.dtype, device: torch.device) -> str:
+        """Times the ways of the depthwise convolutions for ``frames``, and takes the fastest. Its name."""
+        modules = [each for each in self.modules() if isinstance(each, ConformerConvolution)]
+        conv = modules[0].depthwise_conv
+        name = fastest_way(conv, torch.zeros(1, frames, conv.in_channels, dtype=dtype, device=device))
+        for each in modules:
+            each.depthwise = WAYS[name]
+        return name
 
     def slices(self, states: Tensor, valid: Tensor | None) -> Slices[Tensor]:
         """``valid`` (``[B, T]``) is False at padding. None if there is no padding."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -23,6 +24,11 @@ from translate_svc.models.seamless.encoder.text_encoder import TextEncoder
 from translate_svc.models.slices import Slices
 from translate_svc.models.speech_model import NOT_FINITE
 from translate_svc.types import EncoderSource, Samples
+
+_TIMED_FRAMES = 512
+"""What is timed at the start: 10 s."""
+
+_log = logging.getLogger(__name__)
 
 
 class SourceEncoder:
@@ -70,6 +76,10 @@ class SourceEncoder:
             self._text_encoder, "text_encoder.", device=device, precision=precision, products=products
         )
         self._batches = None if device.type == "cpu" else self._new_batches()
+        if device.type == "cuda":
+            with torch.inference_mode():
+                way = self._speech_encoder.encoder.choose_convolution(_TIMED_FRAMES, self._dtype, device)
+            _log.info("depthwise convolutions of the speech encoder: %s", way)
 
     @property
     def min_source_samples(self) -> int:
