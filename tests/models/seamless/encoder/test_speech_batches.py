@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -94,6 +95,23 @@ def test_an_utterance_has_the_same_states_in_every_bucket_and_company(
         found = states_of(batches(device, graphs)[0], samples)
     for index, states in enumerate(expected):
         torch.testing.assert_close(found[index], states, atol=4e-5, rtol=0)
+
+
+def test_the_bias_of_attention_lies_as_kernels_of_a_gpu_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At multiples of 8 numbers. Elsewhere they copy it: as many numbers as frames by frames by heads."""
+    attend, biases = F.scaled_dot_product_attention, list[Tensor]()
+
+    def watched(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor) -> Tensor:
+        biases.append(attn_mask)
+        return attend(query, key, value, attn_mask)
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", watched)
+    with on_device(NAME) as device:
+        states_of(batches(device, False)[0], [30_000])
+        relative = [each for each in biases if each.shape[2] > 1]
+        assert relative
+        for each in relative:
+            assert all(place % 8 == 0 for place in (each.storage_offset(), *each.stride()[:3]))
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -106,14 +106,17 @@ class ConformerSelfAttention(nn.Module):
         """``query[t - start] . distances[clip(s - t)] / sqrt(head_dim)``, ``[B, heads, rows, size]``.
 
         Each row holds its values by distance, for all distances that occur in the block. Row ``t`` is read
-        from ``-t`` on. The result is a view whose rows are one element shorter than the rows in memory.
+        from ``-t`` on. The result is a view whose rows are one element shorter than the rows in memory. For
+        an accelerator each has one element more at both ends: where ``size`` is a multiple of 8, kernels then
+        read the view as it lies, and need no aligned copy.
         """
         assert self.distance_embedding is not None
         batch, heads, rows, _ = query.shape
         by_distance = query @ (self.distance_embedding.weight * self.head_dim**-0.5).t()
         lowest, highest = 1 - start - rows, size - 1 - start
         nearest, last = max(lowest, -self.left) + self.left, min(highest, self.right) + self.left
-        before, after = max(-self.left - lowest, 0), max(highest - self.right, 0)
+        spare = int(query.device.type != "cpu")
+        before, after = max(-self.left - lowest, 0) + spare, max(highest - self.right, 0) + spare
         laid_out = torch.cat(
             [
                 by_distance[..., :1].expand(-1, -1, -1, before),
@@ -122,9 +125,9 @@ class ConformerSelfAttention(nn.Module):
             ],
             dim=3,
         )
-        row = size + rows - 1
+        row = size + rows - 1 + 2 * spare
         strides = (heads * rows * row, rows * row, row - 1, 1)
-        return laid_out.as_strided((batch, heads, rows, size), strides, rows - 1)
+        return laid_out.as_strided((batch, heads, rows, size), strides, rows - 1 + spare)
 
 
 class ConformerConvolution(nn.Module):

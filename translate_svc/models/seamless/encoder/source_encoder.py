@@ -19,6 +19,7 @@ from translate_svc.models.layers import EncodedSource, length_mask, to_device
 from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.precision import Precision
 from translate_svc.models.seamless.encoder.speech_batches import SpeechBatches
+from translate_svc.models.seamless.encoder.speech_buckets import bucket_frames
 from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder, encoder_frames
 from translate_svc.models.seamless.encoder.text_encoder import TextEncoder
 from translate_svc.models.slices import Slices
@@ -146,8 +147,15 @@ class SourceEncoder:
 
     def _encode_text(self, texts: Sequence[tuple[int, ...]]) -> EncodedSource:
         lengths = [len(text) for text in texts]
-        padded = [text + (self._config.pad_token_id,) * (max(lengths) - len(text)) for text in texts]
-        return self._text_encoder.encode(self.embed(to_device(padded, self._device)), lengths)
+        size, idle = max(lengths), 0
+        if self._device.type != "cpu":  # few shapes, as for speech
+            size = min(bucket_frames(size), self._max_source_tokens)
+            idle = (1 << (len(texts) - 1).bit_length()) - len(texts)
+        rows = [*texts, *[()] * idle]
+        padded = [text + (self._config.pad_token_id,) * (size - len(text)) for text in rows]
+        embedded = self.embed(to_device(padded, self._device))
+        encoded = self._text_encoder.encode(embedded, lengths + [1] * idle)
+        return EncodedSource(encoded.states[: len(texts)], lengths)
 
 
 def _outcomes(
