@@ -111,6 +111,7 @@ class ModelRunner:
         self._encode_until_s = math.inf
         self._encode_time = EncodeTime()
         self._streaks = FailureStreaks(on_accelerator=model.device.type != "cpu")
+        self._returned_s = self._away_s = 0.0  # when the last step ended, and how long ago that was
         self._source_cache = SourceCache() if source_cache is None else source_cache
 
     @property
@@ -131,10 +132,13 @@ class ModelRunner:
         """
         report = _Report()
         results: list[StageResult] = []
-        self._encode_until_s = self._clock() + self._encode_time.seconds(plan)
+        started_s = self._clock()
+        self._away_s = started_s - self._returned_s
+        self._encode_until_s = started_s + self._encode_time.seconds(plan)
         with torch.inference_mode(), _current(self._model.device):
             for stage in Stage:
                 results += self._stage(stage, plan, report)
+        self._returned_s = self._clock()
         return StepResult(tuple(results), tuple(report.failures), tuple(report.stages))
 
     def _stage(self, stage: Stage, plan: StepPlan, report: _Report) -> Sequence[StageResult]:
@@ -165,7 +169,9 @@ class ModelRunner:
         self._streaks.observe(stage, outcomes)
         duration_ms = (self._clock() - started_s) * 1000
         report.stages.append(StageReport(stage, duration_ms, _batch_size(items), started_s))
-        self._encode_time.observe(stage, items, duration_ms / 1000)
+        # the device may have computed what was launched ahead while the host was away
+        away_s = self._away_s if stage is Stage.DECODE and self._decoder.found_ahead else 0.0
+        self._encode_time.observe(stage, items, duration_ms / 1000 + away_s)
         results: list[_Result] = []
         if not any(issubclass(kind, EngineError) for kind in set(map(type, outcomes))):
             return cast("list[_Result]", outcomes)

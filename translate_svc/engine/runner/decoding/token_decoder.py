@@ -34,6 +34,9 @@ class TokenDecoder:
         model: gives the logits.
         biases: the constraints of its slots.
         capturer: captures the model's work as CUDA graphs. None: no capture.
+
+    Attributes:
+        found_ahead: whether the device was given the last step before ``predict`` was called.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class TokenDecoder:
         self._greedy = GreedyChoice(biases)
         self._captured = None if capturer is None else model.capture(capturer, self._greedy.of_slots)
         self._ahead: StepAhead | None = None
+        self.found_ahead = False
 
     def predict(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
         """Computes runs of one token in a decode step, which may be a captured graph; others in a prefill.
@@ -52,6 +56,7 @@ class TokenDecoder:
         ``source_ms`` of a result may lie after the end of the source.
         """
         ahead, self._ahead = self._ahead, None
+        self.found_ahead = False
         wait = self._begin(items, ahead)
         if self._captured is not None and are_followed(items):
             self._ahead = StepAhead(self._captured, items, self._biases)
@@ -91,6 +96,7 @@ class TokenDecoder:
         attention = any(item.return_attention for item in items)
         found = None if ahead is None or constrained else ahead.find(items)
         if found is not None:
+            self.found_ahead = True
             return lambda: self._results(items, found(attention=attention))
         columns = (
             [item.slot for item in items],
