@@ -23,6 +23,7 @@ from translate_svc.types import Stage
 Work = tuple[PlanItem, RequestState | SequenceState]
 """An item and the state it was planned for: a request in ENCODE, a sequence in every other stage."""
 
+_NOTHING = (None, None)
 _Item = TypeVar("_Item", DecodeItem, BeamItem, TextToUnitItem, VocodeItem)
 
 
@@ -43,7 +44,7 @@ class InFlight:
         Raises:
             InvariantViolation: it was not planned, or has its result already.
         """
-        _, state = self._open.pop((request_id, None), (None, None))
+        _, state = self._open.pop((request_id, None), _NOTHING)
         if not isinstance(state, RequestState):
             raise InvariantViolation("the runner answered an encoding that the plan does not hold")
         return state
@@ -54,8 +55,8 @@ class InFlight:
         Raises:
             InvariantViolation: it was not planned, or has its result already.
         """
-        item, state = self._open.pop(key, (None, None))
-        if not isinstance(item, kind) or not isinstance(state, SequenceState):
+        item, state = self._open.pop(key, _NOTHING)
+        if not isinstance(item, kind) or isinstance(state, RequestState) or state is None:
             raise InvariantViolation("the runner answered an item that the plan does not hold")
         return item, state
 

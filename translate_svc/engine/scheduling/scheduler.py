@@ -187,8 +187,9 @@ class Scheduler:
             raise InvariantViolation("a result is given for a plan that is not the last one")
         self._add_timings(in_flight, result)
         self._queues.shares.end_step(result)
+        apply = self._results.apply
         for each in result.results:
-            self._results.apply(in_flight, each)
+            apply(in_flight, each)
         for failure in result.failures:
             self._results.fail(in_flight, failure)
         in_flight.check_settled()

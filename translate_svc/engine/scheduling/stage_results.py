@@ -60,8 +60,7 @@ class StageResults:
         match result:
             case DecodeResult():  # first, as there are most of them
                 item, sequence = in_flight.settle(result.key, DecodeItem)
-                if not sequence.terminal:
-                    sequence.text.fed_tokens += len(item.token_ids) + len(result.accepted)
+                if sequence.phase is Stage.DECODE:  # or it is terminal
                     self._apply_decoded(sequence, item, result)
             case EncodeResult() | EncodeUnfinished():
                 self._apply_encoded(in_flight.settle_request(result.request_id), result)
@@ -95,6 +94,7 @@ class StageResults:
             self._queues.resume_encoding(state)
 
     def _apply_decoded(self, sequence: SequenceState, item: DecodeItem, decoded: DecodeResult) -> None:
+        sequence.text.fed_tokens += len(item.token_ids) + len(decoded.accepted)
         if item.scores_given_text:
             self.events.append(TextScored(*sequence.key, decoded.accepted))
             self._finish(sequence, FinishStatus.OK, "")
@@ -117,8 +117,12 @@ class StageResults:
             self._finish_text(sequence)
 
     def _apply_token(self, sequence: SequenceState, decoded: DecodeResult) -> None:
-        eos_token_id, max_tokens = self._tokenizer.eos_token_id, self._limits.max_slot_tokens
-        stop = sequence.text.check_stop(decoded.token_id, sequence.spec.guards, eos_token_id, max_tokens)
+        stop = sequence.text.check_stop(
+            decoded.token_id,
+            sequence.spec.guards,
+            self._tokenizer.eos_token_id,
+            self._limits.max_slot_tokens,
+        )
         if stop is not None:
             # The predicted token is dropped: T2U speaks only fed tokens, and text and speech must be equal.
             sequence.text.stop_reason = stop
