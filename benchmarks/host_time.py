@@ -33,6 +33,7 @@ from translate_svc.engine.request import Request, SequenceSpec, SourceText
 from translate_svc.engine.runner import model_runner
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.garbage_collection import keep_all
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.precision import of_dtype
 from translate_svc.models.seamless.seamless_model import SeamlessModel
@@ -99,6 +100,7 @@ def step_us(rows: int, rounds: int) -> float:
         for index in range(rows):
             scheduler.add(Request(str(index), _SOURCE, (SequenceSpec("eng", speech=False),)))
         gc.collect()
+        keep_all()  # as a server does
         # what ends a text is not recognised, so that all rows are decoded
         with mock.patch.object(SentencePieceTokenizer, "eos_token_id", -1):
             times += [seconds for _ in range(_STEPS) if (seconds := _step(core, reports, rows)) is not None]
@@ -119,22 +121,24 @@ def _step(core: EngineCore, reports: list[StepReport], rows: int) -> float | Non
     return seconds if stages == [(Stage.DECODE, rows)] else None
 
 
-def _measured(tree: Path, rows: int) -> float:
+def _measured(tree: Path, rows: int, rounds: int) -> float:
     """In a process of its own, with the package of ``tree``."""
     environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, "--child", "--rows", str(rows)]
+    command = [sys.executable, __file__, "--child", "--rows", str(rows), "--rounds", str(rounds)]
     done = subprocess.run(command, env=environment, cwd=tree, capture_output=True, text=True, check=True)
     return float(json.loads(done.stdout))
 
 
-def _compare(revision: str, rows: list[int], turns: int) -> None:
+def _compare(revision: str, rows: list[int], turns: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder) / "other"
         git = ["git", "-C", str(_ROOT), "worktree"]
         subprocess.run([*git, "add", "--quiet", "--detach", str(other), revision], check=True)
         try:
             for count in rows:
-                pairs = [(_measured(_ROOT, count), _measured(other, count)) for _ in range(turns)]
+                pairs = [
+                    (_measured(_ROOT, count, rounds), _measured(other, count, rounds)) for _ in range(turns)
+                ]
                 here, there = map(min, zip(*pairs, strict=True))
                 print(
                     f"{count:4} rows: {here:7.0f} us, {revision} {there:7.0f} us, ratio {here / there:.2f}",
@@ -150,13 +154,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[16, 64, 256])
     parser.add_argument("--against", metavar="REV", help="another revision, in turns with this one")
     parser.add_argument("--turns", type=int, default=3, help="of each revision")
-    parser.add_argument("--rounds", type=int, default=6, help=f"of {_STEPS} steps")
+    parser.add_argument("--rounds", type=int, default=3, help=f"of {_STEPS} steps")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         print(json.dumps(step_us(arguments.rows[0], arguments.rounds)))
     elif arguments.against:
-        _compare(arguments.against, arguments.rows, arguments.turns)
+        _compare(arguments.against, arguments.rows, arguments.turns, arguments.rounds)
     else:
         for rows in arguments.rows:
             print(f"{rows:4} rows: {step_us(rows, arguments.rounds):7.0f} us", flush=True)

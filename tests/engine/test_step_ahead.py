@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +16,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.checkpoints import LIMITS, checkpoint_folder, new_model, utterances
+from tests.engine.runner_harness import RunnerHarness
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from tests.fakes.standin import NAME, stand_in
+from tests.step_results import decode_results
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.plan import EncodeItem
 from translate_svc.engine.request import (
     EngineEvent,
     Request,
@@ -197,3 +200,30 @@ def test_the_host_waits_for_a_step_when_the_next_one_is_launched() -> None:
     assert len(steps) > 20
     # before the first step there are the encoding and the prompts; the last one fills the slot of its text
     assert {step.strip() for step in steps[3:-1]} == {"launch synchronize"}, "and no step is computed twice"
+
+
+def test_an_encoding_gets_as_long_as_the_device_decodes_while_the_host_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In virtual time: the host is away for 4 s between two steps, and a slice of the encoder takes 1 s."""
+    now_s, model = [0.0], new_model("tiny")
+    limit_captured_batches(monkeypatch)
+    monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: FakeGraphCapturer())
+    harness = RunnerHarness(3, ModelRunner(model, LIMITS, clock=lambda: now_s[0]), model)
+    encode = model.encode
+
+    def sliced(*args: Any) -> Iterator[None]:
+        for _ in encode(*args):
+            now_s[0] += 1.0
+            yield
+
+    monkeypatch.setattr(model, "encode", sliced)
+    for position in (3, 4):
+        now_s[0] += 4.0
+        for row, each in zip(
+            harness.tokens, decode_results(harness.run(decode=harness.decode_items(position))), strict=True
+        ):
+            row.append(each.token_id)
+    now_s[0] = 100.0
+    harness.run(encode=[EncodeItem("new", harness.samples[0], (4,), 9)], decode=harness.decode_items(5))
+    assert now_s[0] == 104.0
