@@ -85,11 +85,14 @@ class CapturedSteps(Protocol):
         and nothing is fed, if no graph was captured for so much.
 
         All are ``[n]``. A token may be ``CHOSEN``. It then is the one that the last launched step chose for
-        its slot, or that ``note_chosen`` was told after that.
+        its slot, or that ``note_chosen`` was told after that, and is fed to the position after it. This is at
+        most the one in ``positions``.
         """
 
-    def note_chosen(self, slots: Sequence[int], token_ids: Tensor) -> None:
-        """Keeps the tokens (``[n]``, on the device) that a pass without a graph chose for these slots."""
+    def note_chosen(self, slots: Sequence[int], token_ids: Tensor, positions: Tensor) -> None:
+        """Keeps the tokens that a pass without a graph chose for these slots, and the positions to feed them
+        to, each ``[n]`` on the device.
+        """
 
     @property
     def logits(self) -> Tensor:

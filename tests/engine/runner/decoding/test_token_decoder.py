@@ -158,6 +158,31 @@ def test_a_step_that_was_launched_ahead_for_another_token_is_not_used(
         assert [each.token_id for each in found] == [each.token_id for each in expected]
 
 
+def test_the_step_after_speculative_tokens_is_launched_before_they_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Slots 0 and 1 accept some of theirs and none; slot 3 begins under a constraint."""
+    limit_captured_batches(monkeypatch)
+    captured, plain = decoder(model("tiny"), FakeGraphCapturer()), decoder(model("tiny"))
+    (first,) = predict(plain, item(0, 0, TOKENS[:2]))
+    (second,) = predict(plain, item(0, 2, [first.token_id]))
+    right = (first.token_id, second.token_id, 5, 5, 5)
+    items = [
+        replace(item(0, 0, TOKENS[:2]), speculative_token_ids=right),
+        replace(item(1, 0, TOKENS[:5]), speculative_token_ids=(5,)),
+        replace(item(3, 0, TOKENS[:3]), constraint=Constraint(masks=("low",))),
+    ]
+    for step in range(4):
+        found, expected = (predict(made, *items) for made in (captured, plain))
+        assert [each.token_id for each in found] == [each.token_id for each in expected]
+        assert [len(each.accepted) for each in found] == ([2, 0, 0] if step == 0 else [0, 0, 0])
+        assert captured.found_ahead == (step > 0)
+        items = [
+            item(each.slot, each.position + len(each.token_ids) + len(made.accepted), [made.token_id])
+            for each, made in zip(items, found, strict=True)
+        ]
+
+
 def test_a_constraint_is_for_the_token_after_the_known_ones() -> None:
     """And not for those after speculative tokens, which were chosen under none."""
     plain = decoder(model("tiny"))

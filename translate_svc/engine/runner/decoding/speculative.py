@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from translate_svc.models.decoded_step import DecodedStep
+from translate_svc.models.layers import to_device
+from translate_svc.models.runs import Runs
+
+_NO_TOKEN = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +32,28 @@ class AcceptedRun:
     step: DecodedStep
     tokens: int
     accepted: tuple[float, ...]
+
+
+def following(runs: Runs, token_ids: Tensor) -> tuple[Tensor, Tensor]:
+    """The token after each run and its accepted tokens, and the position of that token, each ``[B]``.
+
+    ``token_ids``: the greedy ones, ``[N]`` as in ``StepLogits``. They stay on their device: nothing waits.
+    """
+    counts = runs.speculative or [0] * len(runs.slots)
+    if not any(counts):
+        return token_ids, to_device(runs.ends(), token_ids.device)
+    width, first = max(counts), 0
+    rows: list[list[int]] = []
+    for run, end, count in zip(runs.token_ids, runs.ends(), counts, strict=True):
+        proposed = run[len(run) - count :]
+        rows.append([first, end - count, *proposed, *[_NO_TOKEN] * (width - count)])
+        first += count + 1
+    table = to_device(rows, token_ids.device)
+    firsts, ends, proposals = table[:, 0], table[:, 1], table[:, 2:]
+    places = firsts[:, None] + torch.arange(width, device=token_ids.device)
+    right = token_ids[places.clamp(max=len(token_ids) - 1)] == proposals
+    accepted = right.long().cumprod(dim=1).sum(dim=1)
+    return token_ids[firsts + accepted], ends + accepted
 
 
 def accepted_runs(

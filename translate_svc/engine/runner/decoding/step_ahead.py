@@ -27,13 +27,13 @@ from translate_svc.models.speech_model import CapturedSteps
 
 
 def are_followed(items: Sequence[DecodeItem]) -> bool:
-    """Whether the items after ``items`` are known before the results are: one token more, greedily."""
+    """Whether the items after ``items`` are known before the results are: one token more, unconstrained.
+
+    A constraint at the beginning of a text is for its first token. A later one may come again. Beams are
+    chosen from candidates.
+    """
     return not any(
-        item.constraint is not UNCONSTRAINED
-        or item.speculative_token_ids
-        or item.scores_given_text
-        or item.candidates
-        for item in items
+        item.candidates or (item.constraint is not UNCONSTRAINED and item.position) for item in items
     )
 
 
@@ -49,27 +49,30 @@ class StepAhead:
     def __init__(
         self, captured: CapturedSteps, items: Sequence[DecodeItem], biases: ConstraintBiases
     ) -> None:
-        slots = [item.slot for item in items]
-        ends = [item.position + len(item.token_ids) for item in items]
-        # a text whose slot is full ends
-        self._follows = [end < captured.max_tokens for end in ends]
+        ends = [item.position + len(item.token_ids) + len(item.speculative_token_ids) for item in items]
+        # a text whose slot is full ends, and so does one that is scored
+        self._follows = [
+            end < captured.max_tokens and not item.scores_given_text
+            for item, end in zip(items, ends, strict=True)
+        ]
         if not all(self._follows):
-            slots, ends = (list(itertools.compress(each, self._follows)) for each in (slots, ends))
+            items = [*itertools.compress(items, self._follows)]
+            ends = [*itertools.compress(ends, self._follows)]
+        self._items, slots = items, [item.slot for item in items]
         for slot in biases.constrained_slots & set(slots) if biases.constrained_slots else ():
             biases.apply(slot, UNCONSTRAINED)
-        self._slots, self._positions = slots, ends
         self._places: dict[tuple[int, int, int], int] = {}
         chosen = np.full(len(slots), CHOSEN)
         self._launched = captured.launch(np.array(slots), np.array(ends), chosen) if slots else None
 
     def note_fed(self, outcomes: Sequence[DecodeResult | EngineError]) -> None:
         """Takes the results of ``items``, which say what the step feeds. Call it before ``find``."""
-        fed = [
-            each.token_id if isinstance(each, DecodeResult) else CHOSEN
-            for each in itertools.compress(outcomes, self._follows)
-        ]
-        columns = zip(self._slots, self._positions, fed, strict=True)
-        self._places = {row: place for place, row in enumerate(columns)}
+        results = itertools.compress(outcomes, self._follows)
+        self._places = {
+            (item.slot, item.position + len(item.token_ids) + len(result.accepted), result.token_id): place
+            for place, (item, result) in enumerate(zip(self._items, results, strict=True))
+            if isinstance(result, DecodeResult)
+        }
 
     def find(self, items: Sequence[DecodeItem]) -> Callable[..., DecodedStep] | None:
         """``LaunchedStep.result`` for ``items``, which are steps without a constraint. None if this step does

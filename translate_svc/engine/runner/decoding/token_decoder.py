@@ -13,7 +13,7 @@ from translate_svc.engine.constraint import UNCONSTRAINED
 from translate_svc.engine.plan import DecodeItem, DecodeResult
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.decoding.greedy import GreedyChoice
-from translate_svc.engine.runner.decoding.speculative import accepted_runs
+from translate_svc.engine.runner.decoding.speculative import accepted_runs, following
 from translate_svc.engine.runner.decoding.step_ahead import StepAhead, are_followed
 from translate_svc.engine.runner.decoding.top_candidates import Candidates, top_candidates
 from translate_svc.errors import EngineError
@@ -161,8 +161,8 @@ class TokenDecoder:
         candidates = self._candidates(items, made.logits, asked, constrained) if asked else {}
         biased = {rows[row]: slot for row, slot in constrained.items()}
         choice = self._greedy.of_rows(made.logits, biased, given)
-        if self._captured is not None and not any(runs.speculative):
-            self._captured.note_chosen(runs.slots, choice.token_ids)
+        if self._captured is not None:
+            self._captured.note_chosen(runs.slots, *following(runs, choice.token_ids))
         return DecodedStep.of(made, choice).to_host(), candidates
 
     def _candidates(

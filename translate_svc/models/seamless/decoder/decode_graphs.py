@@ -74,9 +74,10 @@ class DecodeGraphs:
         self._row_counts = doubled(_FEWEST_ROWS, len(cache.source_lengths))
         self._token_reaches = doubled(_SHORTEST_REACH, cache.reach.tokens)
         self._source_reaches = doubled(_SHORTEST_REACH, cache.reach.source)
-        slots = len(cache.source_lengths)
-        self._chosen = torch.zeros(slots, dtype=torch.int64, device=cache.states.device)  # by slot
-        self.logits = torch.empty(slots, decoder.embed_tokens.num_embeddings, device=cache.states.device)
+        # by slot: the token that was chosen last, and the position to feed it to
+        slots, device = len(cache.source_lengths), cache.states.device
+        self._chosen = torch.zeros(2, slots, dtype=torch.int64, device=device)
+        self.logits = torch.empty(slots, decoder.embed_tokens.num_embeddings, device=device)
         self._captured: dict[tuple[int, GraphBucket], CapturedGraph] = {}
         # a token that no sequence attends to: it is written to the scratch column; its source has one state
         self._idle = torch.tensor([[0], [cache.scratch_column], [1]])
@@ -108,9 +109,9 @@ class DecodeGraphs:
         columns[0, slots], columns[1, slots], columns[2, slots] = token_ids, positions, lengths
         return LaunchedStep(captured.launch(inputs), slots)
 
-    def note_chosen(self, slots: Sequence[int], token_ids: Tensor) -> None:
+    def note_chosen(self, slots: Sequence[int], token_ids: Tensor, positions: Tensor) -> None:
         """Implements ``CapturedSteps.note_chosen``."""
-        self._chosen[self._cache.index(slots)] = token_ids
+        self._chosen[:, self._cache.index(slots)] = torch.stack([token_ids, positions])
 
     def _fitting(self, rows: int, reach: GraphBucket) -> CapturedGraph | None:
         """The smallest captured step that holds so much. Where one was refused, a larger one is used."""
@@ -140,15 +141,17 @@ class DecodeGraphs:
 
     def _step_of(self, reach: GraphBucket) -> Callable[[Tensor], Tensor]:
         def step(inputs: Tensor) -> Tensor:
-            token_ids, positions, lengths = inputs
-            chosen = self._chosen[: len(token_ids)]
-            known = torch.stack([torch.where(token_ids == CHOSEN, chosen, token_ids), positions, lengths])
-            metadata = AttentionMetadata.fixed(self._cache, known, reach)
+            token_ids, _, lengths = inputs
+            chosen = self._chosen[:, : len(token_ids)]
+            known = torch.where(token_ids == CHOSEN, chosen, inputs[:2])
+            positions = known[1]
+            metadata = AttentionMetadata.fixed(self._cache, torch.cat([known, lengths[None]]), reach)
             logits = self.logits[: len(token_ids)]
             made = self._decoder.run(self._cache, metadata, ALL_OPTIONAL_FIELDS, logits=logits)
             choice = self._choose(made.logits)
             # rows that do not take part keep theirs
-            chosen.copy_(torch.where(positions == self._cache.scratch_column, chosen, choice.token_ids))
+            following = torch.stack([choice.token_ids, positions + 1])
+            chosen.copy_(torch.where(positions == self._cache.scratch_column, chosen, following))
             return DecodedStep.of(made, choice).packed()
 
         return step
