@@ -44,7 +44,7 @@ class Figures:
     @property
     def idle_share(self) -> float:
         """Of the device."""
-        return 1 - sum(self.busy_s.values()) / self.elapsed_s
+        return max(0.0, 1 - sum(self.busy_s.values()) / self.elapsed_s)
 
     def as_dict(self) -> dict[str, Any]:
         """As printed and kept."""

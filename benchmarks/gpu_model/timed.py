@@ -8,8 +8,11 @@ what launches cost. Only then is the host's own time not measured, since countin
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 from unittest import mock
 
@@ -29,6 +32,8 @@ from translate_svc.models.slices import Slices
 from translate_svc.models.speech_model import PieceInput, SpeechUnits, T2uInput
 from translate_svc.types import Samples, Stage
 
+_MARK = "translate_svc.models.graphs.host_copy._mark"
+"""Marks a place in the device's work, for copies that the host reads later."""
 _CPU, _TO_LIST, _COPY = Tensor.cpu, Tensor.tolist, Tensor.copy_
 
 Answer = Callable[[Tensor | None, torch.Size, torch.dtype], Tensor]
@@ -87,6 +92,8 @@ class TimedDevice:
             return _TO_LIST(self._read(tensor) if tensor.device == META else tensor)
 
         def copy(tensor: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
+            if source.device == META and tensor.device != META:
+                return _COPY(tensor, self._read(source, waits=not non_blocking))
             if tensor.device != META or source.device == META or self._eager is not None:
                 return _COPY(tensor, source, non_blocking)
             with self.clock.stopped():
@@ -94,7 +101,9 @@ class TimedDevice:
                 self.timeline.copy_in(source.nbytes, self.stage.value)
             return tensor
 
+        marks = mock.patch(_MARK, self._mark) if _has(_MARK) else contextlib.nullcontext()
         with (
+            marks,
             mock.patch.object(Tensor, "cpu", cpu),
             mock.patch.object(Tensor, "tolist", tolist),
             mock.patch.object(Tensor, "copy_", copy),
@@ -162,13 +171,19 @@ class TimedDevice:
             kernels = [each for each in kernels if each.kind is not Kind.MEMORY]
         return Cost.of(kernels, calls, self.timeline.device)
 
-    def _read(self, tensor: Tensor) -> Tensor:
-        """What the host gets, once the device has it."""
+    def _mark(self, _device: torch.device) -> Callable[[], None]:
+        """What waits for the device's work so far, and for none after it."""
+        return functools.partial(self.clock.wait_until, self.timeline.end_s)
+
+    def _read(self, tensor: Tensor, *, waits: bool = True) -> Tensor:
+        """What the host gets, once the device has it. Unless it ``waits``, it must not look at it before."""
         if self.answer is None:
             return torch.ones((), dtype=tensor.dtype).expand(tensor.shape)
         with self.clock.stopped():
             self._flush()
-            if self._overlaps(tensor):
+            if not waits:
+                self.timeline.copy_out(tensor.nbytes, self.stage.value)
+            elif self._overlaps(tensor):
                 self._decoded_s, ready_s = self.timeline.end_s, self._decoded_s
                 self.clock.wait_until(ready_s)
                 self.clock.add(COPY_S)
@@ -182,6 +197,12 @@ class TimedDevice:
 
     def _overlaps(self, tensor: Tensor) -> bool:
         return self.variant.overlap and self.stage is Stage.DECODE and id(tensor) in self._replayed
+
+
+def _has(name: str) -> bool:
+    """Whether the revision that is measured has this function."""
+    module, _, function = name.rpartition(".")
+    return find_spec(module) is not None and hasattr(import_module(module), function)
 
 
 class TimedModel:

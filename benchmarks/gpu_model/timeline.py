@@ -127,6 +127,11 @@ class Timeline:
         self.clock.add(COPY_S)
         self._work(self.device.copy_s(size), stage)
 
+    def copy_out(self, size: int, stage: str) -> None:
+        """Begins a copy of ``size`` bytes to the host, which goes on."""
+        self._work(self.device.copy_s(size), stage)
+        self.clock.add(COPY_S)
+
     def read(self, size: int, stage: str) -> None:
         """Copies ``size`` bytes to the host, which waits."""
         self._work(self.device.copy_s(size), stage)
