@@ -7,9 +7,9 @@ The stubs are checked in, so that installing the package needs no compiler; a te
 them.
 
 The stubs run on the protobuf and grpcio that made them and on later ones up to the next major version, never
-on older ones. So the compiler's version is pinned here: it decides beside which other packages the client can
-be installed. The compiler itself cannot be installed beside a newer protobuf. It therefore has a folder of
-its own, which the first call fills from PyPI.
+on older ones. So the compiler's version is pinned, as the extra ``protos``: it decides beside which other
+packages the client can be installed. The compiler itself cannot be installed beside a newer protobuf. It
+therefore has a folder of its own, which the first call fills from PyPI.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import tomllib
 from pathlib import Path
 
 PROTOS = Path(__file__).resolve().parent
 PROTO = "translate_svc/v1/speech_translation.proto"
-COMPILER = "grpcio-tools==1.72.1"
-"""The oldest one that makes stubs for protobuf 6. pyproject.toml asks for the versions that it stands for."""
+_PROJECT = tomllib.loads((PROTOS.parent / "pyproject.toml").read_text("utf-8"))["project"]
+COMPILER: str = _PROJECT["optional-dependencies"]["protos"][0]
 
 
 def compiler_folder() -> Path:
