@@ -119,6 +119,19 @@ def test_a_part_of_a_file_at_an_address_is_as_a_file_of_its_own(
     assert (code, error) == (1, "translate-svc: demo_eng.flac: ends 53.3 s before --start\n")
 
 
+@pytest.mark.parametrize("code", ["eng", "spa", "fra", "deu"])
+def test_each_sample_of_the_page_is_right_in_the_command(command: Command, server: str, code: str) -> None:
+    expected = texts(f"demo_{code}")
+    targets = [each for each in expected if each != code]
+    done, output, error = command(
+        *("translate", str(DATA / f"demo_{code}.flac"), "--to", ",".join(targets), "--server", server)
+    )
+    assert (done, error) == (0, "")
+    for each in targets:
+        said = [line.split("  ", 2)[2] for line in output.splitlines() if f"  {each}  " in line]
+        assert " ".join(said) == expected[each]
+
+
 @pytest.mark.parametrize("name", ["a.mp3", "a.ogg"])
 def test_music_formats_of_another_rate_say_the_same(
     command: Command, server: str, tmp_path: Path, name: str

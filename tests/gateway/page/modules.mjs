@@ -4,6 +4,10 @@ import { fromBase64, toBase64, toPcm16, wav } from "../../../translate_svc/gatew
 import { Player } from "../../../translate_svc/gateway/page/audio/player.js";
 import { Resampler } from "../../../translate_svc/gateway/page/audio/resampler.js";
 import { InputTrack } from "../../../translate_svc/gateway/page/session/input_track.js";
+import { snippets } from "../../../translate_svc/gateway/page/export/snippets.js";
+import { sessionSettings } from "../../../translate_svc/gateway/page/session/settings.js";
+import { TranslationSession } from "../../../translate_svc/gateway/page/session/translation_session.js";
+import { Controls } from "../../../translate_svc/gateway/page/view/controls.js";
 import { srt, webvtt } from "../../../translate_svc/gateway/page/export/subtitles.js";
 import { speechTrack } from "../../../translate_svc/gateway/page/export/tracks.js";
 
@@ -62,6 +66,60 @@ for (const samples of [1_000, 777, 24_000]) player.enqueue(new Int16Array(sample
 SilentContext.last.currentTime = 10; // the speaker paused, everything was played
 player.enqueue(new Int16Array(100));
 
+/** The elements of the page that the controls hold, as far as they ask. */
+const elements = new Map();
+globalThis.addEventListener = () => {};
+globalThis.sessionStorage = { getItem: () => null };
+globalThis.location = new URL("http://translate.example:8080/");
+globalThis.document = {
+  body: { classList: { toggle() {} } },
+  getElementById: (id) => {
+    if (!elements.has(id)) {
+      elements.set(id, {
+        hidden: true, value: "live", textContent: "", style: { setProperty() {} }, focus() {}, replaceChildren() {},
+        querySelector: () => ({}), querySelectorAll: () => [],
+      });
+    }
+    return elements.get(id);
+  },
+  createElement: () => ({ setAttribute() {}, append() {} }),
+};
+const controls = new Controls();
+controls.ready({ id: "m", languages: [], simultaneous: true }, { notice: "" }, {});
+const settingsNow = () =>
+  sessionSettings({ model: "m", source: "es", targets: [{ language: "en" }], simultaneous: controls.simultaneous });
+const spokenSettings = settingsNow();
+controls.forSample();
+const sampleSettings = settingsNow();
+controls.begin("");
+let againCalls = 0;
+controls.end("lost", () => (againCalls += 1));
+const lostView = { again: !elements.get("again").hidden, problem: elements.get("problem").textContent, simultaneous: controls.simultaneous };
+elements.get("again").onclick();
+elements.get("mode").value = "live";
+elements.get("mode").onchange();
+controls.forSample();
+const chosenSettings = settingsNow();
+
+/** A connection that breaks after it was open. */
+globalThis.WebSocket = class {
+  static OPEN = 1;
+  readyState = 1;
+  send() {}
+};
+const ends = [];
+const broken = (open) => {
+  let socket;
+  const Socket = globalThis.WebSocket;
+  globalThis.WebSocket = class extends Socket { constructor() { super(); socket = this; } };
+  new TranslationSession("m", {}, { onEvent() {}, onEnd: (problem, how) => ends.push({ problem, ...how }) });
+  globalThis.WebSocket = Socket;
+  if (open) socket.onopen();
+  socket.onclose({ code: 1006 });
+};
+broken(true);
+broken(false);
+
 const header = new DataView(await wav([new Int16Array(5)]).arrayBuffer());
 
 console.log(JSON.stringify({
@@ -81,5 +139,7 @@ console.log(JSON.stringify({
   sliceLength: input.slice(95, 105).length,
   playerStarts: SilentContext.last.starts,
   sentAtMs: input.sentAtMs(450),
+  spokenSettings, sampleSettings, chosenSettings, lostView, againCalls, ends,
+  command: snippets("m", sampleSettings).find(({ name }) => name === "Command").text,
   wav: { bytes: header.byteLength, riff: header.getUint32(4, true), data: header.getUint32(40, true), rate: header.getUint32(24, true) },
 }));

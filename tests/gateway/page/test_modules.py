@@ -79,3 +79,26 @@ async def test_the_input_gives_back_what_was_sent_and_when(made: dict[str, Any])
 
 async def test_a_wav_file_says_what_it_holds(made: dict[str, Any]) -> None:
     assert made["wav"] == {"bytes": 54, "riff": 46, "data": 10, "rate": RATE_HZ}
+
+
+async def test_a_sample_plays_sentence_by_sentence_unless_the_person_chose(made: dict[str, Any]) -> None:
+    assert made["spokenSettings"]["simultaneous"] == {}
+    assert made["sampleSettings"]["simultaneous"] is None
+    assert made["lostView"]["simultaneous"] is True, "afterwards it is as before"
+    assert made["chosenSettings"]["simultaneous"] == {}
+
+
+async def test_a_lost_connection_is_told_in_words_and_can_be_opened_again(made: dict[str, Any]) -> None:
+    lost, unreachable = made["ends"]
+    assert lost["lost"]
+    assert lost["problem"].startswith("The connection was lost. What stands below is kept;")
+    assert "1006" not in lost["problem"]
+    assert not unreachable["lost"]
+    assert made["lostView"] == {"again": True, "problem": "lost", "simultaneous": True}
+    assert made["againCalls"] == 1
+
+
+async def test_the_command_is_offered_to_copy(made: dict[str, Any]) -> None:
+    assert made["command"].endswith(
+        "translate-svc translate said.wav --from es --transcript --to en --server translate.example:50051\n"
+    )

@@ -47,14 +47,19 @@ async function run(state, open) {
   controls.begin(state);
   captions.head(columns());
   conversation.begin(columns().targets);
+  const bySentence = !controls.simultaneous;
+  const again = () => {
+    if (bySentence) controls.forSample();
+    return run(state, open);
+  };
   const mine = new TranslationSession(model.id, sessionSettings(choice()), {
     onEvent: (event) => {
       if (event.type === "error") controls.problem(describe(event.error));
       conversation.take(event);
     },
-    onEnd: (problem, keyRefused) => {
+    onEnd: (problem, { keyRefused, lost }) => {
       if (session !== mine) return;
-      finish(problem);
+      finish(problem, lost ? again : null);
       if (keyRefused) askAgain();
     },
   });
@@ -75,13 +80,14 @@ async function run(state, open) {
   }
 }
 
-/** The session has ended. */
-function finish(problem) {
+/** The session has ended. `again()` opens another one like it. */
+function finish(problem, again = null) {
   feed?.close();
   player.stopOriginal();
   session = feed = null;
-  controls.end(problem);
-  takeHome.show(model.id, sessionSettings(choice()));
+  const settings = sessionSettings(choice());
+  controls.end(problem, again);
+  takeHome.show(model.id, settings);
 }
 
 /** The secret of this tab has expired: asks for another one. */
@@ -143,7 +149,10 @@ function update() {
   captions.head(columns());
 }
 
-conversation.addEventListener("change", ({ detail: { utterance } }) => captions.show(utterance, columns()));
+conversation.addEventListener("change", ({ detail: { utterance } }) => {
+  document.body.classList.add("talked");
+  captions.show(utterance, columns());
+});
 conversation.addEventListener("final", ({ detail: { text } }) => {
   if (text.language === (picker.heard ?? picker.targets[0].language)) controls.announce(text);
 });
@@ -164,6 +173,7 @@ async function start() {
   controls.ready(model, status.model, { speak, stop, hurry, playFile: (file) => playClip(file.name, file.arrayBuffer()) });
   await showSamples(model.languages, (sample) => {
     picker.speak(sample.language);
+    controls.forSample();
     playClip("the recording", sampleData(sample));
   });
 }

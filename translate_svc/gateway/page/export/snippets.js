@@ -12,6 +12,7 @@ export function snippets(model, settings) {
     { name: "Python", text: python(model, session) },
     { name: "JavaScript", text: javascript(model, session) },
     { name: "grpcurl", text: grpcurl(settings) },
+    { name: "Command", text: command(settings) },
   ];
 }
 
@@ -103,6 +104,17 @@ ${json({ config }, 2)}
 EOF
   tail -c +45 said.wav | base64 -w 12800 | sed 's/.*/{"audio": {"data": "&"}}/'
 } | grpcurl -plaintext -d @ ${location.hostname}:50051 translate_svc.v1.SpeechTranslation/StreamingTranslate
+`;
+}
+
+function command(settings) {
+  const source = settings.audio.input.language;
+  const targets = settings.audio.output.targets.map(({ language }) => language).join(",");
+  const flags = [
+    ...(source ? ["--from", source, "--transcript"] : []), "--to", targets, ...(settings.simultaneous ? ["--simultaneous"] : []),
+  ];
+  return `# pip install translate-svc. The server's gRPC address (--port); with keys: --api-key-file FILE
+translate-svc translate said.wav ${flags.join(" ")} --server ${location.hostname}:50051
 `;
 }
 

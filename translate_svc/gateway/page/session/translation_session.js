@@ -6,6 +6,8 @@ import { openSocket } from "./server.js";
 const UNREACHABLE =
   "The server did not accept the connection. It takes pages at an IP address or localhost, and origins given with --http-origins.";
 
+const LOST = "The connection was lost. What stands below is kept; what was said after it is not translated.";
+
 export class TranslationSession {
   #socket;
   #closing = false;
@@ -14,8 +16,8 @@ export class TranslationSession {
 
   /**
    * Connects and asks for `settings`.
-   * `onEvent(event)` gets every event, `onEnd(problem, keyRefused)` the end: an empty text, or what went wrong, and
-   * whether the server wants another key.
+   * `onEvent(event)` gets every event, `onEnd(problem, {keyRefused, lost})` the end: an empty text, or what went wrong,
+   * whether the server wants another key, and whether the connection was lost.
    */
   constructor(model, settings, { onEvent, onEnd }) {
     this.#socket = openSocket(`v1/realtime/translations?model=${encodeURIComponent(model)}`);
@@ -36,8 +38,10 @@ export class TranslationSession {
     };
     this.#socket.onclose = ({ code }) => {
       this.#closing = true;
-      if (code === 1000) onEnd("", false);
-      else onEnd(problem || (this.#opened ? `The connection was lost (${code}).` : UNREACHABLE), keyRefused);
+      const lost = code !== 1000 && !problem && this.#opened;
+      if (code === 1000) problem = "";
+      else problem ||= lost ? LOST : UNREACHABLE;
+      onEnd(problem, { keyRefused, lost });
     };
   }
 

@@ -67,11 +67,14 @@ export class Captions {
     return row;
   }
 
-  #toggle(utterance, row) {
+  async #toggle(utterance, row) {
     const open = row.panel.hidden;
     for (const [other, each] of this.#rows) if (other !== utterance) this.#setOpen(each, false);
     this.#setOpen(row, open);
-    if (open) this.#inspect(utterance, row.panel);
+    if (open) {
+      await this.#inspect(utterance, row.panel);
+      row.panel.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    }
   }
 
   #setOpen(row, open) {

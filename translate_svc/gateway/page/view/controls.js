@@ -4,6 +4,7 @@ import { byId, html, seconds } from "./element.js";
 
 export class Controls {
   #busy = false;
+  #modeChosen = false; // by the person
 
   /** The model is known. `actions`: speak, stop, hurry, playFile(file). */
   ready(model, info, actions) {
@@ -13,6 +14,7 @@ export class Controls {
     byId("notice").hidden = !info.notice;
     byId("mode-field").hidden = byId("drafts-field").hidden = !model.simultaneous;
     byId("languages").disabled = byId("speak").disabled = byId("choose").disabled = false;
+    byId("mode").onchange = () => (this.#modeChosen = true);
     byId("speak").onclick = actions.speak;
     byId("stop").onclick = actions.stop;
     byId("hurry").onclick = () => {
@@ -27,9 +29,15 @@ export class Controls {
     return byId("mode").value === "live";
   }
 
+  /** A sample is about to play. It is known whole: unless the person chose, sentence by sentence, which is exact. */
+  forSample() {
+    if (!this.#modeChosen) byId("mode").value = "sentence";
+  }
+
   /** A session begins. */
   begin(state) {
     this.#setBusy(true);
+    byId("again").hidden = true;
     byId("state").textContent = state;
     this.problem("");
     byId("hurry").hidden = true;
@@ -55,11 +63,17 @@ export class Controls {
     byId("state").textContent = "Finishing …";
   }
 
-  /** The session has ended. `problem`: why it failed, or an empty text. */
-  end(problem) {
+  /**
+   * The session has ended. `problem`: why it failed, or an empty text. `again()`, if there is one, is offered as
+   * "Connect again".
+   */
+  end(problem, again = null) {
     this.#setBusy(false);
+    if (!this.#modeChosen) byId("mode").value = "live";
     byId("state").textContent = "";
     if (problem) this.problem(problem);
+    byId("again").hidden = !again;
+    byId("again").onclick = again;
   }
 
   /** Something went wrong; an empty text: nothing. */
