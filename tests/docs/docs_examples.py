@@ -61,16 +61,20 @@ async def serving() -> AsyncIterator[dict[str, str]]:
 
 
 async def run(code: str, addresses: dict[str, str]) -> str:
-    """What an example prints. Raises RuntimeError with its complaint when it fails."""
+    """What an example prints in an empty folder, or in the checkout if it reads a recording of the tests.
+
+    Raises RuntimeError with its complaint when it fails.
+    """
     for named, address in addresses.items():
         code = code.replace(named, address)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", code),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    out, complaint = await process.communicate()
+    with tempfile.TemporaryDirectory() as folder:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", code),
+            cwd=ROOT if "tests/data" in code else folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        out, complaint = await process.communicate()
     if process.returncode:
         raise RuntimeError(complaint.decode())
     return out.decode()
