@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -101,30 +100,38 @@ def main() -> None:
     """Prints the tables and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--model", default=str(ROOT / "model_cache" / "starter"))
+    parser.add_argument("--part", choices=("cost", "quality"), nargs="+", default=["cost", "quality"])
     parser.add_argument("--beams", type=int, nargs="+", default=[5])
     parser.add_argument("--utterances", type=int, default=48)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--clips", type=int, help="at most so many of each set and language")
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
     console = Console(highlight=False)
-    costs = {
-        count: measure_cost(Path(arguments.model), count, arguments.utterances, arguments.rounds)
-        for count in arguments.beams
-    }
-    for count, cost in costs.items():
-        console.print(
-            f"{count} beams: {cost['against_greedy']:.2f} times the time of greedy search; "
-            f"{cost['against_transformers']:.2f} times as fast as transformers"
-        )
-    sets = {name: _few(load_clips(_CLIPS, name), arguments.clips) for name in ("one", "several")}
-    quality = asyncio.run(measure_quality(arguments.model, [1, *arguments.beams], sets))
-    for name, directions in quality.items():
-        table = Table("direction", *(f"{count} beams" for count in [1, *arguments.beams]), title=name)
-        for direction, scores in directions.items():
-            table.add_row(direction, *(f"{score:.1f}" for score in scores.values()))
-        console.print(table)
-    _RESULTS.write_text(json.dumps({"cost": costs, "bleu": quality}, indent=1) + "\n", encoding="utf-8")
+    results: dict[str, Any] = {}
+    if "cost" in arguments.part:
+        folder, sizes = Path(arguments.model), (arguments.utterances, arguments.rounds)
+        results["cost"] = {count: measure_cost(folder, count, *sizes) for count in arguments.beams}
+        for count, cost in results["cost"].items():
+            console.print(
+                f"{count} beams: {cost['against_greedy']:.2f} times the time of greedy search; "
+                f"{cost['against_transformers']:.2f} times as fast as transformers"
+            )
+    if "quality" in arguments.part:
+        sets = {name: _few(load_clips(_CLIPS, name), arguments.clips) for name in ("one", "several")}
+        counts = [1, *arguments.beams]
+        results["bleu"] = asyncio.run(measure_quality(arguments.model, counts, sets))
+        for name, directions in results["bleu"].items():
+            console.print(_table(name, counts, directions))
+    _RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def _table(name: str, counts: Sequence[int], directions: dict[str, dict[int, float]]) -> Table:
+    table = Table("direction", *(f"{count} beams" for count in counts), title=name)
+    for direction, scores in directions.items():
+        table.add_row(direction, *(f"{scores[count]:.1f}" for count in counts))
+    means = [sum(scores[count] for scores in directions.values()) / len(directions) for count in counts]
+    table.add_row("mean", *(f"{mean:.2f}" for mean in means))
+    return table
 
 
 def _few(clips: Sequence[Clip], most: int | None) -> list[Clip]:

@@ -28,11 +28,12 @@ from torch import Tensor
 
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import StepReport
-from translate_svc.engine.request import Request, SequenceSpec, SourceText
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.runner import model_runner
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.step_result import StepReport
 from translate_svc.garbage_collection import keep_all
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.precision import of_dtype

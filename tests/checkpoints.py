@@ -28,11 +28,11 @@ from translate_svc.engine.plan import (
     EncodeItem,
     SequenceKey,
     StepPlan,
-    StepResult,
     TextToUnitItem,
     VocodeItem,
 )
 from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.engine.step_result import StepResult
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement

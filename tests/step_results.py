@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from translate_svc.engine.plan import (
+from translate_svc.engine.step_result import (
     DecodeResult,
     EncodeResult,
     EncodeUnfinished,

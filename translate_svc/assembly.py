@@ -29,7 +29,7 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, ModelInfo
 
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
-    from translate_svc.engine.plan import StepReport
+    from translate_svc.engine.step_result import StepReport
     from translate_svc.models.placement import Placement
     from translate_svc.observability.metrics import Metrics
     from translate_svc.vad.frame_vad import FrameVad

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.throughput.engine import Engine
 from benchmarks.throughput.utterance import TOKENS_PER_SECOND, noise
-from translate_svc.engine.request import SequenceSpec
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision, HoldReason, Hypothesis
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided
 from translate_svc.session.outbound.hypothesis_pacer import HypothesisPacer

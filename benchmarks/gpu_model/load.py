@@ -24,10 +24,16 @@ from benchmarks.throughput.number_tokenizer import LANGUAGE
 from benchmarks.throughput.utterance import TOKENS_PER_SECOND, noise
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import GPU_BUDGETS, EngineLimits
-from translate_svc.engine.plan import StepReport
-from translate_svc.engine.request import EngineEvent, Request, SequenceSpec, TokenDecoded, WaveformPiece
+from translate_svc.engine.request import (
+    EngineEvent,
+    Request,
+    TokenDecoded,
+    WaveformPiece,
+)
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.step_result import StepReport
 from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, SAMPLES_PER_UNIT, Stage
 

@@ -10,9 +10,10 @@ from unittest import mock
 
 import numpy as np
 
-from translate_svc.engine.plan import EncodeResult, StageResult, StepPlan
+from translate_svc.engine.plan import StepPlan
 from translate_svc.engine.runner import model_runner
 from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.engine.step_result import EncodeResult, StageResult
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, SAMPLES_PER_UNIT, Stage
 
 WORK_UNITS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 
-from translate_svc.engine.plan import StepReport
+from translate_svc.engine.step_result import StepReport
 from translate_svc.types import Stage
 
 

@@ -13,18 +13,19 @@ from benchmarks.throughput.outcome import Outcome
 from benchmarks.throughput.utterance import Utterance
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import DecodeResult, StepPlan, StepReport, StepResult
+from translate_svc.engine.plan import StepPlan
 from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
     Request,
     RequestFinished,
-    SequenceSpec,
     TokenDecoded,
     WaveformPiece,
 )
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.step_result import DecodeResult, StepReport, StepResult
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.precision import FLOAT32, Precision

@@ -22,10 +22,10 @@ from translate_svc.engine.request import (
     Request,
     RequestFinished,
     RequestRefused,
-    SequenceSpec,
     TokenDecoded,
 )
 from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import TranslateSvcError
 from translate_svc.types import EncoderSource
 

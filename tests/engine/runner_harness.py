@@ -13,15 +13,14 @@ from tests.step_results import decode_results, encode_results, unit_results, voc
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
-    EncodeResult,
     PlanItem,
     SequenceKey,
     StepPlan,
-    StepResult,
     TextToUnitItem,
     VocodeItem,
 )
 from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.engine.step_result import EncodeResult, StepResult
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.types import Stage

@@ -25,17 +25,18 @@ from tests.engine.async_fixtures import (
 from tests.fakes.fake_runner import FakeRunner
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.plan import DecodeResult, StepPlan, StepResult
+from translate_svc.engine.plan import StepPlan
 from translate_svc.engine.request import (
     FinishStatus,
     RequestFinished,
     SequenceFinished,
-    SequenceSpec,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
 )
 from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.step_result import DecodeResult, StepResult
 from translate_svc.errors import DeviceLost, EngineLost
 
 

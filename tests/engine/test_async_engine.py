@@ -16,12 +16,12 @@ from translate_svc.engine.request import (
     FinishStatus,
     RequestFinished,
     RequestQueued,
-    SequenceSpec,
     SourceText,
     TextFinished,
     TokenDecoded,
     WaveformPiece,
 )
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import InvalidArgument, OutOfRange, ResourceExhausted
 
 

@@ -18,12 +18,12 @@ from translate_svc.engine.request import (
     AlternativesFound,
     Request,
     SequenceFinished,
-    SequenceSpec,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
 )
 from translate_svc.engine.runner import model_runner
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 
 ENGINE_LIMITS = EngineLimits(

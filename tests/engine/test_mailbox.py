@@ -6,7 +6,8 @@ import numpy as np
 
 from translate_svc.engine.delivery import Submission
 from translate_svc.engine.mailbox import Mailbox
-from translate_svc.engine.request import Request, SequenceSpec
+from translate_svc.engine.request import Request
+from translate_svc.engine.sequence_spec import SequenceSpec
 
 
 def submission(number: int, caller: str) -> Submission:

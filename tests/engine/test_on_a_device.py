@@ -18,10 +18,11 @@ from tests.engine.runner_harness import RunnerHarness
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from tests.fakes.standin import NAME, StandIn, stand_in
 from tests.step_results import decode_results, encode_results
-from translate_svc.engine.plan import EncodeItem, EncodeResult, EncodeUnfinished, StepPlan, StepResult
+from translate_svc.engine.plan import EncodeItem, StepPlan
 from translate_svc.engine.runner import model_runner
 from translate_svc.engine.runner.failure_streaks import MOST_FAILURES
 from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.engine.step_result import EncodeResult, EncodeUnfinished, StepResult
 from translate_svc.errors import DeviceLost
 from translate_svc.models.precision import BFLOAT16
 from translate_svc.models.seamless.vocoder import piecewise_vocoder

@@ -22,7 +22,6 @@ from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import (
     DecodeItem,
-    DecodeResult,
     EncodeItem,
     SequenceKey,
     StepPlan,
@@ -33,13 +32,14 @@ from translate_svc.engine.request import (
     FinishStatus,
     Request,
     RequestFinished,
-    SequenceSpec,
     SourceText,
     TextScored,
     TokenDecoded,
 )
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.step_result import DecodeResult
 from translate_svc.errors import CheckpointError, InvalidArgument
 from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS
 from translate_svc.models.placement import Placement

@@ -9,7 +9,8 @@ import pytest
 
 from tests.engine.runner_harness import STAGES, RunnerHarness
 from tests.step_results import decode_results, encode_results, unit_results, vocode_results
-from translate_svc.engine.plan import BeamItem, PlanItem, StepPlan, StepResult
+from translate_svc.engine.plan import BeamItem, PlanItem, StepPlan
+from translate_svc.engine.step_result import StepResult
 from translate_svc.types import Stage
 
 

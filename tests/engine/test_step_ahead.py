@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +27,6 @@ from translate_svc.engine.request import (
     EngineEvent,
     Request,
     RequestFinished,
-    SequenceSpec,
     SourceText,
     TextScored,
     TokenDecoded,
@@ -36,9 +35,12 @@ from translate_svc.engine.request import (
 from translate_svc.engine.runner import model_runner
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
+from translate_svc.models.slices import Slices
 from translate_svc.types import Samples
 
 _FAILING = 93
@@ -212,10 +214,11 @@ def test_an_encoding_gets_as_long_as_the_device_decodes_while_the_host_is_away(
     harness = RunnerHarness(3, ModelRunner(model, LIMITS, clock=lambda: now_s[0]), model)
     encode = model.encode
 
-    def sliced(*args: Any) -> Iterator[None]:
-        for _ in encode(*args):
+    def sliced(*args: Any) -> Slices[list[int | EngineError]]:
+        for _ in range(9):
             now_s[0] += 1.0
             yield
+        return (yield from encode(*args))
 
     monkeypatch.setattr(model, "encode", sliced)
     for position in (3, 4):

@@ -7,7 +7,8 @@ import pytest
 
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.request import Request, SequenceSpec, SourceText
+from translate_svc.engine.request import Request, SourceText
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.validation import validate
 from translate_svc.errors import InvalidArgument, OutOfRange
 

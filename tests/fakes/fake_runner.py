@@ -23,20 +23,22 @@ from tests.fakes.fake_tokenizer import PROMPT_TOKENS
 from translate_svc.engine.plan import (
     BeamItem,
     DecodeItem,
-    DecodeResult,
     EncodeItem,
+    PlanItem,
+    SequenceKey,
+    StepPlan,
+    TextToUnitItem,
+    VocodeItem,
+)
+from translate_svc.engine.step_result import (
+    DecodeResult,
     EncodeResult,
     EncodeUnfinished,
     ItemFailure,
-    PlanItem,
-    SequenceKey,
     StageReport,
     StageResult,
-    StepPlan,
     StepResult,
-    TextToUnitItem,
     TextToUnitResult,
-    VocodeItem,
     VocodeResult,
 )
 from translate_svc.types import SAMPLES_PER_UNIT, EncoderSource, Samples, Stage

@@ -40,7 +40,6 @@ from translate_svc.engine.request import (
     RequestQueued,
     RequestRefused,
     SequenceFinished,
-    SequenceSpec,
     StopReason,
     TextFinished,
     TextScored,
@@ -49,6 +48,7 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.scheduling.request_state import combined_status
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, TranslateSvcError
 from translate_svc.types import SAMPLES_PER_UNIT, StageTiming
 

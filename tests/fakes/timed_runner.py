@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.fakes.fake_runner import FakeRunner, Model
-from translate_svc.engine.plan import (
-    EncodeItem,
+from translate_svc.engine.plan import EncodeItem, StepPlan
+from translate_svc.engine.runner.encode_time import EncodeTime
+from translate_svc.engine.step_result import (
     EncodeResult,
     EncodeUnfinished,
     ItemFailure,
     StageReport,
-    StepPlan,
     StepResult,
 )
-from translate_svc.engine.runner.encode_time import EncodeTime
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Stage
 
 _RATE_HZ = INTERNAL_SAMPLE_RATE_HZ

@@ -10,9 +10,10 @@ from tests.checkpoints import checkpoint_folder, new_runner, utterances
 from tests.engine.simultaneous.hypothesis_harness import LIMITS, HypothesisHarness, of, tokenizer_of
 from translate_svc.engine.constraint import Constraint
 from translate_svc.engine.plan import DecodeItem
-from translate_svc.engine.request import Request, SequenceSpec, TextFinished, TokenDecoded
+from translate_svc.engine.request import Request, TextFinished, TokenDecoded
 from translate_svc.engine.scheduling import request_state
 from translate_svc.engine.scheduling.greedy_sequence import GreedySequence
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 
 FORBIDDEN_MASK = "forbidden"  # step 1: the name of a set of tokens

@@ -24,17 +24,16 @@ from translate_svc.engine.request import (
     RequestQueued,
     RequestRefused,
     SequenceFinished,
-    SequenceSpec,
     SourceText,
     StageSpan,
     StopReason,
     TextFinished,
-    TextGuards,
     TextScored,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.engine.simultaneous.commit_policy import (
     CommitDecision,
     CommitPolicy,

@@ -22,9 +22,9 @@ from translate_svc.engine.request import (
     FinishStatus,
     Request,
     RequestFinished,
-    SequenceSpec,
     WaveformPiece,
 )
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import Unavailable
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.observability.metrics import Metrics

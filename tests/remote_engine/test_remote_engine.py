@@ -27,10 +27,10 @@ from translate_svc.engine.request import (
     RequestQueued,
     RequestRefused,
     SequenceFinished,
-    SequenceSpec,
     SourceText,
     WaveformPiece,
 )
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import EngineLost, InvalidArgument, OutOfRange, ResourceExhausted
 
 PIECES = 7

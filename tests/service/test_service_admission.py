@@ -14,9 +14,10 @@ from tests.tiny_checkpoint import build_tiny_checkpoint
 from translate_svc.config import Settings
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.handle import Deliver
-from translate_svc.engine.plan import StepPlan, StepResult
+from translate_svc.engine.plan import StepPlan
 from translate_svc.engine.request import Request
 from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.engine.step_result import StepResult
 from translate_svc.errors import ResourceExhausted
 from translate_svc.service import Service
 from translate_svc.session.capacity.estimate import CapacityEstimate

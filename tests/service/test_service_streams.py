@@ -14,8 +14,9 @@ from tests.session.harness import check_contract, collect, of, texts
 from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.engine.async_engine import AsyncEngine
-from translate_svc.engine.plan import StepPlan, StepResult
+from translate_svc.engine.plan import StepPlan
 from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.engine.step_result import StepResult
 from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.service import Service
 from translate_svc.session.session import Session

@@ -10,7 +10,7 @@ import pytest
 from tests.wire import settings_samples
 from tests.wire.settings_samples import field_names
 from translate_svc import wire
-from translate_svc.engine.request import TextGuards
+from translate_svc.engine.sequence_spec import TextGuards
 from translate_svc.engine.simultaneous.hypothesis import CommitDefaults
 from translate_svc.languages import packaged
 from translate_svc.session.negotiation import Negotiator

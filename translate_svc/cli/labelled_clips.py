@@ -33,10 +33,10 @@ from translate_svc.engine.request import (
     Request,
     RequestFinished,
     RequestRefused,
-    SequenceSpec,
     SourceText,
     TextScored,
 )
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import EngineError
 from translate_svc.models.confidence.fit import LabelledText
 from translate_svc.service import Service

@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.request import Request, SequenceSpec, SourceText
+from translate_svc.engine.request import Request, SourceText
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.text.beam_search import MAX_LENGTH_PENALTY
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.models.tokenizer import Tokenizer

@@ -21,7 +21,8 @@ import msgspec
 
 from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
-from translate_svc.engine.request import EngineEvent, SequenceSpec, SourceText
+from translate_svc.engine.request import EngineEvent, SourceText
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
 from translate_svc.session.capacity.front_peers import ServerState
 from translate_svc.session.quotas.quotas import CallerUsage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from translate_svc.engine.request import SequenceSpec
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.text.beam_search import MAX_LENGTH_PENALTY
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import MAX_BEAMS, BeamSearchSettings, Inspect, StreamSettings

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.confidence import UNCALIBRATED, ConfidenceRule
-from translate_svc.engine.request import SequenceSpec, TextGuards
+from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.engine.simultaneous.hypothesis import (
     NO_HYPOTHESES,
     SAFE_COMMIT_DEFAULTS,

@@ -17,11 +17,11 @@ from tests.tiny_checkpoint import PIECE_COUNT
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
-    ItemFailure,
     SequenceKey,
     StepPlan,
     TextToUnitItem,
 )
+from translate_svc.engine.step_result import ItemFailure
 from translate_svc.errors import DeviceLost, InvariantViolation
 from translate_svc.types import Stage
 

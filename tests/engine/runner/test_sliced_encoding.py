@@ -21,14 +21,12 @@ from tests.step_results import decode_results, encode_results
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
-    EncodeResult,
-    EncodeUnfinished,
     SequenceKey,
     StepPlan,
-    StepResult,
 )
 from translate_svc.engine.runner.encode_batch import EncodeBatch
 from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.engine.step_result import EncodeResult, EncodeUnfinished, StepResult
 from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.seamless.speech import SeamlessSpeech
 from translate_svc.models.slices import Passed

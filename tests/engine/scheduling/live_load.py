@@ -18,11 +18,11 @@ from translate_svc.engine.request import (
     EngineEvent,
     Request,
     RequestFinished,
-    SequenceSpec,
     TokenDecoded,
     WaveformPiece,
 )
 from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.types import EncoderSource
 
 RATE_HZ = 16_000

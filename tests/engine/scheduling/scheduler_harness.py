@@ -16,12 +16,12 @@ from translate_svc.engine.request import (
     EngineEvent,
     Request,
     RequestFinished,
-    SequenceSpec,
     SourceText,
     WaveformPiece,
 )
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.scheduling.sequence import Phase
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.types import FRAME_SAMPLES, EncoderSource, Samples, Stage
 
 SMALL = EngineLimits(

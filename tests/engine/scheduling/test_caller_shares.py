@@ -6,8 +6,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from translate_svc.engine.plan import EncodeResult, EncodeUnfinished, StageReport, StepResult
 from translate_svc.engine.scheduling.caller_shares import CallerShares
+from translate_svc.engine.step_result import (
+    EncodeResult,
+    EncodeUnfinished,
+    StageReport,
+    StepResult,
+)
 from translate_svc.types import Stage
 
 HEAVY = frozenset({"heavy"})

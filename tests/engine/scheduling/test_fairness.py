@@ -11,9 +11,10 @@ from tests.engine.scheduling.scheduler_fixtures import ONE, TWO, says
 from tests.engine.scheduling.scheduler_harness import SMALL, SchedulerHarness
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.request import Request, SequenceSpec
+from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.fair_queue import FairQueue
 from translate_svc.engine.scheduling.request_state import RequestState, RequestStates
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import NO_HYPOTHESES
 from translate_svc.types import FRAME_SAMPLES, Stage
 

@@ -13,11 +13,11 @@ from translate_svc.engine.request import (
     FinishStatus,
     Request,
     SequenceFinished,
-    SequenceSpec,
     StopReason,
     TextFinished,
 )
 from translate_svc.engine.scheduling.sequence import Phase
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import FRAME_SAMPLES, Stage
 

@@ -18,17 +18,17 @@ from tests.step_results import vocode_results
 from translate_svc.engine.constraint import CONTINUATION_MASK
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import ItemFailure, SequenceKey, StepPlan, StepResult, VocodeItem
+from translate_svc.engine.plan import SequenceKey, StepPlan, VocodeItem
 from translate_svc.engine.request import (
     EngineEvent,
     HypothesisRequest,
     Request,
-    SequenceSpec,
     UnitsPredicted,
     WaveformPiece,
 )
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt, CommitPolicy
 from translate_svc.engine.simultaneous.hypothesis import (
     HypothesisDecided,
@@ -38,6 +38,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechCarriedOver,
 )
 from translate_svc.engine.simultaneous.words import continuation_tokens
+from translate_svc.engine.step_result import ItemFailure, StepResult
 from translate_svc.models.alignment.alignment_file import AttentionRow, alignment_of
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint

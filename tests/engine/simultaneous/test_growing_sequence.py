@@ -26,12 +26,12 @@ from translate_svc.engine.request import (
     Request,
     RequestFinished,
     SequenceFinished,
-    SequenceSpec,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt
 from translate_svc.engine.simultaneous.growing_sequence import LOOKAHEAD_WORDS
 from translate_svc.engine.simultaneous.hypothesis import (

@@ -24,14 +24,13 @@ from translate_svc.engine.request import (
     Request,
     RequestFinished,
     SequenceFinished,
-    SequenceSpec,
-    TextGuards,
     TokenDecoded,
     WaveformPiece,
 )
 from translate_svc.engine.scheduling.request_state import RequestState
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.scheduling.sequence import SequenceState
+from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.engine.simultaneous.commit_policy import (
     AlignAtt,
     AlignAttAgreement,

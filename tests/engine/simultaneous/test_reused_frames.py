@@ -15,8 +15,9 @@ from tests.engine.simultaneous.hypothesis_harness import (
     hypothesis_runner,
     of,
 )
-from translate_svc.engine.request import Request, SequenceSpec
+from translate_svc.engine.request import Request
 from translate_svc.engine.runner.source_cache import SourceCache
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided
 
 pytestmark = pytest.mark.skipif(

@@ -11,10 +11,10 @@ from tests.engine.simultaneous.hypothesis_harness import HypothesisHarness, of
 from translate_svc.engine.request import (
     FinishStatus,
     RequestFinished,
-    SequenceSpec,
     TextFinished,
     TokenDecoded,
 )
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.engine.simultaneous.kept_history import HISTORY_CHARACTERS

@@ -31,15 +31,14 @@ from translate_svc.engine.request import (
     Request,
     RequestFinished,
     SequenceFinished,
-    SequenceSpec,
     StopReason,
     TextFinished,
-    TextGuards,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
 )
 from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.engine.text.guards import MAX_REPETITIONS, is_loop, max_text_tokens
 from translate_svc.types import Samples
 

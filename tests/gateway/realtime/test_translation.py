@@ -9,7 +9,8 @@ import pytest
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, echo_script
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import clip, connect, pcm16, silence, tone
-from translate_svc.engine.request import Request, SequenceSpec
+from translate_svc.engine.request import Request
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.realtime.translation_settings import INCLUDES
 from translate_svc.gateway.server import GatewayServer

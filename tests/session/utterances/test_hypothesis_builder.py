@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from translate_svc.engine.plan import SourcePlace
-from translate_svc.engine.request import HypothesisRequest, Request, SequenceSpec
+from translate_svc.engine.request import HypothesisRequest, Request
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Hypothesis, LocalAgreement
 from translate_svc.engine.simultaneous.hypothesis import (
     FIRST_HYPOTHESIS,

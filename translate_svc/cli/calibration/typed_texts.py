@@ -17,7 +17,8 @@ from pathlib import Path
 
 from translate_svc.cli.labelled_clips import score_given, words
 from translate_svc.confidence import Agreement
-from translate_svc.engine.request import SequenceSpec, SourceText
+from translate_svc.engine.request import SourceText
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.models.confidence.fit import LabelledText
 from translate_svc.service import Service
 from translate_svc.types import (

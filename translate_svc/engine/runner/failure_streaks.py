@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from translate_svc.engine.plan import EncodeUnfinished
+from translate_svc.engine.step_result import EncodeUnfinished
 from translate_svc.errors import DeviceLost, EngineError
 from translate_svc.models.isolation import ItemRaised
 from translate_svc.types import Stage

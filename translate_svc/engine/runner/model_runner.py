@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -15,25 +14,15 @@ import torch
 
 from translate_svc.engine.plan import (
     BeamItem,
-    BeamResult,
     DecodeItem,
-    DecodeResult,
     EncodeItem,
-    EncodeResult,
-    EncodeUnfinished,
-    ItemFailure,
-    PlanItem,
-    StageReport,
-    StageResult,
     StepPlan,
-    StepResult,
     TextToUnitItem,
-    TextToUnitResult,
     VocodeItem,
-    VocodeResult,
 )
 from translate_svc.engine.runner.decoding.beam_rows import (
     DecodeWork,
+    batch_size,
     copy_rows,
     record_copies,
     rows_of,
@@ -46,6 +35,19 @@ from translate_svc.engine.runner.failure_streaks import FailureStreaks
 from translate_svc.engine.runner.item_checks import ItemChecks
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.engine.runner.source_cache import SourceCache
+from translate_svc.engine.runner.valid_items import run_valid, shared_slots
+from translate_svc.engine.step_result import (
+    BeamResult,
+    DecodeResult,
+    EncodeResult,
+    EncodeUnfinished,
+    ItemFailure,
+    StageReport,
+    StageResult,
+    StepResult,
+    TextToUnitResult,
+    VocodeResult,
+)
 from translate_svc.errors import EngineError
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.graphs.capture_count import CaptureCount
@@ -59,7 +61,6 @@ from translate_svc.types import Stage
 _Item = TypeVar("_Item", EncodeItem, DecodeItem, DecodeWork, TextToUnitItem, VocodeItem)
 _Decoded = DecodeResult | BeamResult
 _Result = TypeVar("_Result")
-_Outcome = TypeVar("_Outcome")
 
 
 @dataclass(slots=True)
@@ -168,7 +169,7 @@ class ModelRunner:
         outcomes = run_isolated(items, batch, self._model.free_memory)
         self._streaks.observe(stage, outcomes)
         duration_ms = (self._clock() - started_s) * 1000
-        report.stages.append(StageReport(stage, duration_ms, _batch_size(items), started_s))
+        report.stages.append(StageReport(stage, duration_ms, batch_size(items), started_s))
         # the device may have computed what was launched ahead while the host was away
         away_s = self._away_s if stage is Stage.DECODE and self._decoder.found_ahead else 0.0
         self._encode_time.observe(stage, items, duration_ms / 1000 + away_s)
@@ -224,12 +225,12 @@ class ModelRunner:
 
         if self._checks.are_steps(items):
             return run(items)
-        shared = _shared_slots(items)
-        return _run_valid(items, lambda item: self._checks.decode(item, shared), run)
+        shared = shared_slots(item.slot for item in items)
+        return run_valid(items, lambda item: self._checks.decode(item, shared), run)
 
     def _decode_beams(self, items: Sequence[DecodeWork]) -> list[_Decoded | EngineError]:
         """As ``_decode``, for items of which some have beams."""
-        shared = _shared_slots([row for item in items for row in rows_of(item)])
+        shared = shared_slots(row.slot for item in items for row in rows_of(item))
 
         def problem(item: DecodeWork) -> str | None:
             if isinstance(item, BeamItem):
@@ -241,7 +242,7 @@ class ModelRunner:
             made = iter(self._decoder.predict([row for item in valid for row in rows_of(item)]))
             return [self._fed_rows(item, [next(made) for _ in rows_of(item)]) for item in valid]
 
-        return _run_valid(items, problem, run)
+        return run_valid(items, problem, run)
 
     def _text_to_unit(self, items: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
         def run(valid: Sequence[TextToUnitItem]) -> list[TextToUnitResult | EngineError]:
@@ -254,7 +255,7 @@ class ModelRunner:
                 for item, each in zip(valid, made, strict=True)
             ]
 
-        return _run_valid(items, self._checks.text_to_unit, run)
+        return run_valid(items, self._checks.text_to_unit, run)
 
     def _vocode(self, items: Sequence[VocodeItem]) -> list[VocodeResult | EngineError]:
         def run(valid: Sequence[VocodeItem]) -> list[VocodeResult | EngineError]:
@@ -268,7 +269,7 @@ class ModelRunner:
                 for item, each in zip(valid, self._model.speech.vocode(pieces), strict=True)
             ]
 
-        return _run_valid(items, self._checks.vocode, run)
+        return run_valid(items, self._checks.vocode, run)
 
     def _assigned(self, item: EncodeItem, states: int, batch: EncodeBatch) -> EncodeResult:
         self._ledger.assign(item)
@@ -292,19 +293,6 @@ class ModelRunner:
         return BeamResult(item.key, tuple(made)) if isinstance(item, BeamItem) else made[0]
 
 
-def _batch_size(items: Sequence[PlanItem]) -> int:
-    """Number of items; of beams each counts."""
-    beams = items[-1] if items else None
-    if not isinstance(beams, BeamItem):  # they come last
-        return len(items)
-    return sum(len(item.rows) if isinstance(item, BeamItem) else 1 for item in items)
-
-
-def _shared_slots(items: Sequence[DecodeItem]) -> set[int]:
-    """The slots that more than one of ``items`` uses."""
-    return {slot for slot, count in Counter(item.slot for item in items).items() if count > 1}
-
-
 def _current(device: torch.device) -> AbstractContextManager[object]:
     """Makes a GPU the thread's own: else memory is pinned for the first one, whichever computes."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
@@ -320,15 +308,3 @@ def _t2u_input(item: TextToUnitItem) -> T2uInput:
         item.pause_factor,
         item.dropped_context_tokens,
     )
-
-
-def _run_valid(
-    items: Sequence[_Item],
-    problem: Callable[[_Item], str | None],
-    run: Callable[[Sequence[_Item]], Sequence[_Outcome]],
-) -> list[_Outcome | EngineError]:
-    """Runs the valid items. Each of the others is answered by its error."""
-    problems = [problem(item) for item in items]
-    valid = [item for item, found in zip(items, problems, strict=True) if found is None]
-    outcomes = iter(run(valid) if valid else ())
-    return [next(outcomes) if found is None else EngineError(found) for found in problems]

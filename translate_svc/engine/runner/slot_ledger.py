@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from translate_svc.engine.constraint import UNCONSTRAINED
-from translate_svc.engine.plan import DecodeItem, DecodeResult, EncodeItem, SequenceKey
+from translate_svc.engine.plan import DecodeItem, EncodeItem, SequenceKey
+from translate_svc.engine.step_result import DecodeResult
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 

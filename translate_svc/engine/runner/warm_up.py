@@ -17,11 +17,10 @@ from translate_svc.engine.plan import (
     PlanItem,
     SequenceKey,
     StepPlan,
-    StepResult,
     TextToUnitItem,
-    TextToUnitResult,
     VocodeItem,
 )
+from translate_svc.engine.step_result import StepResult, TextToUnitResult
 from translate_svc.engine.validation import ModelCapabilities
 from translate_svc.errors import EngineLost
 from translate_svc.models.tokenizer import Tokenizer

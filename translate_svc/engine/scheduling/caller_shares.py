@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from translate_svc.engine.plan import EncodeResult, StepResult
+from translate_svc.engine.step_result import EncodeResult, StepResult
 from translate_svc.types import Stage
 
 _MANY_REQUESTS = 4

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translate_svc.engine.plan import DecodeItem, DecodeResult
+from translate_svc.engine.plan import DecodeItem
 from translate_svc.engine.request import EngineEvent, TokenDecoded
 from translate_svc.engine.scheduling.whole_sequence import WholeSequence
+from translate_svc.engine.step_result import DecodeResult
 
 
 @dataclass(slots=True, eq=False)

@@ -6,13 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import EncodeItem, SequenceKey, StageReport
+from translate_svc.engine.plan import EncodeItem, SequenceKey
 from translate_svc.engine.request import (
     FinishStatus,
     HypothesisRequest,
     Request,
     RequestFinished,
-    SequenceSpec,
     SourceText,
     StageSpan,
     StopReason,
@@ -26,8 +25,10 @@ from translate_svc.engine.scheduling.sequence import (
     TextState,
     guard_stop,
 )
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.growing_sequence import GrowingContext, GrowingSequence
 from translate_svc.engine.simultaneous.hypothesis import HypothesisTraits, SequenceHypothesis, SpeechContext
+from translate_svc.engine.step_result import StageReport
 from translate_svc.engine.text.beam_search import BeamSearch
 from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.engine.text.guards import max_text_tokens

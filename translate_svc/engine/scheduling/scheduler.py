@@ -10,11 +10,7 @@ import numpy as np
 
 from translate_svc.engine.batch_costs import BatchCosts
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import (
-    SequenceKey,
-    StepPlan,
-    StepResult,
-)
+from translate_svc.engine.plan import SequenceKey, StepPlan
 from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
@@ -28,6 +24,7 @@ from translate_svc.engine.scheduling.sequence import Phase, SequenceState
 from translate_svc.engine.scheduling.stage_results import StageResults
 from translate_svc.engine.simultaneous.hypothesis import NO_HYPOTHESES, HypothesisTraits
 from translate_svc.engine.stats import Totals
+from translate_svc.engine.step_result import StepResult
 from translate_svc.errors import InvalidArgument, InvariantViolation
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import Stage

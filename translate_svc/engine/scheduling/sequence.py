@@ -13,14 +13,14 @@ import numpy.typing as npt
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import (
     BeamItem,
-    BeamResult,
     DecodeItem,
-    DecodeResult,
     SequenceKey,
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.request import EngineEvent, FinishStatus, SequenceSpec, StopReason, TextGuards
+from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason
+from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
+from translate_svc.engine.step_result import BeamResult, DecodeResult
 from translate_svc.engine.text.detokenize import Detokenizer
 from translate_svc.engine.text.guards import is_loop
 from translate_svc.errors import InvariantViolation

@@ -11,23 +11,25 @@ import numpy.typing as npt
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import (
     BeamItem,
-    BeamResult,
     DecodeItem,
-    DecodeResult,
-    EncodeResult,
-    EncodeUnfinished,
-    ItemFailure,
-    StageResult,
     TextToUnitItem,
-    TextToUnitResult,
     VocodeItem,
-    VocodeResult,
 )
 from translate_svc.engine.request import EngineEvent, FinishStatus, TextScored, UnitsPredicted, WaveformPiece
 from translate_svc.engine.scheduling.in_flight import InFlight
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
 from translate_svc.engine.scheduling.request_state import RequestState
 from translate_svc.engine.scheduling.sequence import NO_UNITS, SequenceState
+from translate_svc.engine.step_result import (
+    BeamResult,
+    DecodeResult,
+    EncodeResult,
+    EncodeUnfinished,
+    ItemFailure,
+    StageResult,
+    TextToUnitResult,
+    VocodeResult,
+)
 from translate_svc.errors import EngineError, InvariantViolation
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import SAMPLES_PER_UNIT, Stage

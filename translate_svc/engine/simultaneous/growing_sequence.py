@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from translate_svc.engine.constraint import SUPPRESS_CONTINUATION, UNCONSTRAINED
-from translate_svc.engine.plan import DecodeItem, DecodeResult
+from translate_svc.engine.plan import DecodeItem
 from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
@@ -29,6 +29,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
 )
 from translate_svc.engine.simultaneous.kept_history import keep_history
 from translate_svc.engine.simultaneous.words import closes_sentence, is_spaced, starts_sentence, starts_word
+from translate_svc.engine.step_result import DecodeResult
 from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.models.alignment.attended_frames import attended_frames
 from translate_svc.models.tokenizer import Tokenizer

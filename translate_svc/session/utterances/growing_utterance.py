@@ -8,10 +8,10 @@ from translate_svc.engine.request import (
     EngineEvent,
     Request,
     RequestFinished,
-    SequenceSpec,
     SourceText,
     WaveformPiece,
 )
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.simultaneous_options import SimultaneousOptions

@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from itertools import repeat
 
-from translate_svc.engine.request import HypothesisRequest, SequenceSpec
+from translate_svc.engine.request import HypothesisRequest
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import (
     FIRST_HYPOTHESIS,
     NO_SPEECH,

@@ -15,13 +15,13 @@ from translate_svc.engine.request import (
     FinishStatus,
     RequestFinished,
     SequenceFinished,
-    SequenceSpec,
     StopReason,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechContext
 from translate_svc.session.negotiation import LaneKind, PlannedSequence
 from translate_svc.session.utterances.speech_writer import (

@@ -14,7 +14,6 @@ from translate_svc.engine.request import (
     Request,
     RequestFinished,
     SequenceFinished,
-    SequenceSpec,
     SourceText,
     TextFinished,
     TextScored,
@@ -22,6 +21,7 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.errors import InvariantViolation
 from translate_svc.session.negotiation import Negotiated, PlannedSequence

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from translate_svc.engine.request import FinishStatus, Request, SequenceSpec, SourceText, WaveformPiece
+from translate_svc.engine.request import (
+    FinishStatus,
+    Request,
+    SourceText,
+    WaveformPiece,
+)
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.session.utterances.live_utterance import LiveUtterance
 from translate_svc.session.utterances.speech_writer import Playout
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples

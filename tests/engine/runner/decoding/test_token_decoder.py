@@ -14,9 +14,10 @@ from tests.checkpoints import new_model
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from tests.fakes.standin import NAME, stand_in
 from translate_svc.engine.constraint import Constraint
-from translate_svc.engine.plan import DecodeItem, DecodeResult, SequenceKey
+from translate_svc.engine.plan import DecodeItem, SequenceKey
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.decoding.token_decoder import TokenDecoder
+from translate_svc.engine.step_result import DecodeResult
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.limits import ModelLimits

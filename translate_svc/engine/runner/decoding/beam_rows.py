@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from translate_svc.engine.plan import BeamItem, DecodeItem
+from translate_svc.engine.plan import BeamItem, DecodeItem, PlanItem
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.models.speech_model import SpeechModel
 
@@ -15,6 +15,13 @@ DecodeWork = DecodeItem | BeamItem
 def rows_of(item: DecodeWork) -> tuple[DecodeItem, ...]:
     """The rows that an item advances."""
     return item.rows if isinstance(item, BeamItem) else (item,)
+
+
+def batch_size(items: Sequence[PlanItem]) -> int:
+    """Number of items; of beams each counts."""
+    if not isinstance(items[-1], BeamItem):  # they come last
+        return len(items)
+    return sum(len(item.rows) if isinstance(item, BeamItem) else 1 for item in items)
 
 
 def copy_rows(model: SpeechModel, ledger: SlotLedger, items: Sequence[DecodeWork]) -> None:

@@ -18,8 +18,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from translate_svc.engine.constraint import UNCONSTRAINED
-from translate_svc.engine.plan import DecodeItem, DecodeResult
+from translate_svc.engine.plan import DecodeItem
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
+from translate_svc.engine.step_result import DecodeResult
 from translate_svc.errors import EngineError
 from translate_svc.models.decoded_step import DecodedStep
 from translate_svc.models.runs import CHOSEN

@@ -10,12 +10,13 @@ import numpy as np
 from torch import Tensor
 
 from translate_svc.engine.constraint import UNCONSTRAINED
-from translate_svc.engine.plan import DecodeItem, DecodeResult
+from translate_svc.engine.plan import DecodeItem
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.decoding.greedy import GreedyChoice
 from translate_svc.engine.runner.decoding.speculative import accepted_runs, following
 from translate_svc.engine.runner.decoding.step_ahead import StepAhead, are_followed
 from translate_svc.engine.runner.decoding.top_candidates import Candidates, top_candidates
+from translate_svc.engine.step_result import DecodeResult
 from translate_svc.errors import EngineError
 from translate_svc.models.decoded_step import NO_FRAME, DecodedStep, StepFields
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer

@@ -1,0 +1,56 @@
+"""What a request asks for in one target language. Plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TextGuards:
+    """Which guards check a text; ``engine.text.guards`` and ``engine.text.scripts`` implement them.
+
+    All are off by default. Then the text is what the model decodes greedily, to its end or the token limit.
+    """
+
+    repetition_stop: bool = False
+    length_stop: bool = False
+    script_check: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceSpec:
+    """One target language of a request (the transcript is the source language as a target).
+
+    ``duration_factor`` multiplies the predicted durations of its speech. ``pause_factor`` (at most 1)
+    multiplies those of the pauses once more: speech that catches up gives up silence before it hurries words.
+
+    ``given_token_ids``: the tokens of a text, without prompt and end. If there are any, nothing is decoded:
+    the model says in one pass how probable this text is as a translation (``TextScored``).
+    ``given_text``: the same, as a text that the engine makes tokens of.
+
+    ``num_beams``: above 1, the text is found by beam search (``engine.text.beam_search``), and takes as many
+    slots. ``length_penalty``: the exponent of the length by which beams' scores are divided.
+    ``alternatives``: the best texts that the search found are told in ``AlternativesFound``.
+    """
+
+    language: str
+    speech: bool = False
+    speaker_id: int = 0
+    duration_factor: float = 1.0
+    guards: TextGuards = TextGuards()
+    pause_factor: float = 1.0
+    given_token_ids: tuple[int, ...] = ()
+    given_text: str = ""
+    num_beams: int = 1
+    length_penalty: float = 1.0
+    alternatives: bool = False
+
+    @property
+    def slots(self) -> int:
+        """Number of slots that it takes while its text is decoded."""
+        return 1 if self.is_given else self.num_beams
+
+    @property
+    def is_given(self) -> bool:
+        """Whether its text is given, and only scored."""
+        return bool(self.given_token_ids or self.given_text)
