@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.quality.figures import Figures, TranslationFigures
+from benchmarks.quality.figures import Figures, PrecisionFigures, TranslationFigures
 
 _CONFIDENCE_SETS = ("one", "template", "synthesizer", "free")
 """Sentences alone, in voices that training never heard, from templates that it never saw, and free talk."""
@@ -38,6 +38,7 @@ def bars(figures: Figures) -> list[Bar]:
         *_file_bars(figures),
         *_invention_bars(figures),
         *_engine_bars(figures),
+        *_int8_bars(figures),
     ]
 
 
@@ -116,6 +117,47 @@ def _engine_bars(figures: Figures) -> list[Bar]:
             least([row.times_real_time for row in figures.vocoder]),
             25.0,
         ),
+    ]
+
+
+def _int8_bars(figures: Figures) -> list[Bar]:
+    """Beside float32, direction by direction."""
+    lost = [exact - int8 for exact, int8 in _beside(figures.precisions, "bleu")]
+    words = [int8 - exact for exact, int8 in _beside(figures.precisions, "wer")]
+    live = _beside(figures.simultaneous_precisions, "bleu")
+    texts = [row for row in figures.precisions if row.precision == "int8"]
+    equal = sum(row.count * (row.equal or 0.0) for row in texts) / max(1, sum(row.count for row in texts))
+    share = 100 * sum(int8 for _, int8 in live) / sum(exact for exact, _ in live) if live else None
+    return [
+        Bar(
+            "int8, BLEU lost, mean of directions",
+            _mean(lost),
+            0.3,
+            at_most=True,
+        ),
+        Bar(
+            "int8, BLEU lost, each direction",
+            most(lost),
+            0.8,
+            at_most=True,
+        ),
+        Bar("int8, transcripts, WER gained, each language", most(words), 0.5, "points", True),
+        Bar("int8, texts equal to those of float32", equal if texts else None, 97.0, "%"),
+        Bar("int8, simultaneous BLEU beside float32's, mean", share, 99.0, "%"),
+    ]
+
+
+def _beside(rows: Sequence[PrecisionFigures], figure: str) -> list[tuple[float, float]]:
+    """A figure in float32 and in int8, of every direction that has it."""
+    found = {
+        (row.precision, row.source, row.target): value
+        for row in rows
+        if (value := getattr(row, figure)) is not None
+    }
+    return [
+        (value, found["int8", source, target])
+        for (precision, source, target), value in found.items()
+        if precision == "float32"
     ]
 
 

@@ -171,6 +171,21 @@ class FileFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class PrecisionFigures:
+    """One direction in one precision: BLEU, or the transcripts' WER where ``target`` is ``source``, and how
+    many of the ``count`` texts are those of float32; per cent all. None where it was not measured.
+    """
+
+    precision: str
+    source: str
+    target: str
+    bleu: float | None
+    wer: float | None
+    equal: float | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """Everything; a part of the measurement fills a part of it, and ``+`` puts parts together."""
 
@@ -187,6 +202,8 @@ class Figures:
     confidence: tuple[ConfidenceFigures, ...] = ()
     reliability: tuple[ReliabilityFigures, ...] = ()
     files: tuple[FileFigures, ...] = ()
+    precisions: tuple[PrecisionFigures, ...] = ()
+    simultaneous_precisions: tuple[PrecisionFigures, ...] = ()
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
@@ -220,6 +237,8 @@ def load(path: Path) -> Figures:
         confidence=tuple(ConfidenceFigures(**row) for row in content["confidence"]),
         reliability=tuple(ReliabilityFigures(**row) for row in content["reliability"]),
         files=tuple(FileFigures(**row) for row in content["files"]),
+        precisions=tuple(PrecisionFigures(**row) for row in content["precisions"]),
+        simultaneous_precisions=tuple(PrecisionFigures(**row) for row in content["simultaneous_precisions"]),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks.quality.clip import by_language
 from benchmarks.quality.figures import Figures
 from benchmarks.quality.measure import (
     measure_empty,
@@ -21,6 +22,7 @@ from benchmarks.quality.measures.files import measure_files
 from benchmarks.quality.measures.identity import measure_identity
 from benchmarks.quality.measures.pieces import PIECE_SETS, measure_pieces
 from benchmarks.quality.measures.recognizer import DomainRecognizer, compare_with_synthesizer
+from benchmarks.quality.precisions import measure, measure_simultaneous, shipped
 from benchmarks.quality.sets import (
     SPEECHLESS_KINDS,
     SPOKEN_SETS,
@@ -54,26 +56,45 @@ class Job:
     measure: Callable[[Service], Awaitable[Figures]]
 
 
-def jobs(model: Path, count: int) -> list[Job]:
+@dataclass(frozen=True, slots=True)
+class PrecisionJob:
+    """``measure`` is given the model and starts services of its own."""
+
+    name: str
+    measure: Callable[[Path], Figures]
+
+
+def jobs(model: Path, count: int) -> list[Job | PrecisionJob]:
     """All parts except the vocoder's speed, which needs a quiet machine. The parts that take longest come
     first.
 
     ``count`` clips a direction. Parts that cost more for each clip have fewer: a half for the recognizer, a
     third in mixed conditions, cut by the detector, or as a round trip, a thirtieth through transformers.
     """
-    return [*_speech_jobs(count), *_other_jobs(model, count)]
+    return [*_precision_jobs(), *_speech_jobs(count), *_other_jobs(model, count)]
 
 
-def run(job: Job, model: Path) -> Figures:
+def run(job: Job | PrecisionJob, model: Path) -> Figures:
     """In this process; starts a service."""
+    if isinstance(job, PrecisionJob):
+        return job.measure(model)
 
-    async def measure() -> Figures:
+    async def with_service() -> Figures:
         async with Service.start(
             Settings(model=str(model), max_slots=_MAX_SLOTS, measure_capacity=False)
         ) as service:
             return await job.measure(service)
 
-    return asyncio.run(measure())
+    return asyncio.run(with_service())
+
+
+def _precision_jobs() -> Iterator[PrecisionJob]:
+    clips = shipped()
+    for language, some in by_language(clips).items():
+        yield PrecisionJob(f"precisions {language}", partial(measure, clips=some))
+        yield PrecisionJob(
+            f"precisions {language}, simultaneous", partial(measure_simultaneous, source=language)
+        )
 
 
 def _speech_jobs(count: int) -> Iterator[Job]:

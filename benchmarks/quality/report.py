@@ -57,6 +57,7 @@ def blocks(figures: Figures) -> dict[str, str]:
         "pieces": _pieces(figures),
         "confidence": _confidence(figures),
         "reliability": _reliability(figures),
+        "precisions": precision_table(figures),
     }
 
 
@@ -256,6 +257,29 @@ def _reliability(figures: Figures) -> str:
         for row in figures.reliability
     ]
     return table(("sets", "confidence, %", "texts", "said on average, %", "right, %"), lines)
+
+
+def precision_table(figures: Figures) -> str:
+    """A row a precision."""
+    lines = []
+    for name in dict.fromkeys(row.precision for row in figures.precisions):
+        rows = [row for row in figures.precisions if row.precision == name]
+        live = [row.bleu for row in figures.simultaneous_precisions if row.precision == name and row.bleu]
+        texts = sum(row.count for row in rows)
+        figures_of = (
+            _average([row.bleu for row in rows if row.bleu is not None]),
+            _average([row.wer for row in rows if row.wer is not None]),
+            sum(row.count * (row.equal or 0.0) for row in rows) / texts,
+        )
+        spoken = f"{_average(live):.1f}" if live else ""
+        lines.append((name, *(f"{each:.1f}" for each in figures_of), spoken, str(texts)))
+    head = ("precision", "BLEU, mean", "transcripts, WER %", "texts equal to float32's, %",
+            "simultaneous, BLEU, mean", "texts")  # fmt: skip
+    return table(head, lines)
+
+
+def _average(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

@@ -57,7 +57,8 @@ _EDGE = np.zeros(15 * SAMPLES_PER_UNIT, np.float32)
 class Task:
     """A measurement: ``clips`` of one source language into ``targets`` by ``modes``.
 
-    ``offline``: whether figures of each sentence alone are wanted beside them.
+    ``offline``: whether figures of each sentence alone are wanted beside them. ``dtype``: as ``serve`` takes
+    it.
     """
 
     model: Path
@@ -68,6 +69,7 @@ class Task:
     count: int
     min_duration_s: float = 60.0
     offline: bool = True
+    dtype: str = "auto"
 
     def monologues(self) -> list[Monologue]:
         return monologues(self.clips, self.variant, self.count, self.min_duration_s)
@@ -86,19 +88,19 @@ def run(measure: Callable[[AudioClockLoop], Awaitable[Figures]]) -> Figures:
 
 
 @asynccontextmanager
-async def service_of(model: Path) -> AsyncIterator[Service]:
+async def service_of(model: Path, dtype: str = "auto") -> AsyncIterator[Service]:
     settings = Settings(
-        model=str(model), max_slots=_MAX_SLOTS, max_streams=_MAX_STREAMS, measure_capacity=False
+        model=str(model), dtype=dtype, max_slots=_MAX_SLOTS, max_streams=_MAX_STREAMS, measure_capacity=False
     )
     async with Service.start(settings) as service:
         yield service
 
 
 @asynccontextmanager
-async def clocked_service(model: Path) -> AsyncIterator[tuple[Service, StageClock]]:
+async def clocked_service(model: Path, dtype: str = "auto") -> AsyncIterator[tuple[Service, StageClock]]:
     """The same with a clock of its engine's stages."""
     with clocked_runners() as clock:
-        async with service_of(model) as service:
+        async with service_of(model, dtype) as service:
             yield service, clock
 
 
@@ -106,7 +108,7 @@ async def measure_text(task: Task, loop: AudioClockLoop) -> Figures:
     """Offline first, then each mode: all monologues in all targets, one target a stream."""
     made = task.monologues()
     figures = Figures()
-    async with clocked_service(task.model) as (service, clock):
+    async with clocked_service(task.model, task.dtype) as (service, clock):
         alone = await _alone(service, made, task.targets)
         for target in task.targets if task.offline else ():
             offline = [_offline_words(*each) for each in zip(made, alone[target], strict=True)]

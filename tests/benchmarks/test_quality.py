@@ -15,6 +15,7 @@ from benchmarks.quality.figures import (
     FileFigures,
     IdentityFigures,
     PieceFigures,
+    PrecisionFigures,
     RecognizerFigures,
     ReliabilityFigures,
     RoundTripFigures,
@@ -85,6 +86,25 @@ def good() -> Figures:
             for name, gapless in (("short gaps", True), ("real pauses", False))
             for source, target in DIRECTIONS
         ),
+        precisions=tuple(
+            PrecisionFigures(
+                name,
+                source,
+                target,
+                None if source == target else 95.0,
+                2.0 if source == target else None,
+                99.0,
+                22,
+            )
+            for name in ("float32", "int8")
+            for source in LANGUAGES
+            for target in LANGUAGES
+        ),
+        simultaneous_precisions=tuple(
+            PrecisionFigures(name, source, target, 80.0, None, None, 1)
+            for name in ("float32", "int8")
+            for source, target in DIRECTIONS
+        ),
         size=(SizeFigures(14_000_000, 28_000_000, 300, 20, dict.fromkeys(LANGUAGES, 600)),),
     )
 
@@ -111,6 +131,8 @@ def test_good_figures_meet_every_bar_and_none_at_all_meet_no_bar() -> None:
             "files without long pauses, BLEU beside each sentence alone, each direction",
         ),
         ("confidence", 1, {"area": 94.9}, "right from wrong, held-out templates, area under the curve"),
+        ("precisions", 31, {"wer": 2.6}, "int8, transcripts, WER gained, each language"),
+        ("precisions", 30, {"bleu": 94.1}, "int8, BLEU lost, each direction"),
         ("confidence", 4, {"told": 89.9}, "empty or flagged, talk outside the phrasebook"),
     ],
 )
