@@ -31,7 +31,8 @@ class Size:
     Attributes:
         config: makes the configuration, transformers' kind.
         slots: utterances in flight.
-        utterances: of the load, 1.5 to 15 s each.
+        utterances: of the load, 1.5 s to ``longest_s`` each.
+        longest_s: so short that transformers ends in minutes.
         static_batches: of transformers, beside one by one.
         one_s: length of the utterance that is translated alone.
     """
@@ -39,6 +40,7 @@ class Size:
     config: Callable[[], Any]
     slots: int = 8
     utterances: int = 8
+    longest_s: float = 7.0
     static_batches: tuple[int, ...] = (4, 8)
     one_s: float = 5.0
 

@@ -40,11 +40,13 @@ def noise(seconds: float) -> Samples:
     return (0.05 * rng.standard_normal(int(seconds * INTERNAL_SAMPLE_RATE_HZ))).astype(np.float32)
 
 
-def forced(speech: Samples, count: int) -> list[Utterance]:
-    """Cuts ``speech`` to lengths spread evenly over 1.5 to 15 s, in random order, of 4 tokens a second."""
+def forced(speech: Samples, count: int, longest_s: float = _LONGEST_S) -> list[Utterance]:
+    """Cuts ``speech`` to lengths spread evenly over 1.5 s to ``longest_s``, in random order, of 4 tokens a
+    second.
+    """
     rng = np.random.default_rng(0)
     utterances = []
-    for seconds in rng.permutation(np.linspace(_SHORTEST_S, _LONGEST_S, count)):
+    for seconds in rng.permutation(np.linspace(_SHORTEST_S, longest_s, count)):
         length = int(seconds * INTERNAL_SAMPLE_RATE_HZ)
         start = int(rng.integers(0, len(speech) - length))
         utterances.append(forced_alone(speech[start : start + length]))
