@@ -69,7 +69,7 @@ def throughput(bench: Bench, dtype: str) -> Figures:
             figures[name] = _compared(bench, ours, peer, load, batches, speech=speech)
             figures[name]["part_of_real_time"] = round(figures[name]["ours_s"] / audio_s, 3)
             print(f"{dtype}, {name}: {figures[name]}", flush=True)  # the rest may take long
-            batches = (1, figures[name]["best_batch"])  # the best one for texts is tried for speech
+            batches = tuple({1, figures[name]["best_batch"]})  # the best one for texts is tried for speech
         figures["peak_mb"] = ours.ask("run", **one, speech=False)["peak_mb"]
     return figures
 
