@@ -69,6 +69,8 @@ def test_a_call_with_a_party_on_each_side_is_noticed(command: Command, server: s
     )
     code, _, error = command(*arguments)
     assert (code, error.splitlines()[-1]) == (0, f"translate-svc: call.wav: {hint}")
+    code, _, error = command("batch", *arguments[1:], "--out", str(tmp_path / "out"))
+    assert (code, error.splitlines()[-1]) == (0, f"translate-svc: {tmp_path}/call.wav: {hint}")
     code, output, error = command(*arguments, "--channel", "left")
     assert (code, hint in error) == (0, False)
     assert [line[18:] for line in output.splitlines()] == SPANISH

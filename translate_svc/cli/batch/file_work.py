@@ -16,7 +16,7 @@ from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileResult, FileStatus, Journal
 from translate_svc.cli.media.file_sinks import file_sinks
 from translate_svc.cli.media.file_streams import open_readers, stream_file
-from translate_svc.cli.media.file_translation import UtteranceCounter
+from translate_svc.cli.media.file_translation import UtteranceCounter, sides_hint
 from translate_svc.cli.media.remote_files import download, is_address
 from translate_svc.cli.output.channel_sides import ChannelSide, speaker_name
 from translate_svc.cli.output.output_file import OutputFiles
@@ -167,6 +167,7 @@ class FileWork:
             texts=texts.texts(),
             outputs=await asyncio.to_thread(self._journal.publish, outputs, item),
             references=reference_languages(item, codes, self._table),
+            hint=sides_hint(reader, arguments),
         )
 
 

@@ -55,6 +55,7 @@ class FileResult:
         texts: translations by language, and the transcript under its own.
         outputs: size in bytes of each output, by its name.
         references: the references, by language.
+        hint: what could be translated better, and how; empty if nothing.
     """
 
     source: str
@@ -67,6 +68,7 @@ class FileResult:
     texts: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, int] = field(default_factory=dict)
     references: Mapping[str, str] = field(default_factory=dict)
+    hint: str = ""
 
     def to_json(self) -> str:
         """One line without its end, in UTF-8 whatever bytes a file's name has."""

@@ -172,6 +172,9 @@ class BatchRun:
         print(line)
         names = {item.name for item in items}
         self._report_scores([each for each in everything if each.name in names])
+        for each in results:
+            if each.hint:
+                print(f"translate-svc: {each.source}: {each.hint}", file=sys.stderr)
         bad = sorted((each for each in results if each.status is not FileStatus.DONE), key=lambda r: r.name)
         for each in bad:
             name = f"{each.source.rpartition('/')[2]}: "

@@ -171,10 +171,8 @@ class FileTranslation:
                 translator = await model.translator()
                 points = await self._fit(path, settings, translator) if self._arguments.fit else []
                 await self._stream(settings, readers, translator, sinks, points, heading=heading)
-            if reader.media.speakers_are_apart:
-                _say(f"{reader.name}: {_APART}")
-            if self._arguments.speakers_by_channel and reader.media.sides_are_alike:
-                _say(f"{reader.name}: {_ALIKE}")
+            if hint := sides_hint(reader, self._arguments):
+                _say(f"{reader.name}: {hint}")
             counter.report(reader.name, reader.media.damage)
 
     async def _translate_texts(self, source: Source, settings: StreamSettings, model: _Once) -> None:
@@ -242,6 +240,13 @@ class FileTranslation:
             view = screen.enter_context(TextView(out, show_growth=False, footer=progress.bar))
             sinks = [*sinks, progress, TextSink(view, codes, rate_hz, sides, progress.sent_of)]
             await stream_file(readers, settings, translator, sinks, progress, points)
+
+
+def sides_hint(reader: MediaReader, arguments: TranslateArguments) -> str:
+    """What to tell of the two sides of a file that was read; empty if they were heard as they should be."""
+    if reader.media.speakers_are_apart:
+        return _APART
+    return _ALIKE if arguments.speakers_by_channel and reader.media.sides_are_alike else ""
 
 
 async def _fetched(source: Source, opened: AsyncExitStack) -> Path:
