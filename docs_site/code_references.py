@@ -85,7 +85,7 @@ def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 def _help(text: str) -> Iterator[str]:
     """A help text as Markdown: its examples are a block of code."""
-    for part in text.split("\n\n"):
+    for part in text.replace("\b\n", "").split("\n\n"):  # Click's mark of a paragraph that is kept as it is
         first, *others = part.splitlines() or [""]
         if first == "Examples:":
             yield from ("```console", *(f"$ {line.strip()}" for line in others), "```", "")

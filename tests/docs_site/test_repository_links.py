@@ -56,5 +56,7 @@ def test_the_references_hold_every_setting_command_and_name() -> None:
     for name in ("serve", "translate", "models", "models verify", "keys new", "demo"):
         assert f"## translate-svc {name}\n" in commands
     assert "| `-o, --output SOUND\\|FILM` |" in commands
+    assert "```console\n$ translate-svc translate film.mkv" in commands
+    assert "\b" not in commands
     python = python_client()
     assert all(f"::: translate_svc.client.{name}\n" in python for name in client.__all__)
