@@ -25,7 +25,7 @@ from translate_svc.cli.commands.serve import serve
 from translate_svc.cli.commands.top import top
 from translate_svc.cli.commands.translate import translate
 from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_LOST, EXIT_USAGE, UsageError
-from translate_svc.cli.help_text import use_plain_help
+from translate_svc.cli.output.help_text import use_plain_help
 from translate_svc.cli.wire_fields import in_words_of_flags
 from translate_svc.errors import TranslateSvcError, Unavailable
 
