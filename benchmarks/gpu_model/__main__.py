@@ -43,11 +43,8 @@ _NEARLY_ALL = 0.9
 
 _WHAT_IFS = {
     "as it is": Variant(),
-    "encoder as graphs": Variant(encoder_graphs=True),
-    "overlapped decoding": Variant(overlap=True),
     "vocoder in bfloat16": Variant(vocoder_dtype=torch.bfloat16),
     "vocoder in bfloat16, fused": Variant(vocoder_dtype=torch.bfloat16, fused_vocoder=True),
-    "all of it": Variant(True, True, torch.bfloat16, True),
 }
 
 

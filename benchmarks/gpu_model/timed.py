@@ -19,7 +19,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from benchmarks.gpu_model.devices import COPY_S, Device, Kernel, Kind
+from benchmarks.gpu_model.devices import Device, Kernel, Kind
 from benchmarks.gpu_model.hollow import META
 from benchmarks.gpu_model.kernels import Counter
 from benchmarks.gpu_model.timeline import Cost, Timeline, VirtualClock
@@ -45,14 +45,10 @@ class Variant:
     """What is modelled differently from the code. It says what a change would be worth.
 
     Attributes:
-        encoder_graphs: encodings cost what captured graphs cost, and are not cut into slices.
-        overlap: the host reads a decode step while the next one runs.
         vocoder_dtype: what the vocoder computes in.
         fused_vocoder: its activations, sums and masks cost nothing beside its convolutions.
     """
 
-    encoder_graphs: bool = False
-    overlap: bool = False
     vocoder_dtype: torch.dtype = torch.float32
     fused_vocoder: bool = False
 
@@ -77,7 +73,6 @@ class TimedDevice:
         self._counter = Counter()
         self._inputs: dict[int, Tensor] = {}  # by the tensor on the device, what was copied there last
         self._replayed: dict[int, Tensor | None] = {}  # by a graph's result, the inputs of its last replay
-        self._decoded_s = 0.0  # the end of the last decode step
         self._eager: contextlib.ExitStack | None = None
         self._until_read = False
 
@@ -161,10 +156,7 @@ class TimedDevice:
             return
         work = self._counter.work
         self._counter.begin()
-        launch = self.timeline.launch
-        if self.stage is Stage.ENCODE and self.variant.encoder_graphs:
-            launch = self.timeline.replay
-        launch(self._cost(work.kernels, work.calls), self.stage.value)
+        self.timeline.launch(self._cost(work.kernels, work.calls), self.stage.value)
 
     def _cost(self, kernels: Sequence[Kernel], calls: int) -> Cost:
         if self.stage is Stage.VOCODE and self.variant.fused_vocoder:
@@ -183,10 +175,6 @@ class TimedDevice:
             self._flush()
             if not waits:
                 self.timeline.copy_out(tensor.nbytes, self.stage.value)
-            elif self._overlaps(tensor):
-                self._decoded_s, ready_s = self.timeline.end_s, self._decoded_s
-                self.clock.wait_until(ready_s)
-                self.clock.add(COPY_S)
             else:
                 self.timeline.read(tensor.nbytes, self.stage.value)
             answer = self.answer(self._replayed.get(id(tensor)), tensor.shape, tensor.dtype)
@@ -194,9 +182,6 @@ class TimedDevice:
             self._until_read = False
             self.end_eager()
         return answer
-
-    def _overlaps(self, tensor: Tensor) -> bool:
-        return self.variant.overlap and self.stage is Stage.DECODE and id(tensor) in self._replayed
 
 
 def _has(name: str) -> bool:
@@ -227,8 +212,7 @@ class TimedModel:
                 return outcomes
             finally:
                 self._timed.end_eager()
-            if not self._timed.variant.encoder_graphs:
-                yield
+            yield
 
     def decode(self, runs: Runs, fields: StepFields) -> StepLogits:
         """Implements ``SpeechModel.decode``. The choice of tokens and their transfer belong to it."""

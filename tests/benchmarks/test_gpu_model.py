@@ -11,7 +11,6 @@ from benchmarks.gpu_model.devices import DEVICES, Kernel, Kind
 from benchmarks.gpu_model.hollow import META, hollow_model
 from benchmarks.gpu_model.kernels import Counter, Work
 from benchmarks.gpu_model.load import Bench
-from benchmarks.gpu_model.timed import Variant
 from benchmarks.gpu_model.timeline import Cost, Timeline, VirtualClock
 from translate_svc.engine.options import EngineLimits
 from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS
@@ -90,7 +89,4 @@ def test_the_engine_serves_streams_on_it() -> None:
     assert set(run.busy_s) == {"encode", "decode", "text_to_unit", "vocode"}
     assert 0 < sum(run.busy_s.values()) < run.elapsed_s
     step = bench.decode_only(8, 20)
-    assert step.elapsed_s > 0.9 * (step.busy_s["decode"] + step.host_s), "the plain loop takes turns"
-    bench.device.variant = Variant(overlap=True)
-    step = bench.decode_only(8, 20)
-    assert step.elapsed_s < 0.9 * (step.busy_s["decode"] + step.host_s)
+    assert step.elapsed_s < 0.9 * (step.busy_s["decode"] + step.host_s), "host and device work at once"

@@ -122,5 +122,5 @@ async def test_a_flood_of_connections_costs_no_stream_no_probe_and_no_disk() -> 
 def test_connections_leave_descriptors_for_everything_else(
     soft: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("translate_svc.cli.descriptors.resource.getrlimit", lambda _: (soft, soft))
+    monkeypatch.setattr("resource.getrlimit", lambda _: (soft, soft))
     assert connections_within_limit(8_192) == most

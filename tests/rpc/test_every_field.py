@@ -78,6 +78,8 @@ SETTINGS: dict[str, tuple[Wrong, ...]] = {
     "guards.length_stop": HARMLESS,
     "guards.script_check": HARMLESS,
     "guards.low_confidence": HARMLESS,
+    "beam_search.num_beams": (Wrong(-1, INVALID), Wrong(0, RANGE), Wrong(9, RANGE)),
+    "beam_search.length_penalty": (Wrong(-4.1, RANGE), Wrong(4.1, RANGE), Wrong(math.nan, INVALID)),
 }
 STREAM_SETTINGS = SETTINGS | {
     "segmentation": (Wrong(99, INVALID),),
