@@ -40,7 +40,7 @@ def decode_translate_request(request: pb.TranslateRequest) -> TranslateRequest:
         source_language=request.source_language or None,
         include=decode_include(request.include, "include"),
         guards=decode_dataclass(GuardSettings, request.guards, "guards"),
-        beam_search=decode_beam_search(request, ""),
+        beam_search=decode_beam_search(request, "beam_search"),
     )
 
 

@@ -171,22 +171,21 @@ def decode_settings(settings: pb.StreamSettings, path: str) -> StreamSettings:
         simultaneous=decode_dataclass(SimultaneousSettings, settings.simultaneous, f"{path}.simultaneous")
         if settings.HasField("simultaneous")
         else None,
-        beam_search=decode_beam_search(settings, path),
+        beam_search=decode_beam_search(settings, f"{path}.beam_search"),
     )
 
 
 def decode_beam_search(
     message: pb.StreamSettings | pb.TranslateRequest, path: str
 ) -> BeamSearchSettings | None:
-    """The field ``beam_search``, if it is set. ``path`` is that of the message; empty for the request itself.
+    """The field ``beam_search``, if it is set. ``path`` is its path in the contract.
 
     Raises:
         InvalidArgument: a number is negative or not finite. Names the field.
     """
     if not message.HasField("beam_search"):
         return None
-    name = f"{path}.beam_search" if path else "beam_search"
-    return decode_dataclass(BeamSearchSettings, message.beam_search, name)
+    return decode_dataclass(BeamSearchSettings, message.beam_search, path)
 
 
 def encode_settings(settings: StreamSettings) -> pb.StreamSettings:

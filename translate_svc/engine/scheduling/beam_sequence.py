@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from translate_svc.engine.plan import BeamItem, DecodeItem
@@ -28,24 +27,16 @@ class BeamSequence(WholeSequence):
         text, search = self.text, self.search
         if search.done:
             return BeamItem(self.key, (DecodeItem(self.key, self.held_slot, 0, tuple(text.token_ids)),))
-        prompt = text.token_ids[: text.prompt_tokens]
         self._beam_slots = self._beam_slots or [self.held_slot]
-        rows = tuple(
-            self._row(slot, [*prompt, *beam.token_ids], beam)
-            for slot, beam in zip(self._beam_slots, search.running, strict=True)
-        )
+        rows = tuple(self._row(*row) for row in zip(self._beam_slots, search.running, strict=True))
         return BeamItem(self.key, rows, self._copies)
 
-    def _row(self, slot: int, token_ids: Sequence[int], beam: Beam) -> DecodeItem:
-        position = len(token_ids) - 1 if beam.token_ids else 0
-        return DecodeItem(
-            self.key,
-            slot,
-            position,
-            tuple(token_ids[position:]),
-            self.return_source_ms,
-            candidates=self.search.candidates,
-        )
+    def _row(self, slot: int, beam: Beam) -> DecodeItem:
+        position, run = 0, tuple(self.text.token_ids[: self.text.prompt_tokens])
+        if beam.token_ids:
+            position, run = len(run) + len(beam.token_ids) - 1, beam.token_ids[-1:]
+        times, candidates = self.return_source_ms, self.search.candidates
+        return DecodeItem(self.key, slot, position, run, times, candidates=candidates)
 
     def advance_beams(self, decoded: BeamResult, events: list[EngineEvent]) -> bool:
         """Goes on with the best beams, and delivers what all that can still win share."""

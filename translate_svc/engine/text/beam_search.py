@@ -84,6 +84,8 @@ class BeamSearch:
         running: the beams that go on, the best one first.
         parents: for each of ``running`` the index of the beam before that it continues.
         ended: the texts that have ended, the best one first; at most ``num_beams``.
+        shared: the beginning of the final text as far as it is certain: all that can still win share it.
+        done: whether the search is over.
     """
 
     num_beams: int
@@ -94,19 +96,14 @@ class BeamSearch:
     running: list[Beam] = field(default_factory=lambda: [Beam()], init=False)
     parents: list[int] = field(default_factory=lambda: [0], init=False)
     ended: list[EndedBeam] = field(default_factory=list, init=False)
+    shared: Beam = field(default=Beam(), init=False)
     done: bool = field(default=False, init=False)
     _stopped: list[EndedBeam] = field(default_factory=list, init=False)  # by a guard
-    _shared: Beam = field(default=Beam(), init=False)
 
     @property
     def candidates(self) -> int:
         """How many continuations of each beam are enough."""
         return 2 * self.num_beams
-
-    @property
-    def shared(self) -> Beam:
-        """The beginning of the final text as far as it is certain: all that can still win share it."""
-        return self._shared
 
     def advance(self, continuations: Sequence[Continuations]) -> bool:
         """Chooses among what may follow each of ``running``. Returns whether the search is over."""
@@ -161,20 +158,20 @@ class BeamSearch:
         """Finds what is certain now, and the final text at the end of the search."""
         if self.done:
             self.ended = self.ended or _best([each for each in self._stopped if self._extends(each)], 1)
-            self._shared = self.ended[0].beam
+            self.shared = self.ended[0].beam
             return
         contenders = self.running + [each.beam for each in self.ended[:1]]
         shortest, first = min(len(beam.token_ids) for beam in contenders), contenders[0]
-        certain = len(self._shared.token_ids)
+        certain = len(self.shared.token_ids)
         while certain < shortest and all(
             beam.token_ids[certain] == first.token_ids[certain] for beam in contenders
         ):
             certain += 1
-        self._shared = _beginning(first, certain)
+        self.shared = _beginning(first, certain)
 
     def _extends(self, stopped: EndedBeam) -> bool:
         """Whether the text begins as what was certain before."""
-        certain = self._shared.token_ids
+        certain = self.shared.token_ids
         return stopped.beam.token_ids[: len(certain)] == certain
 
 
