@@ -50,6 +50,7 @@ class Settings:
             above all, 96 makes the part of a slot that holds its source a third as large.
         max_waiting_requests: utterances that wait for slots.
         admission_window: waiting utterances among which the longest goes first. 1: first come, first served.
+        min_encode_steps: decode steps for which encodings may delay texts though no utterance waits; 1: live.
         encode_budget_frames: source frames (32 ms) that one step of the engine encodes. 0: by the device. The
             three budgets trade throughput against the pause between two tokens; see ``EngineLimits``.
         text_to_unit_budget_tokens: text tokens that one step converts to units. 0: by the device.
@@ -115,6 +116,7 @@ class Settings:
     admission_window: int = setting(
         1, "Waiting utterances among which the longest goes first.", low=1, high=100_000
     )
+    min_encode_steps: int = setting(1, "Decode steps for which texts wait for encodings.", low=1, high=10_000)
     encode_budget_frames: int = setting(
         0, "Source frames encoded in a step; 0: 480 on a CPU, 3,840 on a GPU.", low=0, high=1_000_000
     )
@@ -264,6 +266,7 @@ class Settings:
             max_source_samples=self.longest_utterance_ms * INTERNAL_SAMPLE_RATE_HZ // 1000,
             max_waiting_requests=self.max_waiting_requests,
             admission_window=self.admission_window,
+            min_encode_steps=self.min_encode_steps,
         )
 
     def session_options(self) -> SessionOptions:

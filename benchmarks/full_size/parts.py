@@ -29,9 +29,10 @@ class Bench:
     rounds: int
     minutes: float
 
-    def ours(self, dtype: str) -> Contender:
-        """Our side."""
-        return Contender(self.folder, "ours", dtype, slots=self.size.slots, threads=self.threads)
+    def ours(self, dtype: str, *, live: bool = False) -> Contender:
+        """Our side, set up for files or for a live stream."""
+        side = "ours live" if live else "ours"
+        return Contender(self.folder, side, dtype, slots=self.size.slots, threads=self.threads)
 
     def peer(self) -> Contender:
         """transformers."""
@@ -134,6 +135,6 @@ def live(bench: Bench, dtype: str) -> Figures:
     """One simultaneous stream in real time."""
     if short := shortage(bench.size, ours=(dtype,)):
         return short
-    with bench.ours(dtype) as ours:
+    with bench.ours(dtype, live=True) as ours:
         ours.ask("run", one_s=1.5, speech=False)
         return ours.ask("live", minutes=bench.minutes)

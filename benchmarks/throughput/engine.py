@@ -73,6 +73,7 @@ class Engine:
         device: likewise.
         graphs: likewise.
         max_encode_steps: as the scheduler takes it.
+        min_encode_steps: likewise.
         budgets: of a step, in multiples of the default.
         on_step: sees every step's report.
     """
@@ -87,6 +88,7 @@ class Engine:
         device: str = "cpu",
         graphs: bool = True,
         max_encode_steps: int = EngineLimits().max_encode_steps,
+        min_encode_steps: int = EngineLimits().min_encode_steps,
         budgets: int = 1,
         on_step: Callable[[StepReport], None] | None = None,
     ) -> None:
@@ -100,6 +102,7 @@ class Engine:
             max_waiting_requests=1_024,
             initial_credit_pieces=_CREDIT_PIECES,
             max_encode_steps=max_encode_steps,
+            min_encode_steps=min_encode_steps,
         )
         self.runner = ModelRunner(
             SeamlessModel(checkpoint, limits.model_limits, precision=precision, device=torch.device(device)),

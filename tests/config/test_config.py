@@ -59,7 +59,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         model="m", model_cache="c", host="::1", port=9, insecure=True, device="cpu", dtype="float32",
         max_streams=3, max_slots=5, max_slot_tokens=77, max_waiting_requests=9, max_utterance_ms=9_000,
         min_silence_ms=900, vad_threshold=0.7, drain_grace_s=1.0, log_level="debug", log_format="logfmt",
-        config="f", admission_window=6,
+        config="f", admission_window=6, min_encode_steps=7,
         step_timeout_s=9.0, admin=False, admin_host="::1", admin_port=8, max_queued_input_total_ms=7,
         tls_certificate="t", tls_key="t", tls_client_ca="t", api_keys="k", callers="c",
         keepalive_time_ms=3_000, keepalive_timeout_ms=2_000, ping_timeout_ms=1_000, graphs=False,
@@ -79,6 +79,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
     assert (engine.max_slots, engine.max_slot_tokens, engine.max_waiting_requests) == (5, 77, 9)
     assert (engine.max_source_samples, engine.max_source_tokens) == (144_000, 55)
     assert engine.admission_window == 6
+    assert engine.min_encode_steps == 7
     for device in ("cpu", "cuda:1"):
         budgets = changed.engine_limits(model_tokens=4_096, device=device)
         assert (budgets.encode_budget_frames, budgets.text_to_unit_budget_tokens) == (960, 512)

@@ -87,6 +87,9 @@ class EngineLimits:
             steps with few rows waste time, so a burst of requests is finished sooner when encoding goes
             first. A value of 1 keeps the pauses between tokens even, but such a burst takes a quarter more
             time. Values above 4 gain little more.
+        min_encode_steps: The same delay when no request waits; default 1. A decode step with one row takes
+            more than half as long as one with eight, so 64 lets a batch of files, whose texts nobody reads
+            meanwhile, encode all that have a slot before they decode together.
         text_to_unit_budget_tokens: Text tokens converted to units in a step; default 256. Raise or lower it
             as ``encode_budget_frames``.
         vocode_budget_units: Units (20 ms of speech each) converted to sound in a step, without their context;
@@ -114,6 +117,7 @@ class EngineLimits:
     admission_window: int = 1
     encode_budget_frames: int = CPU_BUDGETS.encode_frames
     max_encode_steps: int = 4
+    min_encode_steps: int = 1
     text_to_unit_budget_tokens: int = CPU_BUDGETS.text_to_unit_tokens
     vocode_budget_units: int = CPU_BUDGETS.vocode_units
     first_piece_units: int = 25

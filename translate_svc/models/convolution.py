@@ -50,15 +50,27 @@ class Convolution(nn.Conv1d):
         return self(states.transpose(1, 2)[:, :, None]).squeeze(2).transpose(1, 2)
 
     def forward(self, states: Tensor) -> Tensor:
-        """``[B, C, 1, T]`` -> ``[B, outputs, 1, T]`` if the padding keeps the length."""
+        """``[B, C, 1, T]`` -> ``[B, outputs, 1, T]`` if the padding keeps the length.
+
+        Computes in the weight's dtype and returns that of ``states``.
+        """
+        if states.dtype != self.weight.dtype:
+            return self(states.to(self.weight.dtype)).to(states.dtype)
         if self._left:
             states = F.pad(states, (self._left, 0))
         weight, padding, dilation = self.weight[:, :, None], (0, int(self.padding[0])), (1, self.dilation[0])
-        onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        if onednn and states.device.type == "cpu" and states.dtype == torch.float32:
+        if _onednn_computes(states):
             # F.conv2d gives small inputs to a kernel that is ten times slower
             return torch.mkldnn_convolution(states, weight, self.bias, padding, (1, 1), dilation, self.groups)
         return F.conv2d(states, weight, self.bias, padding=padding, dilation=dilation, groups=self.groups)
+
+
+def _onednn_computes(states: Tensor) -> bool:
+    if states.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    if states.dtype == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return states.dtype == torch.float32
 
 
 class Upsampling(nn.ConvTranspose1d):

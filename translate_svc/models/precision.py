@@ -14,7 +14,7 @@ of the time of a step. Below it, float32 on a CPU loses little time and no quali
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """A precision, by name. The vocoder always computes in float32.
+    """A precision, by name. See also ``models/seamless/speech.py`` for convolutions.
 
     Attributes:
         name: as ``--dtype`` takes it.

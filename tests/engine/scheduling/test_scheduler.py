@@ -174,9 +174,11 @@ def test_an_id_in_use_is_refused() -> None:
     assert caught.value.field == "request_id"
 
 
-@pytest.mark.parametrize("most", [1, 2, 4])
-def test_more_waiting_requests_beside_free_slots_allow_longer_encoding(most: int) -> None:
-    limits = dataclasses.replace(ROOMY, max_slots=8, encode_budget_frames=1, max_encode_steps=most)
+@pytest.mark.parametrize(("most", "least"), [(1, 1), (2, 1), (4, 1), (4, 3)])
+def test_more_waiting_requests_beside_free_slots_allow_longer_encoding(most: int, least: int) -> None:
+    limits = dataclasses.replace(
+        ROOMY, max_slots=8, encode_budget_frames=1, max_encode_steps=most, min_encode_steps=least
+    )
     harness = SchedulerHarness(limits)  # one at a time
     for _ in range(9):
         harness.submit(says(ONE))
@@ -187,7 +189,7 @@ def test_more_waiting_requests_beside_free_slots_allow_longer_encoding(most: int
     # eight, seven, ... requests wait while as many slots are free; the last one has nobody after it
     encoding = [plan.encode_steps for plan in plans if plan.encode]
     assert encoding[:3] == [most] * 3
-    assert encoding[-1] == 1
+    assert encoding[-1] == least
     assert sorted(encoding, reverse=True) == encoding
 
 

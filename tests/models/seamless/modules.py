@@ -13,7 +13,7 @@ from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBia
 from translate_svc.engine.runner.decoding.greedy import GreedyChoice
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS, DecodedStep, StepFields
-from translate_svc.models.precision import FLOAT32
+from translate_svc.models.precision import FLOAT32, Precision
 from translate_svc.models.runs import Runs
 from translate_svc.models.seamless.decoder.decoder_cache import DecoderCache
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
@@ -33,8 +33,8 @@ def checkpoint(name: str) -> Checkpoint:
     return Checkpoint.open(checkpoint_folder(name))
 
 
-def _filled(name: str, module: Stage, prefix: str) -> Stage:
-    checkpoint(name).load(module, prefix, device=CPU, precision=FLOAT32)
+def _filled(name: str, module: Stage, prefix: str, precision: Precision = FLOAT32) -> Stage:
+    checkpoint(name).load(module, prefix, device=CPU, precision=precision)
     return module
 
 
@@ -60,8 +60,8 @@ def text_to_unit(name: str) -> TextToUnit:
 
 
 @functools.cache
-def vocoder(name: str) -> Vocoder:
-    return _filled(name, Vocoder(checkpoint(name).config), "vocoder.")
+def vocoder(name: str, precision: Precision = FLOAT32) -> Vocoder:
+    return _filled(name, Vocoder(checkpoint(name).config), "vocoder.", precision)
 
 
 def new_cache(name: str, *, slots: int, max_encoder_frames: int = 40) -> DecoderCache:

@@ -21,6 +21,7 @@ _UTTERANCES_A_STREAM = 9
 """Utterances of one stream that the engine can be given: those in flight, and the next one."""
 
 _ADMISSION_WINDOW = 64
+_ENCODE_STEPS = 64
 _FILES_AN_ENGINE, _FILES_AT_SERVER = 64, 8
 """Files at a time: as many as the detector takes in one call; at a server few, since it has other callers."""
 
@@ -123,4 +124,5 @@ def engine_room(streams: int) -> dict[str, int]:
         "max_waiting_requests": streams * _UTTERANCES_A_STREAM,
         "max_queued_input_total_ms": 86_400_000,
         "admission_window": _ADMISSION_WINDOW,
+        "min_encode_steps": _ENCODE_STEPS,
     }

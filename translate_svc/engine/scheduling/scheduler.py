@@ -142,6 +142,7 @@ class Scheduler:
             self._queues.begin_step(conserve_work=True)
             work = self._take_step()
         encode_steps = min(1 + self._queues.backlog(), self.limits.max_encode_steps)
+        encode_steps = max(encode_steps, self.limits.min_encode_steps)
         encode_ms = self._queues.shares.encode_ms
         plan = StepPlan.of([item for item, _ in work], encode_steps=encode_steps, encode_ms=encode_ms)
         if plan:

@@ -42,7 +42,7 @@ class SeamlessModel:
         checkpoint: a verified checkpoint; its weights are loaded here.
         limits: sizes of the caches.
         device: where to compute.
-        precision: of encoders, decoder and text-to-unit; the vocoder always computes in float32.
+        precision: of encoders, decoder and text-to-unit; for convolutions see ``convolution_precision``.
         alignment_layer: decoder layer whose cross-attention determines ``source_frames``; by default the one
             at two thirds of the stack.
         alignment_heads: the heads that ``attention`` averages; by default all heads of ``alignment_layer``.

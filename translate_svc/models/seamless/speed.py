@@ -12,6 +12,7 @@ from translate_svc.models.convolution import Convolution
 from translate_svc.models.linear.packed_linear import PackedLinear
 from translate_svc.models.precision import Precision
 from translate_svc.models.seamless.config import MEL_HOP_MS, MEL_STACK, ModelConfig
+from translate_svc.models.seamless.speech import convolution_precision
 from translate_svc.models.seamless.vocoder.vocoder import Vocoder, Voice
 from translate_svc.models.speed_estimate import TOKENS_PER_SECOND, SpeedEstimate
 
@@ -59,16 +60,18 @@ def _speak_s(config: ModelConfig, precision: Precision) -> float:
     spent = _stack_s(encoder, _SPOKEN_S * TOKENS_PER_SECOND, precision) * config.t2u_encoder_layers
     spent += _stack_s(decoder, units, precision) * config.t2u_decoder_layers
     spent += _stack_s([(size, config.unit_hifi_gan_vocab_size)], units, precision)
-    convolution = Convolution(size, size, _T2U_KERNEL).to(precision.compute)
+    convolutions = convolution_precision(precision, torch.device("cpu")).compute
+    dtype = convolutions if precision.int8_products else precision.compute
+    convolution = Convolution(size, size, _T2U_KERNEL).to(dtype)
     states = torch.randn(1, units, size).to(precision.compute)
     spent += _fastest_s(lambda: convolution.over_time(states)) * 2 * config.t2u_decoder_layers
-    return spent + _vocoder_s(config, units)
+    return spent + _vocoder_s(config, units, convolutions)
 
 
-def _vocoder_s(config: ModelConfig, units: int) -> float:
+def _vocoder_s(config: ModelConfig, units: int, dtype: torch.dtype) -> float:
     with torch.device("meta"):
         vocoder = Vocoder(config)
-    weights = {name: _noise(each.shape) for name, each in vocoder.state_dict().items()}
+    weights = {name: _noise(each.shape).to(dtype) for name, each in vocoder.state_dict().items()}
     vocoder.load_state_dict(weights, assign=True)
     spoken = torch.arange(units)[None] % config.unit_hifi_gan_vocab_size
     return _fastest_s(lambda: vocoder(spoken, [Voice(0, 0)]))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tests.checkpoints import oracle
 from tests.models.seamless.modules import checkpoint, vocoder
+from translate_svc.models.precision import BFLOAT16
 from translate_svc.models.seamless.config import ModelConfig
 from translate_svc.models.seamless.vocoder.receptive_field import ReceptiveField, UnitSpan, receptive_field
 from translate_svc.models.seamless.vocoder.vocoder import Voice
@@ -148,3 +149,13 @@ def test_pieces_never_reach_outside_the_text() -> None:
         for end in range(start + 1, 11):
             span = receptive_field(start, end, 10, config).units
             assert 0 <= span.start <= start < end <= span.end <= 10
+
+
+@torch.inference_mode()
+def test_in_bfloat16_the_noise_lies_30_db_under_the_speech() -> None:
+    exact, lowered = vocoder("starter"), vocoder("starter", BFLOAT16)
+    units = torch.arange(60)[None] * 7 % exact.config.unit_hifi_gan_vocab_size
+    speech, noisy = (each(units, [Voice(0, 0)]) for each in (exact, lowered))
+    assert noisy.dtype == torch.float32
+    noise = (noisy - speech).square().mean() / speech.square().mean()
+    assert 1e-9 < float(noise) < 1e-3

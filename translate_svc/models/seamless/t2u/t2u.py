@@ -212,6 +212,13 @@ class TextToUnit(nn.Module):
         units = matrix[first : first + self.config.unit_hifi_gan_vocab_size]
         self.unit_scores = PackedLinear(nn.Embedding.from_pretrained(units))  # type: ignore[no-untyped-call]
 
+    def lower_convolutions(self, dtype: torch.dtype) -> None:
+        """Lets the unit decoder's convolutions compute in ``dtype``. Those that predict durations stay."""
+        for layer in self.model.decoder.layers:
+            assert isinstance(layer, UnitDecoderLayer)
+            layer.conv1.to(dtype)
+            layer.conv2.to(dtype)
+
     @property
     def max_units(self) -> int:
         """The most units, and the most characters, of one text: the length of the position table."""

@@ -116,7 +116,7 @@ class HifiGan(nn.Module):
                 mixed.add_(block(states, activated, masks[stage + 1]))
             states = mixed
         samples = torch.tanh(self.conv_post(F.leaky_relu_(states, _LAST_SLOPE))).flatten(1)
-        return samples[:, part.samples]
+        return samples[:, part.samples].float()
 
 
 class Vocoder(nn.Module):
