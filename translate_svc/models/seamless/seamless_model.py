@@ -15,6 +15,8 @@ from translate_svc.models.alignment.heads import AlignmentHeads, HeadAttention
 from translate_svc.models.attention_backends import choose_attention_backends
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS, Choose, StepFields, StepLogits
+from translate_svc.models.decoder.decode_graphs import DecodeGraphs
+from translate_svc.models.decoder.decoder_cache import DecoderCache
 from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.host_memory import keep_freed_memory, return_freed_memory
@@ -22,8 +24,6 @@ from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.precision import Precision
 from translate_svc.models.runs import Runs
-from translate_svc.models.seamless.decoder.decode_graphs import DecodeGraphs
-from translate_svc.models.seamless.decoder.decoder_cache import DecoderCache
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
 from translate_svc.models.seamless.encoder.source_encoder import SourceEncoder
 from translate_svc.models.seamless.encoder.speech_encoder import frame_centre_ms
