@@ -166,10 +166,20 @@ class TransformerEncoderLayer(nn.Module):
 class TransformerEncoder(nn.Module):
     """A stack of layers and its final norm (``SeamlessM4Tv2Encoder`` without its embedding)."""
 
-    def __init__(self, layers: int, hidden_size: int, heads: int, ffn_dim: int, act: str) -> None:
+    def __init__(
+        self,
+        layers: int,
+        hidden_size: int,
+        heads: int,
+        ffn_dim: int,
+        act: str,
+        *,
+        biased_keys: bool = True,
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            TransformerEncoderLayer(hidden_size, heads, ffn_dim, act) for _ in range(layers)
+            TransformerEncoderLayer(hidden_size, heads, ffn_dim, act, biased_keys=biased_keys)
+            for _ in range(layers)
         )
         self.layer_norm = nn.LayerNorm(hidden_size)
 

@@ -98,10 +98,12 @@ def read_alignment(folder: Path, config: DecoderShape) -> Alignment | None:
     return alignment
 
 
-def alignment_of(folder: Path, config: DecoderShape) -> Alignment:
-    """The content of ``alignment.json``. If it cannot be used: the safe rule, and a warning."""
+def alignment_of(folder: Path, config: DecoderShape, published: Alignment | None = None) -> Alignment:
+    """The content of ``alignment.json``. If the file does not exist: what was ``published`` with the
+    weights. If neither can be used: the safe rule, and a warning.
+    """
     try:
-        alignment = read_alignment(folder, config)
+        alignment = read_alignment(folder, config) or published
         problem = f"{folder.name} has no {ALIGNMENT_FILE}"
     except CheckpointError as error:
         alignment, problem = None, str(error)
