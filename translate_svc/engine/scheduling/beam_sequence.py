@@ -36,7 +36,8 @@ class BeamSequence(WholeSequence):
         if beam.token_ids:
             position, run = len(run) + len(beam.token_ids) - 1, beam.token_ids[-1:]
         times, candidates = self.return_source_ms, self.search.candidates
-        return DecodeItem(self.key, slot, position, run, times, candidates=candidates)
+        constraint = self.text.constraint(beam.token_ids)
+        return DecodeItem(self.key, slot, position, run, times, constraint=constraint, candidates=candidates)
 
     def advance_beams(self, decoded: BeamResult, events: list[EngineEvent]) -> bool:
         """Goes on with the best beams, and delivers what all that can still win share."""
@@ -71,7 +72,8 @@ class BeamSequence(WholeSequence):
             token_id = shared.token_ids[place]
             delta = text.detokenizer.push(token_id)
             text.token_ids.append(token_id)
-            probability, source_ms = shared.log_probabilities[place], shared.source_ms[place]
+            probability, source_ms = shared.log_probabilities[place], text.timestamp_ms(token_id)
+            source_ms = shared.source_ms[place] if source_ms is None else source_ms
             events.append(TokenDecoded(*self.key, token_id, delta, probability, source_ms))
         if self.search.done:
             text.stop_reason = self.search.ended[0].stop

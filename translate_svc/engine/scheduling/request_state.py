@@ -173,11 +173,21 @@ class RequestStates:
         before: SequenceHypothesis | None = None,
     ) -> TextState:
         """``before``: the state that earlier hypotheses left."""
-        prompt = self._tokenizer.prompt(spec.language, request.source_language)
+        rules = self._tokenizer.text_rules
+        prompt = self._tokenizer.prompt(spec.language, request.source_language or spec.source_language)
+        if spec.timestamps and rules.timestamps is not None:
+            prompt = prompt[: len(prompt) - rules.timestamps.prompt_tokens]
         history = () if before is None else before.history_token_ids
         continues = before is not None and before.committed_tokens > 0
         detokenizer = Detokenizer(self._texts, goes_on=continues)
-        return TextState([*prompt, *history], len(prompt), detokenizer, max_text_tokens(source))
+        return TextState(
+            [*prompt, *history],
+            len(prompt),
+            detokenizer,
+            max_text_tokens(source),
+            rules=rules,
+            timestamps=spec.timestamps,
+        )
 
 
 def _continued(before: SpeechContext, credit_pieces: int) -> SpeechState:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from translate_svc.engine.constraint import UNCONSTRAINED, Constraint
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import (
     BeamItem,
@@ -21,9 +22,11 @@ from translate_svc.engine.plan import (
 from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason
 from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.engine.step_result import BeamResult, DecodeResult
+from translate_svc.engine.text.constraints import next_token_constraint
 from translate_svc.engine.text.detokenize import Detokenizer
 from translate_svc.engine.text.guards import is_loop
 from translate_svc.errors import InvariantViolation
+from translate_svc.models.text_rules import NO_RULES, TextRules
 from translate_svc.types import Stage
 
 NO_UNITS: npt.NDArray[np.int64] = np.empty(0, np.int64)
@@ -55,6 +58,8 @@ class TextState:
         prompt_tokens: how many of ``token_ids`` are the prompt.
         max_tokens: the longest text that the length guard allows, in tokens.
         fed_tokens: how many of ``token_ids`` were fed.
+        rules: of the model, for the choice of tokens.
+        timestamps: whether the text has timestamps.
     """
 
     token_ids: list[int]
@@ -62,12 +67,29 @@ class TextState:
     detokenizer: Detokenizer
     max_tokens: int
     fed_tokens: int = 0
+    rules: TextRules = NO_RULES
+    timestamps: bool = False
     stop_reason: StopReason = StopReason.END_OF_TEXT
 
     @property
     def tokens(self) -> int:
         """Number of tokens of the text so far, history included."""
         return len(self.token_ids) - self.prompt_tokens
+
+    def constraint(self, text: Sequence[int] | None = None, *, ends_word: bool = False) -> Constraint:
+        """Of the token after ``text``, which is by default the text so far; see ``next_token_constraint``."""
+        if self.rules is NO_RULES and not ends_word:
+            return UNCONSTRAINED
+        if text is None:
+            text = self.token_ids[self.prompt_tokens :]
+        return next_token_constraint(self.rules, text, ends_word=ends_word, timestamps=self.timestamps)
+
+    def timestamp_ms(self, token_id: int) -> int | None:
+        """The place in the source that a timestamp names; None for another token."""
+        named = self.rules.timestamps
+        if not self.timestamps or named is None or token_id < named.first:
+            return None
+        return (token_id - named.first) * named.step_ms
 
     def check_stop(
         self, token_id: int, guards: TextGuards, eos_token_id: int, max_slot_tokens: int

@@ -8,7 +8,6 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.constraint import SUPPRESS_CONTINUATION, UNCONSTRAINED
 from translate_svc.engine.plan import DecodeItem
 from translate_svc.engine.request import (
     EngineEvent,
@@ -89,7 +88,7 @@ class GrowingSequence(SequenceState):
             tuple(text.token_ids[position:]),
             return_attention=True,
             speculative_token_ids=self.speculative_token_ids,
-            constraint=SUPPRESS_CONTINUATION if position == 0 and starts_anew else UNCONSTRAINED,
+            constraint=text.constraint(ends_word=position == 0 and starts_anew),
         )
 
     def begin_run(self, decoded: DecodeResult) -> None:

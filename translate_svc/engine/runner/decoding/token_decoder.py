@@ -104,7 +104,11 @@ class TokenDecoder:
             [item.position for item in items],
             [item.token_ids[0] for item in items],
         )
-        launched = None if self._captured is None else self._captured.launch(*map(np.array, columns))
+        # a captured step knows of biases, not of groups
+        grouped = any(item.constraint.group_from is not None for item in items)
+        launched = None
+        if self._captured is not None and not grouped:
+            launched = self._captured.launch(*map(np.array, columns))
         if self._captured is None or launched is None:
             arrived, candidates = self._begin_eager(items, Runs.steps(*columns), constrained)
             return lambda: self._results(items, arrived(), candidates=candidates)

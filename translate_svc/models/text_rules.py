@@ -1,0 +1,45 @@
+"""Which tokens a model must not choose, beside what a request asks for. Plain data, without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TimestampTokens:
+    """Tokens that say when the words beside them are spoken, as OpenAI's Whisper writes them.
+
+    Attributes:
+        first: the token of the start of the source. Those of later places follow it, to the end of the
+            vocabulary.
+        end: the token that ends a text. All before it are text.
+        never: the token that says in a prompt that no timestamps follow.
+        step_ms: from one of them to the next.
+        latest_first: the last one that a text may begin with, counted from ``first``; None: any.
+        prompt_tokens: how many tokens at the end of the prompt a text with timestamps does without.
+    """
+
+    first: int
+    end: int
+    never: int
+    step_ms: int
+    latest_first: int | None
+    prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextRules:
+    """Of a family of models.
+
+    Attributes:
+        suppressed: tokens that are never chosen.
+        suppressed_first: tokens that are not the first one of a text.
+        timestamps: None for a model without them.
+    """
+
+    suppressed: tuple[int, ...] = ()
+    suppressed_first: tuple[int, ...] = ()
+    timestamps: TimestampTokens | None = None
+
+
+NO_RULES = TextRules()
