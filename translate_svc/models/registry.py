@@ -11,7 +11,10 @@ from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.description import read_json
 from translate_svc.models.speech_model import ModelFamily
 
-_FAMILIES: dict[str, str] = {"SeamlessM4Tv2Model": "translate_svc.models.seamless.family:SeamlessFamily"}
+_FAMILIES: dict[str, str] = {
+    "SeamlessM4Tv2Model": "translate_svc.models.seamless.family:SeamlessFamily",
+    "WhisperForConditionalGeneration": "translate_svc.models.whisper.family:WhisperFamily",
+}
 """By architecture, the ``module:callable`` that opens a directory. Imported when a checkpoint asks for it."""
 
 

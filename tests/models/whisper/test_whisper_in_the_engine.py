@@ -1,0 +1,81 @@
+"""Whisper's checkpoints through the engine give transformers' tokens, alone and among mates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.whisper_checkpoints import MOST_TOKENS, Asked, some_speech, whisper_folder, whisper_oracle
+from translate_svc.engine.core import EngineCore
+from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.request import Request, RequestFinished, TokenDecoded
+from translate_svc.engine.runner.model_runner import ModelRunner
+from translate_svc.engine.scheduling.scheduler import Scheduler
+from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.text.constraints import masks_of
+from translate_svc.models.placement import Placement
+from translate_svc.models.precision import FLOAT32, Precision
+from translate_svc.models.registry import open_checkpoint
+
+CODES = {"en": "eng", "es": "spa", "yue": "yue", "haw": "haw"}
+LIMITS = EngineLimits(max_slots=16, max_slot_tokens=MOST_TOKENS + 4, max_source_samples=48_000)
+
+
+def new_core(name: str, precision: Precision = FLOAT32) -> EngineCore:
+    family = open_checkpoint(whisper_folder(name))
+    tokenizer = family.tokenizer()
+    runner = ModelRunner(
+        family.load(LIMITS.model_limits, Placement("cpu", precision)),
+        LIMITS.model_limits,
+        masks=masks_of(tokenizer, family.vocabulary_size),
+        suppressed=tokenizer.text_rules.suppressed,
+    )
+    return EngineCore(Scheduler(LIMITS, tokenizer), runner)
+
+
+def texts(core: EngineCore, asked: Sequence[Asked], num_beams: int = 1) -> list[tuple[int, ...]]:
+    """The tokens of each, all submitted at once."""
+    for index, each in enumerate(asked):
+        target = "eng" if each.task == "translate" else CODES[each.source]
+        spec = SequenceSpec(
+            target, source_language=CODES[each.source], timestamps=each.timestamps, num_beams=num_beams
+        )
+        core.scheduler.add(Request(str(index), each.samples, (spec,)))
+    made: dict[str, list[int]] = {str(index): [] for index in range(len(asked))}
+    ended = 0
+    while ended < len(asked):
+        for event in core.step():
+            if isinstance(event, TokenDecoded):
+                made[event.request_id].append(event.token_id)
+            elif isinstance(event, RequestFinished):
+                assert not event.error
+                ended += 1
+    return [tuple(each) for each in made.values()]
+
+
+def questions(count: int) -> list[Asked]:
+    kinds = [
+        ("es", "translate", False),
+        ("en", "transcribe", True),
+        ("yue", "transcribe", False),
+        ("es", "translate", True),
+    ]
+    return [Asked(samples, *kinds[index % len(kinds)]) for index, samples in enumerate(some_speech(count))]
+
+
+@pytest.mark.parametrize("name", ["tiny", "small", "large-v3", "turbo"])
+def test_it_writes_the_tokens_of_transformers_alone_and_among_mates(name: str) -> None:
+    asked = [each for each in questions(8) if name in ("large-v3", "turbo") or each.source != "yue"]
+    expected = [whisper_oracle(name).tokens(each) for each in asked]
+    core = new_core(name)
+    assert [texts(core, [each])[0] for each in asked] == expected
+    assert texts(core, asked) == expected
+    assert len(set(expected)) > len(expected) // 2  # the checkpoint hears something
+
+
+def test_beam_search_is_that_of_transformers() -> None:
+    asked = questions(4)
+    asked = [each for each in asked if each.source != "yue"]
+    expected = [whisper_oracle("tiny").tokens(each, num_beams=5) for each in asked]
+    assert texts(new_core("tiny"), asked, num_beams=5) == expected
