@@ -29,5 +29,8 @@ UNCONSTRAINED = Constraint()
 CONTINUATION_MASK = "continuation"
 """The tokens that lengthen the word before them."""
 
+LANGUAGE_MASK = "language"
+"""All tokens but those of ``LanguageTokens.codes``."""
+
 FIRST_MASK = "first"
 """The tokens that no text begins with (``TextRules.suppressed_first``)."""

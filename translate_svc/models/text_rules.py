@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -28,6 +29,19 @@ class TimestampTokens:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageTokens:
+    """How a model says which language it hears.
+
+    Attributes:
+        prompt: what it is fed. The next token is a language.
+        codes: the language of each such token (Seamless codes).
+    """
+
+    prompt: tuple[int, ...]
+    codes: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
 class TextRules:
     """Of a family of models.
 
@@ -35,11 +49,13 @@ class TextRules:
         suppressed: tokens that are never chosen.
         suppressed_first: tokens that are not the first one of a text.
         timestamps: None for a model without them.
+        languages: None for a model whose prompt does not need the source language, or that does not say it.
     """
 
     suppressed: tuple[int, ...] = ()
     suppressed_first: tuple[int, ...] = ()
     timestamps: TimestampTokens | None = None
+    languages: LanguageTokens | None = None
 
 
 NO_RULES = TextRules()

@@ -9,7 +9,7 @@ import pytest
 from tests.whisper_checkpoints import MOST_TOKENS, Asked, some_speech, whisper_folder, whisper_oracle
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.request import Request, RequestFinished, TokenDecoded
+from translate_svc.engine.request import EngineEvent, LanguageDetected, Request, RequestFinished, TokenDecoded
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec
@@ -17,6 +17,7 @@ from translate_svc.engine.text.constraints import masks_of
 from translate_svc.models.placement import Placement
 from translate_svc.models.precision import FLOAT32, Precision
 from translate_svc.models.registry import open_checkpoint
+from translate_svc.models.whisper.generation import language_code
 
 CODES = {"en": "eng", "es": "spa", "yue": "yue", "haw": "haw"}
 LIMITS = EngineLimits(max_slots=16, max_slot_tokens=MOST_TOKENS + 4, max_source_samples=48_000)
@@ -42,16 +43,25 @@ def texts(core: EngineCore, asked: Sequence[Asked], num_beams: int = 1) -> list[
             target, source_language=CODES[each.source], timestamps=each.timestamps, num_beams=num_beams
         )
         core.scheduler.add(Request(str(index), each.samples, (spec,)))
-    made: dict[str, list[int]] = {str(index): [] for index in range(len(asked))}
-    ended = 0
-    while ended < len(asked):
-        for event in core.step():
-            if isinstance(event, TokenDecoded):
-                made[event.request_id].append(event.token_id)
-            elif isinstance(event, RequestFinished):
-                assert not event.error
-                ended += 1
-    return [tuple(each) for each in made.values()]
+    return tokens_of(finished(core, len(asked)))
+
+
+def finished(core: EngineCore, requests: int) -> list[EngineEvent]:
+    """All events until so many requests have ended, none of which fails."""
+    events: list[EngineEvent] = []
+    while sum(isinstance(each, RequestFinished) for each in events) < requests:
+        events += core.step()
+    assert not any(each.error for each in events if isinstance(each, RequestFinished))
+    return events
+
+
+def tokens_of(events: Sequence[EngineEvent]) -> list[tuple[int, ...]]:
+    """By request, in the order of their ids."""
+    made: dict[str, list[int]] = {each.request_id: [] for each in events if isinstance(each, RequestFinished)}
+    for each in events:
+        if isinstance(each, TokenDecoded):
+            made[each.request_id].append(each.token_id)
+    return [tuple(made[request_id]) for request_id in sorted(made)]
 
 
 def questions(count: int) -> list[Asked]:
@@ -79,3 +89,21 @@ def test_beam_search_is_that_of_transformers() -> None:
     asked = [each for each in asked if each.source != "yue"]
     expected = [whisper_oracle("tiny").tokens(each, num_beams=5) for each in asked]
     assert texts(new_core("tiny"), asked, num_beams=5) == expected
+
+
+def test_the_language_that_nobody_named_is_that_of_transformers() -> None:
+    oracle, samples = whisper_oracle("small"), some_speech(4)
+    by_id = {id_: token for token, id_ in oracle.model.generation_config.lang_to_id.items()}
+    heard = [by_id[int(oracle.model.detect_language(oracle.features(each))[0])] for each in samples]
+    core = new_core("small")
+    for index, each in enumerate(samples):
+        core.scheduler.add(Request(str(index), each, (SequenceSpec("eng"),)))
+    events = finished(core, len(samples))
+    told = {each.request_id: each.language for each in events if isinstance(each, LanguageDetected)}
+    tags = [token.strip("<|>") for token in heard]
+    assert [told[str(index)] for index in range(len(samples))] == [language_code(tag) for tag in tags]
+    asked = [
+        Asked(each, tag, "transcribe" if tag == "en" else "translate")
+        for each, tag in zip(samples, tags, strict=True)
+    ]
+    assert tokens_of(events) == [oracle.tokens(each) for each in asked]

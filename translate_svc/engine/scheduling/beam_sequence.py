@@ -32,9 +32,10 @@ class BeamSequence(WholeSequence):
         return BeamItem(self.key, rows, self._copies)
 
     def _row(self, slot: int, beam: Beam) -> DecodeItem:
-        position, run = 0, tuple(self.text.token_ids[: self.text.prompt_tokens])
+        position, prompt = self.text.fed_tokens, self.text.prompt_tokens
+        run = tuple(self.text.token_ids[position:prompt])
         if beam.token_ids:
-            position, run = len(run) + len(beam.token_ids) - 1, beam.token_ids[-1:]
+            position, run = prompt + len(beam.token_ids) - 1, beam.token_ids[-1:]
         times, candidates = self.return_source_ms, self.search.candidates
         constraint = self.text.constraint(beam.token_ids)
         return DecodeItem(self.key, slot, position, run, times, constraint=constraint, candidates=candidates)

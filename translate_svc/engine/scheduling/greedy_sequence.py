@@ -18,7 +18,7 @@ class GreedySequence(WholeSequence):
         """The tokens that were not fed yet."""
         position, token_ids, times = self.text.fed_tokens, self.text.token_ids, self.return_source_ms
         constraint = self.text.constraint()
-        if position:
+        if position >= self.text.prompt_tokens:
             return DecodeItem(
                 self.key, self.held_slot, position, (token_ids[-1],), times, constraint=constraint
             )
@@ -26,7 +26,7 @@ class GreedySequence(WholeSequence):
             self.key,
             self.held_slot,
             position,
-            tuple(token_ids),
+            tuple(token_ids[position:]),
             times,
             speculative_token_ids=self.speculative_token_ids,
             constraint=constraint,

@@ -18,18 +18,14 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.scheduling.beam_sequence import BeamSequence
 from translate_svc.engine.scheduling.greedy_sequence import GreedySequence
-from translate_svc.engine.scheduling.sequence import (
-    LONGEST_FROM_PIECE,
-    SequenceState,
-    SpeechState,
-    TextState,
-    guard_stop,
-)
+from translate_svc.engine.scheduling.sequence import LONGEST_FROM_PIECE, SequenceState, SpeechState
+from translate_svc.engine.scheduling.text_state import TextState, guard_stop
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.growing_sequence import GrowingContext, GrowingSequence
 from translate_svc.engine.simultaneous.hypothesis import HypothesisTraits, SequenceHypothesis, SpeechContext
 from translate_svc.engine.step_result import StageReport
 from translate_svc.engine.text.beam_search import BeamSearch
+from translate_svc.engine.text.constraints import text_prompt
 from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.engine.text.guards import max_text_tokens
 from translate_svc.models.tokenizer import Tokenizer
@@ -174,9 +170,12 @@ class RequestStates:
     ) -> TextState:
         """``before``: the state that earlier hypotheses left."""
         rules = self._tokenizer.text_rules
-        prompt = self._tokenizer.prompt(spec.language, request.source_language or spec.source_language)
-        if spec.timestamps and rules.timestamps is not None:
-            prompt = prompt[: len(prompt) - rules.timestamps.prompt_tokens]
+        source_language = request.source_language or spec.source_language
+        detection = rules.languages if source_language is None else None
+        if detection is None:
+            prompt = text_prompt(self._tokenizer, spec, source_language)
+        else:
+            prompt = detection.prompt
         history = () if before is None else before.history_token_ids
         continues = before is not None and before.committed_tokens > 0
         detokenizer = Detokenizer(self._texts, goes_on=continues)
@@ -187,6 +186,7 @@ class RequestStates:
             max_text_tokens(source),
             rules=rules,
             timestamps=spec.timestamps,
+            detection=detection,
         )
 
 

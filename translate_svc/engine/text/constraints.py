@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from translate_svc.engine.constraint import CONTINUATION_MASK, FIRST_MASK, UNCONSTRAINED, Constraint
+from translate_svc.engine.constraint import (
+    CONTINUATION_MASK,
+    FIRST_MASK,
+    LANGUAGE_MASK,
+    UNCONSTRAINED,
+    Constraint,
+)
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.words import continuation_tokens
 from translate_svc.models.text_rules import TextRules, TimestampTokens
 from translate_svc.models.tokenizer import Tokenizer
@@ -12,10 +19,27 @@ from translate_svc.models.tokenizer import Tokenizer
 
 def masks_of(tokenizer: Tokenizer, vocabulary_size: int) -> Mapping[str, Sequence[int]]:
     """The sets of tokens that constraints name."""
-    return {
+    rules = tokenizer.text_rules
+    masks: dict[str, Sequence[int]] = {
         CONTINUATION_MASK: continuation_tokens(tokenizer, vocabulary_size),
-        FIRST_MASK: tokenizer.text_rules.suppressed_first,
+        FIRST_MASK: rules.suppressed_first,
     }
+    if rules.languages is not None:
+        codes = rules.languages.codes
+        masks[LANGUAGE_MASK] = [each for each in range(vocabulary_size) if each not in codes]
+    return masks
+
+
+def text_prompt(tokenizer: Tokenizer, spec: SequenceSpec, source_language: str | None) -> tuple[int, ...]:
+    """The prompt of a text.
+
+    Raises:
+        KeyError: the model does not know a language, or does not write this target from this source.
+    """
+    prompt, timestamps = tokenizer.prompt(spec.language, source_language), tokenizer.text_rules.timestamps
+    if spec.timestamps and timestamps is not None:
+        return prompt[: len(prompt) - timestamps.prompt_tokens]
+    return prompt
 
 
 def next_token_constraint(

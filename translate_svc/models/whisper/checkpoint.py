@@ -15,7 +15,7 @@ from translate_svc.models.checkpoint.description import Capabilities, read_json
 from translate_svc.models.checkpoint.manifest import check_manifest
 from translate_svc.models.checkpoint.weights import WeightFiles
 from translate_svc.models.whisper.config import STATE_MS, WhisperConfig
-from translate_svc.models.whisper.generation import WhisperGeneration
+from translate_svc.models.whisper.generation import ENGLISH, WhisperGeneration
 
 _STORED = (
     ("cross_attention", "encoder_attn"),
@@ -60,6 +60,8 @@ class WhisperCheckpoint:
             encoder_frame_ms=STATE_MS,
             max_text_positions=self.config.max_target_positions,
             max_units=0,
+            translation_languages=(ENGLISH,),
+            reads_text=False,
         )
 
 

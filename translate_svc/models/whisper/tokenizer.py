@@ -8,7 +8,7 @@ from pathlib import Path
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.description import read_json
-from translate_svc.models.text_rules import TextRules, TimestampTokens
+from translate_svc.models.text_rules import LanguageTokens, TextRules, TimestampTokens
 from translate_svc.models.whisper.config import STATE_MS
 from translate_svc.models.whisper.generation import ENGLISH, WhisperGeneration
 
@@ -38,7 +38,11 @@ class WhisperTokenizer:
             latest_first=generation.latest_first_timestamp,
             prompt_tokens=1,
         )
-        self.text_rules = TextRules(generation.suppressed, generation.suppressed_first, timestamps)
+        languages = None
+        if generation.languages:
+            codes = {id_: code for code, id_ in generation.languages.items()}
+            languages = LanguageTokens((generation.start,), codes)
+        self.text_rules = TextRules(generation.suppressed, generation.suppressed_first, timestamps, languages)
 
     @classmethod
     def from_pretrained(cls, folder: Path, generation: WhisperGeneration) -> WhisperTokenizer:
@@ -85,11 +89,10 @@ class WhisperTokenizer:
                 raise KeyError(target_language)
             return known.start, known.no_timestamps
         spoken = target_language if source_language is None else source_language
-        language = known.languages[spoken]
         task = known.transcribe if spoken == target_language else known.translate
         if task is None or target_language not in (spoken, ENGLISH):
             raise KeyError(target_language)
-        return known.start, language, task, known.no_timestamps
+        return known.start, known.languages[spoken], task, known.no_timestamps
 
     def source_tokens(self, text: str, language: str) -> tuple[int, ...]:
         """Whisper has no text encoder.
