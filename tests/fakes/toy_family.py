@@ -228,6 +228,9 @@ class ToyFamily:
         """Implements ``ModelFamily.tokenizer``."""
         return ToyTokenizer()
 
+    def check_features(self) -> None:
+        """There are none."""
+
     def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
         """Implements ``ModelFamily.memory_estimate``."""
         slot = 2 * HIDDEN * (limits.max_source_tokens + limits.max_slot_tokens) * 8

@@ -227,6 +227,13 @@ class ModelFamily(Protocol):
             CheckpointError: a file is missing or does not fit the others.
         """
 
+    def check_features(self) -> None:
+        """Checks that the model's features can be computed.
+
+        Raises:
+            CheckpointError: their description is missing, or asks for others.
+        """
+
     def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
         """The memory that ``load`` will take on the placement's device. Reads no weights."""
 

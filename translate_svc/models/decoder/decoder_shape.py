@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+ACTIVATIONS = ("relu", "gelu", "swish", "silu")
+"""The names of those that are computed (``linear.products.ACTIVATIONS``)."""
+
 
 class DecoderShape(Protocol):
     """What a family's configuration says of its text decoder."""
@@ -30,7 +33,7 @@ class DecoderShape(Protocol):
 
     @property
     def activation_function(self) -> str:
-        """A name in ``linear.products.ACTIVATIONS``."""
+        """A name in ``ACTIVATIONS``."""
 
     @property
     def scale_embedding(self) -> bool:

@@ -58,6 +58,10 @@ class SeamlessFamily:
         config, languages = self._checkpoint.config, self._checkpoint.maps.text_languages
         return SentencePieceTokenizer.from_pretrained(self.path, config=config, languages=languages)
 
+    def check_features(self) -> None:
+        """Implements ``ModelFamily.check_features``."""
+        self._checkpoint.feature_extractor()
+
     def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
         """Implements ``ModelFamily.memory_estimate``."""
         return memory_estimate(self._checkpoint.config, limits, placement.precision, placement.device)

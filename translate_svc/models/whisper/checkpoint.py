@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from translate_svc.errors import CheckpointError
-from translate_svc.models.checkpoint.description import Capabilities, read_json
 from translate_svc.models.checkpoint.manifest import check_manifest
 from translate_svc.models.checkpoint.weights import WeightFiles
-from translate_svc.models.whisper.config import STATE_MS, WhisperConfig
-from translate_svc.models.whisper.generation import ENGLISH, WhisperGeneration
+from translate_svc.models.whisper.description import WhisperDescription
 
 _STORED = (
     ("cross_attention", "encoder_attn"),
@@ -26,12 +24,9 @@ _STORED = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WhisperCheckpoint:
+class WhisperCheckpoint(WhisperDescription):
     """A verified directory. Weights are read when a module is loaded."""
 
-    path: Path
-    config: WhisperConfig
-    generation: WhisperGeneration
     weights: WeightFiles
 
     @classmethod
@@ -44,28 +39,13 @@ class WhisperCheckpoint:
         if not path.is_dir():
             raise CheckpointError("no such directory", field=path.name)
         check_manifest(path)
-        config = WhisperConfig.from_mapping(read_json(path / "config.json"), path=path / "config.json")
-        file = path / "generation_config.json"
-        generation = WhisperGeneration.from_mapping(read_json(file), path=file, vocab_size=config.vocab_size)
-        return cls(path, config, generation, WeightFiles(path, stored_name=_stored_name))
-
-    def capabilities(self) -> Capabilities:
-        """It writes English and what it hears, and speaks nothing."""
-        return Capabilities(
-            model_name=self.path.name,
-            text_languages=self.generation.text_languages,
-            speech_languages=(),
-            speaker_ids={},
-            speaker_count=0,
-            encoder_frame_ms=STATE_MS,
-            max_text_positions=self.config.max_target_positions,
-            max_units=0,
-            translation_languages=(ENGLISH,),
-            reads_text=False,
-        )
+        described = WhisperDescription.read(path)
+        weights = WeightFiles(path, stored_name=stored_name)
+        return cls(path, described.config, described.generation, weights)
 
 
-def _stored_name(name: str) -> str:
+def stored_name(name: str) -> str:
+    """The name in the files of what a module of this package calls so."""
     for own, stored in _STORED:
         name = name.replace(own, stored)
     return name

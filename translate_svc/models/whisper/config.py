@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from translate_svc.errors import CheckpointError
-from translate_svc.models.linear.products import ACTIVATIONS
+from translate_svc.models.decoder.decoder_shape import ACTIVATIONS
 
 MODEL_TYPE = "whisper"
 FRAMES_A_STATE = 2

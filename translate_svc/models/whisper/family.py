@@ -20,6 +20,7 @@ from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.placement import Placement
 from translate_svc.models.speed_estimate import SpeedEstimate
 from translate_svc.models.whisper.checkpoint import WhisperCheckpoint
+from translate_svc.models.whisper.features import WhisperFeatures
 from translate_svc.models.whisper.memory import memory_estimate
 from translate_svc.models.whisper.speed import speed_estimate
 from translate_svc.models.whisper.tokenizer import WhisperTokenizer
@@ -64,6 +65,10 @@ class WhisperFamily:
     def tokenizer(self) -> WhisperTokenizer:
         """Implements ``ModelFamily.tokenizer``."""
         return WhisperTokenizer.from_pretrained(self.path, self._checkpoint.generation)
+
+    def check_features(self) -> None:
+        """Implements ``ModelFamily.check_features``."""
+        WhisperFeatures.from_pretrained(self.path, self._checkpoint.config.num_mel_bins)
 
     def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
         """Implements ``ModelFamily.memory_estimate``."""

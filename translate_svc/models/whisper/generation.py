@@ -10,6 +10,7 @@ from typing import Any
 
 from translate_svc import languages
 from translate_svc.errors import CheckpointError
+from translate_svc.models.whisper.config import WhisperConfig
 
 ENGLISH = "eng"
 """The Seamless code of the language that Whisper translates into."""
@@ -49,11 +50,14 @@ class WhisperGeneration:
     alignment_heads: tuple[tuple[int, int], ...]
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any], *, path: Path, vocab_size: int) -> WhisperGeneration:
+    def from_mapping(
+        cls, values: Mapping[str, Any], *, path: Path, config: WhisperConfig
+    ) -> WhisperGeneration:
         """Reads the parsed ``generation_config.json`` at ``path``.
 
         Raises:
-            CheckpointError: an entry is missing, is not of its type, or names a token beyond ``vocab_size``.
+            CheckpointError: an entry is missing, is not of its type, or names a token or a head that
+                ``config`` does not have.
         """
         try:
             tasks = values.get("task_to_id") or {}
@@ -74,12 +78,17 @@ class WhisperGeneration:
                 alignment_heads=tuple((layer, head) for layer, head in values.get("alignment_heads") or ()),
             )
             ids = made._ids()
-            is_valid = all(type(id_) is int and 0 <= id_ < vocab_size for id_ in ids)
+            is_valid = all(type(id_) is int and 0 <= id_ < config.vocab_size for id_ in ids)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             message = f"is not that of a Whisper model: {type(error).__name__} {error}"
             raise CheckpointError(message, field=path.name) from error
         if not is_valid:
-            raise CheckpointError(f"names tokens that are not below {vocab_size}", field=path.name)
+            raise CheckpointError(f"names tokens that are not below {config.vocab_size}", field=path.name)
+        layers, heads = config.decoder_layers, config.decoder_attention_heads
+        if not all(0 <= layer < layers and 0 <= head < heads for layer, head in made.alignment_heads):
+            raise CheckpointError(
+                f"alignment_heads are not of {layers} layers with {heads} heads", field=path.name
+            )
         if made.languages and (made.translate is None or made.transcribe is None):
             raise CheckpointError("lang_to_id has languages, but task_to_id lacks a task", field=path.name)
         return made
