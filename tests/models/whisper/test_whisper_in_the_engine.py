@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from difflib import SequenceMatcher
+from pathlib import Path
 
 import pytest
 
@@ -15,16 +18,17 @@ from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.text.constraints import masks_of
 from translate_svc.models.placement import Placement
-from translate_svc.models.precision import FLOAT32, Precision
+from translate_svc.models.precision import BFLOAT16, FLOAT32, INT8, Precision
 from translate_svc.models.registry import open_checkpoint
 from translate_svc.models.whisper.generation import language_code
+from translate_svc.models.whisper.window import Window, write_window
 
 CODES = {"en": "eng", "es": "spa", "yue": "yue", "haw": "haw"}
 LIMITS = EngineLimits(max_slots=16, max_slot_tokens=MOST_TOKENS + 4, max_source_samples=48_000)
 
 
-def new_core(name: str, precision: Precision = FLOAT32) -> EngineCore:
-    family = open_checkpoint(whisper_folder(name))
+def new_core(name: str, precision: Precision = FLOAT32, folder: Path | None = None) -> EngineCore:
+    family = open_checkpoint(folder or whisper_folder(name))
     tokenizer = family.tokenizer()
     runner = ModelRunner(
         family.load(LIMITS.model_limits, Placement("cpu", precision)),
@@ -107,3 +111,21 @@ def test_the_language_that_nobody_named_is_that_of_transformers() -> None:
         for each, tag in zip(samples, tags, strict=True)
     ]
     assert tokens_of(events) == [oracle.tokens(each) for each in asked]
+
+
+@pytest.mark.parametrize("precision", [BFLOAT16, INT8])
+def test_other_precisions_write_nearly_the_same(precision: Precision) -> None:
+    asked = questions(8)[:2]
+    exact, made = texts(new_core("tiny"), asked), texts(new_core("tiny", precision), asked)
+    alike = [SequenceMatcher(None, *pair, autojunk=False).ratio() for pair in zip(exact, made, strict=True)]
+    assert sum(alike) / len(alike) > 0.5
+    assert texts(new_core("tiny", precision), asked[:1]) == made[:1]  # whoever else is in the batch
+
+
+def test_a_calibrated_window_is_shorter_and_attends_to_its_own_end(tmp_path: Path) -> None:
+    folder = shutil.copytree(whisper_folder("tiny"), tmp_path / "short")
+    write_window(folder, Window(silence_ms=500))
+    asked = questions(8)[:2]
+    short = texts(new_core("tiny", folder=folder), asked)
+    assert short == [texts(new_core("tiny", folder=folder), [each])[0] for each in asked]
+    assert short != texts(new_core("tiny"), asked)  # random weights hear the silence

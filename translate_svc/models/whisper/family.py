@@ -25,6 +25,7 @@ from translate_svc.models.whisper.memory import memory_estimate
 from translate_svc.models.whisper.speed import speed_estimate
 from translate_svc.models.whisper.tokenizer import WhisperTokenizer
 from translate_svc.models.whisper.whisper_model import WhisperModel
+from translate_svc.models.whisper.window import window_of
 
 _CUTOFF_FRAMES = 25
 """Half a second at the end of a buffer is not trusted: the default of SimulStreaming (Macháček and Polák
@@ -87,4 +88,5 @@ class WhisperFamily:
             device=torch.device(placement.device),
             precision=placement.precision,
             alignment_heads=AlignmentHeads(heads) if heads else None,
+            window=window_of(self.path),
         )

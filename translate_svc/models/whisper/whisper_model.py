@@ -33,6 +33,7 @@ from translate_svc.models.whisper.decoder import WhisperDecoder
 from translate_svc.models.whisper.encoder import WhisperEncoder
 from translate_svc.models.whisper.features import HOP_SAMPLES, WhisperFeatures
 from translate_svc.models.whisper.tokenizer import MAX_PROMPT_TOKENS
+from translate_svc.models.whisper.window import WHOLE_WINDOW, Window
 from translate_svc.types import EncoderSource, Samples, Stage
 
 _STATE_SAMPLES = HOP_SAMPLES * FRAMES_A_STATE
@@ -43,7 +44,7 @@ _log = logging.getLogger(__name__)
 class WhisperModel(SlotModel):
     """Implements ``SpeechModel``. It writes text alone.
 
-    Every source is encoded as a whole window, whose end is silence, and texts attend to all of it. What the
+    Every source is encoded as a window, whose end is silence, and texts attend to all of it. What the
     engine is told of a source are the states that have audio.
 
     Args:
@@ -52,6 +53,7 @@ class WhisperModel(SlotModel):
         device: where to compute.
         precision: to compute in.
         alignment_heads: the heads that ``attention`` averages.
+        window: how much of a source is encoded.
 
     Raises:
         CheckpointError: the weights are incomplete or do not fit the configuration.
@@ -69,6 +71,7 @@ class WhisperModel(SlotModel):
         device: torch.device,
         precision: Precision,
         alignment_heads: AlignmentHeads | None = None,
+        window: Window = WHOLE_WINDOW,
     ) -> None:
         keep_freed_memory()
         choose_attention_backends(device)
@@ -81,7 +84,7 @@ class WhisperModel(SlotModel):
         layer = config.decoder_layers * 2 // 3
         heads = alignment_heads or AlignmentHeads.of_layer(layer, config)
         heads.check(config)
-        self.config, self._dtype = config, precision.compute
+        self.config, self._dtype, self.window = config, precision.compute, window
         self.vocabulary_size, self.capabilities = config.vocab_size, checkpoint.capabilities()
         self.graph_counts: dict[Stage, CaptureCount] = {}
         self._features = WhisperFeatures.from_pretrained(checkpoint.path, config.num_mel_bins).to(device)
@@ -123,13 +126,13 @@ class WhisperModel(SlotModel):
         On a CPU sources are encoded one after the other: one window fills the kernels. An accelerator
         encodes them together.
         """
-        encoded: list[Tensor | EngineError] = []
-        if self.device.type == "cpu":
-            for index, source in enumerate(sources):
-                memory = memories[index] if memories else None
-                encoded += yield from self._encode([source], [memory])
-        elif sources:
-            encoded = yield from self._encode(sources, [None] * len(sources))
+        on_cpu = self.device.type == "cpu"
+        made: dict[int, Tensor | EngineError] = {}
+        for frames, indices in self._batches(sources, alone=on_cpu):
+            known = [memories[index] if memories and on_cpu else None for index in indices]
+            states = yield from self._encode([sources[index] for index in indices], frames, known)
+            made |= zip(indices, states, strict=True)
+        encoded = [made[index] for index in range(len(sources))]
         self.write_sources(encoded, slots)
         heard = [-(-len(source) // _STATE_SAMPLES) for source in sources]
         for owned, count in zip(slots, heard, strict=True):
@@ -139,13 +142,24 @@ class WhisperModel(SlotModel):
             for each, count in zip(encoded, heard, strict=True)
         ]
 
+    def _batches(self, sources: Sequence[EncoderSource], *, alone: bool) -> list[tuple[int, list[int]]]:
+        """Sources with windows of one length, or each ``alone``: the frames, and the sources' indices."""
+        whole = self.config.window_frames
+        frames = [self.window.frames(-(-len(source) // HOP_SAMPLES), whole) for source in sources]
+        if alone:
+            return [(each, [index]) for index, each in enumerate(frames)]
+        by_frames: dict[int, list[int]] = {}
+        for index, each in enumerate(frames):
+            by_frames.setdefault(each, []).append(index)
+        return list(by_frames.items())
+
     def _encode(
-        self, sources: Sequence[EncoderSource], memories: Sequence[LogMelMemory | None]
+        self, sources: Sequence[EncoderSource], frames: int, memories: Sequence[LogMelMemory | None]
     ) -> Slices[list[Tensor | EngineError]]:
         features: list[Tensor] = []
         for source, memory in zip(sources, memories, strict=True):
             assert isinstance(source, np.ndarray), "the engine takes no text: see ``Capabilities``"
-            made = yield from self._features.slices(self._waveform(source), self.config.window_frames, memory)
+            made = yield from self._features.slices(self._waveform(source), frames, memory)
             features.append(made)
         states = yield from self.encoder.slices(torch.stack(features).to(self._dtype))
         finite = torch.isfinite(states).flatten(1).all(dim=1)
