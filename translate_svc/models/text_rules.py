@@ -42,6 +42,24 @@ class LanguageTokens:
 
 
 @dataclass(frozen=True, slots=True)
+class InventionRule:
+    """How a family's publishers tell invented texts from others.
+
+    Attributes:
+        no_speech_token: the token whose probability after ``LanguageTokens.prompt`` is that of no speech.
+        no_speech: above this probability the text may be invented,
+        mean_log_probability: and it is, if the natural log-probabilities of its tokens are below this in the
+            mean.
+        compression_ratio: a text whose UTF-8 is so many times as long as its zlib form is a loop.
+    """
+
+    no_speech_token: int
+    no_speech: float
+    mean_log_probability: float
+    compression_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class TextRules:
     """Of a family of models.
 
@@ -50,12 +68,14 @@ class TextRules:
         suppressed_first: tokens that are not the first one of a text.
         timestamps: None for a model without them.
         languages: None for a model whose prompt does not need the source language, or that does not say it.
+        inventions: None for a model without a rule of its own.
     """
 
     suppressed: tuple[int, ...] = ()
     suppressed_first: tuple[int, ...] = ()
     timestamps: TimestampTokens | None = None
     languages: LanguageTokens | None = None
+    inventions: InventionRule | None = None
 
 
 NO_RULES = TextRules()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from translate_svc.engine.plan import BeamItem, DecodeItem
 from translate_svc.engine.request import AlternativesFound, EngineEvent, TokenDecoded
 from translate_svc.engine.scheduling.whole_sequence import WholeSequence
-from translate_svc.engine.step_result import BeamResult
+from translate_svc.engine.step_result import BeamResult, DecodeResult
 from translate_svc.engine.text.beam_search import Beam, BeamSearch, Continuations
 from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.types import TextAlternative
@@ -21,6 +22,11 @@ class BeamSequence(WholeSequence):
     token_texts: TokenTexts
     _beam_slots: list[int] = field(default_factory=list, init=False)  # of the running beams
     _copies: tuple[tuple[int, int], ...] = field(default=(), init=False)
+
+    def set_prompt(self, prompt: Sequence[int], decoded: DecodeResult) -> None:
+        """A longer prompt leaves less room for the text."""
+        self.search.max_tokens -= len(prompt) - self.text.prompt_tokens
+        WholeSequence.set_prompt(self, prompt, decoded)
 
     def decode_item(self) -> BeamItem:
         """The newest token of each beam; at first the prompt, and at last the whole text."""
@@ -75,7 +81,7 @@ class BeamSequence(WholeSequence):
             text.token_ids.append(token_id)
             probability, source_ms = shared.log_probabilities[place], text.timestamp_ms(token_id)
             source_ms = shared.source_ms[place] if source_ms is None else source_ms
-            events.append(TokenDecoded(*self.key, token_id, delta, probability, source_ms))
+            self.deliver(TokenDecoded(*self.key, token_id, delta, probability, source_ms), events)
         if self.search.done:
             text.stop_reason = self.search.ended[0].stop
             if self.spec.alternatives:

@@ -38,12 +38,6 @@ class GreedySequence(WholeSequence):
         text = self.text.detokenizer.push(decoded.token_id)
         self.text.token_ids.append(decoded.token_id)
         source_ms = self.text.timestamp_ms(decoded.token_id)
-        events.append(
-            TokenDecoded(
-                *self.key,
-                decoded.token_id,
-                text,
-                decoded.log_probability,
-                decoded.source_ms if source_ms is None else source_ms,
-            )
-        )
+        source_ms = decoded.source_ms if source_ms is None else source_ms
+        event = TokenDecoded(*self.key, decoded.token_id, text, decoded.log_probability, source_ms)
+        self.deliver(event, events)

@@ -171,7 +171,9 @@ class RequestStates:
         """``before``: the state that earlier hypotheses left."""
         rules = self._tokenizer.text_rules
         source_language = request.source_language or spec.source_language
-        detection = rules.languages if source_language is None else None
+        detection = rules.languages
+        if source_language is not None and (before is not None or not spec.guards.length_stop):
+            detection = None  # nothing is to be found out
         if detection is None:
             prompt = text_prompt(self._tokenizer, spec, source_language)
         else:

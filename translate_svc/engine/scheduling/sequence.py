@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import enum
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -132,12 +133,22 @@ class SequenceState(abc.ABC):
     spoken: SpokenTokens = field(default=SpokenTokens(), init=False)
 
     def detection_item(self, tokens: LanguageTokens) -> DecodeItem:
-        """The item that asks the model which language it hears."""
-        return DecodeItem(self.key, self.held_slot, 0, tokens.prompt, constraint=_A_LANGUAGE)
+        """The item that asks the model which language it hears, and whether anybody speaks."""
+        rule = self.text.rules.inventions
+        return DecodeItem(
+            self.key,
+            self.held_slot,
+            0,
+            tokens.prompt,
+            constraint=_A_LANGUAGE,
+            probed_token=None if rule is None else rule.no_speech_token,
+        )
 
     def set_prompt(self, prompt: Sequence[int], decoded: DecodeResult) -> None:
         """Takes the prompt of the language that was heard, which begins with what ``decoded`` was fed."""
-        text = self.text
+        text, rule = self.text, self.text.rules.inventions
+        if rule is not None and decoded.probed is not None and self.spec.guards.length_stop:
+            text.may_be_silence = math.exp(decoded.probed) > rule.no_speech
         text.detection = None
         text.token_ids[: text.prompt_tokens] = prompt
         text.prompt_tokens = len(prompt)

@@ -123,9 +123,10 @@ class StageResults:
         self._apply_token(sequence, decoded)
 
     def _apply_language(self, sequence: SequenceState, tokens: LanguageTokens, decoded: DecodeResult) -> None:
-        heard, target = tokens.codes[decoded.token_id], sequence.spec.language
-        probability = math.exp(decoded.log_probability)
-        self.events.append(LanguageDetected(*sequence.key, heard, probability))
+        heard, target = sequence.spec.source_language, sequence.spec.language
+        if heard is None:
+            heard, probability = tokens.codes[decoded.token_id], math.exp(decoded.log_probability)
+            self.events.append(LanguageDetected(*sequence.key, heard, probability))
         try:
             prompt = text_prompt(self._tokenizer, sequence.spec, heard)
         except KeyError:

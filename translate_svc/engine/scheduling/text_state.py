@@ -10,8 +10,11 @@ from translate_svc.engine.request import StopReason
 from translate_svc.engine.sequence_spec import TextGuards
 from translate_svc.engine.text.constraints import next_token_constraint
 from translate_svc.engine.text.detokenize import Detokenizer
-from translate_svc.engine.text.guards import is_loop
+from translate_svc.engine.text.guards import compression_ratio, is_loop
 from translate_svc.models.text_rules import NO_RULES, LanguageTokens, TextRules
+
+_COMPRESSED_EVERY = 8
+"""Tokens between two looks at how well a text compresses."""
 
 
 @dataclass(slots=True, eq=False)
@@ -25,8 +28,9 @@ class TextState:
         fed_tokens: how many of ``token_ids`` were fed.
         rules: of the model, for the choice of tokens.
         timestamps: whether the text has timestamps.
-        detection: set until the model has said which language it hears. ``token_ids`` then begins with the
-            prompt of that.
+        detection: set until the model has said what it hears. ``token_ids`` then begins with the prompt of
+            that.
+        may_be_silence: the model doubts that anybody speaks.
     """
 
     token_ids: list[int]
@@ -37,6 +41,7 @@ class TextState:
     rules: TextRules = NO_RULES
     timestamps: bool = False
     detection: LanguageTokens | None = None
+    may_be_silence: bool = False
     stop_reason: StopReason = StopReason.END_OF_TEXT
 
     @property
@@ -68,7 +73,15 @@ class TextState:
         if self.fed_tokens == max_slot_tokens:
             return StopReason.TOKEN_LIMIT
         tokens = len(self.token_ids) - self.prompt_tokens
+        if guards.repetition_stop and self._is_looping(tokens):
+            return StopReason.REPETITION
         return guard_stop(guards, self.token_ids, tokens, self.max_tokens, token_id)
+
+    def _is_looping(self, tokens: int) -> bool:
+        rule = self.rules.inventions
+        if rule is None or not tokens or tokens % _COMPRESSED_EVERY:
+            return False
+        return compression_ratio(self.detokenizer.text) > rule.compression_ratio
 
 
 def guard_stop(

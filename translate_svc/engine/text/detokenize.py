@@ -72,6 +72,11 @@ class Detokenizer:
             text = self._flush() + text
         return self._append(text) if text else ""
 
+    def clear(self) -> None:
+        """Gives up the text, of which nothing was delivered."""
+        self._deltas.clear()
+        self._flush()
+
     def finish(self) -> str:
         """Ends the text and returns the last delta."""
         return self._append(self._flush())

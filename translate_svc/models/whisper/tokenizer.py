@@ -8,13 +8,16 @@ from pathlib import Path
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.description import read_json
-from translate_svc.models.text_rules import LanguageTokens, TextRules, TimestampTokens
+from translate_svc.models.text_rules import InventionRule, LanguageTokens, TextRules, TimestampTokens
 from translate_svc.models.whisper.config import STATE_MS
 from translate_svc.models.whisper.generation import ENGLISH, WhisperGeneration
 
 TOKENIZER_FILE, VOCABULARY_FILE = "tokenizer.json", "vocab.json"
 MAX_PROMPT_TOKENS = 4
 _SPACE = "\u2581"
+_INVENTIONS = 0.6, -1.0, 2.4
+"""The defaults of OpenAI's ``transcribe``: no_speech_threshold, logprob_threshold,
+compression_ratio_threshold. ``<|nospeech|>`` stands before ``<|notimestamps|>``."""
 
 
 class WhisperTokenizer:
@@ -42,7 +45,10 @@ class WhisperTokenizer:
         if generation.languages:
             codes = {id_: code for code, id_ in generation.languages.items()}
             languages = LanguageTokens((generation.start,), codes)
-        self.text_rules = TextRules(generation.suppressed, generation.suppressed_first, timestamps, languages)
+        inventions = InventionRule(generation.no_timestamps - 1, *_INVENTIONS)
+        self.text_rules = TextRules(
+            generation.suppressed, generation.suppressed_first, timestamps, languages, inventions
+        )
 
     @classmethod
     def from_pretrained(cls, folder: Path, generation: WhisperGeneration) -> WhisperTokenizer:
