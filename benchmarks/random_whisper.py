@@ -65,8 +65,9 @@ def byte_level_vocabulary(tokens: int) -> tuple[list[str], list[tuple[str, str]]
     return alphabet + [left + right for left, right in pairs], pairs
 
 
-def write_whisper(folder: Path, size: WhisperSize, *, seed: int = 0) -> Path:
-    """Writes a checkpoint with weights from ``seed``. Returns ``folder``."""
+def write_whisper(folder: Path, size: WhisperSize, *, seed: int = 0, ends: bool = True) -> Path:
+    """Writes a checkpoint with weights from ``seed``. Returns ``folder``. Without ``ends`` its texts never
+    end."""
     from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration
 
     specials = special_tokens(size)
@@ -91,6 +92,9 @@ def write_whisper(folder: Path, size: WhisperSize, *, seed: int = 0) -> Path:
     )
     torch.manual_seed(seed)
     model = WhisperForConditionalGeneration(config)
+    if not ends:
+        with torch.no_grad():  # the logits of special tokens are 0, and many others are above
+            model.model.decoder.embed_tokens.weight[end:] = 0.0
     layers, heads = size.decoder_layers, size.heads
     model.generation_config = GenerationConfig(
         alignment_heads=[[layers - 1, head] for head in range(min(2, heads))],
