@@ -9,13 +9,15 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.random_whisper import WhisperSize, write_whisper
 from tests.checkpoints import wandering_tone
+from translate_svc.models.placement import Placement
+from translate_svc.models.precision import FLOAT32
+from translate_svc.models.whisper.generation import language_code
+from translate_svc.models.whisper.reference import WhisperReference
 from translate_svc.types import Samples
 
 MOST_TOKENS = 24
@@ -64,63 +66,24 @@ class Asked:
     timestamps: bool = False
 
 
-class WhisperOracle:
-    """transformers, with its own processors of logits, for one window."""
+class WhisperOracle(WhisperReference):
+    """transformers, in float32."""
 
     def __init__(self, folder: Path) -> None:
-        from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
-
-        self.model: Any = WhisperForConditionalGeneration.from_pretrained(folder).eval()
-        self._features = WhisperFeatureExtractor.from_pretrained(folder)
-
-    def features(self, samples: Samples) -> torch.Tensor:
-        """``[1, mel_bins, frames]``."""
-        made: torch.Tensor = self._features(samples, sampling_rate=16_000, return_tensors="pt").input_features
-        return made
+        super().__init__(folder, Placement("cpu", FLOAT32))
 
     def tokens(self, asked: Asked, num_beams: int = 1) -> tuple[int, ...]:
-        """The text, without prompt and end.
-
-        It is ``GenerationMixin.generate``, which Whisper's own ``generate`` calls for each window, with the
-        prompt and the processors that this gives it. Whisper's goes on after the last timestamp of a window;
-        the engine has one utterance a window.
-        """
-        from transformers import GenerationConfig, LogitsProcessorList
-        from transformers.generation import logits_process
-        from transformers.generation.utils import GenerationMixin
-
-        known = self.model.generation_config
-        prompt = [known.decoder_start_token_id, known.lang_to_id[f"<|{asked.source}|>"]]
-        prompt.append(known.task_to_id[asked.task])
-        processors = LogitsProcessorList(
-            [logits_process.SuppressTokensLogitsProcessor(known.suppress_tokens)]
-        )
-        begin = len(prompt) + (not asked.timestamps)
-        processors.append(
-            logits_process.SuppressTokensAtBeginLogitsProcessor(known.begin_suppress_tokens, begin)
-        )
-        if asked.timestamps:
-            processors.append(logits_process.WhisperTimeStampLogitsProcessor(known, begin))
-        else:
-            prompt.append(known.no_timestamps_token_id)
-        config = GenerationConfig(
-            num_beams=num_beams,
-            do_sample=False,
+        """The text, without prompt and end."""
+        made = self.generate(
+            asked.samples,
+            "eng" if asked.task == "translate" else language_code(asked.source),
+            language_code(asked.source),
             max_new_tokens=MOST_TOKENS + asked.timestamps,  # the prompt is shorter
-            eos_token_id=known.eos_token_id,
-            pad_token_id=known.pad_token_id,
-            decoder_start_token_id=known.decoder_start_token_id,
+            num_beams=num_beams,
+            timestamps=asked.timestamps,
         )
-        with torch.no_grad():
-            made = GenerationMixin.generate(
-                self.model,
-                input_features=self.features(asked.samples),
-                decoder_input_ids=torch.tensor([prompt]),
-                generation_config=config,
-                logits_processor=processors,
-            )
-        text = made[0, len(prompt) :].tolist()
-        return tuple(text[: text.index(known.eos_token_id)] if known.eos_token_id in text else text)
+        prompt_tokens = 3 if asked.timestamps else 4
+        return self.text_of(made.sequences[0].tolist()[prompt_tokens:])[0]
 
 
 @functools.cache

@@ -18,6 +18,7 @@ from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.placement import Placement
+from translate_svc.models.reference import Reference
 from translate_svc.models.speed_estimate import SpeedEstimate
 from translate_svc.models.whisper.checkpoint import WhisperCheckpoint
 from translate_svc.models.whisper.features import WhisperFeatures
@@ -70,6 +71,12 @@ class WhisperFamily:
     def check_features(self) -> None:
         """Implements ``ModelFamily.check_features``."""
         WhisperFeatures.from_pretrained(self.path, self._checkpoint.config.num_mel_bins)
+
+    def reference(self, placement: Placement) -> Reference:
+        """Implements ``ModelFamily.reference``."""
+        from translate_svc.models.whisper.reference import WhisperReference
+
+        return WhisperReference(self.path, placement)
 
     def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
         """Implements ``ModelFamily.memory_estimate``."""

@@ -76,7 +76,7 @@ class WhisperModel(SlotModel):
         keep_freed_memory()
         choose_attention_backends(device)
         config = checkpoint.config
-        limits.check(prompt_tokens=MAX_PROMPT_TOKENS, positions=config.max_target_positions)
+        limits.check(prompt_tokens=MAX_PROMPT_TOKENS, positions=config.max_target_positions, reads_text=False)
         window_samples = config.window_frames * HOP_SAMPLES
         if limits.max_source_samples > window_samples:
             message = f"must be at most {window_samples}, a window of this checkpoint"
