@@ -3,7 +3,7 @@ itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from translate_svc.models.speech_model import ModelFamily
 
 
+OwnCalibration = Callable[["ModelFamily", Any, Sequence[Any], Callable[[], None]], str]
+"""Of a family: the checkpoint, an ``Observer`` of it, clips as (samples, source language, target), and what
+to call after each part of the work.
+"""
+
+
 class _Registered(NamedTuple):
     """``module:name`` of each part of a family. Imported when a checkpoint asks for it."""
 
@@ -26,6 +32,8 @@ class _Registered(NamedTuple):
     """A ``FamilyDescription``."""
     stages: str = ""
     """Makes the ``Stages`` of a directory, which may lack weights."""
+    calibration: str = ""
+    """Calibrates what this family alone has: see ``own_calibration``."""
 
 
 _FAMILIES: dict[str, _Registered] = {
@@ -38,6 +46,7 @@ _FAMILIES: dict[str, _Registered] = {
         "translate_svc.models.whisper.family:WhisperFamily",
         "translate_svc.models.whisper.description:DESCRIPTION",
         "translate_svc.models.whisper.stages:stages_with_products",
+        "translate_svc.models.whisper.window_calibration:calibrate_window",
     ),
 }
 """By architecture."""
@@ -86,6 +95,12 @@ def stages_with_products(folder: Path) -> Stages:
     """
     made: Stages = _named(_registered(read_json(folder / "config.json")).stages)(folder)
     return made
+
+
+def own_calibration(folder: Path) -> OwnCalibration | None:
+    """What calibrates something that only this family has, and says what it has found; None without any."""
+    name = _registered(read_json(folder / "config.json")).calibration
+    return cast("OwnCalibration", _named(name)) if name else None
 
 
 def _registered(config: Mapping[str, Any]) -> _Registered:
