@@ -46,6 +46,11 @@ suite: $(READY)
 beside: lint
 	TEST_DEVICE=standin $(BIN)/python -m pytest -q -n 1 -m "not soak and not gpu and not hypothesis" tests/engine $(HOST_ALONE)
 
+.PHONY: beside-faster-whisper
+beside-faster-whisper: $(READY) ## the engine and faster-whisper with the same random weights of Whisper's shape, in turns
+	@test -d build/faster_whisper || $(BIN)/python -m pip install --quiet --target build/faster_whisper --no-deps "faster-whisper>=1.2" "ctranslate2>=4.6" "av>=12"
+	PYTHONPATH=build/faster_whisper $(BIN)/python -m benchmarks.beside_faster_whisper
+
 .PHONY: lint
 lint: $(READY) ## ruff, mypy --strict, import contracts, and buf on the contract if npm can be reached
 	$(BIN)/ruff check .

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate_svc.config import Settings
-from translate_svc.engine.constraint import CONTINUATION_MASK
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.options import EngineLimits
@@ -81,7 +80,7 @@ def load_engine(
     from translate_svc.engine.runner.model_runner import ModelRunner
     from translate_svc.engine.runner.warm_up import WarmUp
     from translate_svc.engine.scheduling.scheduler import Scheduler
-    from translate_svc.engine.simultaneous.words import continuation_tokens
+    from translate_svc.engine.text.constraints import masks_of
     from translate_svc.models.checkpoint.utterance_lengths import lengths_of
     from translate_svc.models.checkpoint.weight_index import stored_weights
     from translate_svc.models.confidence.confidence_file import confidence_of
@@ -98,7 +97,8 @@ def load_engine(
     runner = ModelRunner(
         checkpoint.load(limits.model_limits, placement),
         limits.model_limits,
-        masks={CONTINUATION_MASK: continuation_tokens(tokenizer, checkpoint.vocabulary_size)},
+        masks=masks_of(tokenizer, checkpoint.vocabulary_size),
+        suppressed=tokenizer.text_rules.suppressed,
         graphs=settings.graphs,
     )
     for stage, count in runner.graph_counts.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import functools
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 
@@ -21,6 +21,8 @@ class Language:
 
     Attributes:
         speaker_ids: the vocoder's voices for the language, the default voice first.
+        translated: whether speech of other languages is translated into it. If not, it is written only where
+            it is spoken.
         scripts: scripts that the language is written in today (ISO 15924); empty if not known.
     """
 
@@ -32,6 +34,7 @@ class Language:
     speech_out: bool = False
     speaker_ids: tuple[int, ...] = ()
     scripts: tuple[str, ...] = ()
+    translated: bool = True
 
 
 _MAX_TAG_CHARACTERS = 64
@@ -85,12 +88,25 @@ class LanguageTable:
             )
         return found
 
+    def check_written(self, targets: Sequence[str], source: str | None, path: str) -> None:
+        """Checks that targets can be written of speech in ``source`` (codes; None: not known).
+
+        Raises:
+            InvalidArgument: one is written only where it is spoken. Names it by the path of them all.
+        """
+        into = [each.code for each in self._languages if each.translated]
+        for index, target in enumerate(targets):
+            if target != source and target not in into:
+                message = "is written by this model only where it is the source_language; it translates into "
+                raise InvalidArgument(message + ", ".join(into), field=f"{path}[{index}].language")
+
     def narrowed(
         self,
         *,
         text_codes: Collection[str],
         speech_codes: Collection[str],
         speaker_ids: Mapping[str, tuple[int, ...]],
+        translation_codes: Collection[str] | None = None,
     ) -> LanguageTable:
         """The part of this table that a checkpoint supports.
 
@@ -98,6 +114,7 @@ class LanguageTable:
             text_codes: Seamless codes that the text decoder knows.
             speech_codes: codes that text-to-unit and the vocoder both know.
             speaker_ids: voices by code if the checkpoint names its own, the default voice first.
+            translation_codes: codes that the checkpoint translates into; None: all of ``text_codes``.
 
         A code that this table lacks is added as it is: a model trained by the operator may support any
         language. A checkpoint does not list languages that it only understands (``ast``). They are kept if
@@ -111,7 +128,15 @@ class LanguageTable:
             known = by_code.get(code, Language(code, code, code))
             voices = tuple(speaker_ids.get(code, known.speaker_ids))
             speaks = code in spoken and bool(voices)
-            kept.append(replace(known, text=True, speech_out=speaks, speaker_ids=voices if speaks else ()))
+            kept.append(
+                replace(
+                    known,
+                    text=True,
+                    speech_out=speaks,
+                    speaker_ids=voices if speaks else (),
+                    translated=translation_codes is None or code in translation_codes,
+                )
+            )
         return LanguageTable(kept)
 
 

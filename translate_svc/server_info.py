@@ -124,6 +124,7 @@ def language_table(capabilities: Capabilities) -> LanguageTable:
             if max(voices.get(code, ()), default=capabilities.speaker_count) < capabilities.speaker_count
         ],
         speaker_ids=capabilities.speaker_ids,
+        translation_codes=capabilities.translation_languages,
     )
 
 
@@ -143,4 +144,5 @@ def new_negotiator(settings: Settings, facts: ModelFacts) -> Negotiator:
         settings.warn_low_confidence,
         None if settings.max_utterance_ms else facts.lengths.max_ms,
         settings.max_slots,
+        facts.capabilities.reads_text,
     )

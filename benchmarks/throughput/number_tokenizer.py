@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from translate_svc.models.text_rules import NO_RULES
+
 LANGUAGE = "eng"
 FIRST_LANGUAGE_ID = 256_001
 SPECIAL_IDS = 4
@@ -11,6 +13,7 @@ class NumberTokenizer:
     """The engine's view of a vocabulary without words: every token is written as its number."""
 
     eos_token_id = 3
+    text_rules = NO_RULES
 
     def id_to_piece(self, token_id: int) -> str:
         """The id in digits, after a space."""

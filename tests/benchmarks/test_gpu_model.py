@@ -14,8 +14,8 @@ from benchmarks.gpu_model.load import Bench
 from benchmarks.gpu_model.timeline import Cost, Timeline, VirtualClock
 from translate_svc.engine.options import EngineLimits
 from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS
+from translate_svc.models.decoder.decoder_cache import AttentionMetadata, GraphBucket
 from translate_svc.models.precision import BFLOAT16
-from translate_svc.models.seamless.decoder.decoder_cache import AttentionMetadata, GraphBucket
 from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder
 
 pytestmark = pytest.mark.timeout(300)  # ten seconds of one quiet core

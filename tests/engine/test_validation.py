@@ -51,7 +51,7 @@ def replace_text(text: str, language: str = "eng") -> Request:
 
 
 def check(request: Request) -> None:
-    validate(request, LIMITS, FakeCapabilities(), FakeTokenizer())
+    validate(request, LIMITS, FakeCapabilities(), FakeTokenizer(("eng", "spa", "amh")))
 
 
 def test_a_good_request_passes() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from translate_svc.models.text_rules import NO_RULES
+
 PROMPT_TOKENS = 2
 """Length of ``FakeTokenizer.prompt``."""
 DEFAULT_PIECES = (
@@ -26,6 +28,7 @@ class FakeTokenizer:
     """Ids: 0 ``<pad>``, 1 ``<unk>``, 2 ``<s>``, 3 ``</s>``, then the languages, then the pieces."""
 
     eos_token_id = 3
+    text_rules = NO_RULES
 
     def __init__(
         self, languages: Sequence[str] = ("eng", "spa", "fra"), pieces: Sequence[str] = DEFAULT_PIECES

@@ -26,6 +26,7 @@ from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.placement import Placement
+from translate_svc.models.reference import Reference
 from translate_svc.models.registry import register
 from translate_svc.models.runs import Runs
 from translate_svc.models.slices import DeviceEvent, Passed, Slices
@@ -227,6 +228,13 @@ class ToyFamily:
     def tokenizer(self) -> ToyTokenizer:
         """Implements ``ModelFamily.tokenizer``."""
         return ToyTokenizer()
+
+    def check_features(self) -> None:
+        """There are none."""
+
+    def reference(self, placement: Placement) -> Reference:
+        """transformers has no toys."""
+        raise NotImplementedError
 
     def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
         """Implements ``ModelFamily.memory_estimate``."""

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from tests.checkpoints import checkpoint_folder, source_texts, tones, utterances
-from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.placement import Placement
 from translate_svc.models.precision import BFLOAT16, FLOAT32
-from translate_svc.models.seamless.reference import ReferenceTranslation
+from translate_svc.models.reference import ReferenceTranslation
+from translate_svc.models.registry import open_checkpoint
 from translate_svc.models.selftest import (
     Case,
     Comparison,
@@ -44,14 +44,14 @@ def cases() -> tuple[Case, ...]:
 
 @functools.cache
 def expected() -> list[ReferenceTranslation]:
-    return expectations(Checkpoint.open(checkpoint_folder("starter")), cases(), PLACEMENT)
+    return expectations(open_checkpoint(checkpoint_folder("starter")), cases(), PLACEMENT)
 
 
 def compare_all(
     damage: Callable[[Any], None] = lambda model: None, allowed: Tolerance = EXACT
 ) -> list[Comparison]:
     """``damage`` is done to ours after its weights are loaded."""
-    checkpoint = Checkpoint.open(checkpoint_folder("starter"))
+    checkpoint = open_checkpoint(checkpoint_folder("starter"))
     model = new_model(checkpoint, cases(), PLACEMENT)
     damage(model)
     return [
@@ -76,7 +76,7 @@ def test_sound_weights_are_equal_stage_by_stage() -> None:
 
 @pytest.mark.parametrize("layout", ["tiny", "published"])
 def test_a_checkpoint_of_random_weights_is_equal_too(layout: str) -> None:
-    checkpoint = Checkpoint.open(checkpoint_folder(layout))
+    checkpoint = open_checkpoint(checkpoint_folder(layout))
     some = [
         Case(f"{index}", tones()[index], language, speaker)
         for index in range(6)
@@ -138,7 +138,7 @@ def test_a_weight_that_is_no_number_is_told() -> None:
 
 def test_a_near_tie_is_counted_and_not_a_difference() -> None:
     """As if transformers had chosen the second best token, by a hair."""
-    checkpoint = Checkpoint.open(checkpoint_folder("starter"))
+    checkpoint = open_checkpoint(checkpoint_folder("starter"))
     case, whole = cases()[3], expected()[3]
     first, second = list(whole.candidates[0].items())[:2]
     swapped = {second[0]: first[1] + 5e-4, first[0]: first[1]}
@@ -159,7 +159,7 @@ def test_a_near_tie_is_counted_and_not_a_difference() -> None:
 
 def test_bfloat16_is_equal_within_its_tolerance() -> None:
     placement = Placement("cpu", BFLOAT16)
-    checkpoint = Checkpoint.open(checkpoint_folder("starter"))
+    checkpoint = open_checkpoint(checkpoint_folder("starter"))
     wanted = expectations(checkpoint, cases()[:2], placement)
     model = new_model(checkpoint, cases()[:2], placement)
     for case, each in zip(cases()[:2], wanted, strict=True):

@@ -38,11 +38,11 @@ from training.starter.tokenizer import LANGUAGE_CODES, StarterTokenizer
 from training.starter.train_vocoder import fix_durations
 from translate_svc.cli.commands.calibrate import calibrate_by_labels, calibrate_checkpoint
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
-from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, write_lengths
 from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
 from translate_svc.models.placement import Placement
 from translate_svc.models.precision import FLOAT32
+from translate_svc.models.registry import open_checkpoint
 
 STAGE_FILES = ("text.safetensors", "t2u.safetensors", "vocoder.safetensors")
 MODEL_CARD = Path(__file__).parent / "model_card.md"
@@ -148,7 +148,7 @@ def check_with_transformers(folder: Path, *, trained: bool) -> None:
 
 def write_calibration(folder: Path) -> None:
     """What `translate-svc calibrate` writes, which the manifest then names."""
-    checkpoint = Checkpoint.open(folder)
+    checkpoint = open_checkpoint(folder)
     placement = Placement("cpu", FLOAT32)
     alignment = calibrate_checkpoint(checkpoint, placement, clips=None, console=Console())
     write_alignment(folder, alignment)

@@ -194,13 +194,13 @@ def refuse_unknown_language(settings: Settings) -> None:
         InvalidArgument: the model does not have the language.
         CheckpointError: there is no such model, or its directory is incomplete.
     """
-    from translate_svc.models.checkpoint.description import CheckpointDescription
     from translate_svc.models.checkpoint.identity import find_checkpoint
+    from translate_svc.models.registry import describe
     from translate_svc.server_info import language_table
 
     if settings.http_source_language:
         folder = find_checkpoint(settings.model, Path(settings.model_cache))
-        table = language_table(CheckpointDescription.read(folder).capabilities())
+        table = language_table(describe(folder).capabilities(folder))
         if table.find(settings.http_source_language) is None:
             message = "is not a language of the model (translate-svc languages lists them)"
             raise InvalidArgument(message, field="http_source_language")

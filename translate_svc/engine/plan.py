@@ -83,7 +83,8 @@ class DecodeItem:
     ``scores_given_text`` they are a given text: ``DecodeResult.accepted`` has the log-probability of each of
     its tokens, also where another token is more probable.
 
-    ``candidates``: how many of the likeliest tokens ``DecodeResult.candidates`` has.
+    ``candidates``: how many of the likeliest tokens ``DecodeResult.candidates`` has. ``probed_token``: a
+    token whose log-probability after the run is asked for, whichever is chosen; None: no token.
     """
 
     stage: ClassVar[Stage] = Stage.DECODE
@@ -98,6 +99,7 @@ class DecodeItem:
     constraint: Constraint = UNCONSTRAINED
     scores_given_text: bool = False
     candidates: int = 0
+    probed_token: int | None = None
 
     @property
     def is_step(self) -> bool:

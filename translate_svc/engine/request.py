@@ -2,7 +2,8 @@
 
 Every event carries the request's id. An event of one target language also carries the *sequence* index, the
 position in ``Request.sequences``. The first event of a request is ``RequestQueued``. A refused request gets
-``RequestRefused`` instead and no other event. The order per sequence is ``TokenDecoded``*,
+``RequestRefused`` instead and no other event. The order per sequence is ``LanguageDetected`` (if the model
+needs the source language and nobody named it), ``TokenDecoded``*,
 ``AlternativesFound`` (if asked for), ``TextFinished``, ``UnitsPredicted`` (if there is speech),
 ``WaveformPiece``*, ``SequenceFinished``. When all sequences have finished, ``RequestFinished`` follows as the
 last event of the request. An aborted request gets no further event. A sequence with a given text has
@@ -155,6 +156,19 @@ class TokenDecoded:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageDetected:
+    """Which language the model hears (a Seamless code), before any token of the text.
+
+    ``probability``: among all that the model can choose.
+    """
+
+    request_id: str
+    sequence: int
+    language: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class TextFinished:
     """The whole text: the concatenation of the deltas of ``TokenDecoded`` and of ``tail``, the last delta.
 
@@ -265,6 +279,7 @@ class RequestRefused:
 
 SequenceEvent = (
     TokenDecoded
+    | LanguageDetected
     | TextFinished
     | TextScored
     | AlternativesFound

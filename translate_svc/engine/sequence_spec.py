@@ -31,6 +31,9 @@ class SequenceSpec:
     ``num_beams``: above 1, the text is found by beam search (``engine.text.beam_search``), and takes as many
     slots. ``length_penalty``: the exponent of the length by which beams' scores are divided.
     ``alternatives``: the best texts that the search found are told in ``AlternativesFound``.
+
+    ``source_language``: of the speech, a Seamless code; None if it is not known. ``timestamps``: the model
+    writes tokens that say when the words beside them are spoken.
     """
 
     language: str
@@ -44,6 +47,8 @@ class SequenceSpec:
     num_beams: int = 1
     length_penalty: float = 1.0
     alternatives: bool = False
+    source_language: str | None = None
+    timestamps: bool = False
 
     @property
     def slots(self) -> int:

@@ -45,7 +45,7 @@ class DecodeResult:
     before the next token. They count as fed, and are part of the run in ``attention``.
 
     ``candidates``: the likeliest tokens and their log-probabilities, the best first; of equal ones the lower
-    token comes first.
+    token comes first. ``probed``: the natural log-probability of ``DecodeItem.probed_token``.
     """
 
     key: SequenceKey
@@ -55,6 +55,7 @@ class DecodeResult:
     attention: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     accepted: tuple[float, ...] = ()
     candidates: tuple[tuple[int, float], ...] = ()
+    probed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ def validate(
         raise InvalidArgument("is required", field="sequences")
     for index, spec in enumerate(request.sequences):
         _validate_sequence(spec, f"sequences[{index}]", limits, capabilities)
+        _validate_prompt(request, spec, f"sequences[{index}]", tokenizer)
         _validate_given(request, spec, f"sequences[{index}]", limits, tokenizer)
         _validate_beams(request, spec, f"sequences[{index}]")
     slots = sum(spec.slots for spec in request.sequences)
@@ -85,11 +86,25 @@ def _validate_text(
         raise OutOfRange(message, field="source")
     if any("\ud800" <= character <= "\udfff" for character in source.text):
         raise InvalidArgument("must be Unicode text, without surrogates", field="source")
-    tokens = len(tokenizer.source_tokens(source.text, source.language))
+    try:
+        tokens = len(tokenizer.source_tokens(source.text, source.language))
+    except KeyError:
+        raise InvalidArgument("is text, and the loaded model takes speech alone", field="source") from None
     if tokens == len(tokenizer.source_tokens("", source.language)):
         raise InvalidArgument("holds no text", field="source")
     if tokens > limits.max_source_tokens:
         raise OutOfRange(f"must be at most {limits.max_source_tokens} tokens, not {tokens}", field="source")
+
+
+def _validate_prompt(request: Request, spec: SequenceSpec, path: str, tokenizer: Tokenizer) -> None:
+    rules = tokenizer.text_rules
+    if spec.timestamps and rules.timestamps is None:
+        raise InvalidArgument("are not written by the loaded model", field=f"{path}.timestamps")
+    try:
+        tokenizer.prompt(spec.language, request.source_language or spec.source_language)
+    except KeyError:
+        message = "is not written by the loaded model where another language is spoken"
+        raise InvalidArgument(message, field=f"{path}.language") from None
 
 
 def _validate_given(
@@ -105,7 +120,10 @@ def _validate_given(
     # as many tokens as characters at most, a prefix for the first word, and its tokens are counted later
     if len(spec.given_text) > limits.max_source_characters:
         raise OutOfRange(f"must be at most {limits.max_source_characters} characters", field=path)
-    given = spec.given_token_ids or tokenizer.source_tokens(spec.given_text, spec.language)[1:-1]
+    try:
+        given = spec.given_token_ids or tokenizer.source_tokens(spec.given_text, spec.language)[1:-1]
+    except KeyError:
+        raise InvalidArgument("is text, and the loaded model takes speech alone", field=path) from None
     if len(given) > longest:
         raise OutOfRange(f"must be at most {longest} tokens", field=path)
 

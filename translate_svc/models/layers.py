@@ -93,14 +93,17 @@ def key_bias(valid: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class MultiHeadAttention(nn.Module):
-    """Scaled dot-product attention of the text and unit stacks (``SeamlessM4Tv2Attention``)."""
+    """Scaled dot-product attention (``SeamlessM4Tv2Attention``, ``WhisperAttention``).
 
-    def __init__(self, hidden_size: int, heads: int) -> None:
+    ``biased_keys``: whether the product of keys has biases.
+    """
+
+    def __init__(self, hidden_size: int, heads: int, *, biased_keys: bool = True) -> None:
         super().__init__()
         self.heads = heads
         self.head_dim = hidden_size // heads
         self.q_proj = nn.Linear(hidden_size, hidden_size)
-        self.k_proj = nn.Linear(hidden_size, hidden_size)
+        self.k_proj = nn.Linear(hidden_size, hidden_size, bias=biased_keys)
         self.v_proj = nn.Linear(hidden_size, hidden_size)
         self.out_proj = nn.Linear(hidden_size, hidden_size)
 
@@ -143,11 +146,13 @@ class FeedForward(nn.Module):
 
 
 class TransformerEncoderLayer(nn.Module):
-    """Pre-norm self-attention and feed-forward (``SeamlessM4Tv2EncoderLayer``)."""
+    """Pre-norm self-attention and feed-forward (``SeamlessM4Tv2EncoderLayer``, ``WhisperEncoderLayer``)."""
 
-    def __init__(self, hidden_size: int, heads: int, ffn_dim: int, act: str) -> None:
+    def __init__(
+        self, hidden_size: int, heads: int, ffn_dim: int, act: str, *, biased_keys: bool = True
+    ) -> None:
         super().__init__()
-        self.self_attn = MultiHeadAttention(hidden_size, heads)
+        self.self_attn = MultiHeadAttention(hidden_size, heads, biased_keys=biased_keys)
         self.self_attn_layer_norm = nn.LayerNorm(hidden_size)
         self.ffn = FeedForward(hidden_size, ffn_dim, act)
         self.ffn_layer_norm = nn.LayerNorm(hidden_size)
@@ -161,10 +166,20 @@ class TransformerEncoderLayer(nn.Module):
 class TransformerEncoder(nn.Module):
     """A stack of layers and its final norm (``SeamlessM4Tv2Encoder`` without its embedding)."""
 
-    def __init__(self, layers: int, hidden_size: int, heads: int, ffn_dim: int, act: str) -> None:
+    def __init__(
+        self,
+        layers: int,
+        hidden_size: int,
+        heads: int,
+        ffn_dim: int,
+        act: str,
+        *,
+        biased_keys: bool = True,
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            TransformerEncoderLayer(hidden_size, heads, ffn_dim, act) for _ in range(layers)
+            TransformerEncoderLayer(hidden_size, heads, ffn_dim, act, biased_keys=biased_keys)
+            for _ in range(layers)
         )
         self.layer_norm = nn.LayerNorm(hidden_size)
 

@@ -24,13 +24,14 @@ class ModelLimits:
     max_source_samples: int
     max_source_tokens: int
 
-    def check(self, *, prompt_tokens: int, positions: int) -> None:
-        """Checks that a model with such a prompt and so many positions can hold a text.
+    def check(self, *, prompt_tokens: int, positions: int, reads_text: bool = True) -> None:
+        """Checks that a model with such a prompt and so many positions can hold a text, and a source if it
+        ``reads_text``.
 
         Raises:
             InvalidArgument: the model cannot hold a limit; ``field`` names the limit.
         """
-        for name in ("max_slot_tokens", "max_source_tokens"):
+        for name in ("max_slot_tokens", *(["max_source_tokens"] if reads_text else [])):
             if not prompt_tokens < getattr(self, name) <= positions:
                 message = f"must lie in [{prompt_tokens + 1}, {positions}] for this checkpoint"
                 raise InvalidArgument(message, field=name)

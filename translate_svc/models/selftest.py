@@ -21,15 +21,22 @@ import torch
 from torch import Tensor
 
 from translate_svc.errors import EngineError
-from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.placement import Placement
 from translate_svc.models.precision import FLOAT32, INT8
+from translate_svc.models.reference import ReferenceTranslation
 from translate_svc.models.runs import Runs
-from translate_svc.models.seamless.reference import Reference, ReferenceTranslation
-from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.slices import finish
-from translate_svc.models.speech_model import NOT_FINITE, PieceInput, T2uInput
+from translate_svc.models.speech_model import (
+    NOT_FINITE,
+    ModelFamily,
+    PieceInput,
+    SpeechModel,
+    SpeechSynthesis,
+    T2uInput,
+)
+from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import EncoderSource, Stage
 
 MAX_NEW_TOKENS = 64
@@ -72,12 +79,16 @@ def tolerance(placement: Placement) -> Tolerance:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One source and its target language. If ``speaker_id`` is None, only text is compared."""
+    """One source and its target language. If ``speaker_id`` is None, only text is compared.
+
+    ``source_language``: None where the prompt does not need it.
+    """
 
     name: str
     source: EncoderSource
     language: str
     speaker_id: int | None
+    source_language: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -118,17 +129,23 @@ class Comparison:
 
 
 def expectations(
-    checkpoint: Checkpoint,
+    family: ModelFamily,
     cases: Sequence[Case],
     placement: Placement,
     report: Callable[[], None] = lambda: None,
 ) -> list[ReferenceTranslation]:
     """transformers' translations. Frees its weights at the end, so both models need not fit in memory."""
-    reference = Reference(checkpoint.path, placement)
+    reference = family.reference(placement)
     made = []
     for case in cases:
         made.append(
-            reference.translate(case.source, case.language, case.speaker_id, max_new_tokens=MAX_NEW_TOKENS)
+            reference.translate(
+                case.source,
+                case.language,
+                case.speaker_id,
+                max_new_tokens=MAX_NEW_TOKENS,
+                source_language=case.source_language,
+            )
         )
         report()
     del reference
@@ -138,7 +155,7 @@ def expectations(
     return made
 
 
-def new_model(checkpoint: Checkpoint, cases: Sequence[Case], placement: Placement) -> SeamlessModel:
+def new_model(family: ModelFamily, cases: Sequence[Case], placement: Placement) -> SpeechModel:
     """This package's model, with limits just large enough for the cases.
 
     Raises:
@@ -147,26 +164,30 @@ def new_model(checkpoint: Checkpoint, cases: Sequence[Case], placement: Placemen
     sources = [case.source for case in cases]
     limits = ModelLimits(
         max_slots=1,
-        max_slot_tokens=MAX_NEW_TOKENS + 2,
+        max_slot_tokens=MAX_NEW_TOKENS + _prompt_tokens(family, cases),
         max_source_samples=max(
             (len(each) for each in sources if isinstance(each, np.ndarray)), default=16_000
         ),
         max_source_tokens=max((len(each) for each in sources if isinstance(each, tuple)), default=3),
     )
-    device = torch.device(placement.device)
-    return SeamlessModel(checkpoint, limits, device=device, precision=placement.precision, alignment_layer=0)
+    return family.load(limits, placement)
+
+
+def _prompt_tokens(family: ModelFamily, cases: Sequence[Case]) -> int:
+    tokenizer = family.tokenizer()
+    return max((len(tokenizer.prompt(case.language, case.source_language)) for case in cases), default=0)
 
 
 def compare(
-    checkpoint: Checkpoint,
-    model: SeamlessModel,
+    family: ModelFamily,
+    model: SpeechModel,
     case: Case,
     expected: ReferenceTranslation,
     tolerance: Tolerance,
 ) -> Comparison:
     """Compares ``model`` with ``expected``, stage by stage, up to the first stage that differs."""
     found = Comparison(case, expected.token_ids, expected.finished, reference_ms=expected.duration_s * 1000)
-    stages = _Stages(checkpoint, model, expected, tolerance, found)
+    stages = _Stages(family.tokenizer(), model, expected, tolerance, found)
     try:
         stages.encode()
         fed = stages.decode()
@@ -187,15 +208,13 @@ class _Stages:
 
     def __init__(
         self,
-        checkpoint: Checkpoint,
-        model: SeamlessModel,
+        tokenizer: Tokenizer,
+        model: SpeechModel,
         expected: ReferenceTranslation,
         tolerance: Tolerance,
         found: Comparison,
     ) -> None:
-        self._maps = checkpoint.maps
-        self._eos = checkpoint.config.eos_token_id
-        self._unit_count = checkpoint.config.unit_hifi_gan_vocab_size
+        self._tokenizer, self._eos = tokenizer, tokenizer.eos_token_id
         self._model = model
         self._expected = expected
         self._tolerance = tolerance
@@ -208,24 +227,26 @@ class _Stages:
 
     def decode(self) -> list[int]:
         """Compares every next token. Returns the tokens that the slot was fed."""
-        language = self._maps.text_languages[self._found.case.language]
+        case, rules = self._found.case, self._tokenizer.text_rules
+        prompt = self._tokenizer.prompt(case.language, case.source_language)
         wanted = [*self._expected.token_ids, *([self._eos] if self._expected.finished else [])]
-        fed = [self._eos, language, *self._expected.token_ids]
+        fed = [*prompt, *self._expected.token_ids]
         with self._timed(Stage.DECODE):
             for position, token in enumerate(fed):
-                made = self._model.decode(Runs.steps([_SLOT], [position], [token]))
+                made = self._model.decode(Runs.steps([_SLOT], [position], [token]), NO_OPTIONAL_FIELDS)
                 if not made.finite:
                     raise EngineError(NOT_FINITE)
                 known = made.logits[0].softmax(dim=-1).log()  # as the service does
-                step = position - 1  # the prediction after the first token is the language, which is given
+                step = position - len(prompt) + 1  # what follows the tokens before is given
                 if 0 <= step < len(wanted):
-                    self._check_token(step, known, wanted[step])
+                    never = rules.suppressed if step else (*rules.suppressed, *rules.suppressed_first)
+                    self._check_token(step, known, wanted[step], never)
         return fed
 
     def text_to_unit(self, fed: Sequence[int]) -> None:
         """Compares the units of the whole text."""
         with self._timed(Stage.TEXT_TO_UNIT):
-            ours = _result(self._model.speech.text_to_unit([T2uInput(_SLOT, tuple(fed), 1.0)])).units
+            ours = _result(self._speech.text_to_unit([T2uInput(_SLOT, tuple(fed), 1.0)])).units
         theirs = self._expected.units
         self._found.units = len(theirs)
         self._found.unit_similarity = _similarity(ours, theirs)
@@ -235,12 +256,12 @@ class _Stages:
     def vocode(self) -> None:
         """Compares the waveform of transformers' units."""
         case, theirs = self._found.case, self._expected
-        if theirs.units.min() < 0 or theirs.units.max() >= self._unit_count:
+        if theirs.units.min() < 0 or theirs.units.max() >= self._speech.unit_count:
             raise _Difference("text-to-unit: transformers chose ids that are no units")
         assert case.speaker_id is not None, "without a speaker there are no units"
         piece = PieceInput(theirs.units, 0, len(theirs.units), case.language, case.speaker_id)
         with self._timed(Stage.VOCODE):
-            ours = _result(self._model.speech.vocode([piece]))
+            ours = _result(self._speech.vocode([piece]))
         if len(ours) != len(theirs.samples):
             raise _Difference(f"vocoder: {len(ours)} samples, transformers makes {len(theirs.samples)}")
         apart = np.abs(ours - theirs.samples)
@@ -250,10 +271,12 @@ class _Stages:
             where = int(apart.argmax())
             raise _Difference(f"vocoder: sample {where} of {len(ours)} differs by {apart.max():.2g}")
 
-    def _check_token(self, step: int, known: Tensor, wanted: int) -> None:
+    def _check_token(self, step: int, known: Tensor, wanted: int, never: Sequence[int]) -> None:
         theirs, found = self._expected.candidates[step], self._found
         found.steps += 1
-        said = int(known.argmax())
+        free = known.clone()
+        free[list(never)] = -torch.inf
+        said = int(free.argmax())
         where = f"text decoder: token {step + 1}"
         if said != wanted:
             margin = theirs[wanted] - theirs.get(said, -np.inf)
@@ -267,6 +290,11 @@ class _Stages:
             raise _Difference(
                 f"{where} is as transformers has it, its log-probability differs by {apart:.2g}"
             )
+
+    @property
+    def _speech(self) -> SpeechSynthesis:
+        assert self._model.speech is not None, "only a model that speaks has cases with a speaker"
+        return self._model.speech
 
     @contextmanager
     def _timed(self, stage: Stage) -> Iterator[None]:

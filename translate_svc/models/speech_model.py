@@ -22,6 +22,7 @@ from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.placement import Placement
+from translate_svc.models.reference import Reference
 from translate_svc.models.runs import Runs
 from translate_svc.models.slices import DeviceEvent, Slices
 from translate_svc.models.speed_estimate import SpeedEstimate
@@ -226,6 +227,16 @@ class ModelFamily(Protocol):
         Raises:
             CheckpointError: a file is missing or does not fit the others.
         """
+
+    def check_features(self) -> None:
+        """Checks that the model's features can be computed.
+
+        Raises:
+            CheckpointError: their description is missing, or asks for others.
+        """
+
+    def reference(self, placement: Placement) -> Reference:
+        """transformers' own model of the checkpoint, which needs the extra ``reference``."""
 
     def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
         """The memory that ``load`` will take on the placement's device. Reads no weights."""

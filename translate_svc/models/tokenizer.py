@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from translate_svc.models.text_rules import TextRules
+
 
 class Tokenizer(Protocol):
     """The tokenizer of a family of models. It must be safe to call from the engine's thread."""
@@ -12,8 +14,15 @@ class Tokenizer(Protocol):
     def eos_token_id(self) -> int:
         """The id that ends every text, such as ``</s>``."""
 
+    @property
+    def text_rules(self) -> TextRules:
+        """Which tokens must not be chosen."""
+
     def id_to_piece(self, token_id: int) -> str:
         """The SentencePiece piece, with ``\u2581`` for a space and ``<0xE2>`` for one byte.
+
+        A piece of several bytes that are no text by themselves is spaces, if there are any, and then such
+        bytes.
 
         Returns ``""`` for an id without text.
         """

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import torch
 
 from translate_svc.errors import EngineError
-from translate_svc.models.checkpoint.checkpoint import Checkpoint
+from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS
 from translate_svc.models.runs import Runs
-from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.selftest import MAX_NEW_TOKENS, Case
 from translate_svc.models.slices import finish
-from translate_svc.models.speech_model import NOT_FINITE, PieceInput, T2uInput
+from translate_svc.models.speech_model import NOT_FINITE, PieceInput, SpeechModel, T2uInput
+from translate_svc.models.tokenizer import Tokenizer
 
 _SLOT = 0
 _Outcome = TypeVar("_Outcome")
@@ -29,29 +30,35 @@ class Translated:
     problem: str = ""
 
 
-def translate(checkpoint: Checkpoint, model: SeamlessModel, case: Case) -> Translated:
+def translate(tokenizer: Tokenizer, model: SpeechModel, case: Case) -> Translated:
     """Greedy translation, then speech if the case has a speaker. All numbers on the way must be finite."""
-    eos, language = checkpoint.config.eos_token_id, checkpoint.maps.text_languages[case.language]
-    fed = [eos, language]
+    eos, rules = tokenizer.eos_token_id, tokenizer.text_rules
+    fed = [*tokenizer.prompt(case.language, case.source_language)]
+    first = len(fed)
     try:
         _checked(finish(model.encode([case.source], [[_SLOT]]))[0])
         for position in range(MAX_NEW_TOKENS):
-            made = model.decode(Runs.steps([_SLOT], [position], [fed[position]]))
+            made = model.decode(Runs.steps([_SLOT], [position], [fed[position]]), NO_OPTIONAL_FIELDS)
             if not made.finite:
                 raise EngineError(NOT_FINITE)
-            if position >= 1:
+            if position >= first - 1:
+                never = (
+                    rules.suppressed if position >= first else (*rules.suppressed, *rules.suppressed_first)
+                )
+                made.logits[:, list(never)] = -torch.inf
                 fed.append(int(made.logits[0].argmax()))
-            if fed[-1] == eos and position >= 1:
-                break
-        text = tuple(fed[2:-1] if fed[-1] == eos else fed[2:])
-        if case.speaker_id is None or not text or fed[-1] != eos:
+                if fed[-1] == eos:
+                    break
+        ended = len(fed) > first and fed[-1] == eos
+        text = tuple(fed[first:-1] if ended else fed[first:])
+        if model.speech is None or case.speaker_id is None or not text or not ended:
             return Translated(case, text)
         speech = _checked(model.speech.text_to_unit([T2uInput(_SLOT, tuple(fed[:-1]), 1.0)])[0])
         units = np.asarray(speech.units)
         piece = PieceInput(units, 0, len(units), case.language, case.speaker_id)
         return Translated(case, text, len(_checked(model.speech.vocode([piece])[0])))
     except EngineError as error:
-        return Translated(case, tuple(fed[2:]), problem=str(error))
+        return Translated(case, tuple(fed[first:]), problem=str(error))
 
 
 def _checked(outcome: _Outcome | EngineError) -> _Outcome:

@@ -111,6 +111,8 @@ class Negotiator:
     """Of a live stream that names no maximum; at most that of ``vad``. None: that of ``vad``."""
     max_slots: int | None = None
     """Of the engine, for all beams of an utterance. None: not known."""
+    reads_text: bool = True
+    """Whether the model takes texts."""
 
     def limited(self, max_targets: int | None) -> Negotiator:
         """A negotiator that allows at most ``max_targets``; None: no change."""
@@ -162,12 +164,12 @@ class Negotiator:
         if settings.segmentation is Segmentation.MANUAL:
             _refuse_without_vad(settings.vad, _under(path, "vad"))
             vad_settings = replace(vad_settings, **dict.fromkeys(_VAD_ONLY_FIELDS))
+        source = self._source(settings.source_language, transcript, _under(path, "source_language"))
+        self.languages.check_written([each.language for each in targets], source, _under(path, "targets"))
         settled = replace(
             settings,
             targets=targets,
-            source_language=self._source(
-                settings.source_language, transcript, _under(path, "source_language")
-            ),
+            source_language=source,
             vad=vad_settings,
             guards=self._guards(settings.guards),
             beam_search=beam_search,
@@ -287,6 +289,7 @@ def _sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
                 speaker_id=target.speaker_id or 0,
                 duration_factor=target.duration_factor,
                 guards=guards,
+                source_language=settings.source_language,
             ),
             text=LaneKey(LaneKind.TRANSLATION, target.language) if target.text else None,
             audio=LaneKey(LaneKind.AUDIO, target.language) if target.speech else None,
@@ -296,6 +299,6 @@ def _sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
     ]
     if Inspect.TRANSCRIPT in settings.include and settings.source_language is not None:
         lane = LaneKey(LaneKind.TRANSCRIPT, settings.source_language)
-        spec = SequenceSpec(settings.source_language, guards=guards)
+        spec = SequenceSpec(settings.source_language, guards=guards, source_language=settings.source_language)
         planned.append(PlannedSequence(spec, text=lane, audio=None))
     return tuple(replace(each, spec=with_beam_search(each.spec, settings)) for each in planned)

@@ -20,10 +20,10 @@ from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBia
 from translate_svc.engine.runner.decoding.greedy import GreedyChoice
 from translate_svc.models.convolution import Convolution
 from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS, DecodedStep
+from translate_svc.models.decoder.decoder_cache import AttentionMetadata, DecoderCache, GraphBucket
 from translate_svc.models.depthwise import WAYS
 from translate_svc.models.graphs.captured_graph import CapturedGraph
 from translate_svc.models.linear.packed_linear import prepare
-from translate_svc.models.seamless.decoder.decoder_cache import AttentionMetadata, DecoderCache, GraphBucket
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
 
 _CHAINED = 200

@@ -12,7 +12,8 @@ from benchmarks.quality.figures import Figures, IdentityFigures
 from benchmarks.quality.pipeline import settings_for, translate_all
 from translate_svc.models.placement import Placement
 from translate_svc.models.precision import FLOAT32
-from translate_svc.models.seamless.reference import Reference, quiet
+from translate_svc.models.reference import quiet
+from translate_svc.models.seamless.reference import Reference
 from translate_svc.service import Service
 
 _MAX_NEW_TOKENS = 256

@@ -26,7 +26,7 @@ from training.starter.grammar import LANGUAGES, Language
 from training.starter.synthesis.synth import SynthesisError
 from training.starter.synthesis.voices import draw_voice
 from training.starter.tokenizer import StarterTokenizer
-from translate_svc.models.seamless.reference import quiet
+from translate_svc.models.reference import quiet
 
 PIECE_SETS = {"half": draw_half, "window": draw_window}
 """Sentences that are cut anywhere, from their beginning; pieces that begin anywhere too, with a history."""

@@ -9,9 +9,9 @@ from tests.checkpoints import checkpoint_folder, oracle, utterances
 from translate_svc.models.alignment.alignment_file import AttentionRow, PolicyName
 from translate_svc.models.alignment.beginnings import STEP_SAMPLES, Beginning, Observer, common_start
 from translate_svc.models.alignment.calibration import SURVIVAL, calibrate
-from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.placement import Placement
 from translate_svc.models.precision import FLOAT32
+from translate_svc.models.registry import open_checkpoint
 from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS
 
 TOKENS, FRAMES = 12, 24
@@ -81,7 +81,7 @@ def test_hypotheses_that_all_end_alike_tell_nothing(survives: bool) -> None:
 def test_beginnings_are_what_transformers_says_to_them() -> None:
     samples = utterances("starter")[0]
     observer = Observer(
-        Checkpoint.open(checkpoint_folder("starter")), len(samples), Placement("cpu", FLOAT32)
+        open_checkpoint(checkpoint_folder("starter")), len(samples), Placement("cpu", FLOAT32)
     )
     reports: list[None] = []
     found = observer.beginnings(samples, "spa", lambda: reports.append(None))

@@ -13,9 +13,9 @@ from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBia
 from translate_svc.engine.runner.decoding.greedy import GreedyChoice
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS, DecodedStep, StepFields
+from translate_svc.models.decoder.decoder_cache import DecoderCache
 from translate_svc.models.precision import FLOAT32, Precision
 from translate_svc.models.runs import Runs
-from translate_svc.models.seamless.decoder.decoder_cache import DecoderCache
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
 from translate_svc.models.seamless.encoder.speech_encoder import SpeechEncoder
 from translate_svc.models.seamless.encoder.text_encoder import TextEncoder

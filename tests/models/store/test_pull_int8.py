@@ -13,12 +13,13 @@ from tests.fake_hub import FakeHub
 from tests.published_layout import HUB_ID
 from translate_svc.errors import CheckpointError
 from translate_svc.models import selftest
-from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.identity import read_identity
 from translate_svc.models.checkpoint.keyed_file import weights_key
 from translate_svc.models.checkpoint.weight_index import PRODUCTS_FILE, REST_FILE, stored_weights
+from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS
 from translate_svc.models.placement import Placement
 from translate_svc.models.precision import FLOAT32, INT8
+from translate_svc.models.registry import open_checkpoint
 from translate_svc.models.runs import Runs
 from translate_svc.models.slices import finish
 from translate_svc.models.store.hub import Hub
@@ -41,9 +42,9 @@ def pull_all(hub: FakeHub, cache: Path, *, int8: bool) -> Path:
 @torch.inference_mode()
 def logits(folder: Path) -> Tensor:
     case = selftest.Case("text", (3, 4, 5, 6), "eng", None)
-    model = selftest.new_model(Checkpoint.open(folder), [case], Placement("cpu", INT8))
+    model = selftest.new_model(open_checkpoint(folder), [case], Placement("cpu", INT8))
     finish(model.encode([case.source], [[0]]))
-    return model.decode(Runs.steps([0], [0], [3])).logits
+    return model.decode(Runs.steps([0], [0], [3]), NO_OPTIONAL_FIELDS).logits
 
 
 def test_the_int8_form_alone_is_kept_and_computes_the_same(hub: FakeHub, cache: Path, tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_the_int8_form_alone_is_kept_and_computes_the_same(hub: FakeHub, cache: 
     assert weights_key(path) == weights_key(whole), "calibrations of one are valid for the other"
     assert read_identity(path) == read_identity(whole)
     with pytest.raises(CheckpointError, match="is missing"):
-        selftest.new_model(Checkpoint.open(path), [], Placement("cpu", FLOAT32))
+        selftest.new_model(open_checkpoint(path), [], Placement("cpu", FLOAT32))
 
 
 @pytest.mark.parametrize("written", range(4), ids=["first part", "second part", "products", "rest"])

@@ -18,8 +18,8 @@ from translate_svc.client.stream_config import stream_config
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
-from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
+from translate_svc.models.registry import describe
 from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.front_group import FrontGroup
 from translate_svc.server_info import language_table
@@ -60,7 +60,8 @@ class LocalBackend:
         Raises:
             CheckpointError: the directory is missing, incomplete or not supported. Names the file.
         """
-        return language_table(CheckpointDescription.read(self._folder()).capabilities())
+        folder = self._folder()
+        return language_table(describe(folder).capabilities(folder))
 
     async def model(self) -> ModelInfo:
         """The model, read from its directory.

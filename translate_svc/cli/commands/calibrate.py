@@ -27,9 +27,9 @@ from translate_svc.types import Samples
 if TYPE_CHECKING:
     from translate_svc.confidence import ConfidenceRule
     from translate_svc.models.alignment.alignment_file import Alignment
-    from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.utterance_lengths import UtteranceLengths
     from translate_svc.models.placement import Placement
+    from translate_svc.models.speech_model import ModelFamily
 
 _PACKAGED = "data/calibration"
 _TARGETS = ("eng", "spa", "fra", "deu")
@@ -39,10 +39,11 @@ _TARGETS_OF_A_CLIP = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Clip:
-    """16 kHz samples of speech, and a language to translate them into."""
+    """16 kHz samples of speech, a language to translate them into, and theirs if it is known."""
 
     samples: Samples
     language: str
+    source: str | None = None
 
 
 def calibrate(
@@ -76,12 +77,12 @@ def calibrate(
     settings = Settings.load(flags)
     # imported here because they load torch
     from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
-    from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, write_lengths
     from translate_svc.models.checkpoint.weight_index import stored_weights
     from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
     from translate_svc.models.placement import resolve_placement
+    from translate_svc.models.registry import open_checkpoint
 
     with options.named_as_given(flags):
         folder = find_checkpoint(settings.model, Path(settings.model_cache))
@@ -94,12 +95,19 @@ def calibrate(
         raise UsageError("is not a directory", field="--labelled")
     if not os.access(folder, os.W_OK):
         raise InvalidArgument("is not writable, and the calibration is kept there", field=str(folder))
-    checkpoint = Checkpoint.open(folder)
+    checkpoint = open_checkpoint(folder)
     console = Console(highlight=False)
     alignment = calibrate_checkpoint(checkpoint, placement, clips=clips, console=console)
     write_alignment(checkpoint.path, alignment)
     console.print(_said(alignment), soft_wrap=True)
     console.print(f"Written to {checkpoint.path / ALIGNMENT_FILE}.", soft_wrap=True)
+    if not checkpoint.capabilities.reads_text:
+        console.print(
+            f"{CONFIDENCE_FILE} and {UTTERANCES_FILE} are not made: the labelled clips are for models that "
+            "translate between several languages.",
+            soft_wrap=True,
+        )
+        return
     rule, lengths = calibrate_by_labels(checkpoint.path, placement, labelled=labelled, console=console)
     write_confidence(checkpoint.path, rule)
     console.print(_said_of_confidence(rule), soft_wrap=True)
@@ -114,7 +122,7 @@ def calibrate(
 
 
 def calibrate_checkpoint(
-    checkpoint: Checkpoint, placement: Placement, *, clips: Path | None, console: Console
+    checkpoint: ModelFamily, placement: Placement, *, clips: Path | None, console: Console
 ) -> Alignment:
     """Computes it, with a progress bar where ``console`` is a terminal. ``clips`` None: the shipped ones.
 
@@ -124,14 +132,28 @@ def calibrate_checkpoint(
     """
     from translate_svc.models.alignment.beginnings import Observer
     from translate_svc.models.alignment.calibration import calibrate as calibrated
+    from translate_svc.models.registry import own_calibration
 
-    found = _clips(clips, tuple(checkpoint.maps.text_languages))
+    known = checkpoint.capabilities
+    found = _clips(clips, known.translation_languages or known.text_languages, known.text_languages)
     observer = Observer(checkpoint, max(len(clip.samples) for clip in found), placement)
     total = sum(observer.translations(clip.samples) for clip in found)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("translating", total=total)
         advance: Callable[[], None] = lambda: progress.advance(task)  # noqa: E731
-        translations = [observer.beginnings(clip.samples, clip.language, advance) for clip in found]
+        translations = [
+            observer.beginnings(clip.samples, clip.language, advance, clip.source) for clip in found
+        ]
+        if (own := own_calibration(checkpoint.path)) is not None:
+            progress.update(task, description="windows", total=None)
+            console.print(
+                own(
+                    checkpoint,
+                    observer,
+                    [(each.samples, each.source, each.language) for each in found],
+                    advance,
+                )
+            )
         progress.update(task, description="comparing", total=2, completed=0)
         try:
             return calibrated(translations, advance)
@@ -191,19 +213,21 @@ def calibrate_by_labels(
             raise UsageError(str(error), field="--labelled") from error
 
 
-def _clips(folder: Path | None, languages: Sequence[str]) -> list[_Clip]:
-    """Every clip, once for each of its targets. The shipped ones are named by their language."""
+def _clips(folder: Path | None, languages: Sequence[str], spoken: Sequence[str]) -> list[_Clip]:
+    """Every clip, once for each of its targets among ``languages``. The shipped ones are named by their
+    language, which others may be, too, if it is one of ``spoken``.
+    """
     targets = [code for code in _TARGETS if code in languages] or list(languages)[:1]
     if folder is None:
         packaged = resources.files("translate_svc").joinpath(_PACKAGED)
         with resources.as_file(packaged) as shipped:
-            return _read(sorted(shipped.glob("*.ogg")), targets, _read_shipped)
+            return _read(sorted(shipped.glob("*.ogg")), targets, spoken, _read_shipped)
     if not folder.is_dir():
         raise UsageError("is not a directory", field="--clips")
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     if not files:
         raise UsageError("has no files", field="--clips")
-    return _read(files, targets, lambda path: read_audio(path)[0])
+    return _read(files, targets, spoken, lambda path: read_audio(path)[0])
 
 
 def _read_shipped(path: Path) -> Samples:
@@ -212,14 +236,20 @@ def _read_shipped(path: Path) -> Samples:
     return np.asarray(samples, np.float32)
 
 
-def _read(files: Sequence[Path], targets: Sequence[str], read: Callable[[Path], Samples]) -> list[_Clip]:
+def _read(
+    files: Sequence[Path],
+    targets: Sequence[str],
+    spoken: Sequence[str],
+    read: Callable[[Path], Samples],
+) -> list[_Clip]:
     """Each file, 16 kHz as the model takes it."""
     clips = []
     for index, path in enumerate(files):
         others = [code for code in targets if not path.name.startswith(code)] or targets
         samples = read(path)
         chosen = {others[(index + turn) % len(others)] for turn in range(_TARGETS_OF_A_CLIP)}
-        clips += [_Clip(samples, language) for language in sorted(chosen)]
+        source = next((code for code in spoken if path.name.startswith(code)), None)
+        clips += [_Clip(samples, language, source) for language in sorted(chosen)]
     return clips
 
 

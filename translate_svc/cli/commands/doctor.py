@@ -111,7 +111,9 @@ def _print_model(console: Console, folder: Path, settings: Settings) -> None:
         console.print("  timing products of its sizes, half a minute ...")
         estimate_s = family.speed_estimate(placement, min(limits.max_slots, _ROWS))
         text, speech = (estimate_s.part_of_real_time(speech=speech) for speech in (False, True))
-        _print_speeds(console, "at best, by its matrix products", text, speech, settings)
+        speaks = bool(family.capabilities.speech_languages)
+        how = "at best, by its matrix products"
+        _print_speeds(console, how, text, speech if speaks else None, settings)
 
 
 def _fits(estimate: MemoryEstimate, placement: Placement, limits: EngineLimits) -> bool:
@@ -125,18 +127,24 @@ def _fits(estimate: MemoryEstimate, placement: Placement, limits: EngineLimits) 
     return True
 
 
-def _print_speeds(console: Console, how: str, text: float, speech: float, settings: Settings) -> None:
+def _print_speeds(console: Console, how: str, text: float, speech: float | None, settings: Settings) -> None:
+    """``speech`` None: the model does not speak."""
     share = settings.capacity_options().target_load
-    console.print(f"  {how}: {text:.2f} of real time for text, {speech:.2f} with speech")
-    streams = [int(share / part) for part in (text, speech)]
+    parts = [(text, "for text", "in text")]
+    if speech is not None:
+        parts.append((speech, "with speech", "with speech"))
+    times = ", ".join(
+        f"{part:.2f} {of}" if index else f"{part:.2f} of real time {of}"
+        for index, (part, of, _) in enumerate(parts)
+    )
+    streams = ", ".join(f"{int(share / part)} {of}" for part, _, of in parts)
+    console.print(f"  {how}: {times}")
     console.print(
-        f"  live streams that speak without a pause, at a load of {share:.0%}: {streams[0]} in text, "
-        f"{streams[1]} with speech",
-        soft_wrap=True,
+        f"  live streams that speak without a pause, at a load of {share:.0%}: {streams}", soft_wrap=True
     )
 
 
-async def _translated(folder: Path, settings: Settings) -> tuple[float, float]:
+async def _translated(folder: Path, settings: Settings) -> tuple[float, float | None]:
     """Parts of real time of the shipped clip: text, and with speech. The second run of each counts."""
     from translate_svc.audio.files import read_audio
     from translate_svc.cli.backends.local_backend import LocalBackend
@@ -148,9 +156,9 @@ async def _translated(folder: Path, settings: Settings) -> tuple[float, float]:
     backend = LocalBackend(chosen | {"model": str(folder)})
     targets = [each.code for each in await backend.languages() if each.speech_out]
     target = next((code for code in targets if code != _CLIP), _CLIP)
-    parts = []
+    parts: list[float] = []
     async with backend.open() as translator:
-        for speech in (False, True):
+        for speech in (False, True) if targets else (False,):
             wanted = StreamSettings(targets=(TargetSettings(target, speech=speech),))
             for _ in range(2):
                 started = time.perf_counter()
@@ -159,4 +167,4 @@ async def _translated(folder: Path, settings: Settings) -> tuple[float, float]:
                     async for _event in stream:
                         pass
             parts.append((time.perf_counter() - started) / (len(samples) / rate_hz))
-    return parts[0], parts[1]
+    return parts[0], parts[1] if targets else None

@@ -23,10 +23,10 @@ from translate_svc.server_info import language_table
 from translate_svc.types import Samples
 
 if TYPE_CHECKING:
-    from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.placement import Placement
-    from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
     from translate_svc.models.selftest import Case, Comparison, Tolerance
+    from translate_svc.models.speech_model import ModelFamily
+    from translate_svc.models.tokenizer import Tokenizer
 
 _CLIPS = ("eng", "spa")
 _TEXTS = (
@@ -57,11 +57,10 @@ def selftest(
     flags = {"model": model, "model_cache": model_cache, "device": device, "dtype": dtype}
     settings = Settings.load(flags)
     # imported here because they load torch and transformers
-    from translate_svc.models.checkpoint.checkpoint import Checkpoint
     from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.checkpoint.weight_index import stored_weights
-    from translate_svc.models.seamless.reference import quiet
-    from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
+    from translate_svc.models.reference import quiet
+    from translate_svc.models.registry import open_checkpoint
     from translate_svc.models.selftest import tolerance
 
     quiet()
@@ -69,17 +68,15 @@ def selftest(
     with options.named_as_given(flags):
         folder = find_checkpoint(settings.model, Path(settings.model_cache))
     placement = _placement(settings, folder)
-    checkpoint = Checkpoint.open(folder)
-    tokenizer = SentencePieceTokenizer.from_pretrained(
-        checkpoint.path, config=checkpoint.config, languages=checkpoint.maps.text_languages
-    )
-    languages = language_table(checkpoint.capabilities())
-    _print_model(console, checkpoint, languages, placement)
+    family = open_checkpoint(folder)
+    tokenizer = family.tokenizer()
+    languages = language_table(family.capabilities)
+    _print_model(console, family, languages, placement)
     if stored_weights(folder).int8_alone:
-        _translate_alone(console, checkpoint, _cases(languages, tokenizer), placement, tokenizer)
+        _translate_alone(console, family, _cases(family, languages), placement)
         return
     allowed = tolerance(placement)
-    found = _compare(console, checkpoint, _cases(languages, tokenizer), allowed, placement)
+    found = _compare(console, family, _cases(family, languages), allowed, placement)
     console.print(_table(found))
     _print_texts(console, found, tokenizer)
     _print_summary(console, found, allowed)
@@ -99,7 +96,7 @@ def _placement(settings: Settings, folder: Path) -> Placement:
 
 def _compare(
     console: Console,
-    checkpoint: Checkpoint,
+    family: ModelFamily,
     cases: Sequence[Case],
     allowed: Tolerance,
     placement: Placement,
@@ -108,22 +105,21 @@ def _compare(
 
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("transformers", total=2 * len(cases))
-        expected = selftest.expectations(checkpoint, cases, placement, lambda: progress.advance(task))
+        expected = selftest.expectations(family, cases, placement, lambda: progress.advance(task))
         progress.update(task, description="this service")
-        ours = selftest.new_model(checkpoint, cases, placement)
+        ours = selftest.new_model(family, cases, placement)
         found: list[Comparison] = []
         for case, wanted in zip(cases, expected, strict=True):
-            found.append(selftest.compare(checkpoint, ours, case, wanted, allowed))
+            found.append(selftest.compare(family, ours, case, wanted, allowed))
             progress.advance(task)
     return found
 
 
 def _translate_alone(
     console: Console,
-    checkpoint: Checkpoint,
+    family: ModelFamily,
     cases: Sequence[Case],
     placement: Placement,
-    tokenizer: SentencePieceTokenizer,
 ) -> None:
     from translate_svc.models import uncompared
     from translate_svc.models.selftest import new_model
@@ -133,8 +129,8 @@ def _translate_alone(
         "original weights. To compare, pull it without --dtype int8.",
         soft_wrap=True,
     )
-    model = new_model(checkpoint, cases, placement)
-    found = [uncompared.translate(checkpoint, model, case) for case in cases]
+    model, tokenizer = new_model(family, cases, placement), family.tokenizer()
+    found = [uncompared.translate(tokenizer, model, case) for case in cases]
     for each in found:
         said = each.problem or f"{_text(each.token_ids, tokenizer)} [dim]{each.samples} samples[/dim]"
         console.print(f"{each.case.language} from {each.case.name}: {said}", soft_wrap=True)
@@ -144,17 +140,21 @@ def _translate_alone(
         raise typer.Exit(EXIT_ERROR)
 
 
-def _cases(languages: LanguageTable, tokenizer: SentencePieceTokenizer) -> list[Case]:
-    """All clips, and the texts whose language the model knows, into up to three languages each."""
+def _cases(family: ModelFamily, languages: LanguageTable) -> list[Case]:
+    """All clips, and the texts whose language the model reads, into up to three languages each."""
     from translate_svc.models.selftest import Case
 
-    targets = _targets(languages)
+    targets, tokenizer = _targets(languages), family.tokenizer()
     cases = []
     for name in _CLIPS:
         samples = _read_clip(name)
-        cases += [Case(f"{name} speech", samples, each.code, _speaker(each)) for each in targets]
+        cases += [
+            Case(f"{name} speech", samples, each.code, _speaker(each), name)
+            for each in targets
+            if each.translated or each.code == name
+        ]
     for code, text in _TEXTS:
-        if languages.find(code) is None:
+        if languages.find(code) is None or not family.capabilities.reads_text:
             continue
         tokens = tokenizer.source_tokens(text, code)
         cases += [
@@ -183,18 +183,18 @@ def _read_clip(name: str) -> Samples:
 
 
 def _print_model(
-    console: Console, checkpoint: Checkpoint, languages: LanguageTable, placement: Placement
+    console: Console, family: ModelFamily, languages: LanguageTable, placement: Placement
 ) -> None:
     from translate_svc.models.checkpoint.identity import read_identity
     from translate_svc.models.checkpoint.weight_index import stored_weights
 
-    identity = read_identity(checkpoint.path)
+    identity = read_identity(family.path)
     speaking = [each for each in languages if each.speech_out]
     voices = sum(len(each.speaker_ids) for each in speaking)
-    parameters = stored_weights(checkpoint.path).parameters / 1e6
+    parameters = stored_weights(family.path).parameters / 1e6
     console.print(
         f"{identity.name} {identity.revision[:12]}, licence {identity.license or 'not stated'}: "
-        f"{parameters:.1f} M parameters; {len(checkpoint.maps.text_languages)} languages in text, "
+        f"{parameters:.1f} M parameters; {len(family.capabilities.text_languages)} languages in text, "
         f"{len(speaking)} in speech, {voices} voices. "
         f"Computing in {placement.dtype_name} on {placement.device}.",
         soft_wrap=True,
@@ -233,13 +233,13 @@ def _table(found: Sequence[Comparison]) -> Table:
     return table
 
 
-def _print_texts(console: Console, found: Sequence[Comparison], tokenizer: SentencePieceTokenizer) -> None:
+def _print_texts(console: Console, found: Sequence[Comparison], tokenizer: Tokenizer) -> None:
     for each in found:
         text = _text(each.token_ids, tokenizer)
         console.print(f"[dim]{each.case.language} from {each.case.name}:[/dim] {text}", soft_wrap=True)
 
 
-def _text(token_ids: Sequence[int], tokenizer: SentencePieceTokenizer) -> str:
+def _text(token_ids: Sequence[int], tokenizer: Tokenizer) -> str:
     return "".join(map(tokenizer.id_to_piece, token_ids)).replace(chr(0x2581), " ").strip()
 
 
@@ -279,4 +279,5 @@ def _print_summary(console: Console, found: Sequence[Comparison], allowed: Toler
     if different:
         console.print(f"[bold red]{different} of {len(found)} differ.[/bold red]")
     else:
-        console.print(f"[bold green]All {len(found)} are equal, {spoken} of them in speech.[/bold green]")
+        aloud = f", {spoken} of them in speech" if spoken else ""
+        console.print(f"[bold green]All {len(found)} are equal{aloud}.[/bold green]")

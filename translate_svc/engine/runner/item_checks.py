@@ -94,6 +94,8 @@ class ItemChecks:
         last = item.position + len(fed) - 1
         if last >= self._limits.max_slot_tokens:
             return f"position {last} is beyond the cache"
+        if item.probed_token is not None:
+            fed = (*fed, item.probed_token)
         if min(fed) < 0 or max(fed) >= self._model.vocabulary_size:
             return "token_ids are outside the vocabulary"
         return None if item.constraint is UNCONSTRAINED else self._biases.problem(item.constraint)

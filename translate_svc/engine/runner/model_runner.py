@@ -84,6 +84,7 @@ class ModelRunner:
         model: a loaded model; nothing else uses it.
         limits: the sizes of its caches.
         masks: by their names in ``Constraint``, the tokens that must not be chosen.
+        suppressed: tokens that are never chosen.
         graphs: capture CUDA graphs of work with few shapes, if the device supports them. This takes seconds.
         source_cache: keeps what hypotheses of growing utterances compute again; by default one of 64 MiB.
         clock: returns seconds and never goes backwards; measures the stages.
@@ -95,13 +96,18 @@ class ModelRunner:
         limits: ModelLimits,
         *,
         masks: Mapping[str, Sequence[int]] = MappingProxyType({}),
+        suppressed: Sequence[int] = (),
         graphs: bool = True,
         source_cache: SourceCache | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = model
         biases = ConstraintBiases(
-            masks, slots=limits.max_slots, vocabulary_size=model.vocabulary_size, device=model.device
+            masks,
+            slots=limits.max_slots,
+            vocabulary_size=model.vocabulary_size,
+            device=model.device,
+            suppressed=suppressed,
         )
         with _current(model.device):
             self._decoder = TokenDecoder(model, biases, graph_capturer(model.device) if graphs else None)

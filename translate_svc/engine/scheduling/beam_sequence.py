@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from translate_svc.engine.plan import BeamItem, DecodeItem
 from translate_svc.engine.request import AlternativesFound, EngineEvent, TokenDecoded
 from translate_svc.engine.scheduling.whole_sequence import WholeSequence
-from translate_svc.engine.step_result import BeamResult
+from translate_svc.engine.step_result import BeamResult, DecodeResult
 from translate_svc.engine.text.beam_search import Beam, BeamSearch, Continuations
 from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.types import TextAlternative
@@ -22,6 +23,11 @@ class BeamSequence(WholeSequence):
     _beam_slots: list[int] = field(default_factory=list, init=False)  # of the running beams
     _copies: tuple[tuple[int, int], ...] = field(default=(), init=False)
 
+    def set_prompt(self, prompt: Sequence[int], decoded: DecodeResult) -> None:
+        """A longer prompt leaves less room for the text."""
+        self.search.max_tokens -= len(prompt) - self.text.prompt_tokens
+        WholeSequence.set_prompt(self, prompt, decoded)
+
     def decode_item(self) -> BeamItem:
         """The newest token of each beam; at first the prompt, and at last the whole text."""
         text, search = self.text, self.search
@@ -32,11 +38,13 @@ class BeamSequence(WholeSequence):
         return BeamItem(self.key, rows, self._copies)
 
     def _row(self, slot: int, beam: Beam) -> DecodeItem:
-        position, run = 0, tuple(self.text.token_ids[: self.text.prompt_tokens])
+        position, prompt = self.text.fed_tokens, self.text.prompt_tokens
+        run = tuple(self.text.token_ids[position:prompt])
         if beam.token_ids:
-            position, run = len(run) + len(beam.token_ids) - 1, beam.token_ids[-1:]
+            position, run = prompt + len(beam.token_ids) - 1, beam.token_ids[-1:]
         times, candidates = self.return_source_ms, self.search.candidates
-        return DecodeItem(self.key, slot, position, run, times, candidates=candidates)
+        constraint = self.text.constraint(beam.token_ids)
+        return DecodeItem(self.key, slot, position, run, times, constraint=constraint, candidates=candidates)
 
     def advance_beams(self, decoded: BeamResult, events: list[EngineEvent]) -> bool:
         """Goes on with the best beams, and delivers what all that can still win share."""
@@ -71,8 +79,9 @@ class BeamSequence(WholeSequence):
             token_id = shared.token_ids[place]
             delta = text.detokenizer.push(token_id)
             text.token_ids.append(token_id)
-            probability, source_ms = shared.log_probabilities[place], shared.source_ms[place]
-            events.append(TokenDecoded(*self.key, token_id, delta, probability, source_ms))
+            probability, source_ms = shared.log_probabilities[place], text.timestamp_ms(token_id)
+            source_ms = shared.source_ms[place] if source_ms is None else source_ms
+            self.deliver(TokenDecoded(*self.key, token_id, delta, probability, source_ms), events)
         if self.search.done:
             text.stop_reason = self.search.ended[0].stop
             if self.spec.alternatives:

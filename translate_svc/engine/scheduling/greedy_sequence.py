@@ -17,15 +17,19 @@ class GreedySequence(WholeSequence):
     def decode_item(self) -> DecodeItem:
         """The tokens that were not fed yet."""
         position, token_ids, times = self.text.fed_tokens, self.text.token_ids, self.return_source_ms
-        if position:
-            return DecodeItem(self.key, self.held_slot, position, (token_ids[-1],), times)
+        constraint = self.text.constraint()
+        if position >= self.text.prompt_tokens:
+            return DecodeItem(
+                self.key, self.held_slot, position, (token_ids[-1],), times, constraint=constraint
+            )
         return DecodeItem(
             self.key,
             self.held_slot,
             position,
-            tuple(token_ids),
+            tuple(token_ids[position:]),
             times,
             speculative_token_ids=self.speculative_token_ids,
+            constraint=constraint,
             scores_given_text=self.spec.is_given,
         )
 
@@ -33,6 +37,7 @@ class GreedySequence(WholeSequence):
         """Delivers the token immediately."""
         text = self.text.detokenizer.push(decoded.token_id)
         self.text.token_ids.append(decoded.token_id)
-        events.append(
-            TokenDecoded(*self.key, decoded.token_id, text, decoded.log_probability, decoded.source_ms)
-        )
+        source_ms = self.text.timestamp_ms(decoded.token_id)
+        source_ms = decoded.source_ms if source_ms is None else source_ms
+        event = TokenDecoded(*self.key, decoded.token_id, text, decoded.log_probability, source_ms)
+        self.deliver(event, events)

@@ -18,18 +18,14 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.scheduling.beam_sequence import BeamSequence
 from translate_svc.engine.scheduling.greedy_sequence import GreedySequence
-from translate_svc.engine.scheduling.sequence import (
-    LONGEST_FROM_PIECE,
-    SequenceState,
-    SpeechState,
-    TextState,
-    guard_stop,
-)
+from translate_svc.engine.scheduling.sequence import LONGEST_FROM_PIECE, SequenceState, SpeechState
+from translate_svc.engine.scheduling.text_state import TextState, guard_stop
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.growing_sequence import GrowingContext, GrowingSequence
 from translate_svc.engine.simultaneous.hypothesis import HypothesisTraits, SequenceHypothesis, SpeechContext
 from translate_svc.engine.step_result import StageReport
 from translate_svc.engine.text.beam_search import BeamSearch
+from translate_svc.engine.text.constraints import text_prompt
 from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.engine.text.guards import max_text_tokens
 from translate_svc.models.tokenizer import Tokenizer
@@ -173,11 +169,27 @@ class RequestStates:
         before: SequenceHypothesis | None = None,
     ) -> TextState:
         """``before``: the state that earlier hypotheses left."""
-        prompt = self._tokenizer.prompt(spec.language, request.source_language)
+        rules = self._tokenizer.text_rules
+        source_language = request.source_language or spec.source_language
+        detection = rules.languages
+        if source_language is not None and (before is not None or not spec.guards.length_stop):
+            detection = None  # nothing is to be found out
+        if detection is None:
+            prompt = text_prompt(self._tokenizer, spec, source_language)
+        else:
+            prompt = detection.prompt
         history = () if before is None else before.history_token_ids
         continues = before is not None and before.committed_tokens > 0
         detokenizer = Detokenizer(self._texts, goes_on=continues)
-        return TextState([*prompt, *history], len(prompt), detokenizer, max_text_tokens(source))
+        return TextState(
+            [*prompt, *history],
+            len(prompt),
+            detokenizer,
+            max_text_tokens(source),
+            rules=rules,
+            timestamps=spec.timestamps,
+            detection=detection,
+        )
 
 
 def _continued(before: SpeechContext, credit_pieces: int) -> SpeechState:

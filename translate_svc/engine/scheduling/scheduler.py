@@ -158,7 +158,7 @@ class Scheduler:
             case Stage.ENCODE:
                 return [(state.encode_item(), state) for state in self._take_encode()]
             case Stage.DECODE:
-                return [(sequence.decode_item(), sequence) for sequence in queues.decoding()]
+                return [(sequence.next_decode_item(), sequence) for sequence in queues.decoding()]
             case Stage.TEXT_TO_UNIT:
                 return [(sequence.text_to_unit_item(), sequence) for sequence in queues.take_text_to_unit()]
             case Stage.VOCODE:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import abc
 import enum
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from translate_svc.engine.constraint import LANGUAGE_MASK, Constraint
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import (
     BeamItem,
@@ -19,11 +21,11 @@ from translate_svc.engine.plan import (
     VocodeItem,
 )
 from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason
-from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
+from translate_svc.engine.scheduling.text_state import TextState
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.step_result import BeamResult, DecodeResult
-from translate_svc.engine.text.detokenize import Detokenizer
-from translate_svc.engine.text.guards import is_loop
 from translate_svc.errors import InvariantViolation
+from translate_svc.models.text_rules import LanguageTokens
 from translate_svc.types import Stage
 
 NO_UNITS: npt.NDArray[np.int64] = np.empty(0, np.int64)
@@ -43,56 +45,9 @@ class Phase(enum.Enum):
     __hash__ = object.__hash__  # as that of ``Stage``
 
 
+_A_LANGUAGE = Constraint(masks=(LANGUAGE_MASK,))
+
 TERMINAL_PHASES = frozenset({Phase.FINISHED, Phase.FAILED, Phase.ABORTED})
-
-
-@dataclass(slots=True, eq=False)
-class TextState:
-    """The tokens of a sequence.
-
-    Attributes:
-        token_ids: all tokens to feed, in order: the prompt, the history of a hypothesis, every decoded token.
-        prompt_tokens: how many of ``token_ids`` are the prompt.
-        max_tokens: the longest text that the length guard allows, in tokens.
-        fed_tokens: how many of ``token_ids`` were fed.
-    """
-
-    token_ids: list[int]
-    prompt_tokens: int
-    detokenizer: Detokenizer
-    max_tokens: int
-    fed_tokens: int = 0
-    stop_reason: StopReason = StopReason.END_OF_TEXT
-
-    @property
-    def tokens(self) -> int:
-        """Number of tokens of the text so far, history included."""
-        return len(self.token_ids) - self.prompt_tokens
-
-    def check_stop(
-        self, token_id: int, guards: TextGuards, eos_token_id: int, max_slot_tokens: int
-    ) -> StopReason | None:
-        """Why the text stops before the predicted ``token_id``; None when it continues."""
-        if token_id == eos_token_id:
-            return StopReason.END_OF_TEXT
-        if self.fed_tokens == max_slot_tokens:
-            return StopReason.TOKEN_LIMIT
-        tokens = len(self.token_ids) - self.prompt_tokens
-        return guard_stop(guards, self.token_ids, tokens, self.max_tokens, token_id)
-
-
-def guard_stop(
-    guards: TextGuards, token_ids: Sequence[int], tokens: int, max_tokens: int, token_id: int
-) -> StopReason | None:
-    """Why a guard stops a text before ``token_id``; None when it lets it go on.
-
-    ``token_ids``: prompt and text. ``tokens``: those of the text. ``max_tokens``: the longest plausible text.
-    """
-    if guards.length_stop and tokens >= max_tokens:
-        return StopReason.LENGTH
-    if guards.repetition_stop and is_loop(token_ids, token_id):
-        return StopReason.REPETITION
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +131,32 @@ class SequenceState(abc.ABC):
     phase: Phase | Stage = field(default=Phase.WAITING, init=False)
     slots: tuple[int, ...] = field(default=(), init=False)
     spoken: SpokenTokens = field(default=SpokenTokens(), init=False)
+
+    def detection_item(self, tokens: LanguageTokens) -> DecodeItem:
+        """The item that asks the model which language it hears, and whether anybody speaks."""
+        rule = self.text.rules.inventions
+        return DecodeItem(
+            self.key,
+            self.held_slot,
+            0,
+            tokens.prompt,
+            constraint=_A_LANGUAGE,
+            probed_token=None if rule is None else rule.no_speech_token,
+        )
+
+    def set_prompt(self, prompt: Sequence[int], decoded: DecodeResult) -> None:
+        """Takes the prompt of the language that was heard, which begins with what ``decoded`` was fed."""
+        text, rule = self.text, self.text.rules.inventions
+        if rule is not None and decoded.probed is not None and self.spec.guards.length_stop:
+            text.may_be_silence = math.exp(decoded.probed) > rule.no_speech
+        text.detection = None
+        text.token_ids[: text.prompt_tokens] = prompt
+        text.prompt_tokens = len(prompt)
+
+    def next_decode_item(self) -> DecodeItem | BeamItem:
+        """The next work of DECODE."""
+        detection = self.text.detection
+        return self.decode_item() if detection is None else self.detection_item(detection)
 
     @property
     @abc.abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import assert_never
 
@@ -15,7 +16,14 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.request import EngineEvent, FinishStatus, TextScored, UnitsPredicted, WaveformPiece
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    LanguageDetected,
+    TextScored,
+    UnitsPredicted,
+    WaveformPiece,
+)
 from translate_svc.engine.scheduling.in_flight import InFlight
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
 from translate_svc.engine.scheduling.request_state import RequestState
@@ -30,7 +38,9 @@ from translate_svc.engine.step_result import (
     TextToUnitResult,
     VocodeResult,
 )
+from translate_svc.engine.text.constraints import text_prompt
 from translate_svc.errors import EngineError, InvariantViolation
+from translate_svc.models.text_rules import LanguageTokens
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import SAMPLES_PER_UNIT, Stage
 
@@ -101,6 +111,9 @@ class StageResults:
             self.events.append(TextScored(*sequence.key, decoded.accepted))
             self._finish(sequence, FinishStatus.OK, "")
             return
+        if sequence.text.detection is not None:
+            self._apply_language(sequence, sequence.text.detection, decoded)
+            return
         sequence.begin_run(decoded)
         if decoded.accepted:
             for token_id, log_probability in zip(item.speculative_token_ids, decoded.accepted, strict=False):
@@ -108,6 +121,19 @@ class StageResults:
                 if sequence.phase is not Stage.DECODE:
                     return
         self._apply_token(sequence, decoded)
+
+    def _apply_language(self, sequence: SequenceState, tokens: LanguageTokens, decoded: DecodeResult) -> None:
+        heard, target = sequence.spec.source_language, sequence.spec.language
+        if heard is None:
+            heard, probability = tokens.codes[decoded.token_id], math.exp(decoded.log_probability)
+            self.events.append(LanguageDetected(*sequence.key, heard, probability))
+        try:
+            prompt = text_prompt(self._tokenizer, sequence.spec, heard)
+        except KeyError:
+            message = f"decode: {heard} is spoken, of which the model writes no {target}"
+            self._finish(sequence, FinishStatus.FAILED, message)
+            return
+        sequence.set_prompt(prompt, decoded)
 
     def _apply_beams(self, sequence: SequenceState, decoded: BeamResult) -> None:
         try:

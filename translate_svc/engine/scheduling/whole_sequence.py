@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.request import EngineEvent, FinishStatus, TextFinished
+from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason, TextFinished, TokenDecoded
 from translate_svc.engine.scheduling.sequence import SequenceState, SpokenTokens
 from translate_svc.engine.text.scripts import written_in_foreign_script
 
@@ -17,6 +17,7 @@ class WholeSequence(SequenceState):
     """Base of greedy and beam search. ``return_source_ms``: whether tokens get their time in the source."""
 
     return_source_ms: bool
+    held: list[TokenDecoded] = field(default_factory=list, init=False)  # of a text that may be invented
 
     @property
     def delivered_tokens(self) -> int:
@@ -28,8 +29,26 @@ class WholeSequence(SequenceState):
         """Nothing follows."""
         return True
 
+    def deliver(self, event: TokenDecoded, events: list[EngineEvent]) -> None:
+        """Delivers a token at once, or keeps it until it is known whether anybody said it."""
+        (self.held if self.text.may_be_silence else events).append(event)
+
+    def _settle_held(self, events: list[EngineEvent]) -> None:
+        """Delivers what was kept, or gives up a text that the model itself does not believe in."""
+        rule, text = self.text.rules.inventions, self.text
+        if not self.held or rule is None:
+            return
+        mean = sum(each.log_probability for each in self.held) / len(self.held)
+        if mean >= rule.mean_log_probability:
+            events += self.held
+            return
+        text.detokenizer.clear()
+        del text.token_ids[text.prompt_tokens :]
+        text.stop_reason = StopReason.LENGTH
+
     def finish_text(self, events: list[EngineEvent]) -> bool:
         """Delivers the end of the text. A text in a foreign script is not spoken."""
+        self._settle_held(events)
         spec, state = self.spec, self.text
         tail = state.detokenizer.finish()
         text = state.detokenizer.text

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.constraint import SUPPRESS_CONTINUATION, UNCONSTRAINED
 from translate_svc.engine.plan import DecodeItem
 from translate_svc.engine.request import (
     EngineEvent,
@@ -32,6 +32,7 @@ from translate_svc.engine.simultaneous.words import closes_sentence, is_spaced, 
 from translate_svc.engine.step_result import DecodeResult
 from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.models.alignment.attended_frames import attended_frames
+from translate_svc.models.text_rules import LanguageTokens
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
@@ -89,8 +90,18 @@ class GrowingSequence(SequenceState):
             tuple(text.token_ids[position:]),
             return_attention=True,
             speculative_token_ids=self.speculative_token_ids,
-            constraint=SUPPRESS_CONTINUATION if position == 0 and starts_anew else UNCONSTRAINED,
+            constraint=text.constraint(ends_word=position < text.prompt_tokens and starts_anew),
         )
+
+    def detection_item(self, tokens: LanguageTokens) -> DecodeItem:
+        """The policy reads the attention of the prompt, too."""
+        return replace(SequenceState.detection_item(self, tokens), return_attention=True)
+
+    def set_prompt(self, prompt: Sequence[int], decoded: DecodeResult) -> None:
+        """Keeps the attention."""
+        SequenceState.set_prompt(self, prompt, decoded)
+        assert decoded.attention is not None, "detection_item asks for it"
+        self.attention_rows.append(decoded.attention)
 
     def begin_run(self, decoded: DecodeResult) -> None:
         """Keeps the attention, which the policy reads."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 
 from translate_svc import languages
+from translate_svc.engine.text.pieces import SPACE, piece_bytes
 from translate_svc.models.tokenizer import Tokenizer
 
-_SPACE = "\u2581"  # SentencePiece's mark of a space
-_BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _UNSPACED_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
 _WITHIN_WORDS = "'\u2019-\u2010"
 """Apostrophes and hyphens. The letters after them usually belong to the same word."""
@@ -29,13 +27,13 @@ def is_spaced(language: str) -> bool:
 
 def is_punctuation(piece: str) -> bool:
     """Whether a piece has characters, and all of them are punctuation."""
-    text = piece.replace(_SPACE, "")
+    text = piece.replace(SPACE, "")
     return bool(text) and all(unicodedata.category(character)[0] == "P" for character in text)
 
 
 def has_letters(piece: str) -> bool:
     """Whether a piece has a letter or a digit, or is a byte of one."""
-    return _byte(piece) is not None or any(character.isalnum() for character in piece)
+    return piece_bytes(piece) is not None or any(character.isalnum() for character in piece)
 
 
 def starts_word(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:
@@ -44,12 +42,12 @@ def starts_word(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:
     Closing punctuation belongs to the word before it. In a language without spaces (``spaced`` is False)
     every piece is a word, except for the later bytes of a character and for marks on the letter before.
     """
-    piece, byte = pieces[index], _byte(pieces[index])
-    if index == 0 or piece.startswith(_SPACE):
+    piece, known = pieces[index], piece_bytes(pieces[index])
+    if index == 0 or piece.startswith(SPACE):
         return True
-    if spaced or (byte is not None and 0x80 <= byte < 0xC0):
+    if spaced or (known is not None and _is_later_byte(known[0])):
         return False
-    return byte is not None or not piece or unicodedata.category(piece[0])[0] != "M"
+    return known is not None or not piece or unicodedata.category(piece[0])[0] != "M"
 
 
 def continues_word(piece: str) -> bool:
@@ -57,7 +55,7 @@ def continues_word(piece: str) -> bool:
 
     Apostrophes and hyphens lengthen it. Closing punctuation and special tokens, which have no text, do not.
     """
-    if not piece or piece.startswith(_SPACE):
+    if not piece or piece.startswith(SPACE):
         return False
     return not is_punctuation(piece) or piece[0] in _WITHIN_WORDS
 
@@ -71,7 +69,7 @@ def starts_sentence(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:
     """Whether piece ``index`` begins a word after punctuation that ends a sentence, or begins the text."""
     if index == 0:
         return True
-    closing = is_punctuation(pieces[index]) and not pieces[index].startswith(_SPACE)
+    closing = is_punctuation(pieces[index]) and not pieces[index].startswith(SPACE)
     begins = starts_word(pieces, index, spaced=spaced) and not closing
     return begins and pieces[index - 1][-1:] in tuple(_SENTENCE_ENDS)
 
@@ -83,14 +81,14 @@ def closes_sentence(pieces: Sequence[str]) -> bool:
 
 def ends_in_whole_character(pieces: Sequence[str]) -> bool:
     """Whether the last character has all its bytes."""
-    last: list[int] = []
+    last = b""
     for piece in reversed(pieces):
-        byte = _byte(piece)
-        if byte is None:
+        known = piece_bytes(piece)
+        if known is None:
             break
-        last.insert(0, byte)
+        last = known + last
     try:
-        bytes(last).decode("utf-8")
+        last.decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True
@@ -98,13 +96,14 @@ def ends_in_whole_character(pieces: Sequence[str]) -> bool:
 
 def character_count(pieces: Sequence[str]) -> int:
     """Number of characters in a text, without spaces. Of a character in byte pieces only the first counts."""
-    bytes_of = [_byte(piece) for piece in pieces]
     return sum(
-        len(piece.replace(_SPACE, "")) if byte is None else int(not 0x80 <= byte < 0xC0)
-        for piece, byte in zip(pieces, bytes_of, strict=True)
+        len(piece.replace(SPACE, ""))
+        if known is None
+        else sum(byte != 0x20 and not _is_later_byte(byte) for byte in known)
+        for piece, known in zip(pieces, map(piece_bytes, pieces), strict=True)
     )
 
 
-def _byte(piece: str) -> int | None:
-    matched = _BYTE_PIECE.fullmatch(piece)
-    return None if matched is None else int(matched[1], 16)
+def _is_later_byte(byte: int) -> bool:
+    """Whether a character of UTF-8 goes on with ``byte``."""
+    return 0x80 <= byte < 0xC0

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import re
 
+from translate_svc.engine.text.pieces import SPACE, piece_bytes
 from translate_svc.errors import EngineError
 from translate_svc.models.tokenizer import Tokenizer
-
-_SPACE = "\u2581"  # SentencePiece writes a space as this character
-_BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
 class TokenTexts(dict[int, "str | bytes"]):
@@ -32,8 +29,8 @@ class TokenTexts(dict[int, "str | bytes"]):
             piece = "" if self._tokenizer.is_special(token_id) else self._tokenizer.id_to_piece(token_id)
         except Exception as error:  # any error fails this text alone
             raise EngineError(f"detokenize: token {token_id} ({type(error).__name__})") from error
-        byte = _BYTE_PIECE.fullmatch(piece)
-        text = self[token_id] = bytes.fromhex(byte[1]) if byte else piece.replace(_SPACE, " ")
+        known = piece_bytes(piece)
+        text = self[token_id] = piece.replace(SPACE, " ") if known is None else known
         return text
 
 
@@ -74,6 +71,11 @@ class Detokenizer:
         if text and self._after_byte:
             text = self._flush() + text
         return self._append(text) if text else ""
+
+    def clear(self) -> None:
+        """Gives up the text, of which nothing was delivered."""
+        self._deltas.clear()
+        self._flush()
 
     def finish(self) -> str:
         """Ends the text and returns the last delta."""

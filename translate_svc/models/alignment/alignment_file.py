@@ -16,7 +16,7 @@ from typing import Any
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
-from translate_svc.models.seamless.config import ModelConfig
+from translate_svc.models.decoder.decoder_shape import DecoderShape
 
 ALIGNMENT_FILE = "alignment.json"
 MAX_CUTOFF_FRAMES = 32
@@ -77,7 +77,7 @@ def write_alignment(folder: Path, alignment: Alignment) -> None:
     write_keyed(folder, ALIGNMENT_FILE, _VERSION, values)
 
 
-def read_alignment(folder: Path, config: ModelConfig) -> Alignment | None:
+def read_alignment(folder: Path, config: DecoderShape) -> Alignment | None:
     """The content of ``alignment.json``. None if the file does not exist.
 
     Raises:
@@ -98,10 +98,12 @@ def read_alignment(folder: Path, config: ModelConfig) -> Alignment | None:
     return alignment
 
 
-def alignment_of(folder: Path, config: ModelConfig) -> Alignment:
-    """The content of ``alignment.json``. If it cannot be used: the safe rule, and a warning."""
+def alignment_of(folder: Path, config: DecoderShape, published: Alignment | None = None) -> Alignment:
+    """The content of ``alignment.json``. If the file does not exist: what was ``published`` with the
+    weights. If neither can be used: the safe rule, and a warning.
+    """
     try:
-        alignment = read_alignment(folder, config)
+        alignment = read_alignment(folder, config) or published
         problem = f"{folder.name} has no {ALIGNMENT_FILE}"
     except CheckpointError as error:
         alignment, problem = None, str(error)

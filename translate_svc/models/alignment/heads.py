@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.models.seamless.config import ModelConfig
-from translate_svc.models.seamless.decoder.decoder_cache import AttentionMetadata, DecoderCache
+from translate_svc.models.decoder.decoder_cache import AttentionMetadata, DecoderCache
+from translate_svc.models.decoder.decoder_shape import DecoderShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,17 @@ class AlignmentHeads:
     pairs: tuple[tuple[int, int], ...]
 
     @classmethod
-    def of_layer(cls, layer: int, config: ModelConfig) -> AlignmentHeads:
+    def of_layer(cls, layer: int, config: DecoderShape) -> AlignmentHeads:
         """All heads of one layer."""
         return cls(tuple((layer, head) for head in range(config.decoder_attention_heads)))
 
     @classmethod
-    def all(cls, config: ModelConfig) -> AlignmentHeads:
+    def all(cls, config: DecoderShape) -> AlignmentHeads:
         """All heads of all layers, those of the first layer first."""
         layers, heads = config.decoder_layers, config.decoder_attention_heads
         return cls(tuple((layer, head) for layer in range(layers) for head in range(heads)))
 
-    def check(self, config: ModelConfig) -> None:
+    def check(self, config: DecoderShape) -> None:
         """Checks that a checkpoint has these heads.
 
         Raises:

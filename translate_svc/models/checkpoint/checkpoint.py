@@ -20,12 +20,11 @@ from torch import nn
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.description import CheckpointDescription
-from translate_svc.models.checkpoint.kept_products import KeptProducts
+from translate_svc.models.checkpoint.kept_products import KeptProducts, kept_products
 from translate_svc.models.checkpoint.manifest import check_manifest
-from translate_svc.models.checkpoint.weight_index import stored_weights
 from translate_svc.models.checkpoint.weights import WeightFiles
 from translate_svc.models.linear.packed_linear import prepare_alone
-from translate_svc.models.precision import LARGE_PARAMETERS, Precision
+from translate_svc.models.precision import Precision
 from translate_svc.models.seamless.encoder.features import FeatureExtractor
 from translate_svc.models.seamless.t2u.characters import CharacterTable
 
@@ -81,9 +80,7 @@ class Checkpoint(CheckpointDescription):
         Raises:
             CheckpointError: it was reduced to them, and they are missing or damaged.
         """
-        stored = stored_weights(self.path)
-        keeps = precision.int8_products and (stored.int8_alone or stored.parameters >= LARGE_PARAMETERS)
-        return KeptProducts(self.path) if keeps else None
+        return kept_products(self.path, precision)
 
     def load(
         self,

@@ -35,6 +35,9 @@ class Capabilities:
         encoder_frame_ms: duration of one frame of encoder output.
         max_text_positions: greatest number of tokens, prompt included.
         max_units: greatest number of units of one text (20 ms each).
+        translation_languages: languages that it translates into. It writes the others of ``text_languages``
+            only where they are spoken. None: all of them.
+        reads_text: whether a source may be a text.
     """
 
     model_name: str
@@ -45,6 +48,8 @@ class Capabilities:
     encoder_frame_ms: int
     max_text_positions: int
     max_units: int
+    translation_languages: tuple[str, ...] | None = None
+    reads_text: bool = True
 
     def missing_voices(self, spoken: Collection[str]) -> str:
         """A message for the operator if the vocoder has languages that are not ``spoken``; otherwise empty.

@@ -22,9 +22,15 @@ from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.keyed_file import weights_key
 from translate_svc.models.checkpoint.manifest import MANIFEST_FILE
 from translate_svc.models.checkpoint.tensor_file import is_intact, write_tensors
-from translate_svc.models.checkpoint.weight_index import PRODUCTS_FILE, is_reduced, weight_files
+from translate_svc.models.checkpoint.weight_index import (
+    PRODUCTS_FILE,
+    is_reduced,
+    stored_weights,
+    weight_files,
+)
 from translate_svc.models.linear.blocked import BlockedWeight, known_layouts, learn_layouts
 from translate_svc.models.linear.packed_linear import PackedLinear
+from translate_svc.models.precision import LARGE_PARAMETERS, Precision
 
 _VERSION = "2"
 _FREE_BYTES = 1 << 30
@@ -126,6 +132,17 @@ class KeptProducts:
             return None
         learn_layouts(about)
         return mapped
+
+
+def kept_products(folder: Path, precision: Precision) -> KeptProducts | None:
+    """The int8 products of a large model, or of one that was reduced to them. None in another precision.
+
+    Raises:
+        CheckpointError: it was reduced to them, and they are missing or damaged.
+    """
+    stored = stored_weights(folder)
+    keeps = precision.int8_products and (stored.int8_alone or stored.parameters >= LARGE_PARAMETERS)
+    return KeptProducts(folder) if keeps else None
 
 
 def _key_of(folder: Path) -> str:

@@ -7,7 +7,8 @@ whole, and ``REST_FILE`` last, so an interrupted reduction goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -32,8 +33,16 @@ PART_SUFFIX = ".int8"
 _SOURCE_SUM = "source_sha256"
 _CPU = torch.device("cpu")
 
-Stages = Sequence[tuple[str, nn.Module]]
-"""All modules with products, on the meta device, and the prefixes of their names in the checkpoint."""
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """All modules with products, on the meta device, and the prefixes of their names.
+
+    ``stored_name``: as ``WeightFiles`` takes it.
+    """
+
+    modules: Sequence[tuple[str, nn.Module]]
+    stored_name: Callable[[str], str] = lambda name: name
 
 
 def quantize_file(folder: Path, file: str, source_sum: str, stages: Stages) -> None:
@@ -44,8 +53,8 @@ def quantize_file(folder: Path, file: str, source_sum: str, stages: Stages) -> N
         OSError: the disk is full.
     """
     products = {
-        f"{prefix}{name}.weight"
-        for prefix, stage in stages
+        stages.stored_name(f"{prefix}{name}.weight")
+        for prefix, stage in stages.modules
         for name, module in stage.named_modules()
         if is_product(module)
     }
@@ -68,8 +77,8 @@ def join_parts(folder: Path, files: Collection[str], stages: Stages) -> None:
     """
     parts = [file + PART_SUFFIX for file in files]
     key = key_of_sums({file: file_metadata(folder / (file + PART_SUFFIX))[_SOURCE_SUM] for file in files})
-    weights, products = WeightFiles(folder, parts), KeptProducts(folder, key)
-    for prefix, stage in stages:
+    weights, products = WeightFiles(folder, parts, stages.stored_name), KeptProducts(folder, key)
+    for prefix, stage in stages.modules:
         weights.load(stage, prefix, device=_CPU, precision=INT8, loaded=prepare_alone, products=products)
     if products.complete:
         products.finish()

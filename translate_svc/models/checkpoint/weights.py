@@ -42,13 +42,20 @@ class WeightFiles:
     Args:
         folder: the checkpoint's directory.
         files: their names; by default as ``weight_files`` finds them.
+        stored_name: the name in the files of what a module calls so; by default the same.
 
     Raises:
         CheckpointError: there are no weights, or a file is missing or incomplete; ``field`` names it.
     """
 
-    def __init__(self, folder: Path, files: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        files: Collection[str] = (),
+        stored_name: Callable[[str], str] = lambda name: name,
+    ) -> None:
         self._folder = folder
+        self._renamed = stored_name
         self._file_of: dict[str, str] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
         for file in files or weight_files(folder):
@@ -138,6 +145,7 @@ class WeightFiles:
         return name.endswith(SCALE_SUFFIX) and name.removesuffix(SCALE_SUFFIX) in self._shapes
 
     def _stored_name(self, name: str) -> str:
+        name = self._renamed(name)
         for candidate in same_tensor(name):
             if candidate in self._shapes:
                 return candidate

@@ -7,7 +7,7 @@ fast as ``F.linear`` on processors that Intel's MKL does not know, and not slowe
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -44,12 +44,8 @@ class PackedLinear:
         keep: bool = False,
     ) -> None:
         weight = _joined([_matrix(layer.weight.detach()) for layer in layers])
-        biases = [
-            layer.bias.detach()
-            for layer in layers
-            if not isinstance(layer, nn.Embedding) and layer.bias is not None
-        ]
-        bias = _joined(biases) * scale if biases else None
+        bias = _bias(layers)
+        bias = None if bias is None else bias * scale
         self._shape, self._bias, self._activation, self._scale = weight.shape, bias, activation, scale
         self._product: Product | None = None
         self.int8_weight: BlockedWeight | None = None
@@ -91,6 +87,18 @@ class PackedLinear:
     def rows(self, outputs: Tensor) -> Tensor:
         """Rows of the matrix by their numbers, ``[..., inputs]``, of an embedding."""
         return self._rows(outputs)
+
+
+def _bias(layers: Sequence[nn.Linear | nn.Conv1d | nn.Embedding]) -> Tensor | None:
+    """Of all outputs; zero for a layer without bias. None if no layer has one."""
+    own = [None if isinstance(layer, nn.Embedding) else layer.bias for layer in layers]
+    some = next((bias for bias in own if bias is not None), None)
+    if some is None:
+        return None
+    sized = zip(own, layers, strict=True)
+    return _joined(
+        [some.new_zeros(len(layer.weight)) if bias is None else bias.detach() for bias, layer in sized]
+    )
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

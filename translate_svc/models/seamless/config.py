@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from translate_svc.errors import CheckpointError
+from translate_svc.models.decoder.decoder_shape import ACTIVATIONS
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, SAMPLES_PER_UNIT
 
 MODEL_TYPE = "seamless_m4t_v2"
@@ -22,7 +23,6 @@ MEL_HOP_MS = 10
 MEL_STACK = 2
 """Mel frames stacked into one frame of the speech encoder (20 ms)."""
 
-ACTIVATIONS = ("relu", "gelu", "swish", "silu")
 _SIGNED = frozenset({"speech_encoder_left_chunk_num"})
 _NULLABLE = frozenset({"speech_encoder_chunk_size", "position_embeddings_type"})
 

@@ -14,6 +14,7 @@ from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.placement import Placement
+from translate_svc.models.reference import Reference
 from translate_svc.models.seamless.memory import memory_estimate
 from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.seamless.speed import speed_estimate
@@ -57,6 +58,16 @@ class SeamlessFamily:
         """Implements ``ModelFamily.tokenizer``."""
         config, languages = self._checkpoint.config, self._checkpoint.maps.text_languages
         return SentencePieceTokenizer.from_pretrained(self.path, config=config, languages=languages)
+
+    def check_features(self) -> None:
+        """Implements ``ModelFamily.check_features``."""
+        self._checkpoint.feature_extractor()
+
+    def reference(self, placement: Placement) -> Reference:
+        """Implements ``ModelFamily.reference``."""
+        from translate_svc.models.seamless.reference import Reference as SeamlessReference
+
+        return SeamlessReference(self.path, placement)
 
     def memory_estimate(self, limits: ModelLimits, placement: Placement) -> MemoryEstimate:
         """Implements ``ModelFamily.memory_estimate``."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import torch
 from torch import nn
 
 from translate_svc.models.alignment.heads import AlignmentHeads
-from translate_svc.models.convolution import Convolution
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.linear.embedding import OutputEmbedding
 from translate_svc.models.memory_estimate import MemoryEstimate
+from translate_svc.models.module_size import (
+    GRAPHS,
+    HOST_RUNTIME,
+    KEPT_SHARE,
+    LOGIT_COPIES,
+    module_size,
+    on_meta,
+)
 from translate_svc.models.precision import Precision
 from translate_svc.models.seamless.config import MEL_HOP_MS, MEL_STACK, ModelConfig
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
@@ -27,14 +30,6 @@ _FLOAT32 = 4
 _ATTENTION_COPIES = 5.5
 """Matrices of frames by frames and head that the speech encoder holds at once: scores, the relative bias,
 which is twice as wide, and its copies."""
-_LOGIT_COPIES = 3.5
-"""Float32 copies of a step's logits."""
-_HOST_RUNTIME = 430_000_000
-"""The interpreter, its libraries, and the features of an utterance."""
-_KEPT_SHARE = 0.05
-"""Of the weights: what the allocator keeps on a CPU after their layout was changed."""
-_GRAPHS = 450_000_000
-"""Of captured graphs, whatever the number of slots, without those of the encoder."""
 _KERNEL, _KERNELS_A_LAYER = 13_000, 32
 """Bytes of a kernel in a graph, and the kernels of a layer of the speech encoder."""
 _FEATURE_BYTES = 2 * 400 * 8 * 5
@@ -57,19 +52,19 @@ def memory_estimate(
     on_cpu = device == "cpu"
     wide = precision.compute.itemsize
     width = 1 if precision.int8_products else wide
-    weights = sum(_size(part, width, wide) for part in _parts(config, limits))
-    weights += _size(_on_meta(lambda: Vocoder(config)), _FLOAT32, _FLOAT32)
+    weights = sum(module_size(part, width, wide) for part in _parts(config, limits))
+    weights += module_size(on_meta(lambda: Vocoder(config)), _FLOAT32, _FLOAT32)
     if on_cpu and not precision.int8_products:
         weights += config.vocab_size * config.hidden_size * width
     work = _encoder_work(config, limits, wide, on_cpu)
     if on_cpu:
-        work += _HOST_RUNTIME + int(_KEPT_SHARE * weights)
+        work += HOST_RUNTIME + int(KEPT_SHARE * weights)
     slot = _slot_size(config, limits, wide)
-    logits = int(_LOGIT_COPIES * limits.max_slots * config.vocab_size * _FLOAT32)
+    logits = int(LOGIT_COPIES * limits.max_slots * config.vocab_size * _FLOAT32)
     return MemoryEstimate(
         weights=weights,
         caches=slot * limits.max_slots,
-        graphs=0 if on_cpu else _GRAPHS + logits + _encoder_graphs(config, limits, wide),
+        graphs=0 if on_cpu else GRAPHS + logits + _encoder_graphs(config, limits, wide),
         work=work + logits,
         slot=slot,
     )
@@ -117,7 +112,7 @@ def _parts(config: ModelConfig, limits: ModelLimits) -> list[nn.Module]:
     layer = 0
     heads = AlignmentHeads.of_layer(layer, config)
     return [
-        _on_meta(
+        on_meta(
             lambda: TextDecoder(
                 config,
                 max_slot_tokens=limits.max_slot_tokens,
@@ -125,25 +120,7 @@ def _parts(config: ModelConfig, limits: ModelLimits) -> list[nn.Module]:
                 alignment_heads=heads,
             )
         ),
-        _on_meta(lambda: SpeechEncoder(config)),
-        _on_meta(lambda: TextEncoder(config, max_tokens=limits.max_source_tokens)),
-        _on_meta(lambda: TextToUnit(config)),
+        on_meta(lambda: SpeechEncoder(config)),
+        on_meta(lambda: TextEncoder(config, max_tokens=limits.max_source_tokens)),
+        on_meta(lambda: TextToUnit(config)),
     ]
-
-
-def _on_meta(make: Callable[[], nn.Module]) -> nn.Module:
-    with torch.device("meta"):
-        return make()
-
-
-def _size(module: nn.Module, product_width: int, other_width: int) -> int:
-    """Bytes of its weights and tables. The text embedding is an output matrix too."""
-    products = {
-        id(parameter)
-        for each in module.modules()
-        if isinstance(each, nn.Linear | nn.Conv1d | OutputEmbedding) and not isinstance(each, Convolution)
-        for parameter in each.parameters(recurse=False)
-        if parameter.dim() > 1
-    }
-    tensors = [*module.parameters(), *module.buffers()]
-    return sum(each.numel() * (product_width if id(each) in products else other_width) for each in tensors)

@@ -4,41 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import transformers
 
 from translate_svc.models.placement import Placement
-from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, EncoderSource, Samples
-
-_CANDIDATES = 5
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReferenceTranslation:
-    """transformers' translation of one source.
-
-    Attributes:
-        token_ids: the text, without prompt and ``</s>``.
-        finished: whether ``</s>`` came before the token limit.
-        candidates: for each step, with ``</s>``, natural log-probabilities of the likeliest tokens by id.
-        units: vocoder units; empty if transformers cannot speak, see ``Reference.translate``.
-        samples: the waveform, 320 samples per unit.
-        duration_s: time for text and speech together.
-    """
-
-    token_ids: tuple[int, ...]
-    finished: bool
-    candidates: tuple[Mapping[int, float], ...]
-    units: npt.NDArray[np.int64]
-    samples: Samples
-    duration_s: float
+from translate_svc.models.reference import ReferenceTranslation, likeliest
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, EncoderSource
 
 
 class Reference:
@@ -76,9 +51,15 @@ class Reference:
 
     @torch.inference_mode()
     def translate(
-        self, source: EncoderSource, language: str, speaker_id: int | None, *, max_new_tokens: int
+        self,
+        source: EncoderSource,
+        language: str,
+        speaker_id: int | None,
+        *,
+        max_new_tokens: int,
+        source_language: str | None = None,
     ) -> ReferenceTranslation:
-        """Returns text and, with a ``speaker_id``, speech.
+        """Implements ``models.reference.Reference``. The source's language makes no difference.
 
         There is no speech where transformers' speech cannot be compared: it crashes on a text without tokens,
         and it drops the last token of a text that was cut at the token limit.
@@ -102,17 +83,6 @@ class Reference:
             )
             units = spoken.unit_sequences[0].cpu().numpy() - self.model.config.vocoder_offset
             samples = spoken.waveform[0].float().cpu().numpy()
-        candidates = tuple(_best(logits[0]) for logits in said.logits)
+        candidates = tuple(likeliest(logits[0]) for logits in said.logits)
         duration_s = time.perf_counter() - began_s
         return ReferenceTranslation(tokens, finished, candidates, units, samples, duration_s)
-
-
-def quiet() -> None:
-    """Turns off transformers' progress bars and warnings for the whole process."""
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-
-
-def _best(logits: torch.Tensor) -> dict[int, float]:
-    values, ids = logits.float().log_softmax(dim=0).topk(min(_CANDIDATES, len(logits)))
-    return dict(zip(ids.tolist(), values.tolist(), strict=True))

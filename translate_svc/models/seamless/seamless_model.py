@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from translate_svc.errors import EngineError, InvalidArgument
-from translate_svc.models.alignment.heads import AlignmentHeads, HeadAttention
+from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.attention_backends import choose_attention_backends
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS, Choose, StepFields, StepLogits
+from translate_svc.models.decoded_step import Choose
+from translate_svc.models.decoder.decode_graphs import DecodeGraphs
+from translate_svc.models.decoder.decoder_cache import DecoderCache
+from translate_svc.models.decoder.slot_model import SlotModel
 from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.host_memory import keep_freed_memory, return_freed_memory
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.precision import Precision
-from translate_svc.models.runs import Runs
-from translate_svc.models.seamless.decoder.decode_graphs import DecodeGraphs
-from translate_svc.models.seamless.decoder.decoder_cache import DecoderCache
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
 from translate_svc.models.seamless.encoder.source_encoder import SourceEncoder
 from translate_svc.models.seamless.encoder.speech_encoder import frame_centre_ms
 from translate_svc.models.seamless.speech import SeamlessSpeech
 from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS
-from translate_svc.models.slices import DeviceEvent, Passed, Slices
+from translate_svc.models.slices import Slices
 from translate_svc.types import EncoderSource, Stage
 
 _log = logging.getLogger(__name__)
 
 
-class SeamlessModel:
+class SeamlessModel(SlotModel):
     """Implements ``SpeechModel``.
 
     Args:
@@ -79,28 +76,28 @@ class SeamlessModel:
             raise InvalidArgument(f"must lie in [0, {config.decoder_layers})", field="alignment_layer")
         heads = alignment_heads or AlignmentHeads.of_layer(layer, config)
         heads.check(config)
-        self.config, self.device = config, device
+        self.config = config
         self._max_source_samples = limits.max_source_samples
         self.graph_counts: dict[Stage, CaptureCount] = {}
         self.vocabulary_size, self.capabilities = config.vocab_size, checkpoint.capabilities()
         with torch.device("meta"):
-            self.decoder = TextDecoder(
+            decoder = TextDecoder(
                 config,
                 max_slot_tokens=limits.max_slot_tokens,
                 alignment_layer=layer,
                 alignment_heads=heads,
             )
         products = checkpoint.products(precision)
-        checkpoint.load(self.decoder, "text_decoder.", device=device, precision=precision, products=products)
+        checkpoint.load(decoder, "text_decoder.", device=device, precision=precision, products=products)
         self.encoder = SourceEncoder(
             checkpoint,
-            self.decoder.embed,
+            decoder.embed,
             max_source_tokens=limits.max_source_tokens,
             device=device,
             precision=precision,
             products=products,
         )
-        self.cache = DecoderCache(
+        cache = DecoderCache(
             config,
             max_slots=limits.max_slots,
             max_slot_tokens=limits.max_slot_tokens,
@@ -108,8 +105,9 @@ class SeamlessModel:
             device=device,
             dtype=precision.compute,
         )
+        super().__init__(config, decoder, cache, device)
         self.speech = SeamlessSpeech(
-            checkpoint, self.cache.states, device=device, precision=precision, products=products
+            checkpoint, cache.states, device=device, precision=precision, products=products
         )
         if products:
             products.finish()
@@ -120,18 +118,6 @@ class SeamlessModel:
         """Implements ``SpeechModel.min_source_samples``."""
         return self.encoder.min_source_samples
 
-    def record_event(self) -> DeviceEvent:
-        """Implements ``SpeechModel.record_event``."""
-        if self.device.type == "cpu":
-            return Passed()
-        return torch.accelerator.current_stream(self.device).record_event()
-
-    def free_memory(self) -> None:
-        """Implements ``SpeechModel.free_memory``."""
-        gc.collect()
-        if self.device.type != "cpu":
-            torch.accelerator.empty_cache()
-
     def encode(
         self,
         sources: Sequence[EncoderSource],
@@ -140,44 +126,12 @@ class SeamlessModel:
     ) -> Slices[list[int | EngineError]]:
         """Implements ``SpeechModel.encode``. ``memories``: see ``SourceEncoder.encode``."""
         encoded = yield from self.encoder.encode(sources, memories)
-        written = [
-            (owned, states)
-            for states, owned in zip(encoded, slots, strict=True)
-            if not isinstance(states, EngineError)
-        ]
-        if written:
-            self.cache.clear_tokens([slot for owned, _ in written for slot in owned])
-            self.decoder.write_sources(self.cache, *zip(*written, strict=True))
+        self.write_sources(encoded, slots)
         return [each if isinstance(each, EngineError) else len(each) for each in encoded]
-
-    def source_states(self, slot: int) -> int:
-        """Implements ``SpeechModel.source_states``."""
-        return int(self.cache.source_lengths[slot])
 
     def state_centre_ms(self, state: int) -> int:
         """Implements ``SpeechModel.state_centre_ms``."""
         return frame_centre_ms(state, self.config)
-
-    def decode(self, runs: Runs, fields: StepFields = NO_OPTIONAL_FIELDS) -> StepLogits:
-        """Implements ``SpeechModel.decode``."""
-        return self.decoder.decode(self.cache, runs, fields)
-
-    def fork(self, slot: int, slots: Sequence[int]) -> None:
-        """Implements ``SpeechModel.fork``."""
-        self.cache.fork(slot, slots)
-
-    def reorder(self, slots: Sequence[int], parents: Sequence[int], tokens: int) -> None:
-        """Implements ``SpeechModel.reorder``."""
-        self.cache.reorder(slots, parents, tokens)
-
-    def head_attention(self, slot: int, token_ids: Sequence[int]) -> NDArray[np.float32]:
-        """Feeds tokens from position 0 on. Returns the attention of every head of every layer over the
-        source's states: ``[layers, heads, tokens, states]``. Calibration uses it.
-        """
-        heads = HeadAttention(AlignmentHeads.all(self.config)).to(self.device)
-        made = self.decoder.attend(self.cache, Runs([slot], [0], [token_ids]), heads)[:, 0]
-        layers, states = self.config.decoder_layers, self.source_states(slot)
-        return made[:, :, :states].cpu().numpy().reshape(layers, -1, len(token_ids), states)
 
     def capture(self, capturer: GraphCapturer, choose: Choose) -> DecodeGraphs:
         """Implements ``SpeechModel.capture``."""

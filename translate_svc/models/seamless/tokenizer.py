@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.seamless.config import ModelConfig
+from translate_svc.models.text_rules import NO_RULES, TextRules
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -71,6 +72,11 @@ class SentencePieceTokenizer:
     def eos_token_id(self) -> int:
         """``</s>``: starts every prompt and ends every text."""
         return _EOS
+
+    @property
+    def text_rules(self) -> TextRules:
+        """None."""
+        return NO_RULES
 
     def id_to_piece(self, token_id: int) -> str:
         """The piece: ``\u2581`` stands for a space, ``<0xE2>`` for one byte. Special ids give ``""``."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from translate_svc.errors import CheckpointError
 from translate_svc.locations import bundled_models
-from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.identity import read_identity
 from translate_svc.models.checkpoint.manifest import verification
 from translate_svc.models.checkpoint.weight_index import stored_weights
+from translate_svc.models.registry import describe
 from translate_svc.models.store.shared_cache import hub_id_of, shared_models
 
 
@@ -62,7 +62,7 @@ def _read_entry(folder: Path) -> CatalogEntry:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     try:
         identity = read_identity(folder)
-        capabilities = CheckpointDescription.read(folder).capabilities()
+        capabilities = describe(folder).capabilities(folder)
         return CatalogEntry(
             folder.name,
             identity.name,

@@ -1,8 +1,8 @@
 """A Hugging Face hub: which files a model repository holds, and which of them a checkpoint needs.
 
-This module only requests files that this package reads: safetensors, JSON, the SentencePiece model and the
-model card. The published repository also holds its publisher's own pickles (``.pt``). They are larger than
-the checkpoint and could run code, so nothing here touches them. Does not import torch.
+This module only requests files that this package reads: safetensors, JSON, the tokenizer and the model card.
+The published repository also holds its publisher's own pickles (``.pt``). They are larger than the
+checkpoint and could run code, so nothing here touches them. Does not import torch.
 """
 
 from __future__ import annotations
@@ -32,26 +32,14 @@ from translate_svc.errors import CheckpointError, DownloadError
 from translate_svc.models.checkpoint.description import FEATURES_FILE, NESTED_FEATURES, PROCESSOR_FILE
 from translate_svc.models.checkpoint.identity import CARD_FILE, license_of
 from translate_svc.models.checkpoint.weight_index import INDEX_FILE, SINGLE_FILE, shards_of
-from translate_svc.models.seamless.config import ModelConfig
+from translate_svc.models.family_description import FamilyDescription
+from translate_svc.models.registry import describe_config
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 """A git hash, SHA-1 or SHA-256."""
-_REQUIRED_FILES = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer_config.json",
-    "sentencepiece.bpe.model",
-)
-_OPTIONAL_FILES = (
-    CARD_FILE,
-    "LICENSE",
-    FEATURES_FILE,
-    PROCESSOR_FILE,
-    "speakers.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "tokenizer.json",
-)
+_CONFIG_FILE = "config.json"
+_OPTIONAL_FILES = (CARD_FILE, "LICENSE", FEATURES_FILE, PROCESSOR_FILE)
+"""Of every family."""
 _READ_TIMEOUT_S = 30.0
 
 
@@ -98,7 +86,7 @@ class Hub:
         Raises:
             DownloadError: the model or revision does not exist, access is denied, or the hub cannot be
                 reached; ``field`` is the hub id.
-            CheckpointError: the repository is not a SeamlessM4T v2 checkpoint in transformers' layout.
+            CheckpointError: the repository is not a checkpoint of a known family in transformers' layout.
         """
         with self.errors_of(hub_id):
             commit = self._api.model_info(hub_id, revision=revision).sha
@@ -107,15 +95,12 @@ class Hub:
                 raise DownloadError("the hub names a commit that is not one", field=hub_id)
             listed = self._api.list_repo_tree(hub_id, revision=commit)
             found = {each.path: _hub_file(each) for each in listed if isinstance(each, RepoFile)}
-            for name in _REQUIRED_FILES:
-                if name not in found:
-                    raise CheckpointError(f"is missing from {hub_id}", field=name)
+            family = self._family(hub_id, commit, found)
             self._check_features(hub_id, commit, found)
-            config = json.loads(self._read(hub_id, commit, "config.json"))
-            ModelConfig.from_mapping(config if isinstance(config, dict) else {}, path=Path("config.json"))
             card = self._read(hub_id, commit, CARD_FILE) if CARD_FILE in found else b""
             chosen = [
-                *(name for name in (*_REQUIRED_FILES, *_OPTIONAL_FILES) if name in found),
+                *family.required_files,
+                *(name for name in (*_OPTIONAL_FILES, *family.optional_files) if name in found),
                 *self._weight_files(hub_id, commit, found),
             ]
         files = tuple(found[name] for name in chosen)
@@ -163,6 +148,19 @@ class Hub:
             raise DownloadError(message, field=hub_id) from error
         except (httpx2.HTTPError, ValueError) as error:
             raise DownloadError(f"no answer from {self.endpoint} that makes sense", field=hub_id) from error
+
+    def _family(self, hub_id: str, commit: str, found: Mapping[str, HubFile]) -> FamilyDescription:
+        """The family of a repository, which has all files that this requires."""
+        if _CONFIG_FILE not in found:
+            raise CheckpointError(f"is missing from {hub_id}", field=_CONFIG_FILE)
+        config = json.loads(self._read(hub_id, commit, _CONFIG_FILE))
+        config = config if isinstance(config, dict) else {}
+        family = describe_config(config)
+        for name in family.required_files:
+            if name not in found:
+                raise CheckpointError(f"is missing from {hub_id}", field=name)
+        family.check_config(config, Path(_CONFIG_FILE))
+        return family
 
     def _check_features(self, hub_id: str, commit: str, found: Mapping[str, HubFile]) -> None:
         if FEATURES_FILE in found:

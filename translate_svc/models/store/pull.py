@@ -138,7 +138,7 @@ def _is_weights(file: HubFile) -> bool:
 def _reduced(sources: _Sources, weights: Sequence[HubFile]) -> dict[str, str]:
     """Brings the weight files one by one and leaves their int8 form: its sums by file."""
     from translate_svc.models.checkpoint.reduction import PART_SUFFIX, join_parts, quantize_file
-    from translate_svc.models.seamless.stages import stages_with_products
+    from translate_svc.models.registry import stages_with_products
 
     staging = sources.staging
     parts = [staging / (file.path + PART_SUFFIX) for file in weights]
@@ -229,16 +229,15 @@ def _link_known(folder: Path | None, file: HubFile, staging: Path, progress: Pro
 def _check_loads(folder: Path) -> None:
     """Checks everything that a start checks, except the weights' values."""
     # imported here because it loads torch, which a model that is already in the cache does not need
-    from translate_svc.models.checkpoint.checkpoint import Checkpoint
+    from translate_svc.models.checkpoint.kept_products import kept_products
     from translate_svc.models.precision import INT8
-    from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
+    from translate_svc.models.registry import open_checkpoint
 
-    checkpoint = Checkpoint.open(folder)
+    family = open_checkpoint(folder)
     if is_reduced(folder):
-        checkpoint.products(INT8)
-    checkpoint.feature_extractor()
-    languages = checkpoint.maps.text_languages
-    SentencePieceTokenizer.from_pretrained(folder, config=checkpoint.config, languages=languages)
+        kept_products(folder, INT8)
+    family.check_features()
+    family.tokenizer()
 
 
 def _put_in_place(staging: Path, target: Path) -> None:

@@ -13,7 +13,6 @@ from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.weight_index import INDEX_FILE, SINGLE_FILE, shards_of
 
 _FOLDER_PREFIX = "models--"
-_MODEL_TYPE = "seamless_m4t_v2"
 
 
 def shared_snapshot(hub_id: str, revision: str | None = None) -> Path | None:
@@ -31,7 +30,8 @@ def shared_snapshot(hub_id: str, revision: str | None = None) -> Path | None:
 
 
 def shared_models() -> list[Path]:
-    """The directories of all SeamlessM4T v2 models of the shared cache that hold weights in safetensors."""
+    """The directories of all models of the shared cache that have a family and hold weights in
+    safetensors."""
     hub_ids = (
         path.name.removeprefix(_FOLDER_PREFIX).replace("--", "/", 1)
         for path in _cache().glob(f"{_FOLDER_PREFIX}*")
@@ -55,11 +55,12 @@ def hub_id_of(folder: Path) -> str:
 
 
 def _is_whole(snapshot: Path) -> bool:
+    from translate_svc.models.registry import describe_config  # which names checkpoints by this module
+
     index = snapshot / INDEX_FILE
     try:
         config = json.loads((snapshot / "config.json").read_bytes())
-        if not isinstance(config, dict) or config.get("model_type") != _MODEL_TYPE:
-            return False
+        describe_config(config if isinstance(config, dict) else {})
         files = shards_of(index.read_bytes()) if index.is_file() else [SINGLE_FILE]
     except (OSError, ValueError, CheckpointError):
         return False

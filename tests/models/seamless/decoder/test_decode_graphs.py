@@ -12,11 +12,11 @@ from torch import Tensor
 from tests.fakes.fake_graph_capturer import CannotCapture, FakeGraphCapturer, stale_capturer
 from tests.models.seamless.modules import MAX_TOKENS, decoded, greedy, new_cache, text_decoder
 from translate_svc.models.decoded_step import Choice, DecodedStep, LaunchedStep
+from translate_svc.models.decoder.decode_graphs import DecodeGraphs
+from translate_svc.models.decoder.decoder_cache import DecoderCache
 from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.captured_graph import doubled
 from translate_svc.models.runs import Runs
-from translate_svc.models.seamless.decoder.decode_graphs import DecodeGraphs
-from translate_svc.models.seamless.decoder.decoder_cache import DecoderCache
 
 SLOTS = 20
 

@@ -11,8 +11,8 @@ from tests.models.seamless.modules import MAX_TOKENS, checkpoint, decoded, new_c
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.decoded_step import DecodedStep
+from translate_svc.models.decoder.decoder_cache import DecoderCache
 from translate_svc.models.runs import Runs
-from translate_svc.models.seamless.decoder.decoder_cache import DecoderCache
 
 TOKENS = [3, 97, 20, 31, 7, 7, 64, 12, 90, 33, 4, 55, 13]
 LENGTHS = {0: 31, 1: 2, 2: 17, 3: 40, 4: 9, 5: 23}

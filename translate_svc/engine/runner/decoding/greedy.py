@@ -35,14 +35,12 @@ class GreedyChoice:
         """Any rows.
 
         Args:
-            logits: ``[N, vocabulary]`` float32; overwritten where a row is constrained.
+            logits: ``[N, vocabulary]`` float32; overwritten where a token is constrained.
             constrained: the slots of the rows that have a constraint, by row.
             given: tokens that take the place of the most probable ones, by row.
         """
         probabilities = logits.softmax(dim=-1)
-        if constrained:
-            rows, slots = _columns(constrained, logits.device)
-            logits[rows] += self._biases.rows[slots]
+        self._biases.constrain(logits, constrained)
         token_ids = first_argmax(logits)
         if given:
             rows, tokens = _columns(given, logits.device)

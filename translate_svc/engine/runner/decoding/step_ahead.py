@@ -30,11 +30,15 @@ from translate_svc.models.speech_model import CapturedSteps
 def are_followed(items: Sequence[DecodeItem]) -> bool:
     """Whether the items after ``items`` are known before the results are: one token more, unconstrained.
 
-    A constraint at the beginning of a text is for its first token. A later one may come again. Beams are
-    chosen from candidates.
+    A constraint at the beginning of a text is for its first token. A later one, and one with a group, comes
+    again. Beams are chosen from candidates.
     """
     return not any(
-        item.candidates or (item.constraint is not UNCONSTRAINED and item.position) for item in items
+        item.candidates
+        or (
+            item.constraint is not UNCONSTRAINED and (item.position or item.constraint.group_from is not None)
+        )
+        for item in items
     )
 
 

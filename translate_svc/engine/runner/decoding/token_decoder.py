@@ -104,10 +104,16 @@ class TokenDecoder:
             [item.position for item in items],
             [item.token_ids[0] for item in items],
         )
-        launched = None if self._captured is None else self._captured.launch(*map(np.array, columns))
+        # a captured step knows of biases, neither of groups nor of probes
+        grouped = any(
+            item.constraint.group_from is not None or item.probed_token is not None for item in items
+        )
+        launched = None
+        if self._captured is not None and not grouped:
+            launched = self._captured.launch(*map(np.array, columns))
         if self._captured is None or launched is None:
-            arrived, candidates = self._begin_eager(items, Runs.steps(*columns), constrained)
-            return lambda: self._results(items, arrived(), candidates=candidates)
+            arrived, candidates, probed = self._begin_eager(items, Runs.steps(*columns), constrained)
+            return lambda: self._results(items, arrived(), candidates=candidates, probed=probed)
         rows = {row: item.slot for row, item in enumerate(items) if item.candidates}
         candidates = self._candidates(items, self._captured.logits, rows, constrained) if rows else {}
         return lambda: self._results(items, launched.result(attention=attention), candidates=candidates)
@@ -121,7 +127,7 @@ class TokenDecoder:
             [item.token_ids + item.speculative_token_ids for item in items],
             [len(each) for each in proposed],
         )
-        arrived, candidates = self._begin_eager(items, runs, self._constrained(items))
+        arrived, candidates, probed = self._begin_eager(items, runs, self._constrained(items))
 
         def wait() -> list[DecodeResult | EngineError]:
             checked = accepted_runs(arrived(), [item.token_ids for item in items], proposed)
@@ -129,7 +135,12 @@ class TokenDecoder:
                 outcome
                 for row, (item, each) in enumerate(zip(items, checked, strict=True))
                 for outcome in self._results(
-                    [item], each.step, each.tokens, each.accepted, {0: candidates.get(row, ())}
+                    [item],
+                    each.step,
+                    each.tokens,
+                    each.accepted,
+                    {0: candidates.get(row, ())},
+                    {0: probed[row]} if row in probed else {},
                 )
             ]
 
@@ -147,8 +158,8 @@ class TokenDecoder:
 
     def _begin_eager(
         self, items: Sequence[DecodeItem], runs: Runs, constrained: dict[int, int]
-    ) -> tuple[Callable[[], DecodedStep], dict[int, Candidates]]:
-        """``constrained``: slots by item."""
+    ) -> tuple[Callable[[], DecodedStep], dict[int, Candidates], dict[int, float]]:
+        """Also candidates and probed log-probabilities, by item. ``constrained``: slots by item."""
         fields = StepFields(
             any(item.return_source_ms for item in items), any(item.return_attention for item in items)
         )
@@ -160,11 +171,16 @@ class TokenDecoder:
             given = runs.given([item.scores_given_text for item in items])
         asked = {row: place for row, place in rows.items() if items[row].candidates}
         candidates = self._candidates(items, made.logits, asked, constrained) if asked else {}
+        probed = {
+            row: float(made.logits[rows[row]].log_softmax(dim=-1)[item.probed_token])
+            for row, item in enumerate(items)
+            if item.probed_token is not None
+        }
         biased = {rows[row]: slot for row, slot in constrained.items()}
         choice = self._greedy.of_rows(made.logits, biased, given)
         if self._captured is not None:
             self._captured.note_chosen(runs.slots, *following(runs, choice.token_ids))
-        return DecodedStep.of(made, choice).to_host(), candidates
+        return DecodedStep.of(made, choice).to_host(), candidates, probed
 
     def _candidates(
         self,
@@ -186,6 +202,7 @@ class TokenDecoder:
         tokens: int = 1,
         accepted: tuple[float, ...] = (),
         candidates: Mapping[int, Candidates] = MappingProxyType({}),
+        probed: Mapping[int, float] = MappingProxyType({}),
     ) -> list[DecodeResult | EngineError]:
         """Of the rows of ``step``, which is on the host. ``tokens``: how many tokens of each row count."""
         token_ids, log_probabilities = step.token_ids.tolist(), step.log_probabilities.tolist()
@@ -204,6 +221,8 @@ class TokenDecoder:
                     result.attention = np.array(weights[-tokens:, :states], np.float32)
         for row, found in candidates.items():
             results[row].candidates = found
+        for row, log_probability in probed.items():
+            results[row].probed = log_probability
         finite = step.finite.tolist()
         if all(finite):
             return list(results)

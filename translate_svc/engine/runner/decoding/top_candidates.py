@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
-from translate_svc.models.layers import to_device
 
 Candidates = tuple[tuple[int, float], ...]
 """Tokens and their natural log-probabilities, the best first; of equal ones the lower token first."""
@@ -26,9 +25,7 @@ def top_candidates(
         biases: the constraints of the slots.
     """
     log_probabilities = logits.log_softmax(dim=-1)
-    if constrained:
-        rows, slots = to_device([list(constrained), list(constrained.values())], logits.device)
-        log_probabilities[rows] += biases.rows[slots]
+    biases.constrain(log_probabilities, constrained)
     best = log_probabilities.topk(min(max(counts), logits.shape[1]), dim=1)
     pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
     ranked = (sorted(zip(*pair, strict=True), key=lambda each: (-each[1], each[0])) for pair in pairs)

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from translate_svc.models.decoder.decoder_shape import DecoderShape
 from translate_svc.models.layers import key_bias, length_mask, to_device
 from translate_svc.models.runs import Runs
-from translate_svc.models.seamless.config import ModelConfig
 
 
 class LayerCache:
@@ -59,7 +59,7 @@ class DecoderCache:
 
     def __init__(
         self,
-        config: ModelConfig,
+        config: DecoderShape,
         *,
         max_slots: int,
         max_slot_tokens: int,

@@ -23,16 +23,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS, Choose, DecodedStep, LaunchedStep
-from translate_svc.models.graphs.capture_count import CaptureCount
-from translate_svc.models.graphs.captured_graph import CapturedGraph, GraphCaptureError, doubled
-from translate_svc.models.graphs.cuda_graphs import GraphCapturer
-from translate_svc.models.runs import CHOSEN
-from translate_svc.models.seamless.decoder.decoder_cache import (
+from translate_svc.models.decoder.cached_decoder import CachedDecoder
+from translate_svc.models.decoder.decoder_cache import (
     AttentionMetadata,
     DecoderCache,
     GraphBucket,
 )
-from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
+from translate_svc.models.graphs.capture_count import CaptureCount
+from translate_svc.models.graphs.captured_graph import CapturedGraph, GraphCaptureError, doubled
+from translate_svc.models.graphs.cuda_graphs import GraphCapturer
+from translate_svc.models.runs import CHOSEN
 
 _FEWEST_ROWS, _SHORTEST_REACH = 8, 64
 _TOLERATED_ULPS = 4
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 class DecodeGraphs:
-    """``TextDecoder.decode`` of single tokens over one cache, and the choice. The cache must still be empty.
+    """``CachedDecoder.decode`` of single tokens over one cache, and the choice. The cache must be empty.
 
     Args:
         decoder: its weights must stay at their addresses.
@@ -63,7 +63,7 @@ class DecodeGraphs:
 
     def __init__(
         self,
-        decoder: TextDecoder,
+        decoder: CachedDecoder,
         cache: DecoderCache,
         capturer: GraphCapturer,
         choose: Choose,

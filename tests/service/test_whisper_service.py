@@ -1,0 +1,92 @@
+"""The real service on a Whisper with random weights: what it writes is noise, how it is served is not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.service.test_service import F32, _clip, _converse
+from tests.session.harness import check_contract, of
+from tests.whisper_checkpoints import whisper_folder
+from translate_svc.config import Settings
+from translate_svc.errors import InvalidArgument
+from translate_svc.models.store.catalog import read_catalog
+from translate_svc.service import Service
+from translate_svc.types import (
+    ANONYMOUS,
+    Inspect,
+    SimultaneousSettings,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    TextDelta,
+    TranslateRequest,
+    UtteranceDone,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def service() -> AsyncIterator[Service]:
+    # its windows have three seconds
+    async with Service.start(Settings(model=str(whisper_folder("tiny")), max_utterance_ms=3_000)) as running:
+        yield running
+
+
+def config(
+    *targets: str, source: str | None = "es", speech: bool = False, simultaneous: bool = False
+) -> StreamConfig:
+    include = {Inspect.TOKENS} | ({Inspect.TRANSCRIPT} if source else set())
+    settings = StreamSettings(
+        tuple(TargetSettings(tag, speech=speech) for tag in targets),
+        source_language=source,
+        include=frozenset(include),
+        simultaneous=SimultaneousSettings() if simultaneous else None,
+    )
+    return StreamConfig(F32, F32, settings)
+
+
+@pytest.mark.parametrize("simultaneous", [False, True])
+@pytest.mark.parametrize("source", ["es", None])
+async def test_a_stream_has_texts_and_ends(service: Service, source: str | None, simultaneous: bool) -> None:
+    asked = config("en", source=source, simultaneous=simultaneous)
+    events = await _converse(service.open_session(asked, ANONYMOUS), _clip("spa_1.flac"))
+    check_contract(events)
+    assert of(events, UtteranceDone)
+    assert of(events, TextDelta)
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (config("en", speech=True), "config.settings.targets[0].speech"),
+        (config("en", "fr"), "config.settings.targets[1].language"),
+        (config("es", source=None), "config.settings.targets[0].language"),
+    ],
+    ids=["speech", "a language that is not spoken", "a language that nobody named"],
+)
+async def test_what_whisper_cannot_is_refused_by_name(
+    service: Service, asked: StreamConfig, field: str
+) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        service.open_session(asked, ANONYMOUS)
+    assert refused.value.field == field
+
+
+async def test_it_reads_no_text(service: Service) -> None:
+    targets = (TargetSettings("en", speech=False),)
+    call = TranslateRequest("Buenos días.", targets, F32, source_language="es")
+    with pytest.raises(InvalidArgument) as refused:
+        service.translate(call, ANONYMOUS)
+    assert refused.value.field == "text"
+
+
+async def test_the_catalog_knows_it_and_its_licence(tmp_path: Path) -> None:
+    (tmp_path / "whisper").symlink_to(whisper_folder("tiny"))
+    (entry,) = (each for each in read_catalog(tmp_path) if each.directory == "whisper")
+    assert (entry.error, entry.license, entry.speech_languages) == ("", "apache-2.0", ())
+    assert len(entry.text_languages) == 99

@@ -1,0 +1,21 @@
+"""SeamlessM4T v2, described."""
+
+from __future__ import annotations
+
+from translate_svc.models.checkpoint.description import SPEAKERS_FILE, CheckpointDescription
+from translate_svc.models.family_description import FamilyDescription
+from translate_svc.models.seamless.config import MODEL_TYPE, ModelConfig
+
+DESCRIPTION = FamilyDescription(
+    MODEL_TYPE,
+    "SeamlessM4T v2",
+    required_files=(
+        "config.json",
+        "generation_config.json",
+        "tokenizer_config.json",
+        "sentencepiece.bpe.model",
+    ),
+    optional_files=(SPEAKERS_FILE, "special_tokens_map.json", "added_tokens.json", "tokenizer.json"),
+    check_config=lambda values, path: ModelConfig.from_mapping(values, path=path),
+    capabilities=lambda folder: CheckpointDescription.read(folder).capabilities(),
+)
