@@ -65,7 +65,8 @@ class RequestState:
     def encode_item(self) -> EncodeItem:
         """The item that encodes the source for all sequences. Its job id is the same in every step."""
         request, slots = self.request, tuple(sequence.held_slot for sequence in self.sequences)
-        return EncodeItem(request.request_id, self.source, slots, self.job_id, request.source_place)
+        asks = request.question is not None
+        return EncodeItem(request.request_id, self.source, slots, self.job_id, request.source_place, asks)
 
     def finished(self, status: FinishStatus) -> RequestFinished:
         """The last event of the request."""
@@ -114,6 +115,21 @@ class RequestStates:
             else self._whole(request, source)
         )
         return RequestState(request, source, sequences, job_id)
+
+    def resolve(self, state: RequestState, language: str | None) -> list[SequenceState]:
+        """Settles what its sequences are made in, now that ``language`` was heard (None: not known).
+
+        Returns those that are not made.
+        """
+        unmade = []
+        for sequence in state.sequences:
+            spec = sequence.spec.resolved(language)
+            if spec is None:
+                unmade.append(sequence)
+                continue
+            prompt = self._tokenizer.prompt(spec.language, language)
+            sequence.spec, sequence.text.token_ids[: sequence.text.prompt_tokens] = spec, prompt
+        return unmade
 
     def _whole(self, request: Request, source: EncoderSource) -> tuple[SequenceState, ...]:
         times = request.source_times and not isinstance(request.source, SourceText)
@@ -173,11 +189,17 @@ class RequestStates:
         before: SequenceHypothesis | None = None,
     ) -> TextState:
         """``before``: the state that earlier hypotheses left."""
-        prompt = self._tokenizer.prompt(spec.language, request.source_language)
+        prompt = self._tokenizer.prompt(spec.language or _stand_in(request), request.source_language)
         history = () if before is None else before.history_token_ids
         continues = before is not None and before.committed_tokens > 0
         detokenizer = Detokenizer(self._texts, goes_on=continues)
         return TextState([*prompt, *history], len(prompt), detokenizer, max_text_tokens(source))
+
+
+def _stand_in(request: Request) -> str:
+    """A language whose prompt keeps the place of that of the language to be heard."""
+    assert request.question is not None, "validation refuses such a sequence without a question"
+    return request.question.known or next(iter(request.question.prior))
 
 
 def _continued(before: SpeechContext, credit_pieces: int) -> SpeechState:

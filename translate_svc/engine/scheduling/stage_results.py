@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 import numpy as np
@@ -15,10 +15,17 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.request import EngineEvent, FinishStatus, TextScored, UnitsPredicted, WaveformPiece
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    LanguageHeard,
+    TextScored,
+    UnitsPredicted,
+    WaveformPiece,
+)
 from translate_svc.engine.scheduling.in_flight import InFlight
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
-from translate_svc.engine.scheduling.request_state import RequestState
+from translate_svc.engine.scheduling.request_state import RequestState, RequestStates
 from translate_svc.engine.scheduling.sequence import NO_UNITS, SequenceState
 from translate_svc.engine.step_result import (
     BeamResult,
@@ -31,6 +38,7 @@ from translate_svc.engine.step_result import (
     VocodeResult,
 )
 from translate_svc.errors import EngineError, InvariantViolation
+from translate_svc.heard_language import decide
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import SAMPLES_PER_UNIT, Stage
 
@@ -41,13 +49,22 @@ class StageResults:
     """Applies results to sequences: each gets its result and moves to the queue of its next stage.
 
     ``finish`` ends a sequence with a status and an error. ``events``: those of this step, in order.
+    ``detected_languages``: those of the probabilities in ``EncodeResult``.
     """
 
     def __init__(
-        self, queues: PhaseQueues, limits: EngineLimits, tokenizer: Tokenizer, finish: Finish
+        self,
+        queues: PhaseQueues,
+        limits: EngineLimits,
+        states: RequestStates,
+        tokenizer: Tokenizer,
+        finish: Finish,
+        detected_languages: Sequence[str] = (),
     ) -> None:
         self._queues = queues
         self._limits = limits
+        self._states = states
+        self._detected_languages = detected_languages
         self._tokenizer = tokenizer
         self._finish = finish
         self.events: list[EngineEvent] = []
@@ -90,10 +107,21 @@ class StageResults:
     def _apply_encoded(self, state: RequestState, encoded: EncodeResult | EncodeUnfinished) -> None:
         live = [sequence for sequence in state.sequences if not sequence.terminal]
         if isinstance(encoded, EncodeResult):
+            unmade = self._hear(state, encoded) if live and state.request.question is not None else []
             for sequence in live:
-                self._queues.start_decoding(sequence)
+                if sequence not in unmade:
+                    self._queues.start_decoding(sequence)
+            for sequence in unmade:
+                self._finish(sequence, FinishStatus.EMPTY, "")
         elif live:
             self._queues.resume_encoding(state)
+
+    def _hear(self, state: RequestState, encoded: EncodeResult) -> list[SequenceState]:
+        """Answers the request's question. Returns the sequences that are not for the language."""
+        assert state.request.question is not None, "it asks"
+        heard = decide(state.request.question, self._detected_languages, encoded.languages)
+        self.events.append(LanguageHeard(state.request.request_id, heard))
+        return self._states.resolve(state, heard.language)
 
     def _apply_decoded(self, sequence: SequenceState, item: DecodeItem, decoded: DecodeResult) -> None:
         sequence.text.fed_tokens += len(item.token_ids) + len(decoded.accepted)
