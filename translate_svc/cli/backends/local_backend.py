@@ -17,9 +17,11 @@ from translate_svc.client.input_encoder import InputEncoder
 from translate_svc.client.stream_config import stream_config
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
+from translate_svc.language_rule import NO_DETECTION
 from translate_svc.languages import LanguageTable
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
+from translate_svc.models.spoken_languages.languages_file import language_rule_of, pooled_features
 from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.front_group import FrontGroup
 from translate_svc.server_info import language_table
@@ -60,7 +62,9 @@ class LocalBackend:
         Raises:
             CheckpointError: the directory is missing, incomplete or not supported. Names the file.
         """
-        return language_table(CheckpointDescription.read(self._folder()).capabilities())
+        described = CheckpointDescription.read(self._folder())
+        rule = language_rule_of(described.path, pooled_features(described.config.hidden_size))
+        return language_table(described.capabilities(), NO_DETECTION if rule is None else rule.detection)
 
     async def model(self) -> ModelInfo:
         """The model, read from its directory.

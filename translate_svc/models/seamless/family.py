@@ -15,14 +15,13 @@ from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.memory_estimate import MemoryEstimate
 from translate_svc.models.placement import Placement
-from translate_svc.models.seamless.language_states import pooled_features
 from translate_svc.models.seamless.memory import memory_estimate
 from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.seamless.speed import speed_estimate
 from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
 from translate_svc.models.seamless.vocoder.receptive_field import context_units
 from translate_svc.models.speed_estimate import SpeedEstimate
-from translate_svc.models.spoken_languages.languages_file import language_rule_of
+from translate_svc.models.spoken_languages.languages_file import language_rule_of, pooled_features
 
 
 class SeamlessFamily:

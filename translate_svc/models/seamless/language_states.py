@@ -10,11 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def pooled_features(hidden_size: int) -> int:
-    """Number of pooled states: a mean and a deviation of each."""
-    return 2 * hidden_size
-
-
 def pool(states: Tensor) -> Tensor:
     """Mean and standard deviation over time: ``[length, hidden]`` -> ``[2 * hidden]``, in float32."""
     wide = states.float()

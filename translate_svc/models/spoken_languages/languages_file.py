@@ -22,6 +22,11 @@ _DIGITS = 4
 _log = logging.getLogger(__name__)
 
 
+def pooled_features(hidden_size: int) -> int:
+    """Number of pooled states of an encoder: a mean and a deviation of each."""
+    return 2 * hidden_size
+
+
 def write_language_rule(folder: Path, rule: LanguageRule) -> None:
     """Writes ``languages.json``, and updates its sum if the manifest names the file."""
     values = {
