@@ -19,6 +19,7 @@ from translate_svc.audio.files import read_audio
 from translate_svc.cli.calibration.typed_texts import TypedText
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.config import Settings
+from translate_svc.engine.request import SourceText
 from translate_svc.language_rule import LanguageRule
 from translate_svc.languages import LanguageTable
 from translate_svc.models.limits import ModelLimits
@@ -48,7 +49,7 @@ _MAX_S = 15.0
 _LOUD = 0.05
 """Of the loudest samples: what lies below, before the first louder one and after the last, is cut off."""
 _BEFORE_S, _AFTER_S = 0.2, 0.3
-_TEXTS_OF_A_VOICE = 40
+_TEXTS_OF_A_LANGUAGE = 60
 _SPEEDS = (0.85, 1.0, 1.18)
 """Of the tape: more voices than the checkpoint has."""
 _NOISE_DB = (-60.0, -20.0)
@@ -109,21 +110,31 @@ def speak_texts(
         measure_capacity=False,
     )
 
+    # their translations too, as nothing is translated into its own language
+    texts = [*typed, *_translations(typed)]
+
     async def spoken() -> list[SpokenClip]:
         clips: list[SpokenClip] = []
         async with Service.start(settings) as service:
+            written = {each.code for each in service.languages() if each.text}
             for language in [each for each in service.languages() if each.speech_out]:
-                for number, text in enumerate(typed[:_TEXTS_OF_A_VOICE]):
+                others = [text for text in texts if text.language in written - {language.code}]
+                for number, text in enumerate(others[:_TEXTS_OF_A_LANGUAGE]):
                     speaker = language.speaker_ids[number % len(language.speaker_ids)]
-                    if text.language != language.code:
-                        clips.append(await _say(service, text, language.code, speaker))
-                report()
+                    clips.append(await _say(service, text, language.code, speaker))
+                    report()
         return [clip for clip in clips if len(clip.samples) > INTERNAL_SAMPLE_RATE_HZ // 2]
 
     return asyncio.run(spoken())
 
 
-async def _say(service: Service, text: TypedText, language: str, speaker_id: int) -> SpokenClip:
+def _translations(typed: Sequence[TypedText]) -> Iterator[SourceText]:
+    for each in typed:
+        for code, right in each.texts.items():
+            yield from (SourceText(text, code) for text in right)
+
+
+async def _say(service: Service, text: TypedText | SourceText, language: str, speaker_id: int) -> SpokenClip:
     target = TargetSettings(language, speaker_id=speaker_id)
     call = service.translate(
         TranslateRequest(text.text, (target,), _FORMAT, text.language), Caller("calibration")

@@ -217,9 +217,7 @@ def _learn_languages(model: Path, placement: Placement, source: str, console: Co
         if source == spoken_languages.VOICES:
             with resources.as_file(resources.files("translate_svc").joinpath(_PACKAGED)) as shipped:
                 typed = read_typed(shipped / "typed.json")
-            clips = spoken_languages.varied(
-                spoken_languages.speak_texts(model, placement, typed, lambda: None)
-            )
+            clips = spoken_languages.varied(spoken_languages.speak_texts(model, placement, typed, advance))
             learnt_from = "what the model says in its own voices"
         else:
             progress.update(task, total=spoken_languages.count_files(Path(source)))
