@@ -57,7 +57,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
         simultaneous: SimultaneousSettings | bool | None = None,
         beam_search: BeamSearchSettings | int | None = None,
-        candidates: Iterable[str] = (),
+        source_candidates: Iterable[str] = (),
         echo: str | Echo = Echo.SPEAK,
         resume: bool = False,
     ) -> StreamT:
@@ -68,9 +68,9 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         the speaker still speaks. True: with the server's defaults; False or None: after each utterance.
         ``beam_search``: better texts for more work; a number is that of the beams.
 
-        ``source``: ``"auto"`` finds out the language of each utterance, of ``candidates`` if there are any,
-        and tells it by ``LanguageDetected``. ``echo``: what becomes of a target whose language is spoken.
-        A conversation: ``source="auto", candidates=["en", "es"], targets=["en", "es"], echo="silent"``.
+        ``source``: ``"auto"`` finds out the language of each utterance, of ``source_candidates`` if there are
+        any, and tells it by ``LanguageDetected``. ``echo``: what becomes of a target that is spoken already.
+        With ``"silent"``, and targets that are the candidates, it is a conversation.
 
         ``resume``: when the stream loses its server, or is told to go away, it continues at another one or at
         the same. Input after the commit point is sent again (``ClientOptions.max_replay_bytes`` bounds the
@@ -89,7 +89,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
             guards=guards,
             simultaneous=simultaneous,
             beam_search=beam_search,
-            candidates=candidates,
+            source_candidates=source_candidates,
             echo=echo,
         )
         config = stream_config(
@@ -117,7 +117,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         output: AudioFormat = DEFAULT_OUTPUT,
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
         beam_search: BeamSearchSettings | int | None = None,
-        candidates: Iterable[str] = (),
+        source_candidates: Iterable[str] = (),
         echo: str | Echo = Echo.SPEAK,
     ) -> CallT:
         """One text or one short clip as a single utterance. Nothing is sent before the call is used.
@@ -141,7 +141,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
             output=output,
             guards=guards,
             beam_search=beam_search,
-            candidates=candidates,
+            source_candidates=source_candidates,
             echo=echo,
         )
         return self.call(request)

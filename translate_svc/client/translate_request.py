@@ -44,7 +44,7 @@ def translate_request(
     output: AudioFormat,
     guards: GuardSettings,
     beam_search: BeamSearchSettings | int | None,
-    candidates: Iterable[str] = (),
+    source_candidates: Iterable[str] = (),
     echo: str | Echo = Echo.SPEAK,
 ) -> TranslateRequest:
     """The arguments of ``translate`` as one request.
@@ -72,7 +72,7 @@ def translate_request(
         include=inspections(include, "include"),
         guards=guards,
         beam_search=beam_settings(beam_search),
-        source_candidates=tuple(candidates),
+        source_candidates=tuple(source_candidates),
         echo=enum_member(Echo, echo, "echo"),
     )
 

@@ -111,7 +111,7 @@ def speak_texts(
     )
 
     # their translations too, as nothing is translated into its own language
-    texts = [*typed, *_translations(typed)]
+    texts: list[TypedText | SourceText] = [*typed, *_translations(typed)]
 
     async def spoken() -> list[SpokenClip]:
         clips: list[SpokenClip] = []
