@@ -117,7 +117,9 @@ def load_engine(
         if placement.device != "cpu":  # which has nothing to prepare
             WarmUp(runner, limits, tokenizer, capabilities)()
 
-    core = EngineCore(Scheduler(limits, tokenizer, traits), runner, on_step=on_step)
+    detection = checkpoint.language_detection
+    scheduler = Scheduler(limits, tokenizer, traits, detection.languages)
+    core = EngineCore(scheduler, runner, on_step=on_step)
     model = _model_info(checkpoint.path, placement.device, placement.dtype_name)
     engine = AsyncEngine(core, capabilities, on_fatal=on_fatal, warm_up=warm_up)
     hypotheses = CommitDefaults(
@@ -125,7 +127,7 @@ def load_engine(
     )
     confidence = confidence_of(checkpoint.path)
     lengths = lengths_of(checkpoint.path)
-    return engine, ModelFacts(capabilities, model, hypotheses, traits, confidence, lengths)
+    return engine, ModelFacts(capabilities, model, hypotheses, traits, confidence, lengths, detection)
 
 
 @asynccontextmanager

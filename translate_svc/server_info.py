@@ -14,6 +14,7 @@ from translate_svc.audio.formats import served_encodings
 from translate_svc.config import Settings
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
+from translate_svc.language_rule import NO_DETECTION, LanguageDetection
 from translate_svc.languages import LanguageTable
 from translate_svc.session.admission import Admission
 from translate_svc.session.capacity.front_peers import ServerState, SharedLoad
@@ -109,14 +110,15 @@ class ServerInfoReporter:
         )
 
 
-def language_table(capabilities: Capabilities) -> LanguageTable:
+def language_table(capabilities: Capabilities, detection: LanguageDetection = NO_DETECTION) -> LanguageTable:
     """The packaged languages that a checkpoint supports, with the checkpoint's own voices if it names any.
 
-    A language has speech only if the checkpoint's vocoder has all of the language's voices.
+    A language has speech only if the checkpoint's vocoder has all of the language's voices. ``detection``:
+    the languages that it can tell by their sound.
     """
     table = languages.packaged()
     voices = {language.code: language.speaker_ids for language in table} | dict(capabilities.speaker_ids)
-    return table.narrowed(
+    narrowed = table.narrowed(
         text_codes=capabilities.text_languages,
         speech_codes=[
             code
@@ -126,11 +128,20 @@ def language_table(capabilities: Capabilities) -> LanguageTable:
         speaker_ids=capabilities.speaker_ids,
         translation_codes=capabilities.translation_languages,
     )
+    found = {
+        "detected": True,
+        "detection_accuracy": detection.figures.get("right", 0.0),
+        "detection_source": detection.learnt_from,
+    }
+    return LanguageTable(
+        replace(each, **found) if each.code in detection.languages else each  # type: ignore[arg-type]
+        for each in narrowed
+    )
 
 
 def new_negotiator(settings: Settings, facts: ModelFacts) -> Negotiator:
     """What the settings of callers mean on a server. Warns of languages whose voices are missing."""
-    languages = language_table(facts.capabilities)
+    languages = language_table(facts.capabilities, facts.detection)
     spoken = [language.code for language in languages if language.speech_out]
     if hint := facts.capabilities.missing_voices(spoken):
         _log.warning("%s", hint)
@@ -145,4 +156,5 @@ def new_negotiator(settings: Settings, facts: ModelFacts) -> Negotiator:
         None if settings.max_utterance_ms else facts.lengths.max_ms,
         settings.max_slots,
         facts.capabilities.reads_text,
+        facts.detection.languages,
     )

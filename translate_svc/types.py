@@ -186,6 +186,18 @@ class BeamSearchSettings:
     length_penalty: float | None = None
 
 
+AUTO = "auto"
+"""In place of a source language: it is found out."""
+
+
+class Echo(enum.Enum):
+    """What becomes of a target whose language is spoken already."""
+
+    SPEAK = "speak"
+    TEXT = "text"
+    SILENT = "silent"
+
+
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
     """The settings of a stream that may change between utterances. An update replaces all of them."""
@@ -198,6 +210,8 @@ class StreamSettings:
     guards: GuardSettings = GuardSettings()
     simultaneous: SimultaneousSettings | None = None
     beam_search: BeamSearchSettings | None = None
+    source_candidates: tuple[str, ...] = ()
+    echo: Echo = Echo.SPEAK
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +251,8 @@ class TranslateRequest:
     include: frozenset[Inspect] = frozenset()
     guards: GuardSettings = GuardSettings()
     beam_search: BeamSearchSettings | None = None
+    source_candidates: tuple[str, ...] = ()
+    echo: Echo = Echo.SPEAK
 
 
 # ------------------------------------------------------------------ client -> session
@@ -386,6 +402,22 @@ class SpeechEnded:
     utterance_id: int
     source: SampleRange
     reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageDetected:
+    """The language of an utterance, found out by its sound.
+
+    Attributes:
+        language: a Seamless code; empty: it is not known.
+        probability: of the likeliest candidate, 0 to 1.
+        sure: whether ``language`` is the likeliest candidate and probable enough. If not, it was assumed.
+    """
+
+    utterance_id: int
+    language: str
+    probability: float
+    sure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -577,13 +609,14 @@ class Closed:
     usage: Usage = field(default_factory=Usage)
 
 
-ResultEvent = TextDelta | SpeechChunk | UtteranceDone | StreamWarning
+ResultEvent = LanguageDetected | TextDelta | SpeechChunk | UtteranceDone | StreamWarning
 """Events with the results of one utterance, text or clip. A call of Translate returns no others."""
 
 SessionEvent = (
     Opened
     | SpeechStarted
     | SpeechEnded
+    | LanguageDetected
     | TextDelta
     | SpeechChunk
     | DraftReport

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.errors import EngineError
+from translate_svc.language_rule import NO_DETECTION
 from translate_svc.models.alignment.alignment_file import SAFE_ALIGNMENT
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.decoded_step import Choose, StepFields, StepLogits
@@ -119,6 +120,7 @@ class ToyModel:
     vocabulary_size = VOCABULARY
     min_source_samples = 1
     speech = None
+    detected_languages: tuple[str, ...] = ()
 
     def __init__(self, capabilities: Capabilities, limits: ModelLimits) -> None:
         limits.check(prompt_tokens=4, positions=POSITIONS)
@@ -154,6 +156,10 @@ class ToyModel:
             [inputs @ WEIGHTS.key, inputs @ WEIGHTS.value]
         )
         return first + len(inputs)
+
+    def language_log_probabilities(self, slot: int) -> tuple[float, ...]:
+        """It cannot tell languages."""
+        return ()
 
     def source_states(self, slot: int) -> int:
         """Implements ``SpeechModel.source_states``."""
@@ -211,6 +217,7 @@ class ToyFamily:
     vocabulary_size = VOCABULARY
     alignment = SAFE_ALIGNMENT
     context_units = 0
+    language_detection = NO_DETECTION
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -33,6 +33,7 @@ COUNTERS = {
     "rejected_total": ("cause",),
     "streams_closed_total": ("cause",),
     "utterances_total": ("status",),
+    "languages_heard_total": ("language",),
     "warnings_total": ("code",),
     "engine_steps_total": (),
     "text_tokens_total": (),

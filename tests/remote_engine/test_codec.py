@@ -19,6 +19,7 @@ from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
     HypothesisRequest,
+    LanguageHeard,
     Request,
     RequestFinished,
     RequestQueued,
@@ -52,6 +53,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
 from translate_svc.engine.stats import Totals
+from translate_svc.heard_language import HeardLanguage, LanguageQuestion
 from translate_svc.models.alignment.alignment_file import PolicyName
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.remote_engine import messages
@@ -98,6 +100,7 @@ EVENTS: list[EngineEvent] = [
     ),
     SpeechCarriedOver("a/0", 0, SPEECH),
     SpeechCarriedOver("a/0", 0, NO_SPEECH),
+    LanguageHeard("a/0", HeardLanguage("eng", 0.97, is_sure=True)),
     SequenceFinished("a/0", 0, FinishStatus.FAILED, "no"),
     RequestFinished(
         "a/0",
@@ -189,7 +192,7 @@ def test_a_request_arrives_as_it_was(policy: CommitPolicy, source: Any) -> None:
     relay = RequestRelay(engine, lambda: None)
     requests = [
         HypothesisRequest("a/0", source, specs, True, "alice", hypothesis=hypothesis),
-        Request("a/1", source, specs),
+        Request("a/1", source, specs, question=LanguageQuestion({"eng": 0.5}, "spa", is_last=False)),
     ]
     for request in requests:
         remote.submit(request, lambda event: None)

@@ -64,7 +64,13 @@ SETTINGS: dict[str, tuple[Wrong, ...]] = {
         Wrong(math.inf, INVALID),
         Wrong(0.9, INVALID, also=TEXT_ALONE),
     ),
-    "source_language": (Wrong("tlh", INVALID),),
+    "source_language": (Wrong("tlh", INVALID), Wrong("auto", INVALID)),
+    "source_candidates": (
+        Wrong(["eng"], INVALID),
+        Wrong(["eng"], INVALID, names="source_language", also={"source_language": "auto"}),
+        Wrong(["eng"] * 2_000, RANGE),
+    ),
+    "echo": (Wrong(99, INVALID),),
     "include": (
         Wrong([pb.INSPECT_TOKENS, 0], INVALID, names="include[1]"),
         Wrong([99], INVALID, names="include[0]"),

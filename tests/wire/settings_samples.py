@@ -10,6 +10,7 @@ from typing import Any
 
 from translate_svc.types import (
     BeamSearchSettings,
+    Echo,
     GuardSettings,
     Inspect,
     Segmentation,
@@ -45,6 +46,8 @@ SETTINGS = StreamSettings(
     guards=GUARDS,
     simultaneous=SIMULTANEOUS,
     beam_search=BEAM_SEARCH,
+    source_candidates=("eng", "fra"),
+    echo=Echo.SILENT,
 )
 
 

@@ -7,11 +7,19 @@ from typing import Any
 
 import pytest
 
-from translate_svc.types import Encoding, EndReason, Inspect, Segmentation, UtteranceStatus
+from translate_svc.types import Echo, Encoding, EndReason, Inspect, Segmentation, UtteranceStatus
 from translate_svc.v1 import speech_translation_pb2 as pb
-from translate_svc.wire.enums import ENCODINGS, END_REASONS, INSPECTS, SEGMENTATIONS, UTTERANCE_STATUSES
+from translate_svc.wire.enums import (
+    ECHOES,
+    ENCODINGS,
+    END_REASONS,
+    INSPECTS,
+    SEGMENTATIONS,
+    UTTERANCE_STATUSES,
+)
 
 TABLES: list[tuple[type[Enum], Any, str]] = [
+    (Echo, ECHOES, "ECHO"),
     (Encoding, ENCODINGS, "ENCODING"),
     (Inspect, INSPECTS, "INSPECT"),
     (Segmentation, SEGMENTATIONS, "SEGMENTATION"),

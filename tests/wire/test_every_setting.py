@@ -15,6 +15,7 @@ from translate_svc.engine.simultaneous.hypothesis import CommitDefaults
 from translate_svc.languages import packaged
 from translate_svc.session.negotiation import Negotiator
 from translate_svc.types import (
+    AUTO,
     AudioFormat,
     BeamSearchSettings,
     Encoding,
@@ -50,7 +51,11 @@ DEFAULTS: dict[type[Any], Any] = {
 ONLY_BY_HAND = "segmentation"
 """Some settings have no meaning beside it, so it is tried alone."""
 NEGOTIATOR = Negotiator(
-    packaged(), max_targets=4, vad=VadOptions(), hypotheses=CommitDefaults("align_att", 4)
+    packaged(),
+    max_targets=4,
+    vad=VadOptions(),
+    hypotheses=CommitDefaults("align_att", 4),
+    detected=("eng", "fra"),
 )
 FORMAT = AudioFormat(Encoding.PCM_S16LE, 16_000)
 
@@ -67,6 +72,7 @@ def each_field_alone() -> list[Any]:
         if name not in ("targets", ONLY_BY_HAND):
             cases[name] = StreamSettings((target,), **{name: getattr(settings_samples.SETTINGS, name)})
     cases["include"] = dataclasses.replace(cases["include"], source_language="eng")
+    cases["source_candidates"] = dataclasses.replace(cases["source_candidates"], source_language=AUTO)
     cases[ONLY_BY_HAND] = StreamSettings((target,), segmentation=Segmentation.MANUAL)
     for name in field_names(VadSettings):
         cases[f"vad.{name}"] = StreamSettings(

@@ -78,6 +78,8 @@ settings = st.builds(
     guards=guards,
     simultaneous=st.none() | st.builds(SimultaneousSettings, *[st.none() | small_counts] * 3),
     beam_search=st.none() | beam_searches,
+    source_candidates=st.lists(names, max_size=3).map(tuple),
+    echo=st.sampled_from(types.Echo),
 )
 configs = st.builds(
     StreamConfig, formats, formats, settings, st.binary(max_size=8), st.none() | counts, st.none() | counts
@@ -130,6 +132,7 @@ results = st.one_of(
         st.lists(st.binary(max_size=8), max_size=3).map(tuple),
         counts,
     ),
+    st.builds(types.LanguageDetected, counts, texts, numbers, st.booleans()),
     st.builds(
         UtteranceDone,
         counts,

@@ -43,6 +43,7 @@ from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, wri
 from translate_svc.models.placement import Placement
 from translate_svc.models.precision import FLOAT32
 from translate_svc.models.registry import open_checkpoint
+from translate_svc.models.spoken_languages.languages_file import LANGUAGES_FILE
 
 STAGE_FILES = ("text.safetensors", "t2u.safetensors", "vocoder.safetensors")
 MODEL_CARD = Path(__file__).parent / "model_card.md"
@@ -93,7 +94,7 @@ def gather_weights(work: Path) -> tuple[dict[str, Tensor], list[str]]:
 def write_directory(work: Path, folder: Path) -> list[str]:
     """Writes every file; returns the stages that are still untrained."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (ALIGNMENT_FILE, CONFIDENCE_FILE, UTTERANCES_FILE):
+    for name in (ALIGNMENT_FILE, CONFIDENCE_FILE, LANGUAGES_FILE, UTTERANCES_FILE):
         (folder / name).unlink(missing_ok=True)  # of the weights before
     tensors, absent = gather_weights(work)
     save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})

@@ -159,10 +159,20 @@ From = Annotated[
     str | None,
     typer.Option(
         "--from",
-        metavar="LANGUAGE",
-        help="Source language: en, eng or English. Without it the model finds out.",
+        metavar="LANGUAGE[,...]|auto",
+        help="Spoken language: en, eng or English; auto or several: the model finds out which.",
         autocompletion=complete_language,
     ),
+]
+Between = Annotated[
+    tuple[str, ...],
+    typer.Option(
+        "--between",
+        metavar="LANGUAGE,LANGUAGE[,...]",
+        help="A conversation: each utterance goes into the other languages. Instead of --from and --to.",
+        autocompletion=complete_language,
+    ),
+    Parsed(list[str] | None, comma_parts),
 ]
 FromText = Annotated[
     str | None,
@@ -173,7 +183,7 @@ FromText = Annotated[
         autocompletion=complete_language,
     ),
 ]
-Transcript = Annotated[bool, typer.Option("--transcript", help="Also show the source text; needs --from.")]
+Transcript = Annotated[bool, typer.Option("--transcript", help="Also show the source text.")]
 Output = Annotated[
     Path | None,
     typer.Option(

@@ -11,7 +11,7 @@ _FLAGS = (
     (r"targets\[\d+\]\.duration_factor", "--speed"),
     (r"targets\[\d+\]\.catch_up_duration_factor", "--catch-up"),
     (r"targets(\[\d+\](\.\w+)?)?", "--to"),
-    (r"source_language", "--from"),
+    (r"source_(language|candidates(\[\d+\])?)", "--from"),
     (r"vad\.threshold", "--vad-threshold"),
     (r"vad\.min_silence_ms", "--min-silence-ms"),
     (r"vad\.max_utterance_ms", "--max-utterance-ms"),

@@ -13,6 +13,7 @@ from translate_svc.types import (
     DEFAULT_ENCODING,
     AudioFormat,
     BeamSearchSettings,
+    Echo,
     Encoding,
     GuardSettings,
     Inspect,
@@ -56,6 +57,8 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
         simultaneous: SimultaneousSettings | bool | None = None,
         beam_search: BeamSearchSettings | int | None = None,
+        source_candidates: Iterable[str] = (),
+        echo: str | Echo = Echo.SPEAK,
         resume: bool = False,
     ) -> StreamT:
         """A stream, to be opened by ``with``, or ``async with``. Languages are Seamless codes or BCP-47 tags.
@@ -64,6 +67,10 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         ``channel``, from 1, selects one of several ``channels``. ``simultaneous``: text and speech come while
         the speaker still speaks. True: with the server's defaults; False or None: after each utterance.
         ``beam_search``: better texts for more work; a number is that of the beams.
+
+        ``source``: ``"auto"`` finds out the language of each utterance, of ``source_candidates`` if there are
+        any, and tells it by ``LanguageDetected``. ``echo``: what becomes of a target that is spoken already.
+        With ``"silent"``, and targets that are the candidates, it is a conversation.
 
         ``resume``: when the stream loses its server, or is told to go away, it continues at another one or at
         the same. Input after the commit point is sent again (``ClientOptions.max_replay_bytes`` bounds the
@@ -82,6 +89,8 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
             guards=guards,
             simultaneous=simultaneous,
             beam_search=beam_search,
+            source_candidates=source_candidates,
+            echo=echo,
         )
         config = stream_config(
             settings,
@@ -108,6 +117,8 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         output: AudioFormat = DEFAULT_OUTPUT,
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
         beam_search: BeamSearchSettings | int | None = None,
+        source_candidates: Iterable[str] = (),
+        echo: str | Echo = Echo.SPEAK,
     ) -> CallT:
         """One text or one short clip as a single utterance. Nothing is sent before the call is used.
 
@@ -130,5 +141,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
             output=output,
             guards=guards,
             beam_search=beam_search,
+            source_candidates=source_candidates,
+            echo=echo,
         )
         return self.call(request)

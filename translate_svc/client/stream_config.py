@@ -15,6 +15,7 @@ from translate_svc.types import (
     DEFAULT_ENCODING,
     AudioFormat,
     BeamSearchSettings,
+    Echo,
     Encoding,
     GuardSettings,
     Inspect,
@@ -38,12 +39,15 @@ def stream_settings(
     guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
     simultaneous: SimultaneousSettings | bool | None = None,
     beam_search: BeamSearchSettings | int | None = None,
+    source_candidates: Iterable[str] = (),
+    echo: str | Echo = Echo.SPEAK,
 ) -> StreamSettings:
     """The settings of a stream. Languages are Seamless codes or BCP-47 tags.
 
     Enums may be given by their values: ``include=["transcript"]``. ``simultaneous`` is True for the server's
     defaults, and False or None for translation after each utterance. ``beam_search`` may be the number of
-    beams.
+    beams. ``source`` is ``"auto"`` where the language is to be found out, of ``source_candidates`` if there
+    are any. ``echo``: what becomes of a target whose language is spoken already.
 
     Raises:
         InvalidArgument: an enum does not have the value. Names the field.
@@ -57,6 +61,8 @@ def stream_settings(
         guards=guards,
         simultaneous=SimultaneousSettings() if simultaneous is True else simultaneous or None,
         beam_search=beam_settings(beam_search),
+        source_candidates=tuple(source_candidates),
+        echo=enum_member(Echo, echo, "config.settings.echo"),
     )
 
 

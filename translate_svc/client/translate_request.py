@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from translate_svc.audio.codecs.table import codec_of
-from translate_svc.client.arguments import audio_format, beam_settings, inspections, target_settings
+from translate_svc.client.arguments import (
+    audio_format,
+    beam_settings,
+    enum_member,
+    inspections,
+    target_settings,
+)
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import (
     AudioClip,
     AudioFormat,
     BeamSearchSettings,
+    Echo,
     Encoding,
     GuardSettings,
     Inspect,
@@ -37,6 +44,8 @@ def translate_request(
     output: AudioFormat,
     guards: GuardSettings,
     beam_search: BeamSearchSettings | int | None,
+    source_candidates: Iterable[str] = (),
+    echo: str | Echo = Echo.SPEAK,
 ) -> TranslateRequest:
     """The arguments of ``translate`` as one request.
 
@@ -63,6 +72,8 @@ def translate_request(
         include=inspections(include, "include"),
         guards=guards,
         beam_search=beam_settings(beam_search),
+        source_candidates=tuple(source_candidates),
+        echo=enum_member(Echo, echo, "echo"),
     )
 
 

@@ -11,6 +11,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
     CommitDefaults,
     HypothesisTraits,
 )
+from translate_svc.language_rule import NO_DETECTION, LanguageDetection
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.checkpoint.utterance_lengths import UNMEASURED_LENGTHS, UtteranceLengths
 from translate_svc.types import ModelInfo
@@ -29,6 +30,7 @@ class ModelFacts:
         traits: properties of the model that hypotheses depend on.
         confidence: the rule that makes the confidence in a text of its log-probabilities.
         lengths: of utterances that the model handles well.
+        detection: the languages that the model can tell by their sound.
     """
 
     capabilities: Capabilities
@@ -37,3 +39,4 @@ class ModelFacts:
     traits: HypothesisTraits = NO_HYPOTHESES
     confidence: ConfidenceRule = UNCALIBRATED
     lengths: UtteranceLengths = UNMEASURED_LENGTHS
+    detection: LanguageDetection = NO_DETECTION

@@ -51,6 +51,7 @@ class EncodeItem:
     From here on slot ``slots[i]`` belongs to sequence ``i``, even if it held another one. ``job_id``
     identifies the encoding across steps. A request id cannot, because it may be used again. Items with the
     same ``job_id`` ask for the same encoding. ``place``: None for a source that nothing follows.
+    ``asks_language``: whether the result says how probable each language is.
     """
 
     stage: ClassVar[Stage] = Stage.ENCODE
@@ -60,6 +61,7 @@ class EncodeItem:
     slots: tuple[int, ...]
     job_id: int
     place: SourcePlace | None = None
+    asks_language: bool = False
 
     @property
     def key(self) -> ItemKey:

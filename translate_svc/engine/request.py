@@ -7,7 +7,8 @@ needs the source language and nobody named it), ``TokenDecoded``*,
 ``AlternativesFound`` (if asked for), ``TextFinished``, ``UnitsPredicted`` (if there is speech),
 ``WaveformPiece``*, ``SequenceFinished``. When all sequences have finished, ``RequestFinished`` follows as the
 last event of the request. An aborted request gets no further event. A sequence with a given text has
-``TextScored`` and ``SequenceFinished`` alone.
+``TextScored`` and ``SequenceFinished`` alone. A request with a ``question`` gets ``LanguageHeard`` before any
+event of its sequences; those that are not for the language have ``SequenceFinished`` alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechCarriedOver,
 )
 from translate_svc.errors import TranslateSvcError
+from translate_svc.heard_language import HeardLanguage, LanguageQuestion
 from translate_svc.types import Samples, StageTiming, TextAlternative
 
 
@@ -42,6 +44,8 @@ class Request:
     text has no times: for a text the flag is ignored, and every ``source_ms`` is None.
 
     ``caller``: any name of the caller. ``FairQueue`` shares the engine fairly between callers.
+
+    ``question``: asks which language is spoken. Sequences may depend on it.
     """
 
     request_id: str
@@ -49,6 +53,7 @@ class Request:
     sequences: tuple[SequenceSpec, ...]
     source_times: bool = False
     caller: str = ""
+    question: LanguageQuestion | None = None
 
     @property
     def is_final(self) -> bool:
@@ -185,6 +190,14 @@ class TextFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageHeard:
+    """The answer to ``Request.question``."""
+
+    request_id: str
+    heard: HeardLanguage
+
+
+@dataclass(frozen=True, slots=True)
 class AlternativesFound:
     """The texts that beam search found, the best first: the first one is the text itself."""
 
@@ -289,4 +302,4 @@ SequenceEvent = (
     | SpeechCarriedOver
     | SequenceFinished
 )
-EngineEvent = RequestQueued | RequestRefused | SequenceEvent | RequestFinished
+EngineEvent = RequestQueued | RequestRefused | LanguageHeard | SequenceEvent | RequestFinished

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+HEARD = ""
+"""In place of a language: the one that is heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,9 @@ class SequenceSpec:
 
     ``source_language``: of the speech, a Seamless code; None if it is not known. ``timestamps``: the model
     writes tokens that say when the words beside them are spoken.
+
+    ``not_from``: it is not made of speech in these languages. ``unspoken_from``: of speech in these it is not
+    spoken. The language may be ``HEARD``: the one that is heard.
     """
 
     language: str
@@ -49,6 +55,21 @@ class SequenceSpec:
     alternatives: bool = False
     source_language: str | None = None
     timestamps: bool = False
+    not_from: tuple[str, ...] = ()
+    unspoken_from: tuple[str, ...] = ()
+
+    @property
+    def depends_on_source(self) -> bool:
+        """Whether it depends on the language that is heard."""
+        return self.language == HEARD or bool(self.not_from or self.unspoken_from)
+
+    def resolved(self, language: str | None) -> SequenceSpec | None:
+        """What is made of speech in ``language`` (None: not known); None if nothing is."""
+        if language in self.not_from or (language is None and self.language == HEARD):
+            return None
+        if self.language == HEARD and language is not None:
+            return replace(self, language=language)
+        return replace(self, speech=False) if language in self.unspoken_from else self
 
     @property
     def slots(self) -> int:

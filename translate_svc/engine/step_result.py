@@ -20,10 +20,14 @@ class EncodeResult:
     """The request's slots now hold ``encoder_frames`` encoder states.
 
     One state stands for 160 ms of speech (the stride of the published model) or for one token of a text.
+
+    ``languages``: where they were asked for, natural log-probabilities of ``SpeechModel.detected_languages``
+    and, last, of any other language, all being as likely before.
     """
 
     request_id: str
     encoder_frames: int
+    languages: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import Request, SourceText
-from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.sequence_spec import HEARD, SequenceSpec
 from translate_svc.engine.text.beam_search import MAX_LENGTH_PENALTY
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.models.tokenizer import Tokenizer
@@ -51,11 +51,13 @@ def validate(
         _validate_text(request.source, limits, capabilities, tokenizer)
     else:
         _validate_samples(request.source, limits)
+    _validate_question(request, capabilities)
     if not request.sequences:
         raise InvalidArgument("is required", field="sequences")
     for index, spec in enumerate(request.sequences):
         _validate_sequence(spec, f"sequences[{index}]", limits, capabilities)
         _validate_prompt(request, spec, f"sequences[{index}]", tokenizer)
+        _validate_heard(request, spec, f"sequences[{index}]")
         _validate_given(request, spec, f"sequences[{index}]", limits, tokenizer)
         _validate_beams(request, spec, f"sequences[{index}]")
     slots = sum(spec.slots for spec in request.sequences)
@@ -100,11 +102,31 @@ def _validate_prompt(request: Request, spec: SequenceSpec, path: str, tokenizer:
     rules = tokenizer.text_rules
     if spec.timestamps and rules.timestamps is None:
         raise InvalidArgument("are not written by the loaded model", field=f"{path}.timestamps")
+    if spec.language == HEARD:
+        return
     try:
         tokenizer.prompt(spec.language, request.source_language or spec.source_language)
     except KeyError:
         message = "is not written by the loaded model where another language is spoken"
         raise InvalidArgument(message, field=f"{path}.language") from None
+
+
+def _validate_question(request: Request, capabilities: ModelCapabilities) -> None:
+    question = request.question
+    if question is None:
+        return
+    if isinstance(request.source, SourceText):
+        raise InvalidArgument("is about speech, not about a text", field="question")
+    named = {*question.prior, *filter(None, (question.assumed, question.known))}
+    if not named or not named <= set(capabilities.text_languages):
+        raise InvalidArgument("must name languages of the loaded model", field="question")
+    if not (min(question.prior.values(), default=0.0) >= 0 and math.fsum(question.prior.values()) <= 1.001):
+        raise OutOfRange("must hold probabilities that sum to at most 1", field="question.prior")
+
+
+def _validate_heard(request: Request, spec: SequenceSpec, path: str) -> None:
+    if spec.depends_on_source and request.question is None:
+        raise InvalidArgument("depends on a language that nothing asks for", field=path)
 
 
 def _validate_given(
@@ -143,7 +165,7 @@ def _validate_beams(request: Request, spec: SequenceSpec, path: str) -> None:
 def _validate_sequence(
     spec: SequenceSpec, path: str, limits: EngineLimits, capabilities: ModelCapabilities
 ) -> None:
-    if spec.language not in capabilities.text_languages:
+    if spec.language not in capabilities.text_languages and spec.language != HEARD:
         raise InvalidArgument("is not a language of the loaded model", field=f"{path}.language")
     if not spec.speech:
         return

@@ -51,6 +51,14 @@ class JsonObject:
             JsonObject(item, f"{self.under(name)}[{index}]") for index, item in enumerate(self._list(name))
         ]
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings that are not empty; empty if the field is absent or ``null``."""
+        values = self._list(name)
+        for index, value in enumerate(values):
+            if not isinstance(value, str) or not value:
+                raise InvalidArgument("must be a string", field=f"{self.under(name)}[{index}]")
+        return tuple(values)
+
     def text(self, name: str, default: T) -> str | T:
         """A string that is not empty."""
         text: str | T = self._get(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from translate_svc.language_rule import NO_DETECTION, LanguageDetection
 from translate_svc.models.checkpoint.description import Capabilities
 
 
@@ -23,6 +24,7 @@ class FamilyDescription:
             another model or cannot be computed.
         capabilities: of a directory, whose weights are not read. Raises CheckpointError if a file is missing,
             incomplete or contradicts another one.
+        language_detection: which spoken languages the model of a directory can tell.
     """
 
     model_type: str
@@ -31,3 +33,4 @@ class FamilyDescription:
     optional_files: tuple[str, ...]
     check_config: Callable[[Mapping[str, Any], Path], object]
     capabilities: Callable[[Path], Capabilities]
+    language_detection: Callable[[Path], LanguageDetection] = lambda folder: NO_DETECTION

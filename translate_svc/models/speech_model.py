@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from translate_svc.errors import EngineError
+from translate_svc.language_rule import LanguageDetection
 from translate_svc.models.alignment.alignment_file import Alignment
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.decoded_step import Choose, LaunchedStep, StepFields, StepLogits
@@ -164,6 +165,15 @@ class SpeechModel(Protocol):
     def source_states(self, slot: int) -> int:
         """Number of encoder states that ``slot`` attends to."""
 
+    @property
+    def detected_languages(self) -> tuple[str, ...]:
+        """Languages that it can tell by their sound. Empty: it cannot tell which language is spoken."""
+
+    def language_log_probabilities(self, slot: int) -> tuple[float, ...]:
+        """Of each of ``detected_languages`` and, last, of any other one: natural logarithms, all being as
+        likely before the speech in ``slot`` was heard. Only where languages can be told, and of speech.
+        """
+
     def state_centre_ms(self, state: int) -> int:
         """The place of an encoder state in its source: the centre of its frame."""
 
@@ -216,6 +226,10 @@ class ModelFamily(Protocol):
     @property
     def alignment(self) -> Alignment:
         """How hypotheses are committed, and which heads follow the source."""
+
+    @property
+    def language_detection(self) -> LanguageDetection:
+        """Which languages the model can tell by their sound."""
 
     @property
     def context_units(self) -> int:

@@ -9,7 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 
-from translate_svc.observability.labels import UTTERANCE_STATUSES, error_cause
+from translate_svc.observability.labels import UNKNOWN_LANGUAGE, UTTERANCE_STATUSES, error_cause
 from translate_svc.observability.metrics import Metrics
 from translate_svc.observability.telemetry import StreamTrace, Tracing
 from translate_svc.session.observer import UtteranceReport
@@ -70,6 +70,8 @@ class StreamRecord:
         done = report.done
         self._utterances[done.status.value] += 1
         self._metrics.record_utterances(done.status.value)
+        if report.heard_language is not None:
+            self._metrics.record_language(report.heard_language or UNKNOWN_LANGUAGE)
         if done.end_to_first_text_ms is not None:
             self._first_text_ms.append(done.end_to_first_text_ms)
             self._metrics.record_first_text(done.end_to_first_text_ms / 1000)

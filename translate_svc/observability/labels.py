@@ -11,6 +11,7 @@ ENGINE_STAGES = tuple(stage.value for stage in Stage)
 UTTERANCE_STAGES = (ENDPOINTING, *ENGINE_STAGES)
 UTTERANCE_STATUSES = ("ok", "empty", "failed", "cleared", "dropped")
 """The statuses of the contract, and ``dropped``: the stream ended before the utterance."""
+UNKNOWN_LANGUAGE = "unknown"
 WARNING_CODES = (
     "drafts_skipped",
     "engine_busy",

@@ -14,12 +14,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from translate_svc import languages
 from translate_svc.observability.class_counters import ClassCounters
 from translate_svc.observability.labels import (
     CLOSE_CAUSES,
     ENGINE_STAGES,
     ERROR_CAUSES,
     OTHER,
+    UNKNOWN_LANGUAGE,
     UTTERANCE_STAGES,
     UTTERANCE_STATUSES,
     WARNING_CODES,
@@ -98,6 +100,12 @@ class Metrics:
                 "status",
                 UTTERANCE_STATUSES,
             ),
+            "languages": self._counters(
+                "languages_heard",
+                "Utterances whose language was found out; unknown: it was not told.",
+                "language",
+                (*(language.code for language in languages.packaged()), UNKNOWN_LANGUAGE),
+            ),
             "warnings": self._counters("warnings", "Warnings sent to clients.", "code", WARNING_CODES),
             "first_text": self._histogram(
                 "end_to_first_text_seconds",
@@ -154,6 +162,10 @@ class Metrics:
     def record_utterances(self, status: str, count: int = 1) -> None:
         """Counts utterances that have ended; ``status`` is one of ``UTTERANCE_STATUSES``."""
         self.add("utterances", status, count)
+
+    def record_language(self, language: str) -> None:
+        """Counts an utterance whose language was found out; ``language``: a code."""
+        self.add("languages", language, 1)
 
     def record_warning(self, code: str) -> None:
         """Counts a warning to a client; ``code`` is one of ``WARNING_CODES``."""

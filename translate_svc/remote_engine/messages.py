@@ -24,6 +24,7 @@ from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import EngineEvent, SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
+from translate_svc.heard_language import LanguageQuestion
 from translate_svc.session.capacity.front_peers import ServerState
 from translate_svc.session.quotas.quotas import CallerUsage
 from translate_svc.types import Samples
@@ -84,6 +85,7 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
     source_times: bool
     hypothesis: HypothesisFields | None
     caller: str
+    question: LanguageQuestion | None
 
 
 class Abort(msgspec.Struct, tag=True, frozen=True):

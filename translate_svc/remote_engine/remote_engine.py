@@ -197,6 +197,7 @@ def _submit_message(ticket: int, request: Request) -> Submit:
         source_times=request.source_times,
         hypothesis=_hypothesis_fields(request.hypothesis) if isinstance(request, HypothesisRequest) else None,
         caller=request.caller,
+        question=request.question,
     )
 
 

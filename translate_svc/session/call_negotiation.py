@@ -49,7 +49,12 @@ class CallNegotiator:
             self._check_text(call.source)
             settled = self._settle_text(call)
         settings = settled.settings
-        return replace(call, targets=settings.targets, source_language=settings.source_language), settled
+        return replace(
+            call,
+            targets=settings.targets,
+            source_language=settings.source_language,
+            source_candidates=settings.source_candidates,
+        ), settled
 
     def _check_clip(self, clip: AudioClip) -> None:
         check_input_format(clip.format, field="clip.format")
@@ -94,5 +99,11 @@ class CallNegotiator:
 
 def _as_stream(call: TranslateRequest, source_language: str | None) -> StreamSettings:
     return StreamSettings(
-        call.targets, source_language, call.include, guards=call.guards, beam_search=call.beam_search
+        call.targets,
+        source_language,
+        call.include,
+        guards=call.guards,
+        beam_search=call.beam_search,
+        source_candidates=call.source_candidates,
+        echo=call.echo,
     )

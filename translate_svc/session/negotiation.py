@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.confidence import UNCALIBRATED, ConfidenceRule
-from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
+from translate_svc.engine.sequence_spec import HEARD, SequenceSpec, TextGuards
 from translate_svc.engine.simultaneous.hypothesis import (
     NO_HYPOTHESES,
     SAFE_COMMIT_DEFAULTS,
@@ -20,7 +20,9 @@ from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.session.beam_search_options import negotiate_beam_search, with_beam_search
 from translate_svc.session.simultaneous_options import SimultaneousOptions, negotiate_simultaneous
+from translate_svc.session.source_language import negotiate_source, takes_turns, with_echo
 from translate_svc.types import (
+    AUTO,
     MAX_DURATION_FACTOR,
     MIN_DURATION_FACTOR,
     GuardSettings,
@@ -40,6 +42,8 @@ gate uses the threshold, and an utterance is still cut at its maximum length.
 
 _SPEECH_FIELDS = ("speaker_id", "duration_factor", "catch_up_duration_factor")
 """Fields of ``TargetSettings`` that concern speech."""
+
+_PAIR = 2
 
 _TEXT_ONLY = TargetSettings("", speech=False)
 
@@ -94,6 +98,13 @@ class Negotiated:
     sequences: tuple[PlannedSequence, ...]
     simultaneous: SimultaneousOptions | None = None
     confidence: ConfidenceRule = UNCALIBRATED
+    detected: tuple[str, ...] = ()
+    """Languages that the model can tell by their sound."""
+
+    @property
+    def detects_language(self) -> bool:
+        """Whether the language of each utterance is found out."""
+        return self.settings.source_language == AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +124,8 @@ class Negotiator:
     """Of the engine, for all beams of an utterance. None: not known."""
     reads_text: bool = True
     """Whether the model takes texts."""
+    detected: tuple[str, ...] = ()
+    """Languages that the model can tell by their sound."""
 
     def limited(self, max_targets: int | None) -> Negotiator:
         """A negotiator that allows at most ``max_targets``; None: no change."""
@@ -136,10 +149,10 @@ class Negotiator:
         """Checks ``settings`` and fills in defaults. ``path`` is their path in the contract; may be empty.
 
         Raises:
-            InvalidArgument: unknown language or speaker; speech in a language that has none; a speech setting
-                where speech is off; a VAD setting that has no effect under manual segmentation; a language
-                twice; a transcript without a source language; neither a target nor a transcript; beam search
-                with simultaneous translation. Names the field.
+            InvalidArgument: as ``negotiate_source``. Also: unknown language or speaker; speech in a language
+                that has none; a speech setting where speech is off; a VAD setting that has no effect under
+                manual segmentation; a language twice; neither a target nor a transcript; beam search with
+                simultaneous translation. Names the field.
             OutOfRange: too many targets; a duration factor outside 0.5 to 2; a catch-up duration factor
                 outside 0.5 to the duration factor; a setting of VAD or beam search outside its limits. Names
                 the field.
@@ -164,18 +177,24 @@ class Negotiator:
         if settings.segmentation is Segmentation.MANUAL:
             _refuse_without_vad(settings.vad, _under(path, "vad"))
             vad_settings = replace(vad_settings, **dict.fromkeys(_VAD_ONLY_FIELDS))
-        source = self._source(settings.source_language, transcript, _under(path, "source_language"))
-        self.languages.check_written([each.language for each in targets], source, _under(path, "targets"))
+        source, candidates = negotiate_source(
+            settings, self.languages, self.detected, f"{path}." if path else ""
+        )
+        known = None if source == AUTO else source
+        self.languages.check_written([each.language for each in targets], known, _under(path, "targets"))
         settled = replace(
             settings,
             targets=targets,
             source_language=source,
+            source_candidates=candidates,
             vad=vad_settings,
             guards=self._guards(settings.guards),
             beam_search=beam_search,
         )
         if settings.simultaneous is None:
-            return Negotiated(settled, vad, _sequences(settled), confidence=self.confidence)
+            return Negotiated(
+                settled, vad, _sequences(settled), confidence=self.confidence, detected=self.detected
+            )
         effective, options = negotiate_simultaneous(
             settings.simultaneous,
             self.hypotheses,
@@ -184,7 +203,12 @@ class Negotiator:
             path=_under(path, "simultaneous"),
         )
         return Negotiated(
-            replace(settled, simultaneous=effective), vad, _sequences(settled), options, self.confidence
+            replace(settled, simultaneous=effective),
+            vad,
+            _sequences(settled),
+            options,
+            self.confidence,
+            self.detected,
         )
 
     def _targets(self, wanted: Sequence[TargetSettings], path: str) -> tuple[TargetSettings, ...]:
@@ -233,18 +257,6 @@ class Negotiator:
             )
         return replace(target, language=language.code, speaker_id=_speaker(target, language, path))
 
-    def _source(self, tag: str | None, transcript: bool, field: str) -> str | None:
-        if not tag:
-            if transcript:
-                raise InvalidArgument("is required for a transcript", field=field)
-            return None
-        language = self.languages.resolve(tag, field)
-        if not language.speech_in:
-            raise InvalidArgument("is not understood as speech by this model", field=field)
-        if transcript and not language.text:
-            raise InvalidArgument("cannot be transcribed by this model", field=field)
-        return language.code
-
 
 def _under(path: str, name: str) -> str:
     """The path of field ``name`` of the message at ``path``; an empty ``path`` is the request itself."""
@@ -289,7 +301,7 @@ def _sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
                 speaker_id=target.speaker_id or 0,
                 duration_factor=target.duration_factor,
                 guards=guards,
-                source_language=settings.source_language,
+                source_language=None if settings.source_language == AUTO else settings.source_language,
             ),
             text=LaneKey(LaneKind.TRANSLATION, target.language) if target.text else None,
             audio=LaneKey(LaneKind.AUDIO, target.language) if target.speech else None,
@@ -297,8 +309,16 @@ def _sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
         )
         for target in settings.targets
     ]
+    if takes_turns(settings) and len(planned) == _PAIR:
+        # nobody can hear both at once
+        both = LaneKey(LaneKind.AUDIO, HEARD)
+        planned = [replace(each, audio=both if each.audio else None) for each in planned]
+    if settings.source_language is not None:
+        planned = [replace(each, spec=with_echo(each.spec, settings.echo)) for each in planned]
     if Inspect.TRANSCRIPT in settings.include and settings.source_language is not None:
-        lane = LaneKey(LaneKind.TRANSCRIPT, settings.source_language)
-        spec = SequenceSpec(settings.source_language, guards=guards, source_language=settings.source_language)
+        known = None if settings.source_language == AUTO else settings.source_language
+        spoken = HEARD if known is None else known
+        lane = LaneKey(LaneKind.TRANSCRIPT, spoken)
+        spec = SequenceSpec(spoken, guards=guards, source_language=known)
         planned.append(PlannedSequence(spec, text=lane, audio=None))
     return tuple(replace(each, spec=with_beam_search(each.spec, settings)) for each in planned)

@@ -22,6 +22,8 @@ class UtteranceReport:
         target_languages: Seamless codes, one for each sequence of its request; a transcript has the source's.
         timings: of every stage that it went through, endpointing first, whatever the client asked for.
         spans: start and end of each of these stages.
+        heard_language: a Seamless code of a source language that was found out; empty: it was not told. None:
+            the client named it, or did not ask.
         began_s: when the last sample of its audio arrived; for a text or a clip, when it was ready.
         ended_s: when it ended.
     """
@@ -33,6 +35,7 @@ class UtteranceReport:
     spans: tuple[StageSpan, ...]
     began_s: float
     ended_s: float
+    heard_language: str | None = None
 
 
 class StreamObserver(Protocol):

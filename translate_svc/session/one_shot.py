@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from translate_svc.audio.clip import read_clip
 from translate_svc.engine.handle import EngineHandle
@@ -201,7 +201,11 @@ class OneShot:
         request_id = f"{self._call_id}/{number}" if number else self._call_id
         utterance = WholeUtterance(number, 0, self._settings, self._call.output, request_id, self._writers)
         self._router.begin(utterance)
-        return utterance, utterance.cut(source, content, self._clock())
+        request = utterance.cut(source, content, self._clock())
+        question = None
+        if not isinstance(content, SourceText):
+            question = self._router.turns.question(self._settings, known=None, is_last=True)
+        return utterance, request if question is None else replace(request, question=question)
 
     async def _submit(
         self, utterance: LiveUtterance, request: Request, *, field: str, patience_s: float = 0.0

@@ -34,6 +34,13 @@ class Segmentation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SEGMENTATION_MANUAL: _ClassVar[Segmentation]
     SEGMENTATION_HINDSIGHT: _ClassVar[Segmentation]
 
+class Echo(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ECHO_UNSPECIFIED: _ClassVar[Echo]
+    ECHO_SPEAK: _ClassVar[Echo]
+    ECHO_TEXT: _ClassVar[Echo]
+    ECHO_SILENT: _ClassVar[Echo]
+
 class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     END_REASON_UNSPECIFIED: _ClassVar[EndReason]
@@ -69,6 +76,10 @@ SEGMENTATION_UNSPECIFIED: Segmentation
 SEGMENTATION_VAD: Segmentation
 SEGMENTATION_MANUAL: Segmentation
 SEGMENTATION_HINDSIGHT: Segmentation
+ECHO_UNSPECIFIED: Echo
+ECHO_SPEAK: Echo
+ECHO_TEXT: Echo
+ECHO_SILENT: Echo
 END_REASON_UNSPECIFIED: EndReason
 END_REASON_SILENCE: EndReason
 END_REASON_MAX_LENGTH: EndReason
@@ -157,7 +168,7 @@ class BeamSearchSettings(_message.Message):
     def __init__(self, num_beams: _Optional[int] = ..., length_penalty: _Optional[float] = ...) -> None: ...
 
 class StreamSettings(_message.Message):
-    __slots__ = ("targets", "source_language", "include", "segmentation", "vad", "guards", "simultaneous", "beam_search")
+    __slots__ = ("targets", "source_language", "include", "segmentation", "vad", "guards", "simultaneous", "beam_search", "source_candidates", "echo")
     TARGETS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_FIELD_NUMBER: _ClassVar[int]
@@ -166,6 +177,8 @@ class StreamSettings(_message.Message):
     GUARDS_FIELD_NUMBER: _ClassVar[int]
     SIMULTANEOUS_FIELD_NUMBER: _ClassVar[int]
     BEAM_SEARCH_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    ECHO_FIELD_NUMBER: _ClassVar[int]
     targets: _containers.RepeatedCompositeFieldContainer[TargetSettings]
     source_language: str
     include: _containers.RepeatedScalarFieldContainer[Inspect]
@@ -174,7 +187,9 @@ class StreamSettings(_message.Message):
     guards: GuardSettings
     simultaneous: SimultaneousSettings
     beam_search: BeamSearchSettings
-    def __init__(self, targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., source_language: _Optional[str] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., segmentation: _Optional[_Union[Segmentation, str]] = ..., vad: _Optional[_Union[VadSettings, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., simultaneous: _Optional[_Union[SimultaneousSettings, _Mapping]] = ..., beam_search: _Optional[_Union[BeamSearchSettings, _Mapping]] = ...) -> None: ...
+    source_candidates: _containers.RepeatedScalarFieldContainer[str]
+    echo: Echo
+    def __init__(self, targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., source_language: _Optional[str] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., segmentation: _Optional[_Union[Segmentation, str]] = ..., vad: _Optional[_Union[VadSettings, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., simultaneous: _Optional[_Union[SimultaneousSettings, _Mapping]] = ..., beam_search: _Optional[_Union[BeamSearchSettings, _Mapping]] = ..., source_candidates: _Optional[_Iterable[str]] = ..., echo: _Optional[_Union[Echo, str]] = ...) -> None: ...
 
 class StreamConfig(_message.Message):
     __slots__ = ("input", "output", "settings", "resume_token", "resume_from_sample", "resume_utterance_id")
@@ -251,7 +266,7 @@ class EndInput(_message.Message):
     def __init__(self, total_samples: _Optional[int] = ...) -> None: ...
 
 class StreamingTranslateResponse(_message.Message):
-    __slots__ = ("seq", "opened", "speech_started", "speech_ended", "transcript", "translation", "audio", "utterance_done", "updated", "cleared", "progress", "warning", "go_away", "closed", "draft")
+    __slots__ = ("seq", "opened", "speech_started", "speech_ended", "transcript", "translation", "audio", "utterance_done", "updated", "cleared", "progress", "warning", "go_away", "closed", "draft", "language_detected")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     OPENED_FIELD_NUMBER: _ClassVar[int]
     SPEECH_STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -267,6 +282,7 @@ class StreamingTranslateResponse(_message.Message):
     GO_AWAY_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
     DRAFT_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_DETECTED_FIELD_NUMBER: _ClassVar[int]
     seq: int
     opened: Opened
     speech_started: SpeechStarted
@@ -282,7 +298,8 @@ class StreamingTranslateResponse(_message.Message):
     go_away: GoAway
     closed: Closed
     draft: Draft
-    def __init__(self, seq: _Optional[int] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., speech_started: _Optional[_Union[SpeechStarted, _Mapping]] = ..., speech_ended: _Optional[_Union[SpeechEnded, _Mapping]] = ..., transcript: _Optional[_Union[TextDelta, _Mapping]] = ..., translation: _Optional[_Union[TextDelta, _Mapping]] = ..., audio: _Optional[_Union[SpeechChunk, _Mapping]] = ..., utterance_done: _Optional[_Union[UtteranceDone, _Mapping]] = ..., updated: _Optional[_Union[Updated, _Mapping]] = ..., cleared: _Optional[_Union[Cleared, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., warning: _Optional[_Union[StreamWarning, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., closed: _Optional[_Union[Closed, _Mapping]] = ..., draft: _Optional[_Union[Draft, _Mapping]] = ...) -> None: ...
+    language_detected: LanguageDetected
+    def __init__(self, seq: _Optional[int] = ..., opened: _Optional[_Union[Opened, _Mapping]] = ..., speech_started: _Optional[_Union[SpeechStarted, _Mapping]] = ..., speech_ended: _Optional[_Union[SpeechEnded, _Mapping]] = ..., transcript: _Optional[_Union[TextDelta, _Mapping]] = ..., translation: _Optional[_Union[TextDelta, _Mapping]] = ..., audio: _Optional[_Union[SpeechChunk, _Mapping]] = ..., utterance_done: _Optional[_Union[UtteranceDone, _Mapping]] = ..., updated: _Optional[_Union[Updated, _Mapping]] = ..., cleared: _Optional[_Union[Cleared, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., warning: _Optional[_Union[StreamWarning, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., closed: _Optional[_Union[Closed, _Mapping]] = ..., draft: _Optional[_Union[Draft, _Mapping]] = ..., language_detected: _Optional[_Union[LanguageDetected, _Mapping]] = ...) -> None: ...
 
 class SampleRange(_message.Message):
     __slots__ = ("start", "end")
@@ -321,6 +338,18 @@ class SpeechEnded(_message.Message):
     source: SampleRange
     reason: EndReason
     def __init__(self, utterance_id: _Optional[int] = ..., source: _Optional[_Union[SampleRange, _Mapping]] = ..., reason: _Optional[_Union[EndReason, str]] = ...) -> None: ...
+
+class LanguageDetected(_message.Message):
+    __slots__ = ("utterance_id", "language", "probability", "sure")
+    UTTERANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    SURE_FIELD_NUMBER: _ClassVar[int]
+    utterance_id: int
+    language: str
+    probability: float
+    sure: bool
+    def __init__(self, utterance_id: _Optional[int] = ..., language: _Optional[str] = ..., probability: _Optional[float] = ..., sure: bool = ...) -> None: ...
 
 class Token(_message.Message):
     __slots__ = ("text", "token_id", "log_probability", "source_ms")
@@ -539,7 +568,7 @@ class AudioClip(_message.Message):
     def __init__(self, format: _Optional[_Union[AudioFormat, _Mapping]] = ..., data: _Optional[bytes] = ..., packets: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class TranslateRequest(_message.Message):
-    __slots__ = ("text", "clip", "source_language", "targets", "include", "output", "guards", "beam_search")
+    __slots__ = ("text", "clip", "source_language", "targets", "include", "output", "guards", "beam_search", "source_candidates", "echo")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CLIP_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -548,6 +577,8 @@ class TranslateRequest(_message.Message):
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     GUARDS_FIELD_NUMBER: _ClassVar[int]
     BEAM_SEARCH_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    ECHO_FIELD_NUMBER: _ClassVar[int]
     text: str
     clip: AudioClip
     source_language: str
@@ -556,23 +587,27 @@ class TranslateRequest(_message.Message):
     output: AudioFormat
     guards: GuardSettings
     beam_search: BeamSearchSettings
-    def __init__(self, text: _Optional[str] = ..., clip: _Optional[_Union[AudioClip, _Mapping]] = ..., source_language: _Optional[str] = ..., targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., output: _Optional[_Union[AudioFormat, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., beam_search: _Optional[_Union[BeamSearchSettings, _Mapping]] = ...) -> None: ...
+    source_candidates: _containers.RepeatedScalarFieldContainer[str]
+    echo: Echo
+    def __init__(self, text: _Optional[str] = ..., clip: _Optional[_Union[AudioClip, _Mapping]] = ..., source_language: _Optional[str] = ..., targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., output: _Optional[_Union[AudioFormat, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., beam_search: _Optional[_Union[BeamSearchSettings, _Mapping]] = ..., source_candidates: _Optional[_Iterable[str]] = ..., echo: _Optional[_Union[Echo, str]] = ...) -> None: ...
 
 class TranslateResponse(_message.Message):
-    __slots__ = ("seq", "transcript", "translation", "audio", "utterance_done", "warning")
+    __slots__ = ("seq", "transcript", "translation", "audio", "utterance_done", "warning", "language_detected")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
     TRANSLATION_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     UTTERANCE_DONE_FIELD_NUMBER: _ClassVar[int]
     WARNING_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_DETECTED_FIELD_NUMBER: _ClassVar[int]
     seq: int
     transcript: TextDelta
     translation: TextDelta
     audio: SpeechChunk
     utterance_done: UtteranceDone
     warning: StreamWarning
-    def __init__(self, seq: _Optional[int] = ..., transcript: _Optional[_Union[TextDelta, _Mapping]] = ..., translation: _Optional[_Union[TextDelta, _Mapping]] = ..., audio: _Optional[_Union[SpeechChunk, _Mapping]] = ..., utterance_done: _Optional[_Union[UtteranceDone, _Mapping]] = ..., warning: _Optional[_Union[StreamWarning, _Mapping]] = ...) -> None: ...
+    language_detected: LanguageDetected
+    def __init__(self, seq: _Optional[int] = ..., transcript: _Optional[_Union[TextDelta, _Mapping]] = ..., translation: _Optional[_Union[TextDelta, _Mapping]] = ..., audio: _Optional[_Union[SpeechChunk, _Mapping]] = ..., utterance_done: _Optional[_Union[UtteranceDone, _Mapping]] = ..., warning: _Optional[_Union[StreamWarning, _Mapping]] = ..., language_detected: _Optional[_Union[LanguageDetected, _Mapping]] = ...) -> None: ...
 
 class ListLanguagesRequest(_message.Message):
     __slots__ = ()
@@ -585,7 +620,7 @@ class ListLanguagesResponse(_message.Message):
     def __init__(self, languages: _Optional[_Iterable[_Union[Language, _Mapping]]] = ...) -> None: ...
 
 class Language(_message.Message):
-    __slots__ = ("code", "bcp47", "name", "speech_in", "text", "speech_out", "speaker_ids")
+    __slots__ = ("code", "bcp47", "name", "speech_in", "text", "speech_out", "speaker_ids", "detected", "detection_accuracy", "detection_source")
     CODE_FIELD_NUMBER: _ClassVar[int]
     BCP47_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -593,6 +628,9 @@ class Language(_message.Message):
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SPEECH_OUT_FIELD_NUMBER: _ClassVar[int]
     SPEAKER_IDS_FIELD_NUMBER: _ClassVar[int]
+    DETECTED_FIELD_NUMBER: _ClassVar[int]
+    DETECTION_ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    DETECTION_SOURCE_FIELD_NUMBER: _ClassVar[int]
     code: str
     bcp47: str
     name: str
@@ -600,7 +638,10 @@ class Language(_message.Message):
     text: bool
     speech_out: bool
     speaker_ids: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, code: _Optional[str] = ..., bcp47: _Optional[str] = ..., name: _Optional[str] = ..., speech_in: bool = ..., text: bool = ..., speech_out: bool = ..., speaker_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+    detected: bool
+    detection_accuracy: float
+    detection_source: str
+    def __init__(self, code: _Optional[str] = ..., bcp47: _Optional[str] = ..., name: _Optional[str] = ..., speech_in: bool = ..., text: bool = ..., speech_out: bool = ..., speaker_ids: _Optional[_Iterable[int]] = ..., detected: bool = ..., detection_accuracy: _Optional[float] = ..., detection_source: _Optional[str] = ...) -> None: ...
 
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()

@@ -28,6 +28,9 @@ def encode_languages(languages: Iterable[Language]) -> pb.ListLanguagesResponse:
                 text=language.text,
                 speech_out=language.speech_out,
                 speaker_ids=language.speaker_ids,
+                detected=language.detected,
+                detection_accuracy=language.detection_accuracy,
+                detection_source=language.detection_source,
             )
             for language in sorted(languages, key=lambda language: language.code)
         ]
@@ -45,6 +48,9 @@ def decode_languages(response: pb.ListLanguagesResponse) -> tuple[Language, ...]
             text=language.text,
             speech_out=language.speech_out,
             speaker_ids=tuple(language.speaker_ids),
+            detected=language.detected,
+            detection_accuracy=language.detection_accuracy,
+            detection_source=language.detection_source,
         )
         for language in response.languages
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.types import Encoding, EndReason, Inspect, Segmentation, UtteranceStatus
+from translate_svc.types import Echo, Encoding, EndReason, Inspect, Segmentation, UtteranceStatus
 from translate_svc.v1 import speech_translation_pb2 as pb
 
 E = TypeVar("E", bound=enum.Enum)
@@ -60,6 +60,13 @@ INSPECTS = EnumTable(
         Inspect.TIMINGS: pb.INSPECT_TIMINGS,
         Inspect.DRAFTS: pb.INSPECT_DRAFTS,
         Inspect.ALTERNATIVES: pb.INSPECT_ALTERNATIVES,
+    }
+)
+ECHOES: EnumTable[Echo, pb.Echo] = EnumTable(
+    {
+        Echo.SPEAK: pb.ECHO_SPEAK,
+        Echo.TEXT: pb.ECHO_TEXT,
+        Echo.SILENT: pb.ECHO_SILENT,
     }
 )
 SEGMENTATIONS = EnumTable(

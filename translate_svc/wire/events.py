@@ -8,6 +8,7 @@ from translate_svc.types import (
     Closed,
     DraftReport,
     GoAway,
+    LanguageDetected,
     Opened,
     Progress,
     SessionEvent,
@@ -36,7 +37,7 @@ from translate_svc.wire.results import (
 def encode_response(seq: int, event: SessionEvent) -> pb.StreamingTranslateResponse:
     """``event`` as the ``seq``-th message of its stream. (Long because it has one case per event.)"""
     match event:
-        case TextDelta() | SpeechChunk() | UtteranceDone() | StreamWarning():
+        case LanguageDetected() | TextDelta() | SpeechChunk() | UtteranceDone() | StreamWarning():
             return pb.StreamingTranslateResponse(seq=seq, **encode_result(event))
         case SpeechStarted(utterance_id, position, speech_position):
             started = pb.SpeechStarted(

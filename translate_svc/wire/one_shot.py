@@ -8,9 +8,12 @@ from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange
 from translate_svc.types import AudioClip, GuardSettings, ResultEvent, TranslateRequest
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.wire.dataclass_fields import decode_dataclass, encode_dataclass
+from translate_svc.wire.enums import ECHOES
 from translate_svc.wire.requests import (
     DEFAULT_OUTPUT,
     decode_beam_search,
+    decode_candidates,
+    decode_echo,
     decode_format,
     decode_include,
     decode_targets,
@@ -41,6 +44,8 @@ def decode_translate_request(request: pb.TranslateRequest) -> TranslateRequest:
         include=decode_include(request.include, "include"),
         guards=decode_dataclass(GuardSettings, request.guards, "guards"),
         beam_search=decode_beam_search(request, "beam_search"),
+        source_candidates=decode_candidates(request.source_candidates, "source_candidates"),
+        echo=decode_echo(request.echo, "echo"),
     )
 
 
@@ -57,6 +62,8 @@ def encode_translate_request(request: TranslateRequest) -> pb.TranslateRequest:
         output=encode_format(request.output),
         guards=encode_dataclass(pb.GuardSettings, request.guards),
         beam_search=encode_beam_search(request.beam_search),
+        source_candidates=request.source_candidates,
+        echo=ECHOES.encode(request.echo),
     )
     if isinstance(request.source, AudioClip):
         clip = request.source

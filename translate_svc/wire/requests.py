@@ -15,6 +15,7 @@ from translate_svc.types import (
     BeamSearchSettings,
     ClearInput,
     ClientMessage,
+    Echo,
     EndInput,
     FinalizeInput,
     GuardSettings,
@@ -30,7 +31,7 @@ from translate_svc.types import (
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.wire.dataclass_fields import decode_dataclass, encode_dataclass, non_negative
-from translate_svc.wire.enums import ENCODINGS, INSPECTS, SEGMENTATIONS
+from translate_svc.wire.enums import ECHOES, ENCODINGS, INSPECTS, SEGMENTATIONS
 
 DEFAULT_OUTPUT = AudioFormat(DEFAULT_ENCODING, INTERNAL_SAMPLE_RATE_HZ)
 """The output format of a client that names none."""
@@ -172,6 +173,8 @@ def decode_settings(settings: pb.StreamSettings, path: str) -> StreamSettings:
         if settings.HasField("simultaneous")
         else None,
         beam_search=decode_beam_search(settings, f"{path}.beam_search"),
+        source_candidates=decode_candidates(settings.source_candidates, f"{path}.source_candidates"),
+        echo=decode_echo(settings.echo, f"{path}.echo"),
     )
 
 
@@ -188,6 +191,25 @@ def decode_beam_search(
     return decode_dataclass(BeamSearchSettings, message.beam_search, path)
 
 
+def decode_candidates(candidates: Sequence[str], path: str) -> tuple[str, ...]:
+    """The languages that a source may be in.
+
+    Raises:
+        OutOfRange: there are more than ``MAX_ENTRIES``.
+    """
+    _check_length(candidates, path)
+    return tuple(candidates)
+
+
+def decode_echo(number: int, path: str) -> Echo:
+    """What becomes of a target whose language is spoken already.
+
+    Raises:
+        InvalidArgument: it is not known.
+    """
+    return Echo.SPEAK if number == pb.ECHO_UNSPECIFIED else ECHOES.decode(number, path)
+
+
 def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
     """The inverse of ``decode_settings``."""
     return pb.StreamSettings(
@@ -201,6 +223,8 @@ def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
         if settings.simultaneous is None
         else encode_dataclass(pb.SimultaneousSettings, settings.simultaneous),
         beam_search=encode_beam_search(settings.beam_search),
+        source_candidates=settings.source_candidates,
+        echo=ECHOES.encode(settings.echo),
     )
 
 

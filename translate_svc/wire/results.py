@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from translate_svc.types import (
+    LanguageDetected,
     ResultEvent,
     SampleRange,
     SpeechChunk,
@@ -28,6 +29,8 @@ Response = pb.StreamingTranslateResponse | pb.TranslateResponse
 def encode_result(event: ResultEvent) -> dict[str, Any]:
     """The response field for ``event``, as a dictionary of its name and its message."""
     match event:
+        case LanguageDetected():
+            return {"language_detected": encode_dataclass(pb.LanguageDetected, event)}
         case TextDelta():
             return {"transcript" if event.transcript else "translation": _encode_text(event)}
         case SpeechChunk():
@@ -45,6 +48,8 @@ def decode_result(response: Response) -> ResultEvent | None:
         InvalidArgument: a value is not known. Names the field.
     """
     match response.WhichOneof("event"):
+        case "language_detected":
+            return decode_dataclass(LanguageDetected, response.language_detected, "language_detected")
         case "transcript":
             return _decode_text(response.transcript, transcript=True)
         case "translation":

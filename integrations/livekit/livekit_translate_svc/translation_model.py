@@ -35,8 +35,8 @@ class Connection:
 class TranslateSvcModel(TranslationModel):
     """Translates with a translate-svc of your own.
 
-    With a source language it has all capabilities. Without one it has no input transcription: the server
-    does not find out which language it hears.
+    With a source language it has all capabilities; with ``"auto"`` too, where the server's checkpoint can
+    tell languages. Without one it has no input transcription.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class TranslateSvcModel(TranslationModel):
         """
         Args:
             target_language: BCP-47 tag of the language to speak.
-            source_language: BCP-47 tag of the language that is heard.
+            source_language: BCP-47 tag of the language that is heard; ``"auto"``: the server finds it out.
             simultaneous: translate while somebody speaks, or after each utterance. None: as the server's
                 checkpoint can.
             speaker_id: a voice of the target language, as ``GET /v1/models`` lists them.

@@ -60,7 +60,8 @@ class TranslateSvcProcessor(FrameProcessor):
         """
         Args:
             target_language: BCP-47 tag of the language to translate into.
-            source_language: BCP-47 tag of the language that is heard; needed for transcriptions.
+            source_language: BCP-47 tag of the language that is heard, or ``"auto"``; needed for
+                transcriptions.
             simultaneous: translate while somebody speaks, or after each utterance. None: as the server's
                 checkpoint can.
             speech: whether the translation is spoken.

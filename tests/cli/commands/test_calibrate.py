@@ -23,6 +23,7 @@ from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.manifest import verify
 from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, read_lengths
 from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, read_confidence
+from translate_svc.models.spoken_languages.languages_file import LANGUAGES_FILE
 from translate_svc.types import TokenInfo
 
 PACKAGED = Path(translate_svc.__file__).parent / "data" / "calibration"
@@ -167,6 +168,54 @@ def test_what_is_wrong_is_told_before_hours_of_work(
     monkeypatch.setattr(calibrate, "calibrate_checkpoint", lambda *_, **__: pytest.fail("it has begun"))
     assert run(monkeypatch, *flags) == code
     assert capsys.readouterr().err.startswith(f"translate-svc: {said}")
+
+
+def recordings(folder: Path, names: dict[str, str], each: int) -> Path:
+    """The first clips of some languages of tests/data/quality, in folders by the names of FLEURS."""
+    samples, rate_hz = soundfile.read(DATA / "quality" / "one.ogg", dtype="float32")
+    rows = json.loads((DATA / "quality" / "one.json").read_text(encoding="utf-8"))
+    for code, name in names.items():
+        inside = folder / name / "audio" / "test"
+        inside.mkdir(parents=True)
+        chosen = [row for row in rows if row["language"] == code][:each]
+        for number, row in enumerate(chosen):
+            part = samples[row["start_sample"] : row["end_sample"]]
+            soundfile.write(inside / f"{number}.wav", part, rate_hz)
+    return folder
+
+
+def test_languages_are_learnt_from_folders_of_recordings(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {"eng": "en_us", "spa": "es_419", "deu": "tlh"}
+    folder = recordings(tmp_path / "recordings", names, 6)
+    assert run(monkeypatch, "--model", str(model), "--device", "cpu", "--languages", str(folder)) == 0
+    verify(model)
+    assert "18 recordings in eng, spa" in capsys.readouterr().out
+    rule = json.loads((model / LANGUAGES_FILE).read_text(encoding="utf-8"))
+    assert rule["languages"] == ["eng", "spa"]
+    assert rule["learnt_from"] == "recordings"
+    assert 0.5 < rule["figures"]["right"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("names", "each", "problem"),
+    [({}, 0, "--languages: must hold"), ({"eng": "en", "spa": "es"}, 2, "--languages: has 2 recordings")],
+)
+def test_too_few_recordings_are_wrong_usage(
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    names: dict[str, str],
+    each: int,
+    problem: str,
+) -> None:
+    before = (model / LANGUAGES_FILE).read_bytes()
+    folder = recordings(tmp_path / "recordings", names, each)
+    assert run(monkeypatch, "--model", str(model), "--device", "cpu", "--languages", str(folder)) == 2
+    assert problem in capsys.readouterr().err
+    assert (model / LANGUAGES_FILE).read_bytes() == before
 
 
 def test_the_shipped_clips_are_in_every_language_of_the_starter_and_of_every_kind() -> None:

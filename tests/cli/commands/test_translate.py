@@ -344,7 +344,7 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
         (("translate", str(CLIP), "--to", "it"), 2, "--to: this model does not know Italian (ita)"),
         ((*TRANSLATE, "--from", "nope"), 2, "--from: no language is called 'nope'"),
         (("translate", str(CLIP)), 2, "--to: is needed"),
-        ((*TRANSLATE, "--transcript"), 2, "--transcript: needs --from"),
+        ((*TRANSLATE, "--between", "en,es"), 2, "--between: stands for --to too"),
         ((*TRANSLATE, "-o", "absent/O.WAV"), 1, "absent/O.WAV: its folder does not exist"),
         ((*TRANSLATE, "--subtitles", "absent/O.SRT"), 1, "absent/O.SRT: its folder does not exist"),
         ((*TRANSLATE, "-o", "o.doc"), 2, "--output: must end in .wav"),

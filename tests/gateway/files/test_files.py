@@ -174,7 +174,13 @@ async def test_what_is_wrong_is_named(client: AsyncOpenAI, fields: dict[str, obj
     assert refused.value.param == param
 
 
-async def test_a_transcript_needs_the_language(client: AsyncOpenAI) -> None:
-    with pytest.raises(openai.BadRequestError) as refused:
-        await client.audio.transcriptions.create(model="whisper-1", file=ENGLISH)
-    assert refused.value.param == "language"
+async def test_the_language_of_a_transcript_is_found_out(client: AsyncOpenAI) -> None:
+    for file, language in ((ENGLISH, "english"), (SPANISH, "spanish")):
+        told = await client.audio.transcriptions.create(
+            model="whisper-1", file=file, response_format="verbose_json"
+        )
+        assert told.language == language
+        named = await client.audio.transcriptions.create(
+            model="whisper-1", file=file, language={"english": "en", "spanish": "es"}[language]
+        )
+        assert told.text == named.text

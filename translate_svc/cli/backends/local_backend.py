@@ -61,7 +61,8 @@ class LocalBackend:
             CheckpointError: the directory is missing, incomplete or not supported. Names the file.
         """
         folder = self._folder()
-        return language_table(describe(folder).capabilities(folder))
+        described = describe(folder)
+        return language_table(described.capabilities(folder), described.language_detection(folder))
 
     async def model(self) -> ModelInfo:
         """The model, read from its directory.

@@ -64,6 +64,13 @@ def calibrate(
         Path | None,
         typer.Option(help="Directory of clips with their texts (clips.json), instead of the shipped ones."),
     ] = None,
+    languages: Annotated[
+        str | None,
+        typer.Option(
+            help="Directory of recordings, one directory a language; or 'voices': what the model says itself."
+            " Learns to tell the spoken language, and does nothing else."
+        ),
+    ] = None,
 ) -> None:
     """Find out how a model translates best: simultaneously, how sure it is, how long utterances may be.
 
@@ -72,6 +79,8 @@ def calibrate(
     alignment.json into the model's directory. Then translates clips of which the right texts are known and
     finds out how the probabilities of tokens tell whether a text is right. Writes confidence.json. At last
     joins them to long recordings and finds out how these are best cut. Writes utterances.json.
+
+    With --languages it only learns how the spoken language is told, and writes languages.json.
     """
     flags = {"model": model, "model_cache": model_cache, "device": device, "dtype": dtype}
     settings = Settings.load(flags)
@@ -95,8 +104,11 @@ def calibrate(
         raise UsageError("is not a directory", field="--labelled")
     if not os.access(folder, os.W_OK):
         raise InvalidArgument("is not writable, and the calibration is kept there", field=str(folder))
-    checkpoint = open_checkpoint(folder)
     console = Console(highlight=False)
+    if languages is not None:
+        _learn_languages(folder, placement, languages, console)
+        return
+    checkpoint = open_checkpoint(folder)
     alignment = calibrate_checkpoint(checkpoint, placement, clips=clips, console=console)
     write_alignment(checkpoint.path, alignment)
     console.print(_said(alignment), soft_wrap=True)
@@ -211,6 +223,38 @@ def calibrate_by_labels(
             return fit_typed(fit_rule(texts), written), lengths
         except ValueError as error:
             raise UsageError(str(error), field="--labelled") from error
+
+
+def _learn_languages(model: Path, placement: Placement, source: str, console: Console) -> None:
+    """Writes ``languages.json``. ``source``: a directory, or ``VOICES``. Raises as ``learn_rule``."""
+    from translate_svc.cli.calibration import spoken_languages
+    from translate_svc.cli.calibration.typed_texts import read_typed
+    from translate_svc.models.registry import open_checkpoint
+    from translate_svc.models.spoken_languages.languages_file import LANGUAGES_FILE, write_language_rule
+    from translate_svc.server_info import language_table
+
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("recordings", total=None)
+        advance: Callable[[], None] = lambda: progress.advance(task)  # noqa: E731
+        if source == spoken_languages.VOICES:
+            with resources.as_file(resources.files("translate_svc").joinpath(_PACKAGED)) as shipped:
+                typed = read_typed(shipped / "typed.json")
+            clips = spoken_languages.varied(spoken_languages.speak_texts(model, placement, typed, advance))
+            learnt_from = "what the model says in its own voices"
+        else:
+            progress.update(task, total=spoken_languages.count_files(Path(source)))
+            table = language_table(open_checkpoint(model).capabilities)
+            clips = spoken_languages.read_folder(Path(source), table)
+            learnt_from = "recordings"
+        rule = spoken_languages.learn_rule(model, placement, clips, learnt_from, advance)
+    write_language_rule(model, rule)
+    figures = rule.detection.figures
+    console.print(
+        f"{figures['recordings']:.0f} recordings in {', '.join(rule.detection.languages)}: of those that it "
+        f"was not fitted to, {figures['right']:.1%} were told rightly, where "
+        f"{figures['said_probability']:.1%} were to be expected. Written to {model / LANGUAGES_FILE}.",
+        soft_wrap=True,
+    )
 
 
 def _clips(folder: Path | None, languages: Sequence[str], spoken: Sequence[str]) -> list[_Clip]:

@@ -13,7 +13,18 @@ from translate_svc.cli import interrupts, options
 from translate_svc.cli.backends.connection import CatalogFlags
 from translate_svc.languages import Language
 
-_FIELDS = ("code", "bcp47", "name", "speech_in", "text", "speech_out", "speaker_ids")
+_FIELDS = (
+    "code",
+    "bcp47",
+    "name",
+    "speech_in",
+    "text",
+    "speech_out",
+    "speaker_ids",
+    "detected",
+    "detection_accuracy",
+    "detection_source",
+)
 
 
 @options.with_flags
@@ -38,13 +49,15 @@ def languages(
 
 
 def _table(listed: list[Language]) -> Table:
-    table = Table(
-        "code", "BCP-47", "name", "speech in", "text", "speech out", "voices", box=None, pad_edge=False
-    )
+    names = ("code", "BCP-47", "name", "speech in", "text", "speech out", "told by sound", "voices")
+    table = Table(*names, box=None, pad_edge=False)
     for language in listed:
         abilities = (
             "yes" if able else "-" for able in (language.speech_in, language.text, language.speech_out)
         )
+        told = "-"
+        if language.detected:
+            told = f"{language.detection_accuracy:.0%}" if language.detection_accuracy else "yes"
         voices = " ".join(map(str, language.speaker_ids))
-        table.add_row(language.code, language.bcp47, language.name, *abilities, voices)
+        table.add_row(language.code, language.bcp47, language.name, *abilities, told, voices)
     return table

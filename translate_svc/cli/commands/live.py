@@ -25,9 +25,9 @@ from translate_svc.cli.audio.sound_device import SoundDevice, list_devices
 from translate_svc.cli.backends.backend import Backend, show_notice
 from translate_svc.cli.backends.connection import ModelFlags
 from translate_svc.cli.exit_codes import UsageError
-from translate_svc.cli.language_argument import match_language
 from translate_svc.cli.output.event_view import EventView
 from translate_svc.cli.output.text_view import TextView
+from translate_svc.cli.source_argument import check_between, spoken_source
 from translate_svc.cli.targets import SpeechStyle, target_settings
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
@@ -64,25 +64,38 @@ class _LiveArguments:
     simultaneous: bool
     flag_unsure: bool = True
     style: SpeechStyle = field(default_factory=SpeechStyle)
+    between: tuple[str, ...] = ()
 
     def settings(self, table: LanguageTable) -> StreamSettings:
-        """Text for all targets; speech for the first, which may be sped up when it falls behind."""
-        source = None if self.from_ is None else match_language(self.from_, table, "--from")
-        first, *others = target_settings(self.to, table, speech=self.play, must_speak=False, style=self.style)
+        """Text for all targets; speech for the first, and for all of a conversation, in which one comes at a
+        time. Speech may be sped up when it falls behind.
+        """
+        source = spoken_source(self.from_, self.between, table, transcript=self.transcript)
+        first, *others = target_settings(
+            self.to or self.between, table, speech=self.play, must_speak=False, style=self.style
+        )
         if self.play and not first.speech:
             raise UsageError(f"the model has no voice for {first.language}; use --no-play", field="--to")
         return StreamSettings(
             targets=(
-                replace(first, catch_up_duration_factor=min(self.catch_up, first.duration_factor))
-                if self.play
-                else first,
-                *(TargetSettings(other.language, speech=False) for other in others),
+                self._hurried(first),
+                *(
+                    self._hurried(other) if self.between else TargetSettings(other.language, speech=False)
+                    for other in others
+                ),
             ),
-            source_language=None if source is None else source.code,
+            source_language=source.language,
+            source_candidates=source.candidates,
+            echo=source.echo,
             include=frozenset({Inspect.TRANSCRIPT} if self.transcript else ()),
             guards=GuardSettings(low_confidence=self.flag_unsure),
             simultaneous=SimultaneousSettings() if self.simultaneous else None,
         )
+
+    def _hurried(self, target: TargetSettings) -> TargetSettings:
+        if not target.speech:
+            return target
+        return replace(target, catch_up_duration_factor=min(self.catch_up, target.duration_factor))
 
 
 @options.with_flags
@@ -90,6 +103,7 @@ def live(
     *,
     to: options.To = (),
     from_: options.From = None,
+    between: options.Between = (),
     transcript: options.Transcript = False,
     simultaneous: options.Simultaneous = True,
     flag_unsure: options.FlagUnsure = True,
@@ -117,18 +131,20 @@ def live(
 
     Examples:
       translate-svc live --from en --to es
+      translate-svc live --between en,es
       translate-svc live --to fr,de --no-play --server 192.0.2.7:50051
     """
     if devices:
         Console(highlight=False).print(_device_table())
         return
-    if not to:
+    check_between(between, to, from_)
+    if not to and not between:
         raise UsageError("is needed", field="--to")
-    if transcript and from_ is None:
-        raise UsageError("needs --from", field="--transcript")
     backend = model.backend()
     style.check_spoken(play, "--play")
-    arguments = _LiveArguments(to, from_, transcript, play, catch_up, simultaneous, flag_unsure, style)
+    arguments = _LiveArguments(
+        to, from_, transcript, play, catch_up, simultaneous, flag_unsure, style, between
+    )
     try:
         interrupts.run(_live(arguments, backend, microphone, loudspeaker))
     except asyncio.CancelledError:

@@ -32,7 +32,9 @@ def check_together(arguments: TranslateArguments) -> None:
 
 
 def _check_texts(arguments: TranslateArguments) -> None:
-    if arguments.bilingual and (arguments.subtitles is None or len(arguments.to) + arguments.transcript < 2):
+    if arguments.bilingual and (
+        arguments.subtitles is None or len(arguments.targets) + arguments.transcript < 2
+    ):
         raise UsageError("needs --subtitles, and --transcript or several targets", field="--bilingual")
     if arguments.subtitles_in is not None:
         first, *others = arguments.inputs
@@ -41,13 +43,13 @@ def _check_texts(arguments: TranslateArguments) -> None:
             raise UsageError("takes .srt, .vtt or .ass, for one film or recording", field="--subtitles-in")
     elif not any(map(is_text_file, arguments.inputs)):
         return
-    if arguments.from_ is None or not arguments.to:
+    if arguments.from_ is None or not arguments.targets:
         raise UsageError("is needed for texts", field="--to" if arguments.from_ else "--from")
     if arguments.subtitles_in is None and any(map(_is_plain, arguments.inputs)):
         for form in (*arguments.forms, *([] if arguments.subtitles is None else ["subtitles"])):
             if form not in (PLAIN_FORM, SPEECH_FORM, EVENTS_FORM):
                 raise UsageError(f"{form} need times, which a plain text has not", field="--format")
-    if len(arguments.to) > 1 and not arguments.writes_files:
+    if len(arguments.targets) > 1 and not arguments.writes_files:
         raise UsageError("several languages of a text need --format or --subtitles", field="--to")
     of_audio = {
         "--simultaneous": arguments.simultaneous,
@@ -64,7 +66,7 @@ def _check_folder(arguments: TranslateArguments) -> None:
     for form in arguments.forms:
         if form not in FORMS:
             raise UsageError(f"{form!r} is none of {', '.join(FORMS)}", field="--format")
-    if SPEECH_FORM in arguments.forms and (arguments.text or not arguments.to):
+    if SPEECH_FORM in arguments.forms and (arguments.text or not arguments.targets):
         raise UsageError(f"{SPEECH_FORM} needs speech: give --to, and no --text", field="--format")
     if arguments.output_dir is not None and not arguments.forms:
         raise UsageError("needs --format", field="--output-dir")

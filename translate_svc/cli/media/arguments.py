@@ -12,7 +12,6 @@ import typer
 from translate_svc.audio.audio_tracks import AudioChoice, Channel
 from translate_svc.cli import options
 from translate_svc.cli.exit_codes import UsageError
-from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.media.argument_checks import EVENTS_FORM, FORMS, SPEECH_FORM, check_together, form_of
 from translate_svc.cli.media.inputs import Source, media_files
 from translate_svc.cli.media.part import Part
@@ -20,6 +19,7 @@ from translate_svc.cli.media.text_files import is_text_file
 from translate_svc.cli.output.channel_sides import BOTH_SIDES, ONE_STREAM, ChannelSide
 from translate_svc.cli.output.dub_file import DUB_FORMATS, check_output
 from translate_svc.cli.output.sinks import STDOUT
+from translate_svc.cli.source_argument import check_between, spoken_source
 from translate_svc.cli.targets import SpeechStyle, target_settings
 from translate_svc.languages import LanguageTable
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
@@ -59,6 +59,7 @@ class TranslateArguments:
     ]
     to: options.To = ()
     from_: options.From = None
+    between: options.Between = ()
     text: Annotated[bool, typer.Option("--text", help="Text only, also in --json.")] = False
     transcript: options.Transcript = False
     simultaneous: options.Simultaneous = False
@@ -138,11 +139,10 @@ class TranslateArguments:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if not self.to and not self.transcript:
+        check_between(self.between, self.to, self.from_)
+        if not self.targets and not self.transcript:
             raise UsageError("is needed, unless --transcript is given", field="--to")
-        if self.transcript and self.from_ is None:
-            raise UsageError("needs --from", field="--transcript")
-        if self.output is not None and (self.text or not self.to):
+        if self.output is not None and (self.text or not self.targets):
             raise UsageError("needs speech: give --to, and no --text", field="--output")
         check_output(self.output)
         if self.makes_film and self.inputs[0] == STDOUT:
@@ -220,24 +220,29 @@ class TranslateArguments:
         """The streams that translate a file."""
         return BOTH_SIDES if self.speakers_by_channel else ONE_STREAM
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The languages to translate into."""
+        return self.to or self.between
+
     def choice(self, source_language: str | None, side: ChannelSide = None) -> AudioChoice:
         """The audio to hear of a file in which ``source_language`` (a Seamless code) is spoken."""
         return AudioChoice(self.audio_track, source_language, side or self.channel)
 
     def settings(self, table: LanguageTable) -> StreamSettings:
         """The settings of the streams. Speech is requested only if an output needs it."""
-        source = None if self.from_ is None else match_language(self.from_, table, "--from")
-        if source is not None and not source.speech_in:
-            raise UsageError(f"the model does not understand spoken {label(source)}", field="--from")
+        source = spoken_source(self.from_, self.between, table, transcript=self.transcript)
         timed = (
             self.subtitles is not None or self.makes_film or not TEXT_FORMATS.keys().isdisjoint(self.forms)
         )
         requested = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: timed or self._writes_events}
         return StreamSettings(
             targets=target_settings(
-                self.to, table, speech=self._asks_for_speech, must_speak=self.speaks, style=self.style
+                self.targets, table, speech=self._asks_for_speech, must_speak=self.speaks, style=self.style
             ),
-            source_language=None if source is None else source.code,
+            source_language=source.language,
+            source_candidates=source.candidates,
+            echo=source.echo,
             segmentation=Segmentation.VAD if self.simultaneous else Segmentation.HINDSIGHT,
             vad=self.vad,
             include=frozenset(inspect for inspect, included in requested.items() if included),

@@ -16,6 +16,7 @@ from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.subtitles.stacking import stacked
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
 from translate_svc.types import (
+    AUTO,
     SessionEvent,
     SpeechStarted,
     StreamWarning,
@@ -74,6 +75,8 @@ class CueSink:
             self._starts[side].add(event)
         elif isinstance(event, TextDelta):
             stream = TextStream(event.language, event.transcript)
+            if event.transcript and (of_any := TextStream(AUTO, transcript=True)) in self._outputs:
+                stream = of_any
             self._texts[side, event.utterance_id].setdefault(stream, []).append(event)
         elif isinstance(event, UtteranceDone):
             self._add_cues(event, side)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from translate_svc.cli.output.text_view import TextView, seconds_stamp
 from translate_svc.types import (
+    LanguageDetected,
     SessionEvent,
     SpeechChunk,
     SpeechEnded,
@@ -48,6 +49,10 @@ class EventView:
                 self._view.line(stamp, f"speech started at {self._seconds(start)}")
             case SpeechEnded():
                 self._view.line(stamp, f"speech ended at {self._seconds(event.source.end)}")
+            case LanguageDetected():
+                heard = event.language or "an unknown language"
+                sure = f"{event.probability:.0%}" if event.sure else "not sure"
+                self._view.line(stamp, f"heard {heard} ({sure})")
             case TextDelta():
                 self._show_text(event, at_ms)
             case SpeechChunk() if event.sample_count or event.data:

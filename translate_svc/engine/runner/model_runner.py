@@ -281,7 +281,9 @@ class ModelRunner:
         self._ledger.assign(item)
         if item.place is not None:
             self._source_cache.put(item.place, batch.log_mel(item))
-        return EncodeResult(item.request_id, states)
+        asks = item.asks_language and self._model.detected_languages
+        languages = self._model.language_log_probabilities(item.slots[0]) if asks else ()
+        return EncodeResult(item.request_id, states, languages)
 
     def _fed_rows(
         self, item: DecodeWork, outcomes: Sequence[DecodeResult | EngineError]

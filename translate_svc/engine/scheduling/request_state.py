@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import EncodeItem, SequenceKey
@@ -61,7 +61,8 @@ class RequestState:
     def encode_item(self) -> EncodeItem:
         """The item that encodes the source for all sequences. Its job id is the same in every step."""
         request, slots = self.request, tuple(sequence.held_slot for sequence in self.sequences)
-        return EncodeItem(request.request_id, self.source, slots, self.job_id, request.source_place)
+        asks = request.question is not None
+        return EncodeItem(request.request_id, self.source, slots, self.job_id, request.source_place, asks)
 
     def finished(self, status: FinishStatus) -> RequestFinished:
         """The last event of the request."""
@@ -110,6 +111,21 @@ class RequestStates:
             else self._whole(request, source)
         )
         return RequestState(request, source, sequences, job_id)
+
+    def resolve(self, state: RequestState, language: str | None) -> list[SequenceState]:
+        """Settles what its sequences are made in, now that ``language`` was heard (None: not known).
+
+        Returns those that are not made.
+        """
+        unmade = []
+        for sequence in state.sequences:
+            spec = sequence.spec.resolved(language)
+            if spec is None:
+                unmade.append(sequence)
+                continue
+            prompt = self._tokenizer.prompt(spec.language, language)
+            sequence.spec, sequence.text.token_ids[: sequence.text.prompt_tokens] = spec, prompt
+        return unmade
 
     def _whole(self, request: Request, source: EncoderSource) -> tuple[SequenceState, ...]:
         times = request.source_times and not isinstance(request.source, SourceText)
@@ -170,12 +186,13 @@ class RequestStates:
     ) -> TextState:
         """``before``: the state that earlier hypotheses left."""
         rules = self._tokenizer.text_rules
+        named = spec if spec.language else replace(spec, language=_stand_in(request))
         source_language = request.source_language or spec.source_language
         detection = rules.languages
         if source_language is not None and (before is not None or not spec.guards.length_stop):
             detection = None  # nothing is to be found out
         if detection is None:
-            prompt = text_prompt(self._tokenizer, spec, source_language)
+            prompt = text_prompt(self._tokenizer, named, source_language)
         else:
             prompt = detection.prompt
         history = () if before is None else before.history_token_ids
@@ -190,6 +207,12 @@ class RequestStates:
             timestamps=spec.timestamps,
             detection=detection,
         )
+
+
+def _stand_in(request: Request) -> str:
+    """A language whose prompt keeps the place of that of the language to be heard."""
+    assert request.question is not None, "validation refuses such a sequence without a question"
+    return request.question.known or next(iter(request.question.prior))
 
 
 def _continued(before: SpeechContext, credit_pieces: int) -> SpeechState:

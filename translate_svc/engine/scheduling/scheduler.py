@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -39,9 +39,16 @@ class Scheduler:
     """
 
     def __init__(
-        self, limits: EngineLimits, tokenizer: Tokenizer, traits: HypothesisTraits = NO_HYPOTHESES
+        self,
+        limits: EngineLimits,
+        tokenizer: Tokenizer,
+        traits: HypothesisTraits = NO_HYPOTHESES,
+        detected_languages: Sequence[str] = (),
     ) -> None:
-        """``traits``: properties of the model that hypotheses depend on."""
+        """``traits``: properties of the model that hypotheses depend on.
+
+        ``detected_languages``: those that the model can tell by their sound.
+        """
         self.limits = limits
         self.tokenizer = tokenizer
         self.traits = traits
@@ -50,7 +57,9 @@ class Scheduler:
         self._requests: dict[str, RequestState] = {}
         self._job_ids = itertools.count()
         self._in_flight: InFlight | None = None
-        self._results = StageResults(self._queues, limits, tokenizer, self._finish)
+        self._results = StageResults(
+            self._queues, limits, self._states, tokenizer, self._finish, detected_languages
+        )
         self._batch_costs = BatchCosts()
         self.admitted_requests = 0
         self.totals = Totals()

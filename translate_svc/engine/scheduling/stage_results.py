@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 import numpy as np
@@ -20,13 +20,14 @@ from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
     LanguageDetected,
+    LanguageHeard,
     TextScored,
     UnitsPredicted,
     WaveformPiece,
 )
 from translate_svc.engine.scheduling.in_flight import InFlight
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
-from translate_svc.engine.scheduling.request_state import RequestState
+from translate_svc.engine.scheduling.request_state import RequestState, RequestStates
 from translate_svc.engine.scheduling.sequence import NO_UNITS, SequenceState
 from translate_svc.engine.step_result import (
     BeamResult,
@@ -40,6 +41,7 @@ from translate_svc.engine.step_result import (
 )
 from translate_svc.engine.text.constraints import text_prompt
 from translate_svc.errors import EngineError, InvariantViolation
+from translate_svc.heard_language import decide
 from translate_svc.models.text_rules import LanguageTokens
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import SAMPLES_PER_UNIT, Stage
@@ -51,13 +53,22 @@ class StageResults:
     """Applies results to sequences: each gets its result and moves to the queue of its next stage.
 
     ``finish`` ends a sequence with a status and an error. ``events``: those of this step, in order.
+    ``detected_languages``: those of the probabilities in ``EncodeResult``.
     """
 
     def __init__(
-        self, queues: PhaseQueues, limits: EngineLimits, tokenizer: Tokenizer, finish: Finish
+        self,
+        queues: PhaseQueues,
+        limits: EngineLimits,
+        states: RequestStates,
+        tokenizer: Tokenizer,
+        finish: Finish,
+        detected_languages: Sequence[str] = (),
     ) -> None:
         self._queues = queues
         self._limits = limits
+        self._states = states
+        self._detected_languages = detected_languages
         self._tokenizer = tokenizer
         self._finish = finish
         self.events: list[EngineEvent] = []
@@ -100,10 +111,21 @@ class StageResults:
     def _apply_encoded(self, state: RequestState, encoded: EncodeResult | EncodeUnfinished) -> None:
         live = [sequence for sequence in state.sequences if not sequence.terminal]
         if isinstance(encoded, EncodeResult):
+            unmade = self._hear(state, encoded) if live and state.request.question is not None else []
             for sequence in live:
-                self._queues.start_decoding(sequence)
+                if sequence not in unmade:
+                    self._queues.start_decoding(sequence)
+            for sequence in unmade:
+                self._finish(sequence, FinishStatus.EMPTY, "")
         elif live:
             self._queues.resume_encoding(state)
+
+    def _hear(self, state: RequestState, encoded: EncodeResult) -> list[SequenceState]:
+        """Answers the request's question. Returns the sequences that are not for the language."""
+        assert state.request.question is not None, "it asks"
+        heard = decide(state.request.question, self._detected_languages, encoded.languages)
+        self.events.append(LanguageHeard(state.request.request_id, heard))
+        return self._states.resolve(state, heard.language)
 
     def _apply_decoded(self, sequence: SequenceState, item: DecodeItem, decoded: DecodeResult) -> None:
         sequence.text.fed_tokens += len(item.token_ids) + len(decoded.accepted)

@@ -22,6 +22,7 @@ from translate_svc.languages import Language
 from translate_svc.serving.protocols import StreamSession
 from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import (
+    AUTO,
     DEFAULT_ENCODING,
     MAX_BEAMS,
     AudioFormat,
@@ -35,6 +36,7 @@ from translate_svc.types import (
     TokenInfo,
 )
 
+_NOT_KNOWN = Language("und", "und", "unknown")
 _OUTPUT = AudioFormat(DEFAULT_ENCODING, 16_000)
 _ENGLISH = "en"
 _SHARED = frozenset({"model", "prompt", "response_format", "temperature"})
@@ -48,7 +50,7 @@ class _Task:
 
     Attributes:
         name: ``translate`` or ``transcribe``.
-        language: of the text.
+        language: of the text; None: it is found out.
         settings: of the stream.
         format: one of ``FORMATS``.
         stream: send the text while it is made.
@@ -57,7 +59,7 @@ class _Task:
     """
 
     name: str
-    language: Language
+    language: Language | None
     settings: StreamSettings
     format: str
     stream: bool = False
@@ -92,14 +94,19 @@ class FilesEndpoint:
         who = await self._context.authenticator.identified(request, Scope.STREAM)
         async with self._form(request, _TRANSCRIPTION_FIELDS) as form:
             tag = form.one("language", self._context.options.source_language)
-            if not tag:
+            detects = any(language.detected for language in self._context.languages)
+            if not tag and not detects:
                 raise InvalidArgument(
                     "is required: the model does not find out which language is spoken", field="language"
                 )
-            language = self._context.languages.resolve(tag, "language")
+            language = self._context.languages.resolve(tag, "language") if tag else None
             included = frozenset({Inspect.TRANSCRIPT, Inspect.TOKENS})
             settings = StreamSettings(
-                (), language.code, included, Segmentation.HINDSIGHT, beam_search=_beam_search(form)
+                (),
+                AUTO if language is None else language.code,
+                included,
+                Segmentation.HINDSIGHT,
+                beam_search=_beam_search(form),
             )
             stream = _choice(form, "stream", ("true", "false"), "false") == "true"
             task = _Task(
@@ -142,18 +149,22 @@ class FilesEndpoint:
                 session = self._context.service.open_session(config, who.caller)
             if task.stream:
                 return await self._stream(request, audio, session, task, who)
-            transcript = Transcript(audio.format.sample_rate_hz, task.language.scripts, _nobody_waits)
+            transcript = Transcript(audio.format.sample_rate_hz, _scripts(task.language), _nobody_waits)
             await calls.run(StreamDriver(audio, transcript, session, self._context.options), who.may_stay)
             return respond(
                 task.format,
                 transcript.segments,
                 text=transcript.text,
                 task=task.name,
-                language=task.language,
+                language=task.language or self._heard(transcript),
                 duration_s=audio.duration_s,
                 words=task.words,
                 logprobs=task.logprobs,
             )
+
+    def _heard(self, transcript: Transcript) -> Language:
+        """The language of most utterances of a file in which it was found out."""
+        return self._context.languages.find(transcript.language or "") or _NOT_KNOWN
 
     async def _stream(
         self, request: web.Request, audio: UploadedAudio, session: StreamSession, task: _Task, who: Identified
@@ -174,7 +185,7 @@ class FilesEndpoint:
                 await response.prepare(request)
             await send(event)
 
-        transcript = Transcript(audio.format.sample_rate_hz, task.language.scripts, send_delta)
+        transcript = Transcript(audio.format.sample_rate_hz, _scripts(task.language), send_delta)
         try:
             driver = StreamDriver(audio, transcript, session, self._context.options)
             await self._context.calls.run(driver, who.may_stay)
@@ -193,6 +204,10 @@ class FilesEndpoint:
             done["logprobs"] = [logprob(token) for each in transcript.segments for token in each.tokens]
         await send(done)
         return response
+
+
+def _scripts(language: Language | None) -> tuple[str, ...]:
+    return () if language is None else language.scripts
 
 
 async def _nobody_waits(delta: str, tokens: tuple[TokenInfo, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from translate_svc.gateway.failures import failure_of
 from translate_svc.gateway.text_track import TextTrack
 from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.types import (
+    LanguageDetected,
     SessionEvent,
     SpeechStarted,
     TextDelta,
@@ -46,6 +48,7 @@ class Transcript:
         self._on_delta = on_delta
         self._segments: dict[int, Segment] = {}
         self._speech_starts = SpeechStarts()
+        self._languages: Counter[str] = Counter()
         self.text = ""
         """The whole text so far."""
 
@@ -53,6 +56,11 @@ class Transcript:
     def bytes_out(self) -> int:
         """Size of the text so far."""
         return len(self.text.encode())
+
+    @property
+    def language(self) -> str | None:
+        """The code of the language that most utterances are in, where it was found out."""
+        return next((code for code, _ in self._languages.most_common(1)), None)
 
     @property
     def segments(self) -> list[Segment]:
@@ -68,6 +76,8 @@ class Transcript:
         match event:
             case SpeechStarted():
                 self._speech_starts.add(event)
+            case LanguageDetected() if event.language:
+                self._languages[event.language] += 1
             case TextDelta():
                 segment = self._segments.get(event.utterance_id) or self._new_segment(event)
                 segment.end_ms = self._ms(event.source.end)

@@ -9,6 +9,7 @@ from translate_svc.errors import Unsupported
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.realtime.audio_formats import PCM_24K, InputFormat, read_format
+from translate_svc.gateway.realtime.source_language import source_or_auto
 from translate_svc.gateway.realtime.turn_detection import (
     DEFAULT_VAD,
     describe_turn_detection,
@@ -17,7 +18,7 @@ from translate_svc.gateway.realtime.turn_detection import (
 )
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.protocols import TranslationService
-from translate_svc.types import Inspect, StreamSettings, VadSettings
+from translate_svc.types import AUTO, Inspect, StreamSettings, VadSettings
 
 LANGUAGE_PARAM = "session.audio.input.transcription.language"
 
@@ -30,7 +31,7 @@ class TranscriptionSettings:
     """The settings of a transcription session.
 
     Attributes:
-        language: what the speaker speaks; empty: not known yet.
+        language: what the speaker speaks; ``AUTO``: it is found out; empty: not known yet.
         model: the name that the client gave the model.
         input: the audio that the client sends.
         include: ``LOGPROBS`` or nothing.
@@ -50,7 +51,7 @@ class TranscriptionSettings:
 
     def check(self, languages: LanguageTable) -> None:
         """Implements ``SessionSettings.check``."""
-        if self.language:
+        if self.language not in ("", AUTO):
             languages.resolve(self.language, LANGUAGE_PARAM)
 
     def updated(self, session: JsonObject) -> TranscriptionSettings:
@@ -102,7 +103,7 @@ class TranscriptionSettings:
     def to_json(self, languages: LanguageTable) -> dict[str, Any]:
         """Implements ``SessionSettings.to_json``."""
         language = languages.find(self.language)
-        tag = self.language if language is None else language.bcp47
+        tag = self.language.replace(AUTO, "") if language is None else language.bcp47
         return {
             "audio": {
                 "input": {
@@ -118,4 +119,5 @@ class TranscriptionSettings:
 
 def first_settings(options: GatewayOptions, service: TranslationService) -> TranscriptionSettings:
     """The settings of a session before its first update."""
-    return TranscriptionSettings(language=options.source_language)
+    language = source_or_auto(options.source_language, LanguageTable(service.languages()))
+    return TranscriptionSettings(language=language or "")

@@ -14,6 +14,7 @@ from translate_svc.types import (
     Closed,
     DraftReport,
     GoAway,
+    LanguageDetected,
     Progress,
     SampleRange,
     SessionEvent,
@@ -68,6 +69,14 @@ class TranslationEvents:
                     "utterance_id": event.utterance_id,
                     "audio_start_ms": self._ms(event.position),
                     "speech_start_ms": self._ms(event.speech_position),
+                }
+            case LanguageDetected() if "languages" in self._include:
+                yield {
+                    "type": "session.language_detected",
+                    "utterance_id": event.utterance_id,
+                    "language": event.language and self._language(event.language),
+                    "probability": event.probability,
+                    "sure": event.sure,
                 }
             case SpeechEnded() if "speech_activity" in self._include:
                 yield {

@@ -15,6 +15,7 @@ from translate_svc.errors import InvalidArgument, Unsupported
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.realtime.audio_formats import PCM_24K, InputFormat, read_format
+from translate_svc.gateway.realtime.source_language import source_or_auto
 from translate_svc.gateway.realtime.turn_detection import (
     DEFAULT_VAD,
     describe_turn_detection,
@@ -24,6 +25,8 @@ from translate_svc.gateway.realtime.turn_detection import (
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.protocols import TranslationService
 from translate_svc.types import (
+    AUTO,
+    Echo,
     Inspect,
     SimultaneousSettings,
     StreamSettings,
@@ -42,6 +45,7 @@ INCLUDES: Mapping[str, Inspect | None] = MappingProxyType(
         "speech_activity": None,
         "utterances": None,
         "warnings": None,
+        "languages": None,
         "progress": None,
     }
 )
@@ -76,7 +80,8 @@ class TranslationSettings:
 
     Attributes:
         targets: the target languages; empty before the first update.
-        source_language: what the speaker speaks; empty: not known.
+        source_language: what the speaker speaks; empty: found out, if the model can.
+        candidates: the languages it may be; empty: any.
         transcription_model: the name that the client gave the transcription; None: no transcript.
         input: the audio that the client sends.
         include: names of ``INCLUDES``.
@@ -87,6 +92,7 @@ class TranslationSettings:
 
     targets: tuple[SessionTarget, ...] = ()
     source_language: str = ""
+    candidates: tuple[str, ...] = ()
     transcription_model: str | None = None
     input: InputFormat = PCM_24K
     include: frozenset[str] = field(default_factory=frozenset)
@@ -103,7 +109,7 @@ class TranslationSettings:
         """Implements ``SessionSettings.check``."""
         for target in self.targets:
             languages.resolve(target.language, "session.audio.output.language")
-        if self.source_language:
+        if self.source_language not in ("", AUTO):
             languages.resolve(self.source_language, LANGUAGE_PARAM)
 
     def updated(self, session: JsonObject) -> TranslationSettings:
@@ -131,7 +137,9 @@ class TranslationSettings:
         return changed
 
     def _with_input(self, wanted: JsonObject) -> TranslationSettings:
-        wanted.refuse_unknown(("format", "language", "transcription", "noise_reduction", "turn_detection"))
+        wanted.refuse_unknown(
+            ("format", "language", "candidates", "transcription", "noise_reduction", "turn_detection")
+        )
         if wanted.object("noise_reduction") is not None:
             raise Unsupported("this server has no noise reduction", field=wanted.under("noise_reduction"))
         changed = self
@@ -142,6 +150,8 @@ class TranslationSettings:
             changed = replace(changed, input=format_)
         if "language" in wanted:
             changed = replace(changed, source_language=wanted.text("language", ""))
+        if "candidates" in wanted:
+            changed = replace(changed, candidates=wanted.texts("candidates"))
         if "transcription" in wanted:
             changed = changed._with_transcription(wanted.object("transcription"))
         if "turn_detection" in wanted:
@@ -193,13 +203,16 @@ class TranslationSettings:
             )
             for target in self.targets
         ]
+        source = source_or_auto(self.source_language, languages)
         return StreamSettings(
             tuple(targets),
-            self.source_language or None,
+            source,
             frozenset(include),
             segmentation_of(self.vad),
             self.vad or DEFAULT_VAD,
             simultaneous=self.simultaneous,
+            source_candidates=self.candidates if source == AUTO else (),
+            echo=Echo.SILENT,
         )
 
     def to_json(self, languages: LanguageTable) -> dict[str, Any]:
@@ -225,6 +238,7 @@ class TranslationSettings:
                 "input": {
                     "format": self.input.to_json(),
                     "language": source,
+                    "candidates": list(self.candidates),
                     "transcription": transcription,
                     "noise_reduction": None,
                     "turn_detection": describe_turn_detection(self.vad),

@@ -40,16 +40,18 @@ def key_of_sums(sums: Mapping[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def write_keyed(folder: Path, name: str, version: int, values: Mapping[str, Any]) -> None:
+def write_keyed(
+    folder: Path, name: str, version: int, values: Mapping[str, Any], *, indent: int | None = 1
+) -> None:
     """Writes ``values``, the version and the weights' hash, and updates the file's sum if the manifest names
-    the file.
+    the file. ``indent``: of the JSON; None: all in one line.
 
     Raises:
         CheckpointError: weights are missing.
     """
     content = {"version": version, _KEY: weights_key(folder), **values}
     partial = folder / f".{name}"
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
     partial.replace(folder / name)
     if (folder / MANIFEST_FILE).is_file():
         replace_sum(folder, name)

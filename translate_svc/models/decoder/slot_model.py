@@ -63,6 +63,15 @@ class SlotModel:
         """Implements ``SpeechModel.source_states``."""
         return int(self.cache.source_lengths[slot])
 
+    @property
+    def detected_languages(self) -> tuple[str, ...]:
+        """Implements ``SpeechModel.detected_languages``: none."""
+        return ()
+
+    def language_log_probabilities(self, slot: int) -> tuple[float, ...]:
+        """Implements ``SpeechModel.language_log_probabilities``: of none."""
+        return ()
+
     def decode(self, runs: Runs, fields: StepFields = NO_OPTIONAL_FIELDS) -> StepLogits:
         """Implements ``SpeechModel.decode``."""
         return self.decoder.decode(self.cache, runs, fields)

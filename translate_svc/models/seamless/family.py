@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from translate_svc.language_rule import NO_DETECTION, LanguageDetection, LanguageRule
 from translate_svc.models.alignment.alignment_file import Alignment, alignment_of
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
@@ -21,6 +22,7 @@ from translate_svc.models.seamless.speed import speed_estimate
 from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
 from translate_svc.models.seamless.vocoder.receptive_field import context_units
 from translate_svc.models.speed_estimate import SpeedEstimate
+from translate_svc.models.spoken_languages.languages_file import language_rule_of, pooled_features
 
 
 class SeamlessFamily:
@@ -54,6 +56,15 @@ class SeamlessFamily:
         """Implements ``ModelFamily.alignment``."""
         return alignment_of(self.path, self._checkpoint.config)
 
+    @property
+    def language_detection(self) -> LanguageDetection:
+        """Implements ``ModelFamily.language_detection``."""
+        return NO_DETECTION if self._language_rule is None else self._language_rule.detection
+
+    @cached_property
+    def _language_rule(self) -> LanguageRule | None:
+        return language_rule_of(self.path, pooled_features(self._checkpoint.config.hidden_size))
+
     def tokenizer(self) -> SentencePieceTokenizer:
         """Implements ``ModelFamily.tokenizer``."""
         config, languages = self._checkpoint.config, self._checkpoint.maps.text_languages
@@ -86,4 +97,5 @@ class SeamlessFamily:
             device=torch.device(placement.device),
             precision=placement.precision,
             alignment_heads=AlignmentHeads(heads) if heads else None,
+            language_rule=self._language_rule,
         )

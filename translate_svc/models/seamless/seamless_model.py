@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from translate_svc.errors import EngineError, InvalidArgument
+from translate_svc.language_rule import LanguageRule
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.attention_backends import choose_attention_backends
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
@@ -24,6 +26,7 @@ from translate_svc.models.precision import Precision
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
 from translate_svc.models.seamless.encoder.source_encoder import SourceEncoder
 from translate_svc.models.seamless.encoder.speech_encoder import frame_centre_ms
+from translate_svc.models.seamless.language_states import LanguageStates
 from translate_svc.models.seamless.speech import SeamlessSpeech
 from translate_svc.models.seamless.tokenizer import PROMPT_TOKENS
 from translate_svc.models.slices import Slices
@@ -43,6 +46,7 @@ class SeamlessModel(SlotModel):
         alignment_layer: decoder layer whose cross-attention determines ``source_frames``; by default the one
             at two thirds of the stack.
         alignment_heads: the heads that ``attention`` averages; by default all heads of ``alignment_layer``.
+        language_rule: tells which language is spoken; by default none does.
 
     Attributes:
         speech: text-to-unit and vocoder.
@@ -50,6 +54,7 @@ class SeamlessModel(SlotModel):
         encoder: the loaded encoders.
         decoder: the loaded text decoder.
         cache: what the decoder keeps of its rows.
+        language_states: what is kept of the encoder's states to tell the spoken language.
         graph_counts: by stage, how many CUDA graphs were captured. Empty before ``capture``.
 
     Raises:
@@ -66,6 +71,7 @@ class SeamlessModel(SlotModel):
         precision: Precision,
         alignment_layer: int | None = None,
         alignment_heads: AlignmentHeads | None = None,
+        language_rule: LanguageRule | None = None,
     ) -> None:
         keep_freed_memory()
         choose_attention_backends(device)
@@ -77,6 +83,7 @@ class SeamlessModel(SlotModel):
         heads = alignment_heads or AlignmentHeads.of_layer(layer, config)
         heads.check(config)
         self.config = config
+        self.language_states, self._language_rule = LanguageStates(), language_rule
         self._max_source_samples = limits.max_source_samples
         self.graph_counts: dict[Stage, CaptureCount] = {}
         self.vocabulary_size, self.capabilities = config.vocab_size, checkpoint.capabilities()
@@ -127,7 +134,20 @@ class SeamlessModel(SlotModel):
         """Implements ``SpeechModel.encode``. ``memories``: see ``SourceEncoder.encode``."""
         encoded = yield from self.encoder.encode(sources, memories)
         self.write_sources(encoded, slots)
+        for source, states, owned in zip(sources, encoded, slots, strict=True):
+            if isinstance(source, np.ndarray) and not isinstance(states, EngineError):
+                self.language_states.note(states, owned)
         return [each if isinstance(each, EngineError) else len(each) for each in encoded]
+
+    @property
+    def detected_languages(self) -> tuple[str, ...]:
+        """Implements ``SpeechModel.detected_languages``."""
+        return () if self._language_rule is None else self._language_rule.detection.languages
+
+    def language_log_probabilities(self, slot: int) -> tuple[float, ...]:
+        """Implements ``SpeechModel.language_log_probabilities``."""
+        assert self._language_rule is not None, "only where languages can be told"
+        return self._language_rule.log_probabilities(*self.language_states.of_slot(slot))
 
     def state_centre_ms(self, state: int) -> int:
         """Implements ``SpeechModel.state_centre_ms``."""

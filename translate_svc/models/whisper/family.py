@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from translate_svc.language_rule import NO_DETECTION
 from translate_svc.models.alignment.alignment_file import (
     Alignment,
     AttentionRow,
@@ -41,6 +42,7 @@ class WhisperFamily:
     """
 
     context_units = 0
+    language_detection = NO_DETECTION
 
     def __init__(self, path: Path) -> None:
         self._checkpoint = WhisperCheckpoint.open(path)

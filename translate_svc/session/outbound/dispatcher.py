@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, ResourceExhausted
+from translate_svc.heard_language import HeardLanguage
 from translate_svc.session.capacity.degradation import LATE_SPEECH_S, Degradation
 from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.inbound.source_events import Committed, Utterance, UtteranceGrew
@@ -19,10 +21,19 @@ from translate_svc.session.outbound.next_utterance import NextUtterance
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.simultaneous_options import SimultaneousOptions
+from translate_svc.session.source_language import DECIDED_AFTER_S
 from translate_svc.session.utterances.growing_utterance import GrowingUtterance, new_utterance
 from translate_svc.session.utterances.live_utterance import LiveUtterance
 from translate_svc.session.voice_gate import holds_voice, no_speech
-from translate_svc.types import AudioFormat, EndReason, SpeechEnded, SpeechStarted, StreamWarning, Updated
+from translate_svc.types import (
+    INTERNAL_SAMPLE_RATE_HZ,
+    AudioFormat,
+    EndReason,
+    SpeechEnded,
+    SpeechStarted,
+    StreamWarning,
+    Updated,
+)
 from translate_svc.vad.options import FRAME_MS
 
 
@@ -60,6 +71,7 @@ class Dispatcher:
         self._length_advice = LengthAdvice()
         self._skip_advice = SkipAdvice()
         self._pacer = HypothesisPacer(input_rate_hz)
+        self._continued_language: str | None = None
         self._pending_commit: CommitPoint | None = None  # of the utterance that ``cut`` waits with
 
     def apply_settings(self, settings: Negotiated) -> None:
@@ -80,6 +92,8 @@ class Dispatcher:
             number, position, self._next.settings, self._output, request_id, continued
         )
         self._router.begin(self._running)
+        if continued is not None and self._continued_language is not None:
+            self._running.hear(HeardLanguage(self._continued_language, 1.0, is_sure=True), is_last=False)
         self._outbox.put(SpeechStarted(number, position, speech_position))
 
     async def grow(self, grown: UtteranceGrew, last_sample_s: float) -> int | None:
@@ -109,6 +123,9 @@ class Dispatcher:
         request = utterance.hypothesis(
             grown.samples, grown.first_sample, grown.heard_position, now_s, self._router.playouts
         )
+        end_s = (grown.first_sample + len(grown.samples)) / INTERNAL_SAMPLE_RATE_HZ
+        voiced_s = end_s if grown.voiced_frames is None else grown.voiced_frames * FRAME_MS / 1000
+        request = self._asking(utterance, request, is_last=voiced_s >= DECIDED_AFTER_S)
         if not await self._router.submitter.submit_hypothesis(utterance, request):
             self._skip_hypothesis(utterance)
         return utterance.cut_sample(grown.first_sample + len(grown.samples))
@@ -145,6 +162,7 @@ class Dispatcher:
             voiced_s,
             self._next.heard_position,
         )
+        request = self._asking(utterance, request, is_last=True)
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
         is_gated = utterance.settings.settings.guards.voice_gate
         self._pending_commit = point = self._commit_point(cut.commit_position, cut.updates)
@@ -166,6 +184,12 @@ class Dispatcher:
             if cut.commits:
                 self._router.commit(point)
 
+    def _asking(self, utterance: LiveUtterance, request: Request, *, is_last: bool) -> Request:
+        """The request with its question about the language, if anything depends on it."""
+        turns = self._router.turns
+        question = turns.question(utterance.settings, known=utterance.language, is_last=is_last)
+        return request if question is None else replace(request, question=question)
+
     def _continue(
         self,
         utterance: LiveUtterance,
@@ -177,6 +201,7 @@ class Dispatcher:
         """Ends an utterance that was cut within the speech. The next utterance starts from its state."""
         assert isinstance(utterance, GrowingUtterance), "only simultaneous translation continues utterances"
         self._next.continue_from(cut.commit_position, utterance.continuation())
+        self._continued_language = utterance.language
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
         events = utterance.close(cut.source, len(cut.samples), now_s, endpointing_ms, voiced_s)
         self._router.finish_with(utterance, events)

@@ -11,6 +11,7 @@ from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.request import (
     AlternativesFound,
     EngineEvent,
+    LanguageHeard,
     RequestFinished,
     RequestRefused,
     SequenceFinished,
@@ -28,6 +29,7 @@ from translate_svc.session.outbound.commit_points import CommitPoint, CommitPoin
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.reorder_buffer import ReorderBuffer
 from translate_svc.session.outbound.submitter import Submitter
+from translate_svc.session.source_language import Turns
 from translate_svc.session.utterances.live_utterance import LiveUtterance
 from translate_svc.session.utterances.speech_writer import Playout, split_speech
 from translate_svc.session.utterances.utterance_phase import UtterancePhase
@@ -71,6 +73,7 @@ class UtteranceRouter:
 
         ``next_utterance_id`` and ``usage``: of a stream that is resumed.
         """
+        self.turns = Turns()
         self.submitter = Submitter(engine, self._handle, on_failure, caller=caller)
         self._outbox = outbox
         self._observer = observer
@@ -199,6 +202,10 @@ class UtteranceRouter:
         match event:
             case RequestRefused():  # of a comparison: the utterance does without
                 self._finish_completed()
+            case LanguageHeard():
+                self.turns.record(event.heard)
+                if detected := utterance.hear(event.heard, is_last=not is_hypothesis):
+                    self._outbox.put(detected)
             case RequestFinished():
                 utterance.finish_request(event, is_hypothesis=is_hypothesis)
                 if not is_hypothesis:
@@ -232,7 +239,8 @@ class UtteranceRouter:
         for warning in utterance.warnings(event):
             self._outbox.put(warning)
         for key in utterance.plans[event.sequence].lanes:
-            self._lanes.finish(utterance.utterance_id, key)
+            if utterance.has_left(key):
+                self._lanes.finish(utterance.utterance_id, key)
         if not utterance.answered:  # otherwise RequestFinished follows, and its end goes first
             self._finish_completed()
 

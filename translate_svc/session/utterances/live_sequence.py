@@ -95,6 +95,7 @@ class LiveSequence:
         self.plan = plan
         self.output = output
         self.status: FinishStatus | None = None
+        self._is_made = not plan.spec.depends_on_source
         self.text: TextFinished | None = None
         self._units: tuple[int, ...] = ()  # that no chunk has shown yet
         self._character_durations: tuple[int, ...] = ()
@@ -104,6 +105,13 @@ class LiveSequence:
         self._written_samples = 0
         self._hypothesis_tokens = 0
         self._predicted_units = 0
+
+    def resolve(self, language: str) -> None:
+        """The source is in ``language``."""
+        spec = self.plan.spec.resolved(language)
+        if spec is not None:
+            self._is_made = True
+            self.plan = replace(self.plan, spec=replace(self.plan.spec, language=spec.language))
 
     @property
     def tokens(self) -> int:
@@ -257,7 +265,8 @@ class LiveSequence:
 
     def closing_events(self, request_id: str, index: int) -> Iterator[EngineEvent]:
         """The events that the engine would send at its end if no text followed that of its hypotheses."""
-        yield TextFinished(request_id, index, text="", tail="", tokens=0)
+        if self._is_made:
+            yield TextFinished(request_id, index, text="", tail="", tokens=0)
         if self._written_samples:
             yield WaveformPiece(request_id, index, 0, np.empty(0, np.float32), final=True)
         status = FinishStatus.OK if self._hypothesis_tokens else FinishStatus.EMPTY

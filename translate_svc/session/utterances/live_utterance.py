@@ -21,10 +21,11 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.sequence_spec import HEARD, SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.errors import InvariantViolation
-from translate_svc.session.negotiation import Negotiated, PlannedSequence
+from translate_svc.heard_language import HeardLanguage
+from translate_svc.session.negotiation import LaneKey, Negotiated, PlannedSequence
 from translate_svc.session.observer import UtteranceReport
 from translate_svc.session.utterances.live_sequence import (
     SHORT_TEXT,
@@ -42,6 +43,7 @@ from translate_svc.types import (
     DraftReport,
     EndReason,
     Inspect,
+    LanguageDetected,
     SampleRange,
     Samples,
     SpeechChunk,
@@ -76,6 +78,9 @@ class LiveUtterance(abc.ABC):
         self.request_id = request_id
         self.settings = settings
         self.source = SampleRange(position, position)
+        self.language: str | None = None
+        """The source's, once it was heard."""
+        self._language_is_sure = self._was_heard = False
         self.speech_skipped = False
         """Whether the request asks for no speech, because the server is too far behind."""
         self.phase = UtterancePhase.OPEN
@@ -92,8 +97,8 @@ class LiveUtterance(abc.ABC):
 
     @property
     def plans(self) -> tuple[PlannedSequence, ...]:
-        """The sequences of the request, in order."""
-        return self.settings.sequences
+        """The sequences of the request, in order. Their languages are settled once the source's is."""
+        return tuple(sequence.plan for sequence in self._sequences)
 
     @property
     def has_hypotheses(self) -> bool:
@@ -113,6 +118,24 @@ class LiveUtterance(abc.ABC):
     @abc.abstractmethod
     def plan_comparisons(self) -> None:
         """Plans the requests that compare its texts, once its own request has finished."""
+
+    def hear(self, heard: HeardLanguage, *, is_last: bool) -> LanguageDetected | None:
+        """Takes which language was heard. Returns the event for it: of the first answer that is a language,
+        and of that of the last request.
+        """
+        self._was_heard = True
+        is_first = self.language is None and heard.language is not None
+        if heard.language is not None and is_first:
+            self.language = heard.language
+            for sequence in self._sequences:
+                sequence.resolve(heard.language)
+            self.confidence.settle(self.plans)
+        if not (self.settings.detects_language and (is_first or is_last)):
+            return None
+        if is_first:
+            self._language_is_sure = heard.is_sure
+        sure = heard.is_sure and self._language_is_sure
+        return LanguageDetected(self.utterance_id, self.language or "", heard.probability, sure)
 
     def record_hypothesis(self, event: HypothesisDecided | SpeechCarriedOver) -> DraftReport | None:
         """Stores an event of one target of a hypothesis. Returns its report if the client asked for it."""
@@ -155,6 +178,10 @@ class LiveUtterance(abc.ABC):
     def finished(self) -> bool:
         """Whether the engine has finished the request and the comparisons."""
         return self._times.result is not None and self.confidence.open_comparison is None
+
+    def has_left(self, lane: LaneKey) -> bool:
+        """Whether all sequences that use the lane have ended."""
+        return all(each.status is not None for each in self._sequences if lane in each.plan.lanes)
 
     def cut(
         self,
@@ -294,13 +321,21 @@ class LiveUtterance(abc.ABC):
         """The report of its end for the observer."""
         return UtteranceReport(
             done=done,
-            source_language=self.settings.settings.source_language,
-            target_languages=tuple(plan.spec.language for plan in self.plans),
+            source_language=self.language
+            if self.settings.detects_language
+            else self.settings.settings.source_language,
+            target_languages=tuple(plan.spec.language for plan in self.plans if plan.spec.language != HEARD),
             timings=self._times.timings(),
             spans=self._times.spans(now_s),
             began_s=self._times.began_s(now_s),
             ended_s=now_s,
+            heard_language=self._heard_language,
         )
+
+    @property
+    def _heard_language(self) -> str | None:
+        """As in a report: of an utterance that was asked about, if that was answered."""
+        return None if not (self.settings.detects_language and self._was_heard) else self.language or ""
 
     def _paced_specs(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[SequenceSpec, ...]:
         """The sequences to request, with their pace. ``playouts``: of earlier speech, by language."""

@@ -37,6 +37,10 @@ class ConfidenceMeter:
         self.open_comparison: str | None = None
         """The request that compares texts now. One runs at a time, so that other streams are not delayed."""
 
+    def settle(self, plans: Sequence[PlannedSequence]) -> None:
+        """The languages of the sequences are known now."""
+        self._plans = plans
+
     def add(self, sequence: int, token_id: int, log_probability: float) -> None:
         """Adds one token; ``log_probability`` is natural."""
         self._token_ids[sequence].append(token_id)
