@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -48,7 +49,16 @@ def whisper_folder(name: str) -> Path:
     embedding[size.text_tokens] *= 1.6  # the end comes more often
     embedding[size.text_tokens + 1 :] *= 0.3  # and special tokens where they are forced
     save_file(weights, file, metadata={"format": "pt"})
+    _suppress(folder / "generation_config.json", size.text_tokens)
     return folder
+
+
+def _suppress(file: Path, text_tokens: int) -> None:
+    """So many tokens that every text would be another one without the rules."""
+    values = json.loads(file.read_text("utf-8"))
+    values["suppress_tokens"] += range(0, text_tokens, 3)
+    values["begin_suppress_tokens"] += range(1, text_tokens, 3)
+    file.write_text(json.dumps(values), encoding="utf-8")
 
 
 def speech(seconds: float, seed: int) -> Samples:

@@ -19,6 +19,7 @@ from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
     HypothesisRequest,
+    LanguageDetected,
     LanguageHeard,
     Request,
     RequestFinished,
@@ -88,6 +89,7 @@ EVENTS: list[EngineEvent] = [
     RequestRefused("a/0", errors.ResourceExhausted("full", retry_after_s=2.5)),
     RequestRefused("a/0", errors.OutOfRange("is too long", field="source")),
     RequestRefused("a/0", errors.EngineLost("lost")),
+    LanguageDetected("a/0", 1, "fra", 0.5),
     TokenDecoded("a/0", 1, 17, "¡hola", -0.25, None),
     TokenDecoded("a/0", 1, 17, "", np.float64(-0.25), 320),
     TextFinished("a/0", 0, "hola", "a", 4, StopReason.LENGTH, unexpected_script=True),
@@ -186,7 +188,10 @@ def test_the_sample_of_a_hypothesis_differs_from_every_default() -> None:
 )
 def test_a_request_arrives_as_it_was(policy: CommitPolicy, source: Any) -> None:
     hypothesis = dataclasses.replace(OPTIONS, policy=policy)
-    specs = (SequenceSpec("spa", True, 3, 1.25, TextGuards(True, True, True)), SequenceSpec("eng"))
+    specs = (
+        SequenceSpec("spa", True, 3, 1.25, TextGuards(True, True, True)),
+        SequenceSpec("eng", source_language="fra"),
+    )
     engine = _Engine()
     remote = RemoteEngine(engine.status, 10, lambda: None)
     relay = RequestRelay(engine, lambda: None)
