@@ -22,7 +22,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechCarriedOver,
 )
 from translate_svc.errors import TranslateSvcError
-from translate_svc.types import Samples, StageTiming, TextAlternative
+from translate_svc.types import Samples, StageTiming, Term, TextAlternative
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,10 @@ class Request:
     text has no times: for a text the flag is ignored, and every ``source_ms`` is None.
 
     ``caller``: any name of the caller. ``FairQueue`` shares the engine fairly between callers.
+
+    ``terms``: where the source says one, the translations into its language (a Seamless code) contain its
+    words. ``transcript``: the index of the sequence whose text says what the source says. Terms of speech
+    need it; it has none itself. The other texts are delivered when that one has ended.
     """
 
     request_id: str
@@ -48,6 +52,8 @@ class Request:
     sequences: tuple[SequenceSpec, ...]
     source_times: bool = False
     caller: str = ""
+    terms: tuple[Term, ...] = ()
+    transcript: int | None = None
 
     @property
     def is_final(self) -> bool:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translate_svc.engine.plan import DecodeItem
-from translate_svc.engine.request import EngineEvent, TokenDecoded
+from translate_svc.engine.plan import GIVEN, DecodeItem
 from translate_svc.engine.scheduling.whole_sequence import WholeSequence
-from translate_svc.engine.step_result import DecodeResult
 
 
 @dataclass(slots=True, eq=False)
@@ -26,13 +24,5 @@ class GreedySequence(WholeSequence):
             tuple(token_ids),
             times,
             speculative_token_ids=self.speculative_token_ids,
-            scores_given_text=self.spec.is_given,
-        )
-
-    def push_token(self, decoded: DecodeResult, events: list[EngineEvent]) -> None:
-        """Delivers the token immediately."""
-        text = self.text.detokenizer.push(decoded.token_id)
-        self.text.token_ids.append(decoded.token_id)
-        events.append(
-            TokenDecoded(*self.key, decoded.token_id, text, decoded.log_probability, decoded.source_ms)
+            tolerances=(GIVEN,) * len(self.speculative_token_ids) if self.spec.is_given else (),
         )

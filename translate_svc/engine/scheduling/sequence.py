@@ -19,6 +19,7 @@ from translate_svc.engine.plan import (
     VocodeItem,
 )
 from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason
+from translate_svc.engine.scheduling.term_guide import Guide
 from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.engine.step_result import BeamResult, DecodeResult
 from translate_svc.engine.text.detokenize import Detokenizer
@@ -68,6 +69,12 @@ class TextState:
     def tokens(self) -> int:
         """Number of tokens of the text so far, history included."""
         return len(self.token_ids) - self.prompt_tokens
+
+    def rewind(self, tokens: int) -> None:
+        """Keeps the first ``tokens`` tokens. The last one that is left is fed next."""
+        del self.token_ids[self.prompt_tokens + tokens :]
+        self.fed_tokens = len(self.token_ids) - 1
+        self.stop_reason = StopReason.END_OF_TEXT
 
     def check_stop(
         self, token_id: int, guards: TextGuards, eos_token_id: int, max_slot_tokens: int
@@ -165,6 +172,8 @@ class SequenceState(abc.ABC):
         slots: one, or one for each beam.
         speculative_token_ids: tokens that may follow those that are fed next.
         spoken: the input of text-to-unit, set by ``finish_text``.
+        guide: of a sequence of a request with terms.
+        withheld: events of a text that may be revised, in place of those that are delivered.
     """
 
     key: SequenceKey
@@ -176,6 +185,21 @@ class SequenceState(abc.ABC):
     phase: Phase | Stage = field(default=Phase.WAITING, init=False)
     slots: tuple[int, ...] = field(default=(), init=False)
     spoken: SpokenTokens = field(default=SpokenTokens(), init=False)
+    guide: Guide | None = field(default=None, init=False)
+    withheld: list[EngineEvent] | None = field(default=None, init=False)
+
+    @property
+    def attention(self) -> npt.NDArray[np.float32] | None:
+        """``[fed tokens, states]``, if it is kept as tokens are decoded."""
+        return None
+
+    def source_times(self) -> list[int | None]:
+        """Of the text's tokens, if they are known before it ends."""
+        return []
+
+    @abc.abstractmethod
+    def rewind(self, tokens: int) -> None:
+        """Gives up the text but for its first ``tokens`` tokens, history included. None was delivered."""
 
     @property
     @abc.abstractmethod

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.request import EngineEvent, FinishStatus, TextFinished
+from translate_svc.engine.request import EngineEvent, FinishStatus, TextFinished, TokenDecoded
 from translate_svc.engine.scheduling.sequence import SequenceState, SpokenTokens
+from translate_svc.engine.step_result import DecodeResult
 from translate_svc.engine.text.scripts import written_in_foreign_script
 
 
@@ -17,6 +18,27 @@ class WholeSequence(SequenceState):
     """Base of greedy and beam search. ``return_source_ms``: whether tokens get their time in the source."""
 
     return_source_ms: bool
+
+    def push_token(self, decoded: DecodeResult, events: list[EngineEvent]) -> None:
+        """Delivers the token immediately."""
+        text = self.text.detokenizer.push(decoded.token_id)
+        self.text.token_ids.append(decoded.token_id)
+        events.append(
+            TokenDecoded(*self.key, decoded.token_id, text, decoded.log_probability, decoded.source_ms)
+        )
+
+    def source_times(self) -> list[int | None]:
+        """Of the tokens that were withheld."""
+        return [each.source_ms for each in self.withheld or () if isinstance(each, TokenDecoded)]
+
+    def rewind(self, tokens: int) -> None:
+        """The events of the others are dropped."""
+        text, kept = self.text, self.withheld or []
+        text.rewind(tokens)
+        text.detokenizer = text.detokenizer.anew()
+        for token_id in text.token_ids[text.prompt_tokens :]:
+            text.detokenizer.push(token_id)
+        self.withheld = [*kept[:tokens], *(each for each in kept if not isinstance(each, TokenDecoded))]
 
     @property
     def delivered_tokens(self) -> int:

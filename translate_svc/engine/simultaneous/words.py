@@ -11,7 +11,9 @@ from translate_svc.models.tokenizer import Tokenizer
 
 _SPACE = "\u2581"  # SentencePiece's mark of a space
 _BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
-_UNSPACED_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
+UNSPACED_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
+"""Scripts that write no spaces between words."""
+
 _WITHIN_WORDS = "'\u2019-\u2010"
 """Apostrophes and hyphens. The letters after them usually belong to the same word."""
 
@@ -24,7 +26,7 @@ def is_spaced(language: str) -> bool:
     Korean is one of them, although it has Chinese characters beside its own script.
     """
     known = languages.packaged().find(language)
-    return known is None or not known.scripts or not _UNSPACED_SCRIPTS.issuperset(known.scripts)
+    return known is None or not known.scripts or not UNSPACED_SCRIPTS.issuperset(known.scripts)
 
 
 def is_punctuation(piece: str) -> bool:
