@@ -82,6 +82,7 @@ def load_engine(
     from translate_svc.engine.runner.warm_up import WarmUp
     from translate_svc.engine.scheduling.scheduler import Scheduler
     from translate_svc.engine.simultaneous.words import continuation_tokens
+    from translate_svc.engine.terms.encoding import writable_characters
     from translate_svc.models.checkpoint.utterance_lengths import lengths_of
     from translate_svc.models.checkpoint.weight_index import stored_weights
     from translate_svc.models.confidence.confidence_file import confidence_of
@@ -125,7 +126,8 @@ def load_engine(
     )
     confidence = confidence_of(checkpoint.path)
     lengths = lengths_of(checkpoint.path)
-    return engine, ModelFacts(capabilities, model, hypotheses, traits, confidence, lengths)
+    characters = writable_characters(tokenizer, checkpoint.vocabulary_size)
+    return engine, ModelFacts(capabilities, model, hypotheses, traits, confidence, lengths, characters)
 
 
 @asynccontextmanager

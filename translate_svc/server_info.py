@@ -143,4 +143,5 @@ def new_negotiator(settings: Settings, facts: ModelFacts) -> Negotiator:
         settings.warn_low_confidence,
         None if settings.max_utterance_ms else facts.lengths.max_ms,
         settings.max_slots,
+        facts.characters,
     )

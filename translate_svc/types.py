@@ -225,6 +225,7 @@ class StreamSettings:
     guards: GuardSettings = GuardSettings()
     simultaneous: SimultaneousSettings | None = None
     beam_search: BeamSearchSettings | None = None
+    terms: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +265,7 @@ class TranslateRequest:
     include: frozenset[Inspect] = frozenset()
     guards: GuardSettings = GuardSettings()
     beam_search: BeamSearchSettings | None = None
+    terms: tuple[Term, ...] = ()
 
 
 # ------------------------------------------------------------------ client -> session

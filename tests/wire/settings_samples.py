@@ -16,6 +16,7 @@ from translate_svc.types import (
     SimultaneousSettings,
     StreamSettings,
     TargetSettings,
+    Term,
     VadSettings,
 )
 
@@ -35,6 +36,7 @@ GUARDS = GuardSettings(
     voice_gate=False, repetition_stop=False, length_stop=False, script_check=False, low_confidence=False
 )
 BEAM_SEARCH = BeamSearchSettings(num_beams=3, length_penalty=-0.5)
+TERM = Term(source="bakery", target="tahona", language="spa")
 SIMULTANEOUS = SimultaneousSettings(step_ms=640, patience_frames=3, max_buffer_ms=8_000)
 SETTINGS = StreamSettings(
     targets=(TARGET, TEXT_TARGET),
@@ -45,6 +47,7 @@ SETTINGS = StreamSettings(
     guards=GUARDS,
     simultaneous=SIMULTANEOUS,
     beam_search=BEAM_SEARCH,
+    terms=(TERM, Term("Kubernetes")),
 )
 
 

@@ -29,6 +29,7 @@ class ModelFacts:
         traits: properties of the model that hypotheses depend on.
         confidence: the rule that makes the confidence in a text of its log-probabilities.
         lengths: of utterances that the model handles well.
+        characters: those that the model can write; empty if they are not known.
     """
 
     capabilities: Capabilities
@@ -37,3 +38,4 @@ class ModelFacts:
     traits: HypothesisTraits = NO_HYPOTHESES
     confidence: ConfidenceRule = UNCALIBRATED
     lengths: UtteranceLengths = UNMEASURED_LENGTHS
+    characters: frozenset[str] = frozenset()

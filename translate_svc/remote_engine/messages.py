@@ -26,7 +26,7 @@ from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
 from translate_svc.session.capacity.front_peers import ServerState
 from translate_svc.session.quotas.quotas import CallerUsage
-from translate_svc.types import Samples
+from translate_svc.types import Samples, Term
 
 
 class Message(msgspec.Struct, tag=True, frozen=True):
@@ -84,6 +84,8 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
     source_times: bool
     hypothesis: HypothesisFields | None
     caller: str
+    terms: tuple[Term, ...]
+    transcript: int | None
 
 
 class Abort(msgspec.Struct, tag=True, frozen=True):

@@ -101,7 +101,15 @@ class RequestRelay:
 def _request(command: Submit) -> Request:
     samples: Samples = np.empty(0, np.float32) if command.samples is None else command.samples
     source = samples if command.text is None else command.text
-    values = command.request_id, source, command.sequences, command.source_times, command.caller
+    values = (
+        command.request_id,
+        source,
+        command.sequences,
+        command.source_times,
+        command.caller,
+        command.terms,
+        command.transcript,
+    )
     if command.hypothesis is None:
         return Request(*values)
     return HypothesisRequest(*values, hypothesis=_hypothesis_options(command.hypothesis))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.confidence import UNCALIBRATED, ConfidenceRule
-from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.engine.simultaneous.hypothesis import (
     NO_HYPOTHESES,
     SAFE_COMMIT_DEFAULTS,
@@ -18,7 +15,9 @@ from translate_svc.engine.simultaneous.hypothesis import (
 )
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.languages import Language, LanguageTable
-from translate_svc.session.beam_search_options import negotiate_beam_search, with_beam_search
+from translate_svc.session.beam_search_options import negotiate_beam_search
+from translate_svc.session.settings.planned_sequence import PlannedSequence, planned_sequences
+from translate_svc.session.settings.term_options import negotiate_terms
 from translate_svc.session.simultaneous_options import SimultaneousOptions, negotiate_simultaneous
 from translate_svc.types import (
     MAX_DURATION_FACTOR,
@@ -44,44 +43,6 @@ _SPEECH_FIELDS = ("speaker_id", "duration_factor", "catch_up_duration_factor")
 _TEXT_ONLY = TargetSettings("", speech=False)
 
 
-class LaneKind(enum.Enum):
-    """The kind of result that a lane carries."""
-
-    TRANSCRIPT = "transcript"
-    TRANSLATION = "translation"
-    AUDIO = "audio"
-
-
-class LaneKey(NamedTuple):
-    """A lane: one kind of result in one language (a Seamless code). Order is kept within a lane only."""
-
-    kind: LaneKind
-    language: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedSequence:
-    """One sequence of every request, and the lanes of its text and its speech (None: not sent).
-
-    ``catch_up_duration_factor``: the lowest duration factor that may be used to catch up; None: no catch-up.
-    """
-
-    spec: SequenceSpec
-    text: LaneKey | None
-    audio: LaneKey | None
-    catch_up_duration_factor: float | None = None
-
-    @property
-    def name(self) -> tuple[str, bool]:
-        """The same in all settings that ask for this text: its language, and whether it is the transcript."""
-        return self.spec.language, self.text is not None and self.text.kind is LaneKind.TRANSCRIPT
-
-    @property
-    def lanes(self) -> tuple[LaneKey, ...]:
-        """The lanes in use."""
-        return tuple(key for key in (self.text, self.audio) if key is not None)
-
-
 @dataclass(frozen=True, slots=True)
 class Negotiated:
     """Settings with every default filled in and languages as Seamless codes, and the sequences they ask for.
@@ -94,6 +55,12 @@ class Negotiated:
     sequences: tuple[PlannedSequence, ...]
     simultaneous: SimultaneousOptions | None = None
     confidence: ConfidenceRule = UNCALIBRATED
+
+    @property
+    def transcript(self) -> int | None:
+        """The index of the transcript, in which terms are looked for; None without one."""
+        last = len(self.sequences) - 1
+        return last if self.sequences and self.sequences[last].is_transcript else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +78,8 @@ class Negotiator:
     """Of a live stream that names no maximum; at most that of ``vad``. None: that of ``vad``."""
     max_slots: int | None = None
     """Of the engine, for all beams of an utterance. None: not known."""
+    characters: frozenset[str] = frozenset()
+    """Those that the model can write; empty: not known."""
 
     def limited(self, max_targets: int | None) -> Negotiator:
         """A negotiator that allows at most ``max_targets``; None: no change."""
@@ -136,8 +105,8 @@ class Negotiator:
         Raises:
             InvalidArgument: unknown language or speaker; speech in a language that has none; a speech setting
                 where speech is off; a VAD setting that has no effect under manual segmentation; a language
-                twice; a transcript without a source language; neither a target nor a transcript; beam search
-                with simultaneous translation. Names the field.
+                twice; a transcript or terms without a source language; a wrong term; neither a target nor a
+                transcript; beam search with simultaneous translation. Names the field.
             OutOfRange: too many targets; a duration factor outside 0.5 to 2; a catch-up duration factor
                 outside 0.5 to the duration factor; a setting of VAD or beam search outside its limits. Names
                 the field.
@@ -152,6 +121,7 @@ class Negotiator:
             raise InvalidArgument(
                 "holds hypotheses, which simultaneous alone has", field=_under(path, "include")
             )
+        terms = negotiate_terms(settings.terms, self.languages, self.characters, _under(path, "terms"))
         beam_search = negotiate_beam_search(settings, self.max_slots, f"{path}." if path else "")
         if settings.segmentation is Segmentation.HINDSIGHT and settings.simultaneous is not None:
             raise InvalidArgument(
@@ -166,14 +136,15 @@ class Negotiator:
             settings,
             targets=targets,
             source_language=self._source(
-                settings.source_language, transcript, _under(path, "source_language")
+                settings.source_language, transcript, bool(terms), _under(path, "source_language")
             ),
             vad=vad_settings,
             guards=self._guards(settings.guards),
             beam_search=beam_search,
+            terms=terms,
         )
         if settings.simultaneous is None:
-            return Negotiated(settled, vad, _sequences(settled), confidence=self.confidence)
+            return Negotiated(settled, vad, planned_sequences(settled), confidence=self.confidence)
         effective, options = negotiate_simultaneous(
             settings.simultaneous,
             self.hypotheses,
@@ -182,7 +153,11 @@ class Negotiator:
             path=_under(path, "simultaneous"),
         )
         return Negotiated(
-            replace(settled, simultaneous=effective), vad, _sequences(settled), options, self.confidence
+            replace(settled, simultaneous=effective),
+            vad,
+            planned_sequences(settled),
+            options,
+            self.confidence,
         )
 
     def _targets(self, wanted: Sequence[TargetSettings], path: str) -> tuple[TargetSettings, ...]:
@@ -231,15 +206,16 @@ class Negotiator:
             )
         return replace(target, language=language.code, speaker_id=_speaker(target, language, path))
 
-    def _source(self, tag: str | None, transcript: bool, field: str) -> str | None:
+    def _source(self, tag: str | None, transcript: bool, terms: bool, field: str) -> str | None:
         if not tag:
-            if transcript:
-                raise InvalidArgument("is required for a transcript", field=field)
+            if transcript or terms:
+                needed_by = "a transcript" if transcript else "terms"
+                raise InvalidArgument(f"is required for {needed_by}", field=field)
             return None
         language = self.languages.resolve(tag, field)
         if not language.speech_in:
             raise InvalidArgument("is not understood as speech by this model", field=field)
-        if transcript and not language.text:
+        if (transcript or terms) and not language.text:
             raise InvalidArgument("cannot be transcribed by this model", field=field)
         return language.code
 
@@ -270,32 +246,3 @@ def _refuse_without_vad(vad: VadSettings, path: str) -> None:
     for name in _VAD_ONLY_FIELDS:
         if getattr(vad, name) is not None:
             raise InvalidArgument("has no effect with manual segmentation", field=f"{path}.{name}")
-
-
-def text_guards(settings: GuardSettings) -> TextGuards:
-    """The guards that the engine applies."""
-    return TextGuards(**{field.name: getattr(settings, field.name) for field in fields(TextGuards)})
-
-
-def _sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
-    guards = text_guards(settings.guards)
-    planned = [
-        PlannedSequence(
-            SequenceSpec(
-                language=target.language,
-                speech=target.speech,
-                speaker_id=target.speaker_id or 0,
-                duration_factor=target.duration_factor,
-                guards=guards,
-            ),
-            text=LaneKey(LaneKind.TRANSLATION, target.language) if target.text else None,
-            audio=LaneKey(LaneKind.AUDIO, target.language) if target.speech else None,
-            catch_up_duration_factor=target.catch_up_duration_factor if target.speech else None,
-        )
-        for target in settings.targets
-    ]
-    if Inspect.TRANSCRIPT in settings.include and settings.source_language is not None:
-        lane = LaneKey(LaneKind.TRANSCRIPT, settings.source_language)
-        spec = SequenceSpec(settings.source_language, guards=guards)
-        planned.append(PlannedSequence(spec, text=lane, audio=None))
-    return tuple(replace(each, spec=with_beam_search(each.spec, settings)) for each in planned)

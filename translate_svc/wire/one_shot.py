@@ -14,10 +14,12 @@ from translate_svc.wire.requests import (
     decode_format,
     decode_include,
     decode_targets,
+    decode_terms,
     encode_beam_search,
     encode_format,
     encode_include,
     encode_targets,
+    encode_terms,
 )
 from translate_svc.wire.results import decode_result, encode_result
 
@@ -41,6 +43,7 @@ def decode_translate_request(request: pb.TranslateRequest) -> TranslateRequest:
         include=decode_include(request.include, "include"),
         guards=decode_dataclass(GuardSettings, request.guards, "guards"),
         beam_search=decode_beam_search(request, "beam_search"),
+        terms=decode_terms(request.terms, "terms"),
     )
 
 
@@ -57,6 +60,7 @@ def encode_translate_request(request: TranslateRequest) -> pb.TranslateRequest:
         output=encode_format(request.output),
         guards=encode_dataclass(pb.GuardSettings, request.guards),
         beam_search=encode_beam_search(request.beam_search),
+        terms=encode_terms(request.terms),
     )
     if isinstance(request.source, AudioClip):
         clip = request.source

@@ -61,14 +61,16 @@ def test_a_term_takes_the_place_of_the_models_own_word(beams: int, speech: bool)
 
 
 def test_several_terms_and_words_that_are_kept() -> None:
-    terms = (TERM, Term("Hospital"), Term("bakery", "fournil", "fra"), Term("museum", "museo"))
+    for_all = Term("bakery", "Panino")  # where no other is for the language
+    terms = (TERM, for_all, Term("Hospital"), Term("bakery", "fournil", "fra"), Term("museum", "museo"))
     (events,) = HypothesisHarness().run(
-        request(SourceText(BAKERY, "eng"), SequenceSpec("spa"), SequenceSpec("fra"), terms=terms)
+        request(SourceText(BAKERY, "eng"), *map(SequenceSpec, ("spa", "fra", "deu")), terms=terms)
     )
     assert text(events) == "La tahona está detrás del Hospital."
     assert "fournil" in text(events, 1)
     assert "Hospital" in text(events, 1)
     assert "tahona" not in text(events, 1)
+    assert "Panino" in text(events, 2)
 
 
 def test_speech_is_searched_by_its_transcript_and_bits_stay_where_nothing_is_said() -> None:

@@ -52,8 +52,14 @@ class TermSource:
         return any(term.language in ("", language) for term in terms)
 
     def said_for(self, language: str) -> list[SaidTerm]:
-        """The terms that were said, of those for ``language``."""
-        return [each for each in self.said or () if each.term.language in ("", language)]
+        """The terms that were said, of those for ``language``. Its own go before those for all."""
+        said = self.said or ()
+        own = {each.place for each in said if each.term.language == language}
+        return [
+            each
+            for each in said
+            if each.term.language == language or (not each.term.language and each.place not in own)
+        ]
 
 
 class Guide(abc.ABC):

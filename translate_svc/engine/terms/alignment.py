@@ -28,10 +28,16 @@ _APOSTROPHES = ("'", "\u2019")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SaidTerm:
-    """A term that the source says. ``weights``: ``[states]``, how much each encoder state belongs to it."""
+    """A term that the source says.
+
+    Attributes:
+        weights: ``[states]``, how much each encoder state belongs to it.
+        place: number of its first word in the source.
+    """
 
     term: Term
     weights: Weights
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,9 @@ def said_in_transcript(
     if not found:
         return ()
     weights = word_weights(attention[[owners[word.start] for word in words]])
-    return tuple(SaidTerm(each.term, weights[each.first : each.last + 1].sum(axis=0)) for each in found)
+    return tuple(
+        SaidTerm(each.term, weights[each.first : each.last + 1].sum(axis=0), each.first) for each in found
+    )
 
 
 def said_in_text(text: str, pieces: Sequence[str], terms: tuple[Term, ...]) -> tuple[SaidTerm, ...]:
@@ -88,7 +96,9 @@ def said_in_text(text: str, pieces: Sequence[str], terms: tuple[Term, ...]) -> t
         word = known[index * len(known) // len(words)] if known else None  # the same one, as a rule
         if word is not None:
             states[index, owners[word.start] : owners[word.end - 1] + 1] = 1.0
-    return tuple(SaidTerm(each.term, states[each.first : each.last + 1].max(axis=0)) for each in found)
+    return tuple(
+        SaidTerm(each.term, states[each.first : each.last + 1].max(axis=0), each.first) for each in found
+    )
 
 
 def word_ranges(pieces: Sequence[str], *, spaced: bool) -> list[TokenRange]:

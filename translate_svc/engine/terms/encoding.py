@@ -25,6 +25,12 @@ def term_tokens(tokenizer: Tokenizer, words: str, glued: bool, *, language: str)
     return tokens
 
 
+def writable_characters(tokenizer: Tokenizer, vocabulary_size: int) -> frozenset[str]:
+    """All characters that the vocabulary has as pieces. Empty if it has bytes, which write any."""
+    pieces = {tokenizer.id_to_piece(each).replace("\u2581", "") for each in range(vocabulary_size)}
+    return frozenset() if "<0xE2>" in pieces else frozenset(each for each in pieces if len(each) == 1)
+
+
 def can_write(tokenizer: Tokenizer, words: str, language: str) -> bool:
     """Whether the vocabulary has all characters of ``words``."""
     tokens = term_tokens(tokenizer, words, not is_spaced(language), language=language)

@@ -18,9 +18,9 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechContext,
 )
 from translate_svc.engine.simultaneous.kept_history import history_from
-from translate_svc.session.negotiation import PlannedSequence
+from translate_svc.session.settings.planned_sequence import PlannedSequence
 from translate_svc.session.simultaneous_options import SimultaneousOptions
-from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples, Term
 
 
 @dataclass(slots=True)
@@ -99,13 +99,16 @@ class HypothesisBuilder:
         options: SimultaneousOptions,
         sequences: int,
         continued: Continuation | None = None,
+        terms: tuple[Term, ...] = (),
+        transcript: int | None = None,
     ) -> None:
-        """``sequences``: number of targets.
+        """``sequences``: number of targets. ``terms`` and ``transcript``: as in ``Request``.
 
         ``continued``: the state of the utterance before, if it was cut and this utterance continues it.
         """
         self._request_id = request_id
         self._options = options
+        self._terms, self._transcript = terms, transcript
         hypotheses = continued.hypotheses if continued else (FIRST_HYPOTHESIS,) * sequences
         self._targets = [
             _Target(hypothesis, received_tokens=len(hypothesis.history_token_ids))
@@ -205,6 +208,8 @@ class HypothesisBuilder:
             samples[self._start_sample - first_sample :],
             sequences,
             source_times,
+            terms=self._terms,
+            transcript=self._transcript,
             hypothesis=HypothesisOptions(
                 tuple(
                     dataclasses.replace(target.hypothesis, playback_pending=plays)

@@ -24,8 +24,9 @@ from translate_svc.engine.request import (
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.errors import InvariantViolation
-from translate_svc.session.negotiation import Negotiated, PlannedSequence
+from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.observer import UtteranceReport
+from translate_svc.session.settings.planned_sequence import PlannedSequence
 from translate_svc.session.utterances.live_sequence import (
     SHORT_TEXT,
     LiveSequence,
@@ -273,6 +274,7 @@ class LiveUtterance(abc.ABC):
             index
             for index, sequence in enumerate(self._sequences)
             if status is None and sequence.status in (FinishStatus.OK, FinishStatus.TRUNCATED)
+            if not sequence.plan.is_hidden
         }
         return UtteranceDone(
             utterance_id=self.utterance_id,
@@ -295,7 +297,7 @@ class LiveUtterance(abc.ABC):
         return UtteranceReport(
             done=done,
             source_language=self.settings.settings.source_language,
-            target_languages=tuple(plan.spec.language for plan in self.plans),
+            target_languages=tuple(plan.spec.language for plan in self.plans if plan.lanes),
             timings=self._times.timings(),
             spans=self._times.spans(now_s),
             began_s=self._times.began_s(now_s),
@@ -311,7 +313,7 @@ class LiveUtterance(abc.ABC):
         return tuple(replace(spec, speech=False) for spec in specs) if self.speech_skipped else specs
 
     def _status(self) -> UtteranceStatus:
-        statuses = {sequence.status for sequence in self._sequences}
+        statuses = {sequence.status for sequence in self._sequences if sequence.plan.lanes}
         if self._times.result is not None:
             statuses.add(self._times.result.status)
         if FinishStatus.FAILED in statuses or None in statuses:

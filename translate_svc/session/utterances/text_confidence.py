@@ -9,7 +9,7 @@ from typing import NamedTuple
 from translate_svc.confidence import UNKNOWN_AGREEMENT, ConfidenceRule
 from translate_svc.engine.request import Request, SourceText, TextScored
 from translate_svc.engine.sequence_spec import SequenceSpec
-from translate_svc.session.negotiation import LaneKind, PlannedSequence
+from translate_svc.session.settings.planned_sequence import PlannedSequence
 from translate_svc.types import LOW_CONFIDENCE, StreamWarning, TextConfidence
 
 
@@ -160,4 +160,4 @@ class ConfidenceMeter:
 
 
 def _is_transcript(plan: PlannedSequence) -> bool:
-    return plan.text is not None and plan.text.kind is LaneKind.TRANSCRIPT
+    return plan.is_transcript and not plan.is_hidden
