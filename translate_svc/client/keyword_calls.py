@@ -20,6 +20,7 @@ from translate_svc.types import (
     SimultaneousSettings,
     StreamConfig,
     TargetSettings,
+    Term,
     TranslateRequest,
     VadSettings,
 )
@@ -56,6 +57,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
         simultaneous: SimultaneousSettings | bool | None = None,
         beam_search: BeamSearchSettings | int | None = None,
+        terms: Iterable[Term | str] = (),
         resume: bool = False,
     ) -> StreamT:
         """A stream, to be opened by ``with``, or ``async with``. Languages are Seamless codes or BCP-47 tags.
@@ -63,7 +65,8 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         Samples may be sent in any encoding. Some encodings need PyAV and support one sample rate only.
         ``channel``, from 1, selects one of several ``channels``. ``simultaneous``: text and speech come while
         the speaker still speaks. True: with the server's defaults; False or None: after each utterance.
-        ``beam_search``: better texts for more work; a number is that of the beams.
+        ``beam_search``: better texts for more work; a number is that of the beams. ``terms``: words of your
+        own, which the translation contains where the source says them; a string is kept as it is.
 
         ``resume``: when the stream loses its server, or is told to go away, it continues at another one or at
         the same. Input after the commit point is sent again (``ClientOptions.max_replay_bytes`` bounds the
@@ -82,6 +85,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
             guards=guards,
             simultaneous=simultaneous,
             beam_search=beam_search,
+            terms=terms,
         )
         config = stream_config(
             settings,
@@ -108,6 +112,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         output: AudioFormat = DEFAULT_OUTPUT,
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
         beam_search: BeamSearchSettings | int | None = None,
+        terms: Iterable[Term | str] = (),
     ) -> CallT:
         """One text or one short clip as a single utterance. Nothing is sent before the call is used.
 
@@ -130,5 +135,6 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
             output=output,
             guards=guards,
             beam_search=beam_search,
+            terms=terms,
         )
         return self.call(request)

@@ -10,6 +10,7 @@ from translate_svc.client.arguments import (
     enum_member,
     inspections,
     target_settings,
+    term_settings,
 )
 from translate_svc.types import (
     DEFAULT_ENCODING,
@@ -23,6 +24,7 @@ from translate_svc.types import (
     StreamConfig,
     StreamSettings,
     TargetSettings,
+    Term,
     VadSettings,
 )
 from translate_svc.wire.requests import DEFAULT_OUTPUT
@@ -38,12 +40,13 @@ def stream_settings(
     guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
     simultaneous: SimultaneousSettings | bool | None = None,
     beam_search: BeamSearchSettings | int | None = None,
+    terms: Iterable[Term | str] = (),
 ) -> StreamSettings:
     """The settings of a stream. Languages are Seamless codes or BCP-47 tags.
 
     Enums may be given by their values: ``include=["transcript"]``. ``simultaneous`` is True for the server's
     defaults, and False or None for translation after each utterance. ``beam_search`` may be the number of
-    beams.
+    beams. A string among ``terms`` is words that are kept.
 
     Raises:
         InvalidArgument: an enum does not have the value. Names the field.
@@ -57,6 +60,7 @@ def stream_settings(
         guards=guards,
         simultaneous=SimultaneousSettings() if simultaneous is True else simultaneous or None,
         beam_search=beam_settings(beam_search),
+        terms=term_settings(terms),
     )
 
 
@@ -68,6 +72,7 @@ def file_settings(
     vad: VadSettings,
     guards: GuardSettings,
     beam_search: BeamSearchSettings | int | None = None,
+    terms: Iterable[Term | str] = (),
 ) -> StreamSettings:
     """The settings of the stream of a whole file. Tokens come with it: their times place the subtitles.
 
@@ -81,6 +86,7 @@ def file_settings(
         vad=vad,
         guards=guards,
         beam_search=beam_search,
+        terms=terms,
     )
 
 

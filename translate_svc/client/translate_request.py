@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from translate_svc.audio.codecs.table import codec_of
-from translate_svc.client.arguments import audio_format, beam_settings, inspections, target_settings
+from translate_svc.client.arguments import (
+    audio_format,
+    beam_settings,
+    inspections,
+    target_settings,
+    term_settings,
+)
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import (
@@ -16,6 +22,7 @@ from translate_svc.types import (
     GuardSettings,
     Inspect,
     TargetSettings,
+    Term,
     TranslateRequest,
 )
 
@@ -37,6 +44,7 @@ def translate_request(
     output: AudioFormat,
     guards: GuardSettings,
     beam_search: BeamSearchSettings | int | None,
+    terms: Iterable[Term | str],
 ) -> TranslateRequest:
     """The arguments of ``translate`` as one request.
 
@@ -63,6 +71,7 @@ def translate_request(
         include=inspections(include, "include"),
         guards=guards,
         beam_search=beam_settings(beam_search),
+        terms=term_settings(terms),
     )
 
 

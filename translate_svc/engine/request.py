@@ -150,7 +150,10 @@ class StopReason(enum.Enum):
 
 @dataclass(slots=True)  # not frozen, which would take four times as long to make; nothing changes it
 class TokenDecoded:
-    """One token and the text that it completes (append-only; empty while a character is incomplete)."""
+    """One token and the text that it completes (append-only; empty while a character is incomplete).
+
+    ``given``: it is part of a term, and the model did not choose it.
+    """
 
     request_id: str
     sequence: int
@@ -158,6 +161,7 @@ class TokenDecoded:
     text: str
     log_probability: float
     source_ms: int | None = None
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ def test_a_term_takes_the_place_of_the_models_own_word(beams: int, speech: bool)
     plain, events = (HypothesisHarness().run(typed(BAKERY, spec, *terms))[0] for terms in ((), (TERM,)))
     assert text(plain) == "La panadería está detrás del hospital."
     assert text(events) == "La tahona está detrás del hospital."
+    given = "".join(each.text for each in of(events, TokenDecoded) if each.given)
+    assert given == " tahona"
     own, asked = (of(each, UnitsPredicted) for each in (plain, events))
     assert [each.units for each in own] != [each.units for each in asked] or not speech
 

@@ -21,6 +21,7 @@ from translate_svc.cli.output.channel_sides import BOTH_SIDES, ONE_STREAM, Chann
 from translate_svc.cli.output.dub_file import DUB_FORMATS, check_output
 from translate_svc.cli.output.sinks import STDOUT
 from translate_svc.cli.targets import SpeechStyle, target_settings
+from translate_svc.cli.term_files import read_terms
 from translate_svc.languages import LanguageTable
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
 from translate_svc.types import (
@@ -69,6 +70,7 @@ class TranslateArguments:
         str | None, typer.Option(metavar="TIME", help="Translate so much; times then count from --start.")
     ] = None
     beams: options.Beams = 1
+    terms: options.Terms = None
     audio_track: Annotated[
         str,
         typer.Option(
@@ -232,16 +234,19 @@ class TranslateArguments:
         timed = (
             self.subtitles is not None or self.makes_film or not TEXT_FORMATS.keys().isdisjoint(self.forms)
         )
+        code = None if source is None else source.code
+        targets = target_settings(
+            self.to, table, speech=self._asks_for_speech, must_speak=self.speaks, style=self.style
+        )
         requested = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: timed or self._writes_events}
         return StreamSettings(
-            targets=target_settings(
-                self.to, table, speech=self._asks_for_speech, must_speak=self.speaks, style=self.style
-            ),
-            source_language=None if source is None else source.code,
+            targets=targets,
+            source_language=code,
             segmentation=Segmentation.VAD if self.simultaneous else Segmentation.HINDSIGHT,
             vad=self.vad,
             include=frozenset(inspect for inspect, included in requested.items() if included),
             guards=GuardSettings(low_confidence=self.flag_unsure),
             simultaneous=SimultaneousSettings() if self.simultaneous else None,
             beam_search=BeamSearchSettings(self.beams) if self.beams > 1 else None,
+            terms=read_terms(self.terms, code, [target.language for target in targets]),
         )

@@ -15,7 +15,14 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.request import EngineEvent, FinishStatus, TextScored, UnitsPredicted, WaveformPiece
+from translate_svc.engine.request import (
+    EngineEvent,
+    FinishStatus,
+    TextScored,
+    TokenDecoded,
+    UnitsPredicted,
+    WaveformPiece,
+)
 from translate_svc.engine.scheduling.in_flight import InFlight
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
 from translate_svc.engine.scheduling.request_state import RequestState
@@ -114,6 +121,8 @@ class StageResults:
                 token = DecodeResult(decoded.key, token_id, log_probability, source_ms)
                 if self._apply_token(sequence, token):
                     return
+                if guide is not None:
+                    guide.mark(place, sequence)
         if guide is None or not guide.continues:
             self._apply_token(sequence, decoded)
 
@@ -175,7 +184,7 @@ class StageResults:
 
     def _finish_text(self, sequence: SequenceState) -> None:
         if sequence.withheld is not None:
-            self.events += sequence.withheld
+            self.events += sorted(sequence.withheld, key=lambda event: not isinstance(event, TokenDecoded))
         try:
             is_spoken = sequence.finish_text(self.events)
         except EngineError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from translate_svc.engine.constraint import SUPPRESS_CONTINUATION, UNCONSTRAINED
 from translate_svc.engine.plan import GIVEN, BeamItem, DecodeItem
-from translate_svc.engine.request import StopReason
+from translate_svc.engine.request import StopReason, TokenDecoded
 from translate_svc.engine.simultaneous.hypothesis import MAX_SPECULATIVE_TOKENS
 from translate_svc.engine.simultaneous.words import is_spaced
 from translate_svc.engine.step_result import DecodeResult
@@ -93,6 +93,9 @@ class Guide(abc.ABC):
         """The source time of an accepted token of the run."""
         return None
 
+    def mark(self, place: int, sequence: SequenceState) -> None:  # noqa: B027 - most have none
+        """Says of the accepted token, which was just added, whether it is given."""
+
     @property
     def continues(self) -> bool:
         """Whether more tokens are known, so that the one after the run does not count."""
@@ -170,6 +173,7 @@ class TranslationGuide(Guide):
         self._proposals: tuple[Proposal, ...] = ()
         self._draft_times: list[int | None] = []
         self._run_times: list[int | None] = []
+        self._given_places: set[int] = set()
         self._run_start = 0
         self._revisions_left: int | None = None
         self._is_revised = self._continues = self._ends_term = False
@@ -208,9 +212,9 @@ class TranslationGuide(Guide):
             return True
         chunk, accepted = self._chunk, len(decoded.accepted)
         self._run_times = [self._time(each) for each in chunk]
-        for index, each in enumerate(chunk[:accepted]):
-            if each.tolerance == GIVEN:
-                self._frozen = self._run_start + index + 1
+        self._given_places = {place for place, each in enumerate(chunk[:accepted]) if each.tolerance == GIVEN}
+        if self._given_places:
+            self._frozen = self._run_start + max(self._given_places) + 1
         self._proposals = self._proposals[len(chunk) :] if accepted == len(chunk) else ()
         ended_term, self._ends_term = self._ends_term, False
         if chunk and not self._proposals and not ended_term:
@@ -221,6 +225,13 @@ class TranslationGuide(Guide):
     def source_ms(self, place: int) -> int | None:
         """A token of the draft keeps its time. A term has that of the words that ask for it."""
         return self._run_times[place] if self._run_times else None
+
+    def mark(self, place: int, sequence: SequenceState) -> None:
+        """Those of terms are."""
+        if place in self._given_places and sequence.withheld:
+            last = sequence.withheld[-1]
+            assert isinstance(last, TokenDecoded), "the token was added"
+            last.given = True
 
     def _time(self, proposal: Proposal) -> int | None:
         if proposal.state is not None and self._frame_ms:

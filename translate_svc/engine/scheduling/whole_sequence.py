@@ -33,12 +33,13 @@ class WholeSequence(SequenceState):
 
     def rewind(self, tokens: int) -> None:
         """The events of the others are dropped."""
-        text, kept = self.text, self.withheld or []
+        text, events = self.text, self.withheld or []
+        told = [each for each in events if isinstance(each, TokenDecoded)]
         text.rewind(tokens)
         text.detokenizer = text.detokenizer.anew()
         for token_id in text.token_ids[text.prompt_tokens :]:
             text.detokenizer.push(token_id)
-        self.withheld = [*kept[:tokens], *(each for each in kept if not isinstance(each, TokenDecoded))]
+        self.withheld = [*(each for each in events if not isinstance(each, TokenDecoded)), *told[:tokens]]
 
     @property
     def delivered_tokens(self) -> int:

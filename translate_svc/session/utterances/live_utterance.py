@@ -240,7 +240,7 @@ class LiveUtterance(abc.ABC):
         """Stores the parts of an event that later events or ``UtteranceDone`` need."""
         match event:
             case TokenDecoded():
-                self.confidence.add(event.sequence, event.token_id, event.log_probability)
+                self.confidence.add(event.sequence, event.token_id, event.log_probability, given=event.given)
             case AlternativesFound():
                 self._alternatives[event.sequence] = event.alternatives
             case TextFinished():

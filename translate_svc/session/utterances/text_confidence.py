@@ -31,16 +31,24 @@ class ConfidenceMeter:
         self._plans = plans
         self._log_probabilities: list[list[float]] = [[] for _ in plans]
         self._token_ids: list[list[int]] = [[] for _ in plans]
+        self._with_terms: set[int] = set()  # sequences
         self._agreements = [UNKNOWN_AGREEMENT for _ in plans]
         self._compared: dict[str, _Comparison] = {}  # by request
         self._planned: list[Request] = []
         self.open_comparison: str | None = None
         """The request that compares texts now. One runs at a time, so that other streams are not delayed."""
 
-    def add(self, sequence: int, token_id: int, log_probability: float) -> None:
-        """Adds one token; ``log_probability`` is natural."""
+    def add(self, sequence: int, token_id: int, log_probability: float, *, given: bool = False) -> None:
+        """Adds one token; ``log_probability`` is natural.
+
+        ``given``: by a term of the caller's. It does not count, and the text is compared with none: the model
+        is unsure of words that it did not choose.
+        """
         self._token_ids[sequence].append(token_id)
-        self._log_probabilities[sequence].append(log_probability)
+        if given:
+            self._with_terms.add(sequence)
+        else:
+            self._log_probabilities[sequence].append(log_probability)
 
     def plan_comparisons(
         self, request_id: str, texts: Mapping[int, str], source: SourceText | None = None
@@ -51,6 +59,7 @@ class ConfidenceMeter:
         ``texts``: those that are whole, by sequence. The requests' ids begin with ``request_id``.
         ``source``: the text that was typed, which then takes the place of the transcript.
         """
+        texts = {index: text for index, text in texts.items() if index not in self._with_terms}
         if source is not None:
             self._plan_readings(request_id, texts, source)
             return
