@@ -69,6 +69,7 @@ def result(revision: Revision | None) -> tuple[int, list[int]] | None:
         (draft("_casa _y _casa", [1, 2, 1], frozen=2), [("tahona", 1)], (2, [70, 71, END])),
         (draft("_casa _y _pan", [1, 2, 3], frozen=1, optional=True), [("tahona", 1)], None),
         (draft("", []), [("tahona", 1)], (0, [70, 71, END])),
+        (draft("", [], optional=True), [("tahona", 1)], None),
     ],
 )
 def test_revision(made: Draft, terms: list[tuple[str, int]], expected: tuple[int, list[int]] | None) -> None:

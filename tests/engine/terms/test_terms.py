@@ -128,3 +128,19 @@ def test_refusals(options: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         validate(made, harness.scheduler.limits, capabilities, harness.tokenizer)
     assert caught.value.field == field
+
+
+def test_a_growing_text_takes_terms_before_it_is_committed_and_keeps_what_was_committed() -> None:
+    """Each hypothesis has a transcript of its own. What was committed is never taken back."""
+    clip = clips(2)[1]  # "My husband does not like tennis."
+    specs = SequenceSpec("spa"), SequenceSpec("eng")
+    told = []
+    for terms in ((), (Term("husband", "papá", "spa"),)):
+        ends = [*range(16_000, len(clip.samples), 8_000), len(clip.samples)]
+        harness = HypothesisHarness()
+        made = harness.hypotheses(clip.samples, ends, specs, terms=terms, transcript=1)
+        tokens = (each for events in made for each in of(events, TokenDecoded))
+        told.append("".join(each.text for each in tokens if each.sequence == 0))
+    assert "marido" in told[0]
+    assert "papá" in told[1]
+    assert "marido" not in told[1]

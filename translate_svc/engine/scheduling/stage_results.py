@@ -162,7 +162,11 @@ class StageResults:
         """Finishes a text that has ended, unless its guide revises it, or waits for another text first."""
         guide = sequence.guide
         if guide is not None:
-            ended = guide.ended(sequence)
+            try:
+                ended = guide.ended(sequence)
+            except Exception as error:  # any error fails this text alone
+                self._end(sequence, FinishStatus.FAILED, f"terms: {type(error).__name__}")
+                return
             if ended is Ended.WAITS:
                 self._queues.hold_decoding(sequence)
             if ended is not Ended.FINISHED:

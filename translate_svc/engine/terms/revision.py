@@ -29,7 +29,7 @@ from translate_svc.engine.terms.matching import text_of, words_of
 TOLERANCE_NATS = 10.0
 """A token of the draft stays if its log-probability lies no further below the likeliest one's."""
 
-_LEAST_MASS = 0.3
+_LEAST_MASS = 0.12
 """Of its attention that a word must give to a term, where the term may well be left out."""
 
 _SPACE = "\u2581"
@@ -146,7 +146,7 @@ class _Placement:
         draft = self._draft
         free = np.where([self._is_free(each) for each in self._words], masses, 0.0)
         clearest = max(free, default=0.0)
-        if not needed and clearest < max(_LEAST_MASS, *masses):
+        if not needed and clearest < max(_LEAST_MASS, max(masses, default=0.0)):
             return None
         if not clearest:
             last = max([draft.frozen, *(each.end for each in self._words)])
