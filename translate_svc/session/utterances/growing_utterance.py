@@ -47,6 +47,7 @@ class GrowingUtterance(LiveUtterance):
             continued,
             settings.settings.terms,
             settings.transcript,
+            is_hidden=settings.transcript is not None and settings.sequences[settings.transcript].is_hidden,
         )
         self.options = options
         self._is_continued = False
