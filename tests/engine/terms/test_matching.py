@@ -12,7 +12,7 @@ from translate_svc.types import Term
     ("text", "words"),
     [
         ("L'avion, s'il vous plaît!", ["l", "avion", ",", "s", "il", "vous", "plaît", "!"]),
-        ("check-in at 7", ["check", "in", "at", "7"]),
+        ("check-in at 7:30, room 101b", ["check", "in", "at", "7", ":", "30", ",", "room", "101b"]),
         ("C++ is fun", ["c", "+", "+", "is", "fun"]),
         ("Straße Cafe\u0301", ["strasse", "café"]),
         ("東京タワーへ", ["東", "京", "タ", "ワ", "ー", "へ"]),

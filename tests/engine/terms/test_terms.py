@@ -13,6 +13,7 @@ from benchmarks.quality.report import ROOT
 from tests.engine.simultaneous.hypothesis_harness import HypothesisHarness, of
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.request import (
+    FinishStatus,
     Request,
     SequenceFinished,
     SourceText,
@@ -20,6 +21,7 @@ from translate_svc.engine.request import (
     TokenDecoded,
     UnitsPredicted,
 )
+from translate_svc.engine.scheduling import term_guide
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.validation import validate
 from translate_svc.errors import InvalidArgument
@@ -101,6 +103,20 @@ def test_speech_is_searched_by_its_transcript_and_bits_stay_where_nothing_is_sai
     assert term == pytest.approx(own, abs=160), "the term has the time of the word in whose place it stands"
 
 
+def test_a_text_that_waits_for_its_transcript_takes_no_steps() -> None:
+    """Whichever ends first."""
+    earlier = 0
+    for clip in [each for each in clips(64) if each.language == "fra"][:4]:
+        harness = HypothesisHarness()
+        specs, unsaid = (SequenceSpec("eng"), SequenceSpec("fra")), Term("boulangerie", "bakehouse")
+        (events,) = harness.run(request(clip.samples, *specs, terms=(unsaid,), transcript=1))
+        tokens = [each.tokens for each in sorted(of(events, TextFinished), key=lambda each: each.sequence)]
+        steps = [item.key.sequence for plan in harness.runner.plans for item in plan.decode]
+        assert [steps.count(sequence) for sequence in (0, 1)] == [count + 1 for count in tokens]
+        earlier += tokens[0] < tokens[1]
+    assert earlier
+
+
 def test_a_failed_transcript_says_nothing() -> None:
     clip = clips(1)[0]
     harness = HypothesisHarness()
@@ -144,3 +160,15 @@ def test_a_growing_text_takes_terms_before_it_is_committed_and_keeps_what_was_co
     assert "marido" in told[0]
     assert "papá" in told[1]
     assert "marido" not in told[1]
+
+
+def test_an_error_of_terms_fails_its_text_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(term_guide, "revise", broken)
+    mate = request(SourceText(BAKERY, "eng"), SequenceSpec("spa"), name="mate")
+    events, beside = HypothesisHarness().run(typed(BAKERY, SequenceSpec("spa"), TERM), mate)
+    (ended,) = of(events, SequenceFinished)
+    assert (ended.status, ended.error) == (FinishStatus.FAILED, "terms: ZeroDivisionError")
+    assert text(beside) == "La panadería está detrás del hospital."
