@@ -80,6 +80,7 @@ def load_engine(
     from translate_svc.engine.runner.model_runner import ModelRunner
     from translate_svc.engine.runner.warm_up import WarmUp
     from translate_svc.engine.scheduling.scheduler import Scheduler
+    from translate_svc.engine.terms.encoding import writable_characters
     from translate_svc.engine.text.constraints import masks_of
     from translate_svc.models.checkpoint.utterance_lengths import lengths_of
     from translate_svc.models.checkpoint.weight_index import stored_weights
@@ -127,7 +128,9 @@ def load_engine(
     )
     confidence = confidence_of(checkpoint.path)
     lengths = lengths_of(checkpoint.path)
-    return engine, ModelFacts(capabilities, model, hypotheses, traits, confidence, lengths, detection)
+    characters = writable_characters(tokenizer, checkpoint.vocabulary_size)
+    facts = ModelFacts(capabilities, model, hypotheses, traits, confidence, lengths, detection, characters)
+    return engine, facts
 
 
 @asynccontextmanager

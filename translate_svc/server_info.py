@@ -157,4 +157,5 @@ def new_negotiator(settings: Settings, facts: ModelFacts) -> Negotiator:
         settings.max_slots,
         facts.capabilities.reads_text,
         facts.detection.languages,
+        facts.characters,
     )

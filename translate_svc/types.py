@@ -198,6 +198,33 @@ class Echo(enum.Enum):
     SILENT = "silent"
 
 
+MAX_TERMS = 500
+"""Most terms in a stream or a call."""
+
+MAX_TERM_CHARACTERS = 64
+"""Most characters of a term's source and of its target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Words of the caller's own: where the source says ``source``, the translation contains ``words``.
+
+    Attributes:
+        source: words of the source language.
+        target: words of the target language; empty to keep those of the source.
+        language: the target that it is for; empty for every target.
+    """
+
+    source: str
+    target: str = ""
+    language: str = ""
+
+    @property
+    def words(self) -> str:
+        """What the translation contains, unaltered."""
+        return self.target or self.source
+
+
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
     """The settings of a stream that may change between utterances. An update replaces all of them."""
@@ -212,6 +239,7 @@ class StreamSettings:
     beam_search: BeamSearchSettings | None = None
     source_candidates: tuple[str, ...] = ()
     echo: Echo = Echo.SPEAK
+    terms: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +281,7 @@ class TranslateRequest:
     beam_search: BeamSearchSettings | None = None
     source_candidates: tuple[str, ...] = ()
     echo: Echo = Echo.SPEAK
+    terms: tuple[Term, ...] = ()
 
 
 # ------------------------------------------------------------------ client -> session

@@ -27,6 +27,7 @@ from translate_svc.types import (
     StreamSettings,
     StreamWarning,
     TargetSettings,
+    Term,
     TextDelta,
     TranslateRequest,
     UtteranceDone,
@@ -108,14 +109,25 @@ async def translate_texts(
 
     async def one(text: str) -> PipelineOutput:
         async with gate:
-            call = TranslateRequest(text, tuple(targets), _FORMAT, source, guards=_NO_GUARDS)
-            one_shot = service.translate(call, Caller("quality"))
-            try:
-                return await _collect(one_shot.events())
-            finally:
-                await one_shot.cancel()
+            return await translate_text(service, text, source, targets)
 
     return list(await asyncio.gather(*(one(text) for text in texts)))
+
+
+async def translate_text(
+    service: Service,
+    text: str,
+    source: str,
+    targets: Sequence[TargetSettings],
+    terms: tuple[Term, ...] = (),
+) -> PipelineOutput:
+    """A written text by ``Translate``."""
+    call = TranslateRequest(text, tuple(targets), _FORMAT, source, guards=_NO_GUARDS, terms=terms)
+    one_shot = service.translate(call, Caller("quality"))
+    try:
+        return await _collect(one_shot.events())
+    finally:
+        await one_shot.cancel()
 
 
 async def _send(session: Session, samples: Samples) -> None:

@@ -44,6 +44,7 @@ class Wrong:
 # A bool that is there has no wrong value, nor has a message without fields; when they come is another matter.
 HARMLESS: tuple[Wrong, ...] = ()
 
+TERM = {"terms.source": "x"}
 TEXT_ALONE = {"targets.speech": False}
 MANUAL = {"segmentation": pb.SEGMENTATION_MANUAL}
 
@@ -85,6 +86,9 @@ SETTINGS: dict[str, tuple[Wrong, ...]] = {
     "guards.script_check": HARMLESS,
     "guards.low_confidence": HARMLESS,
     "beam_search.num_beams": (Wrong(-1, INVALID), Wrong(0, RANGE), Wrong(9, RANGE)),
+    "terms.source": (Wrong("", INVALID), Wrong("x" * 65, RANGE), Wrong("\n", INVALID)),
+    "terms.target": (Wrong("x\0", INVALID, also=TERM), Wrong("x" * 65, RANGE, also=TERM)),
+    "terms.language": (Wrong("tlh", INVALID, also=TERM),),
     "beam_search.length_penalty": (Wrong(-4.1, RANGE), Wrong(4.1, RANGE), Wrong(math.nan, INVALID)),
 }
 STREAM_SETTINGS = SETTINGS | {
@@ -204,7 +208,7 @@ def spoil(message: Message, path: str, wrong: Wrong) -> str:
     for other, value in wrong.also.items():
         put(message, other, value)
     put(message, path, wrong.value)
-    return (wrong.names or path).replace("targets.", "targets[0].")
+    return (wrong.names or path).replace("targets.", "targets[0].").replace("terms.", "terms[0].")
 
 
 def right_config() -> pb.StreamConfig:

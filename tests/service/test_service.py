@@ -36,6 +36,7 @@ from translate_svc.types import (
     StreamSettings,
     StreamWarning,
     TargetSettings,
+    Term,
     TextDelta,
     TranslateRequest,
     UtteranceDone,
@@ -251,6 +252,26 @@ async def test_beams_and_their_alternatives_reach_the_stream(service: Service) -
             one.score for one in found.alternatives
         ]
         assert any(chunk.utterance_id == each.utterance_id for chunk in of(events, SpeechChunk))
+
+
+async def test_terms_reach_texts_and_clips_and_bring_no_transcript(service: Service) -> None:
+    """The second sentence of the clip is: she missed the train."""
+    terms = (Term("train", "ferrocarril", "es"), Term("bakery", "tahona"))
+    settings = StreamSettings((TargetSettings("spa"),), "eng", terms=terms)
+    events = await _hear(service, "eng_two.flac", StreamConfig(F32, F32, settings))
+    check_contract(events)
+    texts = of(events, TextDelta)
+    assert {(each.language, each.transcript) for each in texts} == {("spa", False)}
+    assert "ferrocarril" in "".join(each.delta for each in texts)
+    assert all(len(each.confidences) == 1 for each in of(events, UtteranceDone))
+    targets = (TargetSettings("spa", speech=False),)
+    call = TranslateRequest("The bakery is open. Where is the bakery?", targets, F32, "eng", terms=terms)
+    told = of(await collect(service.translate(call, Caller("test"))), TextDelta)
+    assert "".join(each.delta for each in told) == "La tahona está abierta. ¿Dónde está la tahona?"
+    wrong = replace(call, terms=(Term("bakery", "пекарня"),))
+    with pytest.raises(InvalidArgument) as caught:
+        service.translate(wrong, Caller("test"))
+    assert caught.value.field == "terms[0].target"
 
 
 async def test_importing_the_service_loads_no_model_library() -> None:

@@ -17,6 +17,7 @@ from translate_svc.types import (
     SimultaneousSettings,
     StreamSettings,
     TargetSettings,
+    Term,
     VadSettings,
 )
 
@@ -36,6 +37,7 @@ GUARDS = GuardSettings(
     voice_gate=False, repetition_stop=False, length_stop=False, script_check=False, low_confidence=False
 )
 BEAM_SEARCH = BeamSearchSettings(num_beams=3, length_penalty=-0.5)
+TERM = Term(source="bakery", target="tahona", language="spa")
 SIMULTANEOUS = SimultaneousSettings(step_ms=640, patience_frames=3, max_buffer_ms=8_000)
 SETTINGS = StreamSettings(
     targets=(TARGET, TEXT_TARGET),
@@ -48,6 +50,7 @@ SETTINGS = StreamSettings(
     beam_search=BEAM_SEARCH,
     source_candidates=("eng", "fra"),
     echo=Echo.SILENT,
+    terms=(TERM, Term("Kubernetes")),
 )
 
 

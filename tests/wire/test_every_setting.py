@@ -26,6 +26,7 @@ from translate_svc.types import (
     StreamConfig,
     StreamSettings,
     TargetSettings,
+    Term,
     UpdateInput,
     VadSettings,
 )
@@ -38,6 +39,7 @@ SAMPLES: list[Any] = [
     settings_samples.GUARDS,
     settings_samples.SIMULTANEOUS,
     settings_samples.BEAM_SEARCH,
+    settings_samples.TERM,
     settings_samples.SETTINGS,
 ]
 DEFAULTS: dict[type[Any], Any] = {
@@ -46,6 +48,7 @@ DEFAULTS: dict[type[Any], Any] = {
     GuardSettings: GuardSettings(),
     SimultaneousSettings: SimultaneousSettings(),
     BeamSearchSettings: BeamSearchSettings(),
+    Term: Term(""),
     StreamSettings: StreamSettings(()),
 }
 ONLY_BY_HAND = "segmentation"
@@ -71,7 +74,8 @@ def each_field_alone() -> list[Any]:
     for name in field_names(StreamSettings):
         if name not in ("targets", ONLY_BY_HAND):
             cases[name] = StreamSettings((target,), **{name: getattr(settings_samples.SETTINGS, name)})
-    cases["include"] = dataclasses.replace(cases["include"], source_language="eng")
+    for name in ("include", "terms"):
+        cases[name] = dataclasses.replace(cases[name], source_language="eng")
     cases["source_candidates"] = dataclasses.replace(cases["source_candidates"], source_language=AUTO)
     cases[ONLY_BY_HAND] = StreamSettings((target,), segmentation=Segmentation.MANUAL)
     for name in field_names(VadSettings):

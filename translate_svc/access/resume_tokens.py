@@ -22,8 +22,9 @@ from translate_svc.access.monotonic_date import MonotonicDate
 from translate_svc.access.watched_file import WatchedFile
 from translate_svc.errors import InvalidArgument
 
-MAX_TOKEN_BYTES = 64 * 1024
-"""A longer token is refused unread. Tokens have less than 1 KB, and a few KB in simultaneous translation."""
+MAX_TOKEN_BYTES = 384 * 1024
+"""A longer token is refused unread. Tokens have less than 1 KB, a few KB in simultaneous translation, and the
+terms besides: 500 of the longest in any script fit."""
 
 _FIELD = "config.resume_token"
 _MAX_CLOCK_DIFFERENCE_S = 60.0
@@ -64,7 +65,7 @@ class ResumeTokens:
     def seal(self, state: dict[str, Any], binding: TokenBinding) -> bytes:
         """The token of ``state``, which JSON can express."""
         envelope = {"caller": binding.caller, "configuration": binding.configuration, "state": state}
-        plain = zlib.compress(json.dumps(envelope, separators=(",", ":")).encode())
+        plain = zlib.compress(json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode())
         sealed = self._keys().encrypt_at_time(plain, int(self._date.now_s))
         return base64.urlsafe_b64decode(sealed)
 

@@ -230,6 +230,14 @@ Beams = Annotated[
         help="Beam search: follow so many texts together. Often better, and more work.",
     ),
 ]
+Terms = Annotated[
+    Path | None,
+    typer.Option(
+        "--terms",
+        metavar="FILE",
+        help="Words of your own, for where the source says them: .csv, .tsv, .tbx, or Riva's .txt.",
+    ),
+]
 FlagUnsure = Annotated[
     bool,
     typer.Option(

@@ -17,6 +17,7 @@ _FLAGS = (
     (r"vad\.max_utterance_ms", "--max-utterance-ms"),
     (r"simultaneous(\.\w+)?", "--simultaneous"),
     (r"beam_search(\.\w+)?", "--beams"),
+    (r"terms", "--terms"),
 )
 _WORDS = {
     "settings.simultaneous": "--simultaneous",
@@ -31,6 +32,8 @@ def in_words_of_flags(error: TranslateSvcError) -> str:
     for pattern, flag in _FLAGS:
         if re.fullmatch(_MESSAGE + pattern, error.field):
             return f"{flag}: {error.description}"
+    if term := re.fullmatch(rf"{_MESSAGE}terms\[(\d+)\]\.(\w+)", error.field):
+        return f"--terms: {term[3]} of term {int(term[2]) + 1} {error.description}"
     return str(error)
 
 

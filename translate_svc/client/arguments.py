@@ -10,7 +10,7 @@ from typing import TypeVar
 from translate_svc import languages
 from translate_svc.audio.audio_tracks import AudioChoice, Channel
 from translate_svc.errors import InvalidArgument
-from translate_svc.types import AudioFormat, BeamSearchSettings, Encoding, Inspect, TargetSettings
+from translate_svc.types import AudioFormat, BeamSearchSettings, Encoding, Inspect, TargetSettings, Term
 from translate_svc.variables import SERVER_VARIABLE
 
 E = TypeVar("E", bound=enum.Enum)
@@ -71,6 +71,17 @@ def target_settings(targets: Iterable[str | TargetSettings]) -> tuple[TargetSett
 def beam_settings(beams: BeamSearchSettings | int | None) -> BeamSearchSettings | None:
     """The settings of beam search, given as such or as the number of beams."""
     return BeamSearchSettings(beams) if isinstance(beams, int) else beams
+
+
+def term_settings(terms: Iterable[Term | str]) -> tuple[Term, ...]:
+    """The caller's own words. A string stands for words that are kept.
+
+    Raises:
+        InvalidArgument: ``terms`` is a string and not a list.
+    """
+    if isinstance(terms, str):
+        raise InvalidArgument("must be a list of terms", field="terms")
+    return tuple(term if isinstance(term, Term) else Term(term) for term in terms)
 
 
 def inspections(include: Iterable[str | Inspect], field: str) -> frozenset[Inspect]:

@@ -21,6 +21,7 @@ from translate_svc.types import (
     SimultaneousSettings,
     StreamConfig,
     TargetSettings,
+    Term,
     TranslateRequest,
     VadSettings,
 )
@@ -59,6 +60,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         beam_search: BeamSearchSettings | int | None = None,
         source_candidates: Iterable[str] = (),
         echo: str | Echo = Echo.SPEAK,
+        terms: Iterable[Term | str] = (),
         resume: bool = False,
     ) -> StreamT:
         """A stream, to be opened by ``with``, or ``async with``. Languages are Seamless codes or BCP-47 tags.
@@ -66,7 +68,8 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         Samples may be sent in any encoding. Some encodings need PyAV and support one sample rate only.
         ``channel``, from 1, selects one of several ``channels``. ``simultaneous``: text and speech come while
         the speaker still speaks. True: with the server's defaults; False or None: after each utterance.
-        ``beam_search``: better texts for more work; a number is that of the beams.
+        ``beam_search``: better texts for more work; a number is that of the beams. ``terms``: words of your
+        own, which the translation contains where the source says them; a string is kept as it is.
 
         ``source``: ``"auto"`` finds out the language of each utterance, of ``source_candidates`` if there are
         any, and tells it by ``LanguageDetected``. ``echo``: what becomes of a target that is spoken already.
@@ -91,6 +94,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
             beam_search=beam_search,
             source_candidates=source_candidates,
             echo=echo,
+            terms=terms,
         )
         config = stream_config(
             settings,
@@ -119,6 +123,7 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
         beam_search: BeamSearchSettings | int | None = None,
         source_candidates: Iterable[str] = (),
         echo: str | Echo = Echo.SPEAK,
+        terms: Iterable[Term | str] = (),
     ) -> CallT:
         """One text or one short clip as a single utterance. Nothing is sent before the call is used.
 
@@ -143,5 +148,6 @@ class KeywordCalls(abc.ABC, Generic[StreamT, CallT]):
             beam_search=beam_search,
             source_candidates=source_candidates,
             echo=echo,
+            terms=terms,
         )
         return self.call(request)

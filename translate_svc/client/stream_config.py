@@ -10,6 +10,7 @@ from translate_svc.client.arguments import (
     enum_member,
     inspections,
     target_settings,
+    term_settings,
 )
 from translate_svc.types import (
     DEFAULT_ENCODING,
@@ -24,6 +25,7 @@ from translate_svc.types import (
     StreamConfig,
     StreamSettings,
     TargetSettings,
+    Term,
     VadSettings,
 )
 from translate_svc.wire.requests import DEFAULT_OUTPUT
@@ -41,13 +43,15 @@ def stream_settings(
     beam_search: BeamSearchSettings | int | None = None,
     source_candidates: Iterable[str] = (),
     echo: str | Echo = Echo.SPEAK,
+    terms: Iterable[Term | str] = (),
 ) -> StreamSettings:
     """The settings of a stream. Languages are Seamless codes or BCP-47 tags.
 
     Enums may be given by their values: ``include=["transcript"]``. ``simultaneous`` is True for the server's
     defaults, and False or None for translation after each utterance. ``beam_search`` may be the number of
     beams. ``source`` is ``"auto"`` where the language is to be found out, of ``source_candidates`` if there
-    are any. ``echo``: what becomes of a target whose language is spoken already.
+    are any. ``echo``: what becomes of a target whose language is spoken already. A string among ``terms`` is
+    words that are kept.
 
     Raises:
         InvalidArgument: an enum does not have the value. Names the field.
@@ -63,6 +67,7 @@ def stream_settings(
         beam_search=beam_settings(beam_search),
         source_candidates=tuple(source_candidates),
         echo=enum_member(Echo, echo, "config.settings.echo"),
+        terms=term_settings(terms),
     )
 
 
@@ -74,6 +79,7 @@ def file_settings(
     vad: VadSettings,
     guards: GuardSettings,
     beam_search: BeamSearchSettings | int | None = None,
+    terms: Iterable[Term | str] = (),
 ) -> StreamSettings:
     """The settings of the stream of a whole file. Tokens come with it: their times place the subtitles.
 
@@ -87,6 +93,7 @@ def file_settings(
         vad=vad,
         guards=guards,
         beam_search=beam_search,
+        terms=terms,
     )
 
 

@@ -11,6 +11,7 @@ from translate_svc.client.arguments import (
     enum_member,
     inspections,
     target_settings,
+    term_settings,
 )
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.errors import InvalidArgument
@@ -23,6 +24,7 @@ from translate_svc.types import (
     GuardSettings,
     Inspect,
     TargetSettings,
+    Term,
     TranslateRequest,
 )
 
@@ -44,6 +46,7 @@ def translate_request(
     output: AudioFormat,
     guards: GuardSettings,
     beam_search: BeamSearchSettings | int | None,
+    terms: Iterable[Term | str],
     source_candidates: Iterable[str] = (),
     echo: str | Echo = Echo.SPEAK,
 ) -> TranslateRequest:
@@ -74,6 +77,7 @@ def translate_request(
         beam_search=beam_settings(beam_search),
         source_candidates=tuple(source_candidates),
         echo=enum_member(Echo, echo, "echo"),
+        terms=term_settings(terms),
     )
 
 

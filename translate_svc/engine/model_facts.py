@@ -31,6 +31,7 @@ class ModelFacts:
         confidence: the rule that makes the confidence in a text of its log-probabilities.
         lengths: of utterances that the model handles well.
         detection: the languages that the model can tell by their sound.
+        characters: those that the model can write; empty if they are not known.
     """
 
     capabilities: Capabilities
@@ -40,3 +41,4 @@ class ModelFacts:
     confidence: ConfidenceRule = UNCALIBRATED
     lengths: UtteranceLengths = UNMEASURED_LENGTHS
     detection: LanguageDetection = NO_DETECTION
+    characters: frozenset[str] = frozenset()

@@ -6,6 +6,7 @@ The scheduler decides and imports no torch; the runner computes and owns every t
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -69,6 +70,10 @@ class EncodeItem:
         return self.request_id, None
 
 
+GIVEN = math.inf
+"""The tolerance for a token that is part of the text, whatever the model would choose."""
+
+
 @dataclass(slots=True)  # not frozen, which would take four times as long to make; nothing changes it
 class DecodeItem:
     """Feed a run of known tokens to a slot, from ``position`` on; the answer is about the token after it.
@@ -79,11 +84,13 @@ class DecodeItem:
 
     ``return_source_ms`` and ``return_attention`` ask for these fields of ``DecodeResult``.
 
+    An item that is no step may begin before the end of what was fed: what lies behind is given up.
+
     ``speculative_token_ids`` may follow the run. They are fed with it, and those that greedy decoding gives
     as well come back in ``DecodeResult.accepted``, as if they had been decoded one by one. ``constraint`` is
-    for the token after the run, and not for those that follow speculative tokens. With
-    ``scores_given_text`` they are a given text: ``DecodeResult.accepted`` has the log-probability of each of
-    its tokens, also where another token is more probable.
+    for the token after the run, and not for those that follow speculative tokens. ``tolerances``, one for
+    each of them, are nats: a token is accepted also if its log-probability lies no further than that below
+    the likeliest one's. ``GIVEN`` accepts it in any case. By default all are 0.
 
     ``candidates``: how many of the likeliest tokens ``DecodeResult.candidates`` has. ``probed_token``: a
     token whose log-probability after the run is asked for, whichever is chosen; None: no token.
@@ -99,7 +106,7 @@ class DecodeItem:
     return_attention: bool = False
     speculative_token_ids: tuple[int, ...] = ()
     constraint: Constraint = UNCONSTRAINED
-    scores_given_text: bool = False
+    tolerances: tuple[float, ...] = ()
     candidates: int = 0
     probed_token: int | None = None
 
@@ -107,6 +114,11 @@ class DecodeItem:
     def is_step(self) -> bool:
         """Whether it is an ordinary decode step, which may be a captured graph."""
         return len(self.token_ids) == 1 and not self.speculative_token_ids
+
+    @property
+    def is_given(self) -> bool:
+        """Whether all that follows the run is given, so that no token is chosen after it."""
+        return bool(self.tolerances) and min(self.tolerances) == GIVEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
 )
 from translate_svc.errors import TranslateSvcError
 from translate_svc.heard_language import HeardLanguage, LanguageQuestion
-from translate_svc.types import Samples, StageTiming, TextAlternative
+from translate_svc.types import Samples, StageTiming, Term, TextAlternative
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,10 @@ class Request:
     ``caller``: any name of the caller. ``FairQueue`` shares the engine fairly between callers.
 
     ``question``: asks which language is spoken. Sequences may depend on it.
+
+    ``terms``: where the source says one, the translations into its language (a Seamless code) contain its
+    words. ``transcript``: the index of the sequence whose text says what the source says. Terms of speech
+    need it; it has none itself. The other texts are delivered when that one has ended.
     """
 
     request_id: str
@@ -54,6 +58,8 @@ class Request:
     source_times: bool = False
     caller: str = ""
     question: LanguageQuestion | None = None
+    terms: tuple[Term, ...] = ()
+    transcript: int | None = None
 
     @property
     def is_final(self) -> bool:
@@ -150,7 +156,10 @@ class StopReason(enum.Enum):
 
 @dataclass(slots=True)  # not frozen, which would take four times as long to make; nothing changes it
 class TokenDecoded:
-    """One token and the text that it completes (append-only; empty while a character is incomplete)."""
+    """One token and the text that it completes (append-only; empty while a character is incomplete).
+
+    ``given``: it is part of a term, and the model did not choose it.
+    """
 
     request_id: str
     sequence: int
@@ -158,6 +167,7 @@ class TokenDecoded:
     text: str
     log_probability: float
     source_ms: int | None = None
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True)

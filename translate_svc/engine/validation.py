@@ -11,10 +11,11 @@ import numpy as np
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.sequence_spec import HEARD, SequenceSpec
+from translate_svc.engine.terms.encoding import can_write
 from translate_svc.engine.text.beam_search import MAX_LENGTH_PENALTY
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.models.tokenizer import Tokenizer
-from translate_svc.types import MAX_BEAMS, Samples
+from translate_svc.types import MAX_BEAMS, MAX_TERM_CHARACTERS, MAX_TERMS, Samples
 
 
 class ModelCapabilities(Protocol):
@@ -60,6 +61,7 @@ def validate(
         _validate_heard(request, spec, f"sequences[{index}]")
         _validate_given(request, spec, f"sequences[{index}]", limits, tokenizer)
         _validate_beams(request, spec, f"sequences[{index}]")
+    _validate_terms(request, tokenizer)
     slots = sum(spec.slots for spec in request.sequences)
     if slots > limits.max_slots:
         raise OutOfRange(f"must take at most {limits.max_slots} slots, not {slots}", field="sequences")
@@ -148,6 +150,25 @@ def _validate_given(
         raise InvalidArgument("is text, and the loaded model takes speech alone", field=path) from None
     if len(given) > longest:
         raise OutOfRange(f"must be at most {longest} tokens", field=path)
+
+
+def _validate_terms(request: Request, tokenizer: Tokenizer) -> None:
+    """The rules for a single term are those of the caller's settings; here is what depends on the model."""
+    if not request.terms:
+        return
+    if len(request.terms) > MAX_TERMS:
+        raise OutOfRange(f"must be at most {MAX_TERMS}", field="terms")
+    is_speech = not isinstance(request.source, SourceText)
+    if is_speech and (request.transcript is None or not 0 <= request.transcript < len(request.sequences)):
+        raise InvalidArgument("is required for terms of speech", field="transcript")
+    for index, term in enumerate(request.terms):
+        if max(len(term.source), len(term.target)) > MAX_TERM_CHARACTERS:
+            raise OutOfRange(f"must be at most {MAX_TERM_CHARACTERS} characters", field=f"terms[{index}]")
+        for each, spec in enumerate(request.sequences):
+            is_target = each != request.transcript and term.language in ("", spec.language)
+            if is_target and not can_write(tokenizer, term.words, spec.language):
+                message = "has characters that the loaded model cannot write"
+                raise InvalidArgument(message, field=f"terms[{index}]")
 
 
 def _validate_beams(request: Request, spec: SequenceSpec, path: str) -> None:

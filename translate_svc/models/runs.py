@@ -47,13 +47,16 @@ class Runs:
         places = [(row, -1 - back) for row, count in enumerate(counts) for back in range(count, -1, -1)]
         return [row for row, _ in places], [column for _, column in places]
 
-    def given(self, scored: Sequence[bool]) -> dict[int, int]:
-        """The speculative tokens of the rows that are ``scored``, by their place in ``logit_positions``."""
+    def proposed(self, tolerances: Sequence[Sequence[float]]) -> dict[int, tuple[int, float]]:
+        """The speculative tokens and their tolerances, by their place in ``logit_positions``.
+
+        ``tolerances``: of each row, one a speculative token; none for a row that tolerates nothing.
+        """
         rows, columns = self.logit_positions()
         return {
-            place: self.token_ids[row][column + 1]
+            place: (self.token_ids[row][column + 1], tolerances[row][column + 1])
             for place, (row, column) in enumerate(zip(rows, columns, strict=True))
-            if column < -1 and row < len(scored) and scored[row]
+            if column < -1 and tolerances[row]
         }
 
     def ends(self) -> list[int]:

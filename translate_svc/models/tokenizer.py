@@ -10,6 +10,9 @@ from translate_svc.models.text_rules import TextRules
 class Tokenizer(Protocol):
     """The tokenizer of a family of models. It must be safe to call from the engine's thread."""
 
+    def __hash__(self) -> int:
+        """By identity: what a tokenizer gives may be kept."""
+
     @property
     def eos_token_id(self) -> int:
         """The id that ends every text, such as ``</s>``."""

@@ -27,7 +27,7 @@ from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
 from translate_svc.heard_language import LanguageQuestion
 from translate_svc.session.capacity.front_peers import ServerState
 from translate_svc.session.quotas.quotas import CallerUsage
-from translate_svc.types import Samples
+from translate_svc.types import Samples, Term
 
 
 class Message(msgspec.Struct, tag=True, frozen=True):
@@ -86,6 +86,8 @@ class Submit(msgspec.Struct, tag=True, frozen=True):
     hypothesis: HypothesisFields | None
     caller: str
     question: LanguageQuestion | None
+    terms: tuple[Term, ...]
+    transcript: int | None
 
 
 class Abort(msgspec.Struct, tag=True, frozen=True):

@@ -195,6 +195,8 @@ def _submit_message(ticket: int, request: Request) -> Submit:
         text=source if isinstance(source, SourceText) else None,
         sequences=request.sequences,
         source_times=request.source_times,
+        terms=request.terms,
+        transcript=request.transcript,
         hypothesis=_hypothesis_fields(request.hypothesis) if isinstance(request, HypothesisRequest) else None,
         caller=request.caller,
         question=request.question,

@@ -108,6 +108,8 @@ def _request(command: Submit) -> Request:
         command.source_times,
         command.caller,
         command.question,
+        command.terms,
+        command.transcript,
     )
     if command.hypothesis is None:
         return Request(*values)

@@ -38,8 +38,10 @@ def negotiate_beam_search(
         return None
     if settings.simultaneous is not None:
         raise InvalidArgument("cannot be with simultaneous, whose texts grow", field=field)
-    texts = len(settings.targets) + (Inspect.TRANSCRIPT in settings.include)
-    most = MAX_BEAMS if max_slots is None else max(1, min(MAX_BEAMS, max_slots // max(1, texts)))
+    is_asked = Inspect.TRANSCRIPT in settings.include
+    texts = len(settings.targets) + is_asked
+    hidden = bool(settings.terms) and not is_asked  # a transcript, without beams
+    most = MAX_BEAMS if max_slots is None else max(1, min(MAX_BEAMS, (max_slots - hidden) // max(1, texts)))
     if made.num_beams is None or not 1 <= made.num_beams <= most:
         raise OutOfRange(f"must be 1 to {most}, with {texts} texts", field=f"{field}.num_beams")
     if made.length_penalty is None or not abs(made.length_penalty) <= MAX_LENGTH_PENALTY:

@@ -10,6 +10,7 @@ from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.negotiation import Negotiated, Negotiator
 from translate_svc.session.options import SessionOptions
+from translate_svc.session.settings.term_options import negotiate_terms
 from translate_svc.types import AudioClip, Inspect, StreamSettings, TranslateRequest
 
 _SPACES = "\t\n\v\f\r\x85"
@@ -49,12 +50,14 @@ class CallNegotiator:
             self._check_text(call.source)
             settled = self._settle_text(call)
         settings = settled.settings
-        return replace(
+        call = replace(
             call,
             targets=settings.targets,
             source_language=settings.source_language,
             source_candidates=settings.source_candidates,
-        ), settled
+            terms=settings.terms,
+        )
+        return call, settled
 
     def _check_clip(self, clip: AudioClip) -> None:
         check_input_format(clip.format, field="clip.format")
@@ -88,13 +91,15 @@ class CallNegotiator:
         source = self.streams.languages.resolve(call.source_language, "source_language")
         if not source.text:
             raise InvalidArgument("is understood as speech only, not as text", field="source_language")
-        settled = self.streams.negotiate_settings(_as_stream(call, None), "")
+        streams = self.streams
+        terms = negotiate_terms(call.terms, streams.languages, streams.characters, "terms")
+        settled = streams.negotiate_settings(replace(_as_stream(call, None), terms=()), "")
         for index, target in enumerate(settled.settings.targets):
             if target.language == source.code:
                 raise InvalidArgument(
                     "is the language of the text itself", field=f"targets[{index}].language"
                 )
-        return replace(settled, settings=replace(settled.settings, source_language=source.code))
+        return replace(settled, settings=replace(settled.settings, source_language=source.code, terms=terms))
 
 
 def _as_stream(call: TranslateRequest, source_language: str | None) -> StreamSettings:
@@ -106,4 +111,5 @@ def _as_stream(call: TranslateRequest, source_language: str | None) -> StreamSet
         beam_search=call.beam_search,
         source_candidates=call.source_candidates,
         echo=call.echo,
+        terms=call.terms,
     )

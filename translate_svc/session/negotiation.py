@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.confidence import UNCALIBRATED, ConfidenceRule
-from translate_svc.engine.sequence_spec import HEARD, SequenceSpec, TextGuards
 from translate_svc.engine.simultaneous.hypothesis import (
     NO_HYPOTHESES,
     SAFE_COMMIT_DEFAULTS,
@@ -18,9 +15,11 @@ from translate_svc.engine.simultaneous.hypothesis import (
 )
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.languages import Language, LanguageTable
-from translate_svc.session.beam_search_options import negotiate_beam_search, with_beam_search
+from translate_svc.session.beam_search_options import negotiate_beam_search
+from translate_svc.session.settings.planned_sequence import PlannedSequence, planned_sequences
+from translate_svc.session.settings.term_options import negotiate_terms
 from translate_svc.session.simultaneous_options import SimultaneousOptions, negotiate_simultaneous
-from translate_svc.session.source_language import negotiate_source, takes_turns, with_echo
+from translate_svc.session.source_language import negotiate_source
 from translate_svc.types import (
     AUTO,
     MAX_DURATION_FACTOR,
@@ -48,44 +47,6 @@ _PAIR = 2
 _TEXT_ONLY = TargetSettings("", speech=False)
 
 
-class LaneKind(enum.Enum):
-    """The kind of result that a lane carries."""
-
-    TRANSCRIPT = "transcript"
-    TRANSLATION = "translation"
-    AUDIO = "audio"
-
-
-class LaneKey(NamedTuple):
-    """A lane: one kind of result in one language (a Seamless code). Order is kept within a lane only."""
-
-    kind: LaneKind
-    language: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedSequence:
-    """One sequence of every request, and the lanes of its text and its speech (None: not sent).
-
-    ``catch_up_duration_factor``: the lowest duration factor that may be used to catch up; None: no catch-up.
-    """
-
-    spec: SequenceSpec
-    text: LaneKey | None
-    audio: LaneKey | None
-    catch_up_duration_factor: float | None = None
-
-    @property
-    def name(self) -> tuple[str, bool]:
-        """The same in all settings that ask for this text: its language, and whether it is the transcript."""
-        return self.spec.language, self.text is not None and self.text.kind is LaneKind.TRANSCRIPT
-
-    @property
-    def lanes(self) -> tuple[LaneKey, ...]:
-        """The lanes in use."""
-        return tuple(key for key in (self.text, self.audio) if key is not None)
-
-
 @dataclass(frozen=True, slots=True)
 class Negotiated:
     """Settings with every default filled in and languages as Seamless codes, and the sequences they ask for.
@@ -105,6 +66,12 @@ class Negotiated:
     def detects_language(self) -> bool:
         """Whether the language of each utterance is found out."""
         return self.settings.source_language == AUTO
+
+    @property
+    def transcript(self) -> int | None:
+        """The index of the transcript, in which terms are looked for; None without one."""
+        last = len(self.sequences) - 1
+        return last if self.sequences and self.sequences[last].is_transcript else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +93,8 @@ class Negotiator:
     """Whether the model takes texts."""
     detected: tuple[str, ...] = ()
     """Languages that the model can tell by their sound."""
+    characters: frozenset[str] = frozenset()
+    """Those that the model can write; empty: not known."""
 
     def limited(self, max_targets: int | None) -> Negotiator:
         """A negotiator that allows at most ``max_targets``; None: no change."""
@@ -151,8 +120,8 @@ class Negotiator:
         Raises:
             InvalidArgument: as ``negotiate_source``. Also: unknown language or speaker; speech in a language
                 that has none; a speech setting where speech is off; a VAD setting that has no effect under
-                manual segmentation; a language twice; neither a target nor a transcript; beam search with
-                simultaneous translation. Names the field.
+                manual segmentation; a language twice; a wrong term; neither a target nor a transcript; beam
+                search with simultaneous translation. Names the field.
             OutOfRange: too many targets; a duration factor outside 0.5 to 2; a catch-up duration factor
                 outside 0.5 to the duration factor; a setting of VAD or beam search outside its limits. Names
                 the field.
@@ -167,6 +136,7 @@ class Negotiator:
             raise InvalidArgument(
                 "holds hypotheses, which simultaneous alone has", field=_under(path, "include")
             )
+        terms = negotiate_terms(settings.terms, self.languages, self.characters, _under(path, "terms"))
         beam_search = negotiate_beam_search(settings, self.max_slots, f"{path}." if path else "")
         if settings.segmentation is Segmentation.HINDSIGHT and settings.simultaneous is not None:
             raise InvalidArgument(
@@ -190,10 +160,11 @@ class Negotiator:
             vad=vad_settings,
             guards=self._guards(settings.guards),
             beam_search=beam_search,
+            terms=terms,
         )
         if settings.simultaneous is None:
             return Negotiated(
-                settled, vad, _sequences(settled), confidence=self.confidence, detected=self.detected
+                settled, vad, planned_sequences(settled), confidence=self.confidence, detected=self.detected
             )
         effective, options = negotiate_simultaneous(
             settings.simultaneous,
@@ -205,7 +176,7 @@ class Negotiator:
         return Negotiated(
             replace(settled, simultaneous=effective),
             vad,
-            _sequences(settled),
+            planned_sequences(settled),
             options,
             self.confidence,
             self.detected,
@@ -284,41 +255,3 @@ def _refuse_without_vad(vad: VadSettings, path: str) -> None:
     for name in _VAD_ONLY_FIELDS:
         if getattr(vad, name) is not None:
             raise InvalidArgument("has no effect with manual segmentation", field=f"{path}.{name}")
-
-
-def text_guards(settings: GuardSettings) -> TextGuards:
-    """The guards that the engine applies."""
-    return TextGuards(**{field.name: getattr(settings, field.name) for field in fields(TextGuards)})
-
-
-def _sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
-    guards = text_guards(settings.guards)
-    planned = [
-        PlannedSequence(
-            SequenceSpec(
-                language=target.language,
-                speech=target.speech,
-                speaker_id=target.speaker_id or 0,
-                duration_factor=target.duration_factor,
-                guards=guards,
-                source_language=None if settings.source_language == AUTO else settings.source_language,
-            ),
-            text=LaneKey(LaneKind.TRANSLATION, target.language) if target.text else None,
-            audio=LaneKey(LaneKind.AUDIO, target.language) if target.speech else None,
-            catch_up_duration_factor=target.catch_up_duration_factor if target.speech else None,
-        )
-        for target in settings.targets
-    ]
-    if takes_turns(settings) and len(planned) == _PAIR:
-        # nobody can hear both at once
-        both = LaneKey(LaneKind.AUDIO, HEARD)
-        planned = [replace(each, audio=both if each.audio else None) for each in planned]
-    if settings.source_language is not None:
-        planned = [replace(each, spec=with_echo(each.spec, settings.echo)) for each in planned]
-    if Inspect.TRANSCRIPT in settings.include and settings.source_language is not None:
-        known = None if settings.source_language == AUTO else settings.source_language
-        spoken = HEARD if known is None else known
-        lane = LaneKey(LaneKind.TRANSCRIPT, spoken)
-        spec = SequenceSpec(spoken, guards=guards, source_language=known)
-        planned.append(PlannedSequence(spec, text=lane, audio=None))
-    return tuple(replace(each, spec=with_beam_search(each.spec, settings)) for each in planned)

@@ -38,17 +38,20 @@ def negotiate_source(
     """
     transcript, field = Inspect.TRANSCRIPT in settings.include, f"{path}source_language"
     if (settings.source_language or "").lower() == AUTO:
+        if settings.terms:
+            raise InvalidArgument("must be named where there are terms", field=field)
         return AUTO, _candidates(settings.source_candidates, languages, detected, path)
     if settings.source_candidates:
         raise InvalidArgument('needs source_language "auto"', field=f"{path}source_candidates")
     if not settings.source_language:
-        if transcript:
-            raise InvalidArgument("is required for a transcript", field=field)
+        if transcript or settings.terms:
+            needed_by = "a transcript" if transcript else "terms"
+            raise InvalidArgument(f"is required for {needed_by}", field=field)
         return None, ()
     language = languages.resolve(settings.source_language, field)
     if not language.speech_in:
         raise InvalidArgument("is not understood as speech by this model", field=field)
-    if transcript and not language.text:
+    if (transcript or settings.terms) and not language.text:
         raise InvalidArgument("cannot be transcribed by this model", field=field)
     return language.code, ()
 

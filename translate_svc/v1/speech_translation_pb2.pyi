@@ -167,8 +167,18 @@ class BeamSearchSettings(_message.Message):
     length_penalty: float
     def __init__(self, num_beams: _Optional[int] = ..., length_penalty: _Optional[float] = ...) -> None: ...
 
+class Term(_message.Message):
+    __slots__ = ("source", "target", "language")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    target: str
+    language: str
+    def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
+
 class StreamSettings(_message.Message):
-    __slots__ = ("targets", "source_language", "include", "segmentation", "vad", "guards", "simultaneous", "beam_search", "source_candidates", "echo")
+    __slots__ = ("targets", "source_language", "include", "segmentation", "vad", "guards", "simultaneous", "beam_search", "terms", "source_candidates", "echo")
     TARGETS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +187,7 @@ class StreamSettings(_message.Message):
     GUARDS_FIELD_NUMBER: _ClassVar[int]
     SIMULTANEOUS_FIELD_NUMBER: _ClassVar[int]
     BEAM_SEARCH_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     ECHO_FIELD_NUMBER: _ClassVar[int]
     targets: _containers.RepeatedCompositeFieldContainer[TargetSettings]
@@ -187,9 +198,10 @@ class StreamSettings(_message.Message):
     guards: GuardSettings
     simultaneous: SimultaneousSettings
     beam_search: BeamSearchSettings
+    terms: _containers.RepeatedCompositeFieldContainer[Term]
     source_candidates: _containers.RepeatedScalarFieldContainer[str]
     echo: Echo
-    def __init__(self, targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., source_language: _Optional[str] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., segmentation: _Optional[_Union[Segmentation, str]] = ..., vad: _Optional[_Union[VadSettings, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., simultaneous: _Optional[_Union[SimultaneousSettings, _Mapping]] = ..., beam_search: _Optional[_Union[BeamSearchSettings, _Mapping]] = ..., source_candidates: _Optional[_Iterable[str]] = ..., echo: _Optional[_Union[Echo, str]] = ...) -> None: ...
+    def __init__(self, targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., source_language: _Optional[str] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., segmentation: _Optional[_Union[Segmentation, str]] = ..., vad: _Optional[_Union[VadSettings, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., simultaneous: _Optional[_Union[SimultaneousSettings, _Mapping]] = ..., beam_search: _Optional[_Union[BeamSearchSettings, _Mapping]] = ..., terms: _Optional[_Iterable[_Union[Term, _Mapping]]] = ..., source_candidates: _Optional[_Iterable[str]] = ..., echo: _Optional[_Union[Echo, str]] = ...) -> None: ...
 
 class StreamConfig(_message.Message):
     __slots__ = ("input", "output", "settings", "resume_token", "resume_from_sample", "resume_utterance_id")
@@ -568,7 +580,7 @@ class AudioClip(_message.Message):
     def __init__(self, format: _Optional[_Union[AudioFormat, _Mapping]] = ..., data: _Optional[bytes] = ..., packets: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class TranslateRequest(_message.Message):
-    __slots__ = ("text", "clip", "source_language", "targets", "include", "output", "guards", "beam_search", "source_candidates", "echo")
+    __slots__ = ("text", "clip", "source_language", "targets", "include", "output", "guards", "beam_search", "terms", "source_candidates", "echo")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CLIP_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -577,6 +589,7 @@ class TranslateRequest(_message.Message):
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     GUARDS_FIELD_NUMBER: _ClassVar[int]
     BEAM_SEARCH_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     ECHO_FIELD_NUMBER: _ClassVar[int]
     text: str
@@ -587,9 +600,10 @@ class TranslateRequest(_message.Message):
     output: AudioFormat
     guards: GuardSettings
     beam_search: BeamSearchSettings
+    terms: _containers.RepeatedCompositeFieldContainer[Term]
     source_candidates: _containers.RepeatedScalarFieldContainer[str]
     echo: Echo
-    def __init__(self, text: _Optional[str] = ..., clip: _Optional[_Union[AudioClip, _Mapping]] = ..., source_language: _Optional[str] = ..., targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., output: _Optional[_Union[AudioFormat, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., beam_search: _Optional[_Union[BeamSearchSettings, _Mapping]] = ..., source_candidates: _Optional[_Iterable[str]] = ..., echo: _Optional[_Union[Echo, str]] = ...) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., clip: _Optional[_Union[AudioClip, _Mapping]] = ..., source_language: _Optional[str] = ..., targets: _Optional[_Iterable[_Union[TargetSettings, _Mapping]]] = ..., include: _Optional[_Iterable[_Union[Inspect, str]]] = ..., output: _Optional[_Union[AudioFormat, _Mapping]] = ..., guards: _Optional[_Union[GuardSettings, _Mapping]] = ..., beam_search: _Optional[_Union[BeamSearchSettings, _Mapping]] = ..., terms: _Optional[_Iterable[_Union[Term, _Mapping]]] = ..., source_candidates: _Optional[_Iterable[str]] = ..., echo: _Optional[_Union[Echo, str]] = ...) -> None: ...
 
 class TranslateResponse(_message.Message):
     __slots__ = ("seq", "transcript", "translation", "audio", "utterance_done", "warning", "language_detected")

@@ -17,10 +17,12 @@ from translate_svc.wire.requests import (
     decode_format,
     decode_include,
     decode_targets,
+    decode_terms,
     encode_beam_search,
     encode_format,
     encode_include,
     encode_targets,
+    encode_terms,
 )
 from translate_svc.wire.results import decode_result, encode_result
 
@@ -46,6 +48,7 @@ def decode_translate_request(request: pb.TranslateRequest) -> TranslateRequest:
         beam_search=decode_beam_search(request, "beam_search"),
         source_candidates=decode_candidates(request.source_candidates, "source_candidates"),
         echo=decode_echo(request.echo, "echo"),
+        terms=decode_terms(request.terms, "terms"),
     )
 
 
@@ -64,6 +67,7 @@ def encode_translate_request(request: TranslateRequest) -> pb.TranslateRequest:
         beam_search=encode_beam_search(request.beam_search),
         source_candidates=request.source_candidates,
         echo=ECHOES.encode(request.echo),
+        terms=encode_terms(request.terms),
     )
     if isinstance(request.source, AudioClip):
         clip = request.source

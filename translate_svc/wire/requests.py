@@ -26,6 +26,7 @@ from translate_svc.types import (
     StreamConfig,
     StreamSettings,
     TargetSettings,
+    Term,
     UpdateInput,
     VadSettings,
 )
@@ -175,6 +176,7 @@ def decode_settings(settings: pb.StreamSettings, path: str) -> StreamSettings:
         beam_search=decode_beam_search(settings, f"{path}.beam_search"),
         source_candidates=decode_candidates(settings.source_candidates, f"{path}.source_candidates"),
         echo=decode_echo(settings.echo, f"{path}.echo"),
+        terms=decode_terms(settings.terms, f"{path}.terms"),
     )
 
 
@@ -225,6 +227,7 @@ def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
         beam_search=encode_beam_search(settings.beam_search),
         source_candidates=settings.source_candidates,
         echo=ECHOES.encode(settings.echo),
+        terms=encode_terms(settings.terms),
     )
 
 
@@ -271,6 +274,21 @@ def decode_targets(targets: Sequence[pb.TargetSettings], path: str) -> tuple[Tar
 def encode_targets(targets: Iterable[TargetSettings]) -> list[pb.TargetSettings]:
     """The inverse of ``decode_targets``."""
     return [encode_dataclass(pb.TargetSettings, target) for target in targets]
+
+
+def decode_terms(terms: Sequence[pb.Term], path: str) -> tuple[Term, ...]:
+    """The caller's own words.
+
+    Raises:
+        OutOfRange: there are more than ``MAX_ENTRIES``.
+    """
+    _check_length(terms, path)
+    return tuple(decode_dataclass(Term, term, f"{path}[{index}]") for index, term in enumerate(terms))
+
+
+def encode_terms(terms: Iterable[Term]) -> list[pb.Term]:
+    """The inverse of ``decode_terms``."""
+    return [encode_dataclass(pb.Term, term) for term in terms]
 
 
 def _optional_count(

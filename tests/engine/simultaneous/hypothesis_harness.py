@@ -152,12 +152,13 @@ class HypothesisHarness:
         name: str = "u",
         beside: Callable[[int], Sequence[Request]] = lambda _: (),
         playback_pending: Sequence[bool] = (False,),
+        **options: Any,
     ) -> list[list[EngineEvent]]:
         """Hypotheses over ``samples[:end]`` for each of ``ends``, the last of them final; their events.
 
         The buffer keeps its start, so every history is of audio that it has. ``beside``: what runs beside the
         hypothesis of a number. ``playback_pending``: as that of ``SequenceHypothesis``, of one hypothesis
-        after the other, over and over.
+        after the other, over and over. ``options``: further ones of the requests.
         """
         ends = list(ends)
         states = [SequenceHypothesis() for _ in specs]
@@ -173,6 +174,7 @@ class HypothesisHarness:
                 is_final=final,
                 new_samples=end - heard,
                 utterance_id=utterance_id,
+                **options,
             )
             heard = end
             made.append(self.run(request, *beside(number))[0])
@@ -190,13 +192,14 @@ def hypothesis_request(
     is_final: bool = False,
     new_samples: int = STEP_SAMPLES,
     utterance_id: str = "",
+    **options: Any,
 ) -> HypothesisRequest:
     states = states or tuple(SequenceHypothesis() for _ in specs)
     utterance_id = utterance_id or f"{request_id}-{next(_UTTERANCES)}"
-    options = HypothesisOptions(
+    hypothesis = HypothesisOptions(
         states, utterance_id, 0, policy, is_final, STEP_SAMPLES, new_samples, MAX_BUFFER_SAMPLES
     )
-    return HypothesisRequest(request_id, samples, specs, hypothesis=options)
+    return HypothesisRequest(request_id, samples, specs, hypothesis=hypothesis, **options)
 
 
 def continued(state: SequenceHypothesis, events: Sequence[EngineEvent], sequence: int) -> SequenceHypothesis:

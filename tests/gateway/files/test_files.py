@@ -39,6 +39,14 @@ async def test_a_file_into_english(client: AsyncOpenAI) -> None:
     assert re.fullmatch(r"The train from Madrid [a-z ]+\. [A-Z].+\.", answer.text), answer.text
 
 
+async def test_terms_are_a_further_field(client: AsyncOpenAI) -> None:
+    terms = '[{"source": "tren", "target": "railcar"}]'
+    answer = await client.audio.translations.create(
+        model="whisper-1", file=SPANISH, extra_body={"terms": terms, "source_language": "es"}
+    )
+    assert answer.text.startswith("The railcar from Madrid"), answer.text
+
+
 async def test_every_format_says_the_same(client: AsyncOpenAI) -> None:
     create = client.audio.translations.create
     text = await create(model="whisper-1", file=SPANISH, response_format="text")
@@ -164,6 +172,9 @@ async def test_no_upload_names_a_file_of_this_machine(
         ({"extra_body": {"target_language": "tlh"}}, "target_language"),
         ({"extra_body": {"num_beams": "9"}}, "num_beams"),
         ({"extra_body": {"voice": "alloy"}}, "voice"),
+        ({"extra_body": {"terms": "["}}, "terms"),
+        ({"extra_body": {"terms": '[{"target": "x"}]'}}, "terms[0].source"),
+        ({"extra_body": {"terms": '[{"source": "tren"}]'}}, "source_language"),
         ({"extra_body": {"prompt": "x" * 20_000}}, "prompt"),
     ],
 )

@@ -86,6 +86,13 @@ WRONG: list[tuple[str, dict[str, Any], str, str | None]] = [
         "out_of_range",
         "session.simultaneous.step_ms",
     ),
+    ("session.update", {"session": {"terms": [{"source": 5}]}}, "invalid_value", "session.terms[0].source"),
+    (
+        "session.update",
+        {"session": {"terms": [{"source": "x", "language": "tlh"}]}},
+        "invalid_value",
+        "session.terms[0].language",
+    ),
     (APPEND, {}, "invalid_value", "audio"),
     (APPEND, {"audio": 3}, "invalid_value", "audio"),
     (APPEND, {"audio": "AAA"}, "invalid_value", "audio"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translate_svc.session.negotiation import LaneKey, LaneKind
 from translate_svc.session.outbound.reorder_buffer import ReorderBuffer
+from translate_svc.session.settings.planned_sequence import LaneKey, LaneKind
 
 KEYS = [LaneKey(kind, language) for kind in LaneKind for language in ("spa", "fra")]
 

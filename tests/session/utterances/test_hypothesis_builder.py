@@ -18,7 +18,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
 from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.session.utterances.hypothesis_builder import HypothesisBuilder
-from translate_svc.types import Samples
+from translate_svc.types import Samples, Term
 
 FRAME, STEP, MOST, LEAST = 2_560, 8_192, 61_440, 1_600
 OPTIONS = SimultaneousOptions(512, MOST // 16, LocalAgreement(), FRAME, LEAST)
@@ -113,6 +113,21 @@ def test_targets_at_the_same_place_keep_the_history_that_was_decided() -> None:
     builder.finish_hypothesis()
     _, hypothesis = ask(builder, 6 * STEP)
     assert [each.history_token_ids for each in hypothesis.sequences] == [(103,), (101,)]
+
+
+def test_a_hidden_transcript_moves_no_buffer_and_is_made_anew() -> None:
+    """Spanish has come to frame 9, and the transcript that nobody gets to frame 4."""
+    terms = (Term("bakery", "tahona"),)
+    builder = HypothesisBuilder("s/0", OPTIONS, 2, None, terms, 1, is_hidden=True)
+    request, _ = ask(builder, 5 * STEP)
+    assert (request.terms, request.transcript) == (terms, 1)
+    spanish = "_a@1 .@2 _b@5 .@6 _c@10 _d@11"
+    builder.record(decide(request, 0, spanish, kept=2, start_frames=9, committed=6))
+    builder.record(decide(request, 1, "_x@5 _y@6", kept=2, start_frames=4, committed=2))
+    builder.finish_hypothesis()
+    following, hypothesis = ask(builder, 6 * STEP)
+    assert begins(following) == 9 * FRAME
+    assert hypothesis.sequences[1] == FIRST_HYPOTHESIS
 
 
 def test_a_refused_hypothesis_changes_nothing() -> None:

@@ -10,7 +10,7 @@ from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Hypothesis
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechContext
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
-from translate_svc.session.negotiation import LaneKey, LaneKind, PlannedSequence
+from translate_svc.session.settings.planned_sequence import LaneKey, LaneKind, PlannedSequence
 from translate_svc.session.utterances.live_sequence import LiveSequence, SourcePosition
 from translate_svc.session.utterances.speech_writer import Playout, hypothesis_pace
 from translate_svc.types import AudioFormat, Encoding, SampleRange, SpeechChunk

@@ -45,6 +45,7 @@ class BatchArguments:
     transcript: options.Transcript = False
     simultaneous: options.Simultaneous = False
     beams: options.Beams = 1
+    terms: options.Terms = None
     channel: Annotated[Channel, typer.Option(help="Hear one side of stereo recordings, such as calls.")] = (
         Channel.MIX
     )

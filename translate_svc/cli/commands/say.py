@@ -19,6 +19,7 @@ from translate_svc.cli.output.dub_file import check_output
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.sinks import SpeechSink, UnsureTexts, unsure_mark
 from translate_svc.cli.targets import SPEECH_FORMAT, SpeechStyle, target_settings
+from translate_svc.cli.term_files import read_terms
 from translate_svc.errors import TranslationFailed
 from translate_svc.types import (
     BeamSearchSettings,
@@ -40,6 +41,7 @@ def say(
     output: options.Output = None,
     style: SpeechStyle,
     beams: options.Beams = 1,
+    terms: options.Terms = None,
     flag_unsure: options.FlagUnsure = True,
     model: ModelFlags,
 ) -> None:
@@ -61,7 +63,7 @@ def say(
     text = _standard_input() if text == "-" else text
     backend = model.backend()
     saying = _say(
-        text.strip(), from_ or "", to, output, style, beams, flag_unsure=flag_unsure, backend=backend
+        text.strip(), from_ or "", to, output, style, beams, terms, flag_unsure=flag_unsure, backend=backend
     )
     interrupts.run(saying, terminable=True)
 
@@ -80,6 +82,7 @@ async def _say(
     output: Path | None,
     style: SpeechStyle,
     beams: int,
+    terms: Path | None,
     *,
     flag_unsure: bool,
     backend: Backend,
@@ -98,6 +101,7 @@ async def _say(
         source.code,
         guards=GuardSettings(low_confidence=flag_unsure),
         beam_search=BeamSearchSettings(beams) if beams > 1 else None,
+        terms=read_terms(terms, source.code, [target.language for target in targets]),
     )
     codes = [target.language for target in targets]
     texts: defaultdict[str, str] = defaultdict(str)

@@ -21,9 +21,11 @@ from translate_svc.cli.output.dub_file import DUB_FORMATS, check_output
 from translate_svc.cli.output.sinks import STDOUT
 from translate_svc.cli.source_argument import check_between, spoken_source
 from translate_svc.cli.targets import SpeechStyle, target_settings
+from translate_svc.cli.term_files import read_terms
 from translate_svc.languages import LanguageTable
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
 from translate_svc.types import (
+    AUTO,
     BeamSearchSettings,
     GuardSettings,
     Inspect,
@@ -70,6 +72,7 @@ class TranslateArguments:
         str | None, typer.Option(metavar="TIME", help="Translate so much; times then count from --start.")
     ] = None
     beams: options.Beams = 1
+    terms: options.Terms = None
     audio_track: Annotated[
         str,
         typer.Option(
@@ -235,11 +238,13 @@ class TranslateArguments:
         timed = (
             self.subtitles is not None or self.makes_film or not TEXT_FORMATS.keys().isdisjoint(self.forms)
         )
+        code = None if source.language == AUTO else source.language
+        targets = target_settings(
+            self.targets, table, speech=self._asks_for_speech, must_speak=self.speaks, style=self.style
+        )
         requested = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: timed or self._writes_events}
         return StreamSettings(
-            targets=target_settings(
-                self.targets, table, speech=self._asks_for_speech, must_speak=self.speaks, style=self.style
-            ),
+            targets=targets,
             source_language=source.language,
             source_candidates=source.candidates,
             echo=source.echo,
@@ -249,4 +254,5 @@ class TranslateArguments:
             guards=GuardSettings(low_confidence=self.flag_unsure),
             simultaneous=SimultaneousSettings() if self.simultaneous else None,
             beam_search=BeamSearchSettings(self.beams) if self.beams > 1 else None,
+            terms=read_terms(self.terms, code, [target.language for target in targets]),
         )

@@ -134,6 +134,7 @@ async def _translated(
         settings.source_language,
         guards=settings.guards,
         beam_search=settings.beam_search,
+        terms=settings.terms,
     )
     clock = asyncio.get_running_loop().time
     give_up_s = clock() + _MAX_WAIT_S

@@ -31,6 +31,7 @@ from translate_svc.types import (
     ServerInfo,
     StreamConfig,
     TargetSettings,
+    Term,
     TranslateRequest,
     VadSettings,
 )
@@ -98,6 +99,7 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         vad: VadSettings = VadSettings(),  # noqa: B008 - frozen
         guards: GuardSettings = GuardSettings(),  # noqa: B008 - frozen
         beam_search: BeamSearchSettings | int | None = None,
+        terms: Iterable[Term | str] = (),
         on_utterance: Callable[[TranslatedUtterance], Any] | None = None,
     ) -> TranslatedFile:
         """Translates an audio or video file of any length, as fast as the server takes it.
@@ -117,6 +119,8 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
             vad: settings of the segmentation.
             guards: which guards against invented text are on.
             beam_search: better texts for more work; a number is that of the beams.
+            terms: words of your own, which the translation contains where the source says them; they
+                need ``source``. A string is kept as it is.
             on_utterance: is called with each utterance when it is done, for progress.
 
         Raises:
@@ -128,7 +132,13 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         from translate_svc.audio.media_files import GuardedBlocks, open_media_file, read_in_thread
 
         settings = file_settings(
-            targets=targets, source=source, include=include, vad=vad, guards=guards, beam_search=beam_search
+            targets=targets,
+            source=source,
+            include=include,
+            vad=vad,
+            guards=guards,
+            beam_search=beam_search,
+            terms=terms,
         )
         with open_media_file(Path(path), choice=audio_choice(audio_track, source, channel)) as media:
             blocks = GuardedBlocks(media)

@@ -55,14 +55,16 @@ class ItemChecks:
         return self._ledger.are_steps(items, *limits)
 
     def decode(self, item: DecodeItem, shared_slots: Collection[int]) -> str | None:
-        """The slot must hold the sequence, and the item's tokens must come next and fit.
+        """The slot must hold the sequence, and the item's tokens must come next and fit. Those of an item
+        that is no step may come earlier.
 
         ``shared_slots``: slots that more than one item of this step uses.
         """
         entry = self._ledger.find(item.key, item.slot)
         if entry is None:
             return f"slot {item.slot} does not hold this sequence"
-        if item.position != len(entry.fed_token_ids):
+        fed = len(entry.fed_token_ids)
+        if item.position > fed or (item.position < fed and item.is_step):
             return f"position {item.position} is fed after {len(entry.fed_token_ids)} tokens"
         return self._run(item, shared_slots)
 
@@ -91,6 +93,8 @@ class ItemChecks:
         if not item.token_ids:
             return "a run has no token"
         fed = item.token_ids + item.speculative_token_ids
+        if item.tolerances and len(item.tolerances) != len(item.speculative_token_ids):
+            return "tolerances are not one for each speculative token"
         last = item.position + len(fed) - 1
         if last >= self._limits.max_slot_tokens:
             return f"position {last} is beyond the cache"

@@ -85,12 +85,14 @@ class SlotLedger:
         return True
 
     def record_tokens(self, item: DecodeItem, result: DecodeResult) -> None:
-        """Records the tokens of a run and the accepted ones of its speculative tokens.
+        """Records the tokens of a run, which give up those from its position on, and the accepted ones of its
+        speculative tokens.
 
         Limits ``source_ms`` of the result to the length of the source. A text has none.
         """
         entry = self._entries[item.slot]
         assert entry is not None, "the item passed ``ItemChecks.decode``"
+        del entry.fed_token_ids[item.position :]
         entry.fed_token_ids += item.token_ids
         if result.accepted:
             entry.fed_token_ids += item.speculative_token_ids[: len(result.accepted)]

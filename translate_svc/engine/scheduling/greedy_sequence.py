@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translate_svc.engine.plan import DecodeItem
-from translate_svc.engine.request import EngineEvent, TokenDecoded
+from translate_svc.engine.plan import GIVEN, DecodeItem
 from translate_svc.engine.scheduling.whole_sequence import WholeSequence
-from translate_svc.engine.step_result import DecodeResult
 
 
 @dataclass(slots=True, eq=False)
@@ -30,14 +28,5 @@ class GreedySequence(WholeSequence):
             times,
             speculative_token_ids=self.speculative_token_ids,
             constraint=constraint,
-            scores_given_text=self.spec.is_given,
+            tolerances=(GIVEN,) * len(self.speculative_token_ids) if self.spec.is_given else (),
         )
-
-    def push_token(self, decoded: DecodeResult, events: list[EngineEvent]) -> None:
-        """Delivers the token immediately."""
-        text = self.text.detokenizer.push(decoded.token_id)
-        self.text.token_ids.append(decoded.token_id)
-        source_ms = self.text.timestamp_ms(decoded.token_id)
-        source_ms = decoded.source_ms if source_ms is None else source_ms
-        event = TokenDecoded(*self.key, decoded.token_id, text, decoded.log_probability, source_ms)
-        self.deliver(event, events)

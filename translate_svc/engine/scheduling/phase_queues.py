@@ -82,8 +82,12 @@ class PhaseQueues:
         self._encoding[state.request.request_id] = state
 
     def start_decoding(self, sequence: SequenceState) -> None:
-        """Moves a sequence from ENCODE to DECODE."""
+        """Moves a sequence from ENCODE to DECODE, or back into its steps."""
         self._enter(Stage.DECODE, sequence)
+
+    def hold_decoding(self, sequence: SequenceState) -> None:
+        """Takes a sequence out of the steps of DECODE, until ``start_decoding``. It keeps its slots."""
+        del self._stage_queues[Stage.DECODE][sequence.key]
 
     def start_text_to_unit(self, sequence: SequenceState) -> None:
         """Moves a sequence from DECODE to TEXT_TO_UNIT, which needs one slot alone."""

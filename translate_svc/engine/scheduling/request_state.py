@@ -19,17 +19,19 @@ from translate_svc.engine.request import (
 from translate_svc.engine.scheduling.beam_sequence import BeamSequence
 from translate_svc.engine.scheduling.greedy_sequence import GreedySequence
 from translate_svc.engine.scheduling.sequence import LONGEST_FROM_PIECE, SequenceState, SpeechState
+from translate_svc.engine.scheduling.term_guide import TermSource, TranscriptGuide, TranslationGuide
 from translate_svc.engine.scheduling.text_state import TextState, guard_stop
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.growing_sequence import GrowingContext, GrowingSequence
 from translate_svc.engine.simultaneous.hypothesis import HypothesisTraits, SequenceHypothesis, SpeechContext
 from translate_svc.engine.step_result import StageReport
+from translate_svc.engine.terms.alignment import said_in_text
 from translate_svc.engine.text.beam_search import BeamSearch
 from translate_svc.engine.text.constraints import text_prompt
 from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.engine.text.guards import max_text_tokens
 from translate_svc.models.tokenizer import Tokenizer
-from translate_svc.types import EncoderSource, Stage, StageTiming
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, EncoderSource, Stage, StageTiming
 
 
 @dataclass(slots=True, eq=False)
@@ -110,6 +112,8 @@ class RequestStates:
             if isinstance(request, HypothesisRequest)
             else self._whole(request, source)
         )
+        if request.terms:
+            self._guide(request, source, sequences)
         return RequestState(request, source, sequences, job_id)
 
     def resolve(self, state: RequestState, language: str | None) -> list[SequenceState]:
@@ -126,6 +130,34 @@ class RequestStates:
             prompt = self._tokenizer.prompt(spec.language, language)
             sequence.spec, sequence.text.token_ids[: sequence.text.prompt_tokens] = spec, prompt
         return unmade
+
+    def _guide(self, request: Request, source: EncoderSource, sequences: tuple[SequenceState, ...]) -> None:
+        """Gives each sequence that terms concern its guide."""
+        heard = TermSource(request.terms)
+        if isinstance(request.source, SourceText):
+            assert isinstance(source, tuple)
+            pieces = [*map(self._tokenizer.id_to_piece, source)]
+            heard.said = said_in_text(request.source.text, pieces, request.terms)
+        predicting_row = self._traits.predicting_row
+        frame_ms = 1000 * self._traits.frame_samples / INTERNAL_SAMPLE_RATE_HZ
+        for index, sequence in enumerate(sequences):
+            if index == request.transcript:
+                sequence.guide = TranscriptGuide(heard, self._tokenizer, predicting_row=predicting_row)
+                continue
+            if sequence.spec.is_given or not heard.may_be_said(sequence.spec.language):
+                continue
+            grows = isinstance(request, HypothesisRequest)
+            sequence.guide = TranslationGuide(
+                heard,
+                self._tokenizer,
+                language=sequence.spec.language,
+                predicting_row=predicting_row,
+                max_slot_tokens=self._limits.max_slot_tokens,
+                frame_ms=frame_ms if request.source_times and heard.said is None else 0.0,
+                delivered_tokens=sequence.text.tokens,
+                optional=grows,
+            )
+            sequence.withheld = None if grows else []
 
     def _whole(self, request: Request, source: EncoderSource) -> tuple[SequenceState, ...]:
         times = request.source_times and not isinstance(request.source, SourceText)

@@ -10,7 +10,7 @@ import numpy as np
 
 from translate_svc.engine.batch_costs import BatchCosts
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import SequenceKey, StepPlan
+from translate_svc.engine.plan import BeamItem, DecodeItem, SequenceKey, StepPlan
 from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
@@ -167,7 +167,7 @@ class Scheduler:
             case Stage.ENCODE:
                 return [(state.encode_item(), state) for state in self._take_encode()]
             case Stage.DECODE:
-                return [(sequence.next_decode_item(), sequence) for sequence in queues.decoding()]
+                return [(_decode_item(sequence), sequence) for sequence in queues.decoding()]
             case Stage.TEXT_TO_UNIT:
                 return [(sequence.text_to_unit_item(), sequence) for sequence in queues.take_text_to_unit()]
             case Stage.VOCODE:
@@ -225,3 +225,9 @@ class Scheduler:
             combined = combined_status(state.statuses)
             self.totals.count(state, combined)
             self._results.events.append(state.finished(combined))
+
+
+def _decode_item(sequence: SequenceState) -> DecodeItem | BeamItem:
+    if sequence.guide is None or sequence.text.detection is not None:
+        return sequence.next_decode_item()
+    return sequence.guide.item(sequence)

@@ -21,6 +21,7 @@ from translate_svc.engine.plan import (
     VocodeItem,
 )
 from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason
+from translate_svc.engine.scheduling.term_guide import Guide
 from translate_svc.engine.scheduling.text_state import TextState
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.step_result import BeamResult, DecodeResult
@@ -120,6 +121,8 @@ class SequenceState(abc.ABC):
         slots: one, or one for each beam.
         speculative_token_ids: tokens that may follow those that are fed next.
         spoken: the input of text-to-unit, set by ``finish_text``.
+        guide: of a sequence of a request with terms.
+        withheld: events of a text that may be revised, in place of those that are delivered.
     """
 
     key: SequenceKey
@@ -131,6 +134,21 @@ class SequenceState(abc.ABC):
     phase: Phase | Stage = field(default=Phase.WAITING, init=False)
     slots: tuple[int, ...] = field(default=(), init=False)
     spoken: SpokenTokens = field(default=SpokenTokens(), init=False)
+    guide: Guide | None = field(default=None, init=False)
+    withheld: list[EngineEvent] | None = field(default=None, init=False)
+
+    @property
+    def attention(self) -> npt.NDArray[np.float32] | None:
+        """``[fed tokens, states]``, if it is kept as tokens are decoded."""
+        return None
+
+    def source_times(self) -> list[int | None]:
+        """Of the text's tokens, if they are known before it ends."""
+        return []
+
+    @abc.abstractmethod
+    def rewind(self, tokens: int) -> None:
+        """Gives up the text but for its first ``tokens`` tokens, history included. None was delivered."""
 
     def detection_item(self, tokens: LanguageTokens) -> DecodeItem:
         """The item that asks the model which language it hears, and whether anybody speaks."""

@@ -22,6 +22,7 @@ from translate_svc.engine.request import (
     LanguageDetected,
     LanguageHeard,
     TextScored,
+    TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
 )
@@ -29,6 +30,7 @@ from translate_svc.engine.scheduling.in_flight import InFlight
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
 from translate_svc.engine.scheduling.request_state import RequestState, RequestStates
 from translate_svc.engine.scheduling.sequence import NO_UNITS, SequenceState
+from translate_svc.engine.scheduling.term_guide import Ended, Guide
 from translate_svc.engine.step_result import (
     BeamResult,
     DecodeResult,
@@ -106,7 +108,7 @@ class StageResults:
         """Settles one item that failed, and ends its sequences."""
         for sequence in in_flight.settle_failed(failure.key):
             if not sequence.terminal:
-                self._finish(sequence, FinishStatus.FAILED, f"{failure.stage.value}: {failure.error}")
+                self._end(sequence, FinishStatus.FAILED, f"{failure.stage.value}: {failure.error}")
 
     def _apply_encoded(self, state: RequestState, encoded: EncodeResult | EncodeUnfinished) -> None:
         live = [sequence for sequence in state.sequences if not sequence.terminal]
@@ -128,21 +130,30 @@ class StageResults:
         return self._states.resolve(state, heard.language)
 
     def _apply_decoded(self, sequence: SequenceState, item: DecodeItem, decoded: DecodeResult) -> None:
-        sequence.text.fed_tokens += len(item.token_ids) + len(decoded.accepted)
-        if item.scores_given_text:
+        sequence.text.fed_tokens = item.position + len(item.token_ids) + len(decoded.accepted)
+        if item.is_given and sequence.spec.is_given:
             self.events.append(TextScored(*sequence.key, decoded.accepted))
-            self._finish(sequence, FinishStatus.OK, "")
+            self._end(sequence, FinishStatus.OK, "")
             return
         if sequence.text.detection is not None:
             self._apply_language(sequence, sequence.text.detection, decoded)
             return
         sequence.begin_run(decoded)
+        guide = sequence.guide
+        if guide is not None and guide.begin_run(decoded):
+            self._end_text(sequence)
+            return
         if decoded.accepted:
-            for token_id, log_probability in zip(item.speculative_token_ids, decoded.accepted, strict=False):
-                self._apply_token(sequence, DecodeResult(decoded.key, token_id, log_probability))
-                if sequence.phase is not Stage.DECODE:
+            accepted = zip(item.speculative_token_ids, decoded.accepted, strict=False)
+            for place, (token_id, log_probability) in enumerate(accepted):
+                source_ms = None if guide is None else guide.source_ms(place)
+                token = DecodeResult(decoded.key, token_id, log_probability, source_ms)
+                if self._apply_token(sequence, token):
                     return
-        self._apply_token(sequence, decoded)
+                if guide is not None:
+                    guide.mark(place, sequence)
+        if guide is None or not guide.continues:
+            self._apply_token(sequence, decoded)
 
     def _apply_language(self, sequence: SequenceState, tokens: LanguageTokens, decoded: DecodeResult) -> None:
         heard, target = sequence.spec.source_language, sequence.spec.language
@@ -159,14 +170,18 @@ class StageResults:
 
     def _apply_beams(self, sequence: SequenceState, decoded: BeamResult) -> None:
         try:
-            has_ended = sequence.advance_beams(decoded, self.events)
+            has_ended = sequence.advance_beams(decoded, self._events_of(sequence))
         except EngineError as error:
-            self._finish(sequence, FinishStatus.FAILED, error.description)
+            self._end(sequence, FinishStatus.FAILED, error.description)
             return
         if has_ended:
-            self._finish_text(sequence)
+            self._end_text(sequence)
 
-    def _apply_token(self, sequence: SequenceState, decoded: DecodeResult) -> None:
+    def _events_of(self, sequence: SequenceState) -> list[EngineEvent]:
+        return self.events if sequence.withheld is None else sequence.withheld
+
+    def _apply_token(self, sequence: SequenceState, decoded: DecodeResult) -> bool:
+        """Returns whether the text has ended."""
         stop = sequence.text.check_stop(
             decoded.token_id,
             sequence.spec.guards,
@@ -176,18 +191,50 @@ class StageResults:
         if stop is not None:
             # The predicted token is dropped: T2U speaks only fed tokens, and text and speech must be equal.
             sequence.text.stop_reason = stop
-            self._finish_text(sequence)
-            return
+            self._end_text(sequence)
+            return True
         try:
-            sequence.push_token(decoded, self.events)
+            sequence.push_token(decoded, self._events_of(sequence))
         except EngineError as error:
-            self._finish(sequence, FinishStatus.FAILED, error.description)
+            self._end(sequence, FinishStatus.FAILED, error.description)
+            return True
+        return False
+
+    def _end_text(self, sequence: SequenceState) -> None:
+        """Finishes a text that has ended, unless its guide revises it, or waits for another text first."""
+        guide = sequence.guide
+        if guide is not None:
+            try:
+                ended = guide.ended(sequence)
+            except Exception as error:  # any error fails this text alone
+                self._end(sequence, FinishStatus.FAILED, f"terms: {type(error).__name__}")
+                return
+            if ended is Ended.WAITS:
+                self._queues.hold_decoding(sequence)
+            if ended is not Ended.FINISHED:
+                return
+            self._release(guide)
+        self._finish_text(sequence)
+
+    def _release(self, guide: Guide) -> None:
+        """Those that waited for its text go on."""
+        for sequence in guide.close():
+            if not sequence.terminal:
+                self._queues.start_decoding(sequence)
+                self._end_text(sequence)
+
+    def _end(self, sequence: SequenceState, status: FinishStatus, error: str) -> None:
+        self._finish(sequence, status, error)
+        if sequence.guide is not None:
+            self._release(sequence.guide)
 
     def _finish_text(self, sequence: SequenceState) -> None:
+        if sequence.withheld is not None:
+            self.events += sorted(sequence.withheld, key=lambda event: not isinstance(event, TokenDecoded))
         try:
             is_spoken = sequence.finish_text(self.events)
         except EngineError as error:
-            self._finish(sequence, FinishStatus.FAILED, error.description)
+            self._end(sequence, FinishStatus.FAILED, error.description)
             return
         if is_spoken:
             self._queues.start_text_to_unit(sequence)

@@ -49,6 +49,12 @@ class TextState:
         """Number of tokens of the text so far, history included."""
         return len(self.token_ids) - self.prompt_tokens
 
+    def rewind(self, tokens: int) -> None:
+        """Keeps the first ``tokens`` tokens. The last one that is left is fed next."""
+        del self.token_ids[self.prompt_tokens + tokens :]
+        self.fed_tokens = len(self.token_ids) - 1
+        self.stop_reason = StopReason.END_OF_TEXT
+
     def constraint(self, text: Sequence[int] | None = None, *, ends_word: bool = False) -> Constraint:
         """Of the token after ``text``, which is by default the text so far; see ``next_token_constraint``."""
         if self.rules is NO_RULES and not ends_word:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason, TextFinished, TokenDecoded
 from translate_svc.engine.scheduling.sequence import SequenceState, SpokenTokens
+from translate_svc.engine.step_result import DecodeResult
 from translate_svc.engine.text.scripts import written_in_foreign_script
 
 
@@ -18,6 +19,29 @@ class WholeSequence(SequenceState):
 
     return_source_ms: bool
     held: list[TokenDecoded] = field(default_factory=list, init=False)  # of a text that may be invented
+
+    def push_token(self, decoded: DecodeResult, events: list[EngineEvent]) -> None:
+        """Delivers the token immediately."""
+        text = self.text.detokenizer.push(decoded.token_id)
+        self.text.token_ids.append(decoded.token_id)
+        source_ms = self.text.timestamp_ms(decoded.token_id)
+        source_ms = decoded.source_ms if source_ms is None else source_ms
+        event = TokenDecoded(*self.key, decoded.token_id, text, decoded.log_probability, source_ms)
+        self.deliver(event, events)
+
+    def source_times(self) -> list[int | None]:
+        """Of the tokens that were withheld."""
+        return [each.source_ms for each in self.withheld or () if isinstance(each, TokenDecoded)]
+
+    def rewind(self, tokens: int) -> None:
+        """The events of the others are dropped."""
+        text, events = self.text, self.withheld or []
+        told = [each for each in events if isinstance(each, TokenDecoded)]
+        text.rewind(tokens)
+        text.detokenizer = text.detokenizer.anew()
+        for token_id in text.token_ids[text.prompt_tokens :]:
+            text.detokenizer.push(token_id)
+        self.withheld = [*(each for each in events if not isinstance(each, TokenDecoded)), *told[:tokens]]
 
     @property
     def delivered_tokens(self) -> int:

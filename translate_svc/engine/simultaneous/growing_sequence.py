@@ -114,6 +114,18 @@ class GrowingSequence(SequenceState):
         self.text.token_ids.append(decoded.token_id)
         self.log_probabilities.append(decoded.log_probability)
 
+    @property
+    def attention(self) -> npt.NDArray[np.float32]:
+        """Of all passes, which the policy reads, too."""
+        return np.concatenate(self.attention_rows)
+
+    def rewind(self, tokens: int) -> None:
+        """The attention of the last token that is left comes again."""
+        kept = self.attention
+        self.text.rewind(tokens)
+        self.attention_rows = [kept[: self.text.fed_tokens]]
+        del self.log_probabilities[tokens - len(self.before.history_token_ids) :]
+
     def finish_text(self, events: list[EngineEvent]) -> bool:
         """Asks the commit policy and delivers the committed tokens. Their speech may wait."""
         decided = self._decide()
@@ -144,7 +156,7 @@ class GrowingSequence(SequenceState):
         """Applies the request's policy to the decoded text."""
         request, traits, state = self.context.request, self.context.traits, self.text
         text = tuple(state.token_ids[state.prompt_tokens :])
-        rows = np.concatenate(self.attention_rows)
+        rows = self.attention
         first = state.prompt_tokens - traits.predicting_row
         hypothesis = Hypothesis(
             token_ids=text,

@@ -9,7 +9,9 @@ from translate_svc import languages
 from translate_svc.engine.text.pieces import SPACE, piece_bytes
 from translate_svc.models.tokenizer import Tokenizer
 
-_UNSPACED_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
+UNSPACED_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
+"""Scripts that write no spaces between words."""
+
 _WITHIN_WORDS = "'\u2019-\u2010"
 """Apostrophes and hyphens. The letters after them usually belong to the same word."""
 
@@ -22,7 +24,7 @@ def is_spaced(language: str) -> bool:
     Korean is one of them, although it has Chinese characters beside its own script.
     """
     known = languages.packaged().find(language)
-    return known is None or not known.scripts or not _UNSPACED_SCRIPTS.issuperset(known.scripts)
+    return known is None or not known.scripts or not UNSPACED_SCRIPTS.issuperset(known.scripts)
 
 
 def is_punctuation(piece: str) -> bool:

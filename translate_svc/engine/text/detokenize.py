@@ -48,12 +48,16 @@ class Detokenizer:
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._after_byte = False
         self._deltas: list[str] = []
-        self._started = goes_on
+        self._started = self._goes_on = goes_on
 
     @property
     def text(self) -> str:
         """The final text so far."""
         return "".join(self._deltas)
+
+    def anew(self) -> Detokenizer:
+        """One for the same text, from its beginning."""
+        return Detokenizer(self._texts, goes_on=self._goes_on)
 
     def push(self, token_id: int) -> str:
         """Adds the next token and returns the text that it completes, possibly empty.

@@ -18,6 +18,7 @@ from translate_svc.gateway.files.responses import FORMATS, logprob, respond
 from translate_svc.gateway.files.transcript import Transcript
 from translate_svc.gateway.files.upload import AudioForm, receive_form
 from translate_svc.gateway.files.uploaded_audio import UploadedAudio
+from translate_svc.gateway.terms import parse_terms
 from translate_svc.languages import Language
 from translate_svc.serving.protocols import StreamSession
 from translate_svc.serving.stream_driver import StreamDriver
@@ -40,7 +41,7 @@ _NOT_KNOWN = Language("und", "und", "unknown")
 _OUTPUT = AudioFormat(DEFAULT_ENCODING, 16_000)
 _ENGLISH = "en"
 _SHARED = frozenset({"model", "prompt", "response_format", "temperature"})
-_TRANSLATION_FIELDS = _SHARED | {"target_language", "num_beams"}
+_TRANSLATION_FIELDS = _SHARED | {"target_language", "source_language", "num_beams", "terms"}
 _TRANSCRIPTION_FIELDS = _SHARED | {"language", "num_beams", "stream", "include", "timestamp_granularities"}
 
 
@@ -82,9 +83,11 @@ class FilesEndpoint:
             language = self._context.languages.resolve(tag, "target_language")
             settings = StreamSettings(
                 (TargetSettings(language.code, speech=False),),
+                form.one("source_language") or None,
                 include=frozenset({Inspect.TOKENS}),
                 segmentation=Segmentation.HINDSIGHT,
                 beam_search=_beam_search(form),
+                terms=parse_terms(form.one("terms")),
             )
             task = _Task("translate", language, settings, _format(form))
             return await self._run(request, form, task, who)
@@ -146,7 +149,11 @@ class FilesEndpoint:
             with calls.admission():
                 calls.check_open()
                 config = StreamConfig(audio.format, _OUTPUT, task.settings)
-                session = self._context.service.open_session(config, who.caller)
+                try:
+                    session = self._context.service.open_session(config, who.caller)
+                except InvalidArgument as error:
+                    error.field = error.field.removeprefix("config.settings.")  # fields have the same names
+                    raise
             if task.stream:
                 return await self._stream(request, audio, session, task, who)
             transcript = Transcript(audio.format.sample_rate_hz, _scripts(task.language), _nobody_waits)

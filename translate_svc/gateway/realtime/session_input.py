@@ -30,6 +30,7 @@ _PARAMS = (
     (re.compile(r"^vad\."), "session.audio.input.turn_detection."),
     (re.compile(r"^simultaneous"), "session.simultaneous"),
     (re.compile(r"^include"), "session.include"),
+    (re.compile(r"^terms"), "session.terms"),
     (re.compile(r"^config\.input\."), "session.audio.input.format."),
     (re.compile(r"^audio\.data$"), "audio"),
 )

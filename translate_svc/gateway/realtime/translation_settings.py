@@ -22,6 +22,7 @@ from translate_svc.gateway.realtime.turn_detection import (
     read_turn_detection,
     segmentation_of,
 )
+from translate_svc.gateway.terms import describe_terms, read_terms
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.protocols import TranslationService
 from translate_svc.types import (
@@ -31,6 +32,7 @@ from translate_svc.types import (
     SimultaneousSettings,
     StreamSettings,
     TargetSettings,
+    Term,
     VadSettings,
 )
 
@@ -87,6 +89,7 @@ class TranslationSettings:
         include: names of ``INCLUDES``.
         vad: how speech is cut; None: the client cuts it.
         simultaneous: None: utterance by utterance.
+        terms: words of the caller's own.
         input_is_fixed: whether the connection decides on the format of the audio.
     """
 
@@ -98,6 +101,7 @@ class TranslationSettings:
     include: frozenset[str] = field(default_factory=frozenset)
     vad: VadSettings | None = DEFAULT_VAD
     simultaneous: SimultaneousSettings | None = None
+    terms: tuple[Term, ...] = ()
     input_is_fixed: bool = False
 
     @property
@@ -119,13 +123,16 @@ class TranslationSettings:
             InvalidArgument: a field is unknown or its value is not valid. Names the field.
             Unsupported: the session asks for what this server does not have. Names the field.
         """
-        session.refuse_unknown(("type", "id", "model", "expires_at", "audio", "include", "simultaneous"))
+        known = ("type", "id", "model", "expires_at", "audio", "include", "simultaneous", "terms")
+        session.refuse_unknown(known)
         session.choice("type", ("translation",), None)
         changed = self
         if "include" in session:
             changed = replace(changed, include=session.choices("include", INCLUDES))
         if "simultaneous" in session:
             changed = replace(changed, simultaneous=_simultaneous(session))
+        if "terms" in session:
+            changed = replace(changed, terms=read_terms(session))
         audio = session.object("audio")
         if audio is None:
             return changed
@@ -213,10 +220,11 @@ class TranslationSettings:
             simultaneous=self.simultaneous,
             source_candidates=self.candidates if source == AUTO else (),
             echo=Echo.SILENT,
+            terms=self.terms,
         )
 
     def to_json(self, languages: LanguageTable) -> dict[str, Any]:
-        """The fields ``audio``, ``include`` and ``simultaneous`` of the session object."""
+        """The fields ``audio``, ``include``, ``simultaneous`` and ``terms`` of the session object."""
         targets = [
             {
                 "language": bcp47(target.language, languages),
@@ -253,6 +261,7 @@ class TranslationSettings:
                 for name in _SIMULTANEOUS
                 if (value := getattr(self.simultaneous, name)) is not None
             },
+            "terms": describe_terms(self.terms),
         }
 
 

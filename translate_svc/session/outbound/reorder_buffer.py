@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from translate_svc.session.negotiation import LaneKey
+from translate_svc.session.settings.planned_sequence import LaneKey
 
 ItemT = TypeVar("ItemT")
 

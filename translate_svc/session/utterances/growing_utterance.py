@@ -40,7 +40,15 @@ class GrowingUtterance(LiveUtterance):
     ) -> None:
         """``continued``: the state of the utterance before, if this one continues it."""
         super().__init__(utterance_id, position, settings, output, request_id)
-        self._builder = HypothesisBuilder(request_id, options, len(settings.sequences), continued)
+        self._builder = HypothesisBuilder(
+            request_id,
+            options,
+            len(settings.sequences),
+            continued,
+            settings.settings.terms,
+            settings.transcript,
+            is_hidden=settings.transcript is not None and settings.sequences[settings.transcript].is_hidden,
+        )
         self.options = options
         self._is_continued = False
 
@@ -140,7 +148,7 @@ class GrowingUtterance(LiveUtterance):
             return None
         sequence = self._sequences[event.sequence]
         sequence.record_hypothesis(event)
-        if Inspect.DRAFTS not in self._include:
+        if Inspect.DRAFTS not in self._include or sequence.plan.is_hidden:
             return None
         return sequence.hypothesis_report(event, self._heard[event.request_id])
 

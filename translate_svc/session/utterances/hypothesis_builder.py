@@ -18,9 +18,9 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechContext,
 )
 from translate_svc.engine.simultaneous.kept_history import history_from
-from translate_svc.session.negotiation import PlannedSequence
+from translate_svc.session.settings.planned_sequence import PlannedSequence
 from translate_svc.session.simultaneous_options import SimultaneousOptions
-from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
+from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples, Term
 
 
 @dataclass(slots=True)
@@ -99,18 +99,27 @@ class HypothesisBuilder:
         options: SimultaneousOptions,
         sequences: int,
         continued: Continuation | None = None,
+        terms: tuple[Term, ...] = (),
+        transcript: int | None = None,
+        *,
+        is_hidden: bool = False,
     ) -> None:
-        """``sequences``: number of targets.
+        """``sequences``: number of targets. ``terms`` and ``transcript``: as in ``Request``. ``is_hidden``:
+        nobody gets the transcript. Each hypothesis then makes it anew, so that no buffer depends on it.
 
         ``continued``: the state of the utterance before, if it was cut and this utterance continues it.
         """
         self._request_id = request_id
         self._options = options
+        self._terms, self._transcript = terms, transcript
+        self._hidden = transcript if is_hidden else None
         hypotheses = continued.hypotheses if continued else (FIRST_HYPOTHESIS,) * sequences
         self._targets = [
             _Target(hypothesis, received_tokens=len(hypothesis.history_token_ids))
             for hypothesis in hypotheses
         ]
+        if self._hidden is not None:
+            self._targets[self._hidden] = _Target(FIRST_HYPOTHESIS)
         self._start_sample = 0  # of the buffer, in the utterance's audio at 16 kHz
         self._translated_samples = 0
         self._hypotheses = 0
@@ -205,6 +214,8 @@ class HypothesisBuilder:
             samples[self._start_sample - first_sample :],
             sequences,
             source_times,
+            terms=self._terms,
+            transcript=self._transcript,
             hypothesis=HypothesisOptions(
                 tuple(
                     dataclasses.replace(target.hypothesis, playback_pending=plays)
@@ -226,6 +237,8 @@ class HypothesisBuilder:
     def record(self, event: HypothesisDecided | SpeechCarriedOver) -> None:
         """Stores an event of one target of the current hypothesis."""
         target = self._targets[event.sequence]
+        if event.sequence == self._hidden:
+            return
         if isinstance(event, HypothesisDecided):
             target.decided = event
         else:
@@ -237,11 +250,12 @@ class HypothesisBuilder:
 
     def finish_hypothesis(self) -> None:
         """Ends the current hypothesis. The next one starts from the state that it left."""
-        starts = [each.decided.kept.start_samples for each in self._targets if each.decided is not None]
+        shown = [each for index, each in enumerate(self._targets) if index != self._hidden]
+        starts = [each.decided.kept.start_samples for each in shown if each.decided is not None]
         self._has_decided = self._has_decided or bool(starts)
         # a target that failed still needs the whole buffer
-        start = 0 if len(starts) < len(self._targets) else min(starts)
-        for target in self._targets:
+        start = 0 if len(starts) < len(shown) else min(starts)
+        for target in shown:
             if target.decided is None:
                 target.hypothesis = dataclasses.replace(target.hypothesis, speech=target.speech)
             else:

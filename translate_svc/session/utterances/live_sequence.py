@@ -23,7 +23,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechContext
-from translate_svc.session.negotiation import LaneKind, PlannedSequence
+from translate_svc.session.settings.planned_sequence import PlannedSequence
 from translate_svc.session.utterances.speech_writer import (
     SHORTEST_PAUSES,
     Playout,
@@ -115,7 +115,11 @@ class LiveSequence:
 
     @property
     def tokens(self) -> int:
-        """Tokens of its text, those of its hypotheses included; ``text`` counts the last request alone."""
+        """Tokens of its text that is sent, those of its hypotheses included; ``text`` counts the last request
+        alone.
+        """
+        if self.plan.is_hidden:
+            return 0
         return self._hypothesis_tokens or (0 if self.text is None else self.text.tokens)
 
     @property
@@ -125,7 +129,7 @@ class LiveSequence:
 
     @property
     def _is_transcript(self) -> bool:
-        return self.plan.text is not None and self.plan.text.kind is LaneKind.TRANSCRIPT
+        return self.plan.is_transcript
 
     def paced_spec(self, playout: Playout | None, now_s: float, source_s: float) -> SequenceSpec:
         """The sequence to request, with shorter pauses and a lower duration factor if earlier speech still
@@ -282,6 +286,8 @@ class LiveSequence:
         this one delivered of their speech.
         """
         warnings: list[tuple[str, str]] = []
+        if self.plan.is_hidden:
+            return []
         if self.text is not None and self.text.stop in _STOPS:
             warnings.append(_STOPS[self.text.stop])
         if self.text is not None and self.text.unexpected_script:

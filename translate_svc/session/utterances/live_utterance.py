@@ -25,8 +25,9 @@ from translate_svc.engine.sequence_spec import HEARD, SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.errors import InvariantViolation
 from translate_svc.heard_language import HeardLanguage
-from translate_svc.session.negotiation import LaneKey, Negotiated, PlannedSequence
+from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.observer import UtteranceReport
+from translate_svc.session.settings.planned_sequence import LaneKey, PlannedSequence
 from translate_svc.session.utterances.live_sequence import (
     SHORT_TEXT,
     LiveSequence,
@@ -266,7 +267,7 @@ class LiveUtterance(abc.ABC):
         """Stores the parts of an event that later events or ``UtteranceDone`` need."""
         match event:
             case TokenDecoded():
-                self.confidence.add(event.sequence, event.token_id, event.log_probability)
+                self.confidence.add(event.sequence, event.token_id, event.log_probability, given=event.given)
             case AlternativesFound():
                 self._alternatives[event.sequence] = event.alternatives
             case TextFinished():
@@ -300,6 +301,7 @@ class LiveUtterance(abc.ABC):
             index
             for index, sequence in enumerate(self._sequences)
             if status is None and sequence.status in (FinishStatus.OK, FinishStatus.TRUNCATED)
+            if not sequence.plan.is_hidden
         }
         return UtteranceDone(
             utterance_id=self.utterance_id,
@@ -324,7 +326,9 @@ class LiveUtterance(abc.ABC):
             source_language=self.language
             if self.settings.detects_language
             else self.settings.settings.source_language,
-            target_languages=tuple(plan.spec.language for plan in self.plans if plan.spec.language != HEARD),
+            target_languages=tuple(
+                plan.spec.language for plan in self.plans if plan.lanes and plan.spec.language != HEARD
+            ),
             timings=self._times.timings(),
             spans=self._times.spans(now_s),
             began_s=self._times.began_s(now_s),
@@ -346,7 +350,7 @@ class LiveUtterance(abc.ABC):
         return tuple(replace(spec, speech=False) for spec in specs) if self.speech_skipped else specs
 
     def _status(self) -> UtteranceStatus:
-        statuses = {sequence.status for sequence in self._sequences}
+        statuses = {sequence.status for sequence in self._sequences if sequence.plan.lanes}
         if self._times.result is not None:
             statuses.add(self._times.result.status)
         if FinishStatus.FAILED in statuses or None in statuses:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from translate_svc.confidence import UNKNOWN_AGREEMENT, ConfidenceRule
 from translate_svc.engine.request import Request, SourceText, TextScored
 from translate_svc.engine.sequence_spec import SequenceSpec
-from translate_svc.session.negotiation import LaneKind, PlannedSequence
+from translate_svc.session.settings.planned_sequence import PlannedSequence
 from translate_svc.types import LOW_CONFIDENCE, StreamWarning, TextConfidence
 
 
@@ -31,6 +31,7 @@ class ConfidenceMeter:
         self._plans = plans
         self._log_probabilities: list[list[float]] = [[] for _ in plans]
         self._token_ids: list[list[int]] = [[] for _ in plans]
+        self._with_terms: set[int] = set()  # sequences
         self._agreements = [UNKNOWN_AGREEMENT for _ in plans]
         self._compared: dict[str, _Comparison] = {}  # by request
         self._planned: list[Request] = []
@@ -41,10 +42,17 @@ class ConfidenceMeter:
         """The languages of the sequences are known now."""
         self._plans = plans
 
-    def add(self, sequence: int, token_id: int, log_probability: float) -> None:
-        """Adds one token; ``log_probability`` is natural."""
+    def add(self, sequence: int, token_id: int, log_probability: float, *, given: bool = False) -> None:
+        """Adds one token; ``log_probability`` is natural.
+
+        ``given``: by a term of the caller's. It does not count, and the text is compared with none: the model
+        is unsure of words that it did not choose.
+        """
         self._token_ids[sequence].append(token_id)
-        self._log_probabilities[sequence].append(log_probability)
+        if given:
+            self._with_terms.add(sequence)
+        else:
+            self._log_probabilities[sequence].append(log_probability)
 
     def plan_comparisons(
         self, request_id: str, texts: Mapping[int, str], source: SourceText | None = None
@@ -55,6 +63,7 @@ class ConfidenceMeter:
         ``texts``: those that are whole, by sequence. The requests' ids begin with ``request_id``.
         ``source``: the text that was typed, which then takes the place of the transcript.
         """
+        texts = {index: text for index, text in texts.items() if index not in self._with_terms}
         if source is not None:
             self._plan_readings(request_id, texts, source)
             return
@@ -164,4 +173,4 @@ class ConfidenceMeter:
 
 
 def _is_transcript(plan: PlannedSequence) -> bool:
-    return plan.text is not None and plan.text.kind is LaneKind.TRANSCRIPT
+    return plan.is_transcript and not plan.is_hidden

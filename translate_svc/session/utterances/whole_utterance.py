@@ -23,7 +23,8 @@ class WholeUtterance(LiveUtterance):
         self, content: Samples | SourceText, sequences: tuple[SequenceSpec, ...], *, source_times: bool
     ) -> Request:
         self._text = content if isinstance(content, SourceText) else None
-        return Request(self.request_id, content, sequences, source_times)
+        terms, transcript = self.settings.settings.terms, self.settings.transcript
+        return Request(self.request_id, content, sequences, source_times, terms=terms, transcript=transcript)
 
     def _paced(self, index: int, playout: Playout | None, now_s: float) -> SequenceSpec:
         source_s = self._source_samples / INTERNAL_SAMPLE_RATE_HZ

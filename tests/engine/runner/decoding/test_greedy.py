@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 import torch
 from torch import Tensor
@@ -63,14 +65,18 @@ def test_rows_of_any_slots_are_constrained_by_their_slots() -> None:
     assert choice.token_ids.tolist() == [int(raw[0].argmax()), 7]
 
 
-def test_given_tokens_have_their_own_probabilities() -> None:
+def test_proposed_tokens_within_their_tolerance_are_chosen_with_their_own_probabilities() -> None:
     raw = logits()
     raw[3] = -1e9
     raw[3, 0] = 0.0
-    choice = GreedyChoice(biases()).of_rows(raw.clone(), {}, {1: 9, 3: 5})
+    choice = GreedyChoice(biases()).of_rows(raw.clone(), {}, {1: (9, inf), 3: (5, inf), 2: (4, 0.0)})
     assert choice.token_ids.tolist() == [int(raw[0].argmax()), 9, int(raw[2].argmax()), 5]
     assert float(choice.log_probabilities[1]) == pytest.approx(float(raw[1].log_softmax(0)[9]))
     assert torch.isfinite(choice.log_probabilities).all(), "an impossible token has a probability too"
+    below = float(raw[1].max() - raw[1, 9])
+    for tolerance, expected in ((below + 1e-3, 9), (below - 1e-3, int(raw[1].argmax()))):
+        choice = GreedyChoice(biases()).of_rows(raw.clone(), {}, {1: (9, tolerance)})
+        assert int(choice.token_ids[1]) == expected
 
 
 @pytest.mark.parametrize("poison", [torch.nan, torch.inf])

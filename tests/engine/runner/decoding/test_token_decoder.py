@@ -14,7 +14,7 @@ from tests.checkpoints import new_model
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from tests.fakes.standin import NAME, stand_in
 from translate_svc.engine.constraint import Constraint
-from translate_svc.engine.plan import DecodeItem, SequenceKey
+from translate_svc.engine.plan import GIVEN, DecodeItem, SequenceKey
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.decoding.token_decoder import TokenDecoder
 from translate_svc.engine.step_result import DecodeResult
@@ -218,7 +218,7 @@ def test_a_given_text_has_the_probability_of_each_of_its_tokens(name: str) -> No
     first, second = (replace(item(slot, 0, TOKENS[:2]), speculative_token_ids=given) for slot in (0, 1))
     third = item(3, 0, TOKENS[:3])
     scored, speculative, plain = predict(
-        decoder(model(name)), replace(first, scores_given_text=True), second, third
+        decoder(model(name)), replace(first, tolerances=(GIVEN,) * len(given)), second, third
     )
     expected = model(name)
     stepwise = decoder(expected)

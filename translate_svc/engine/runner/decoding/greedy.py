@@ -30,21 +30,26 @@ class GreedyChoice:
         return _chosen(probabilities, first_argmax(logits + self._biases.rows[: len(logits)]))
 
     def of_rows(
-        self, logits: Tensor, constrained: Mapping[int, int], given: Mapping[int, int] | None = None
+        self,
+        logits: Tensor,
+        constrained: Mapping[int, int],
+        proposed: Mapping[int, tuple[int, float]] | None = None,
     ) -> Choice:
         """Any rows.
 
         Args:
             logits: ``[N, vocabulary]`` float32; overwritten where a token is constrained.
             constrained: the slots of the rows that have a constraint, by row.
-            given: tokens that take the place of the most probable ones, by row.
+            proposed: by row, a token and how far its logit may lie below the greatest one, to be chosen.
         """
         probabilities = logits.softmax(dim=-1)
         self._biases.constrain(logits, constrained)
         token_ids = first_argmax(logits)
-        if given:
-            rows, tokens = _columns(given, logits.device)
-            token_ids[rows] = tokens
+        if proposed:
+            rows, tokens = to_device([list(proposed), [each for each, _ in proposed.values()]], logits.device)
+            least = logits[rows, token_ids[rows]] - logits[rows, tokens]
+            tolerances = torch.tensor([each for _, each in proposed.values()], device=logits.device)
+            token_ids[rows] = torch.where(least <= tolerances, tokens, token_ids[rows])
             probabilities = probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny)  # NaN stays NaN
         return _chosen(probabilities, token_ids)
 

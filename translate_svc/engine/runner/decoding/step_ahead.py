@@ -57,8 +57,7 @@ class StepAhead:
         ends = [item.position + len(item.token_ids) + len(item.speculative_token_ids) for item in items]
         # a text whose slot is full ends, and so does one that is scored
         self._follows = [
-            end < captured.max_tokens and not item.scores_given_text
-            for item, end in zip(items, ends, strict=True)
+            end < captured.max_tokens and not item.is_given for item, end in zip(items, ends, strict=True)
         ]
         if not all(self._follows):
             items = [*itertools.compress(items, self._follows)]

@@ -164,11 +164,11 @@ class TokenDecoder:
             any(item.return_source_ms for item in items), any(item.return_attention for item in items)
         )
         made = self._model.decode(runs, fields)
-        rows, given = {row: row for row in range(len(items))}, {}
+        rows, proposed = {row: row for row in range(len(items))}, {}
         if runs.speculative:
             places, _ = runs.logit_positions()
             rows = {row: places.index(row) for row in rows}
-            given = runs.given([item.scores_given_text for item in items])
+            proposed = runs.proposed([item.tolerances for item in items])
         asked = {row: place for row, place in rows.items() if items[row].candidates}
         candidates = self._candidates(items, made.logits, asked, constrained) if asked else {}
         probed = {
@@ -177,7 +177,7 @@ class TokenDecoder:
             if item.probed_token is not None
         }
         biased = {rows[row]: slot for row, slot in constrained.items()}
-        choice = self._greedy.of_rows(made.logits, biased, given)
+        choice = self._greedy.of_rows(made.logits, biased, proposed)
         if self._captured is not None:
             self._captured.note_chosen(runs.slots, *following(runs, choice.token_ids))
         return DecodedStep.of(made, choice).to_host(), candidates, probed

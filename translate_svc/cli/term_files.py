@@ -1,0 +1,111 @@
+"""Reads files of terms: CSV and TSV as DeepL's glossaries, Riva's dictionaries, and TBX (ISO 30042)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+from translate_svc import languages
+from translate_svc.cli.exit_codes import UsageError
+from translate_svc.types import MAX_TERMS, Term
+
+_FIELD = "--terms"
+_MAX_BYTES = 4 * 1024 * 1024
+_HEADER = "source"
+_XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_CONCEPTS = ("termEntry", "conceptEntry")
+_LANGUAGES = ("langSet", "langSec")
+"""Names of TBX 2 and of TBX 3."""
+
+
+def read_terms(path: Path | None, source: str | None, targets: Collection[str]) -> tuple[Term, ...]:
+    """The terms of a file, for some languages; none without a file.
+
+    * ``.csv``, ``.tsv``: a term a row: source, target, language of the target; or source, target, language of
+      the source, language of the target, as DeepL has them. The target may be missing: the source is kept. A
+      first row that begins with "source" is a header.
+    * ``.txt``: ``source##target`` or ``source`` in each line, as Riva has them.
+    * ``.tbx``, ``.xml``: TBX 2 or 3. The first term of a language is the one to say.
+
+    Args:
+        path: the file.
+        source: language of the source (a Seamless code), as all of the others.
+        targets: those that are asked for. Terms for other languages are left out.
+
+    Raises:
+        UsageError: the file cannot be read, has too many terms, or the source language is not known.
+    """
+    if path is None:
+        return ()
+    if source is None:
+        raise UsageError("needs --from", field=_FIELD)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise UsageError(f"must end in {', '.join(_READERS)}", field=_FIELD)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise UsageError(f"has more than {_MAX_BYTES} bytes", field=_FIELD)
+        text = path.read_text(encoding="utf-8-sig")
+        found = dict.fromkeys(reader(text, source))
+    except (OSError, UnicodeDecodeError, csv.Error, ElementTree.ParseError) as error:
+        raise UsageError(f"cannot be read: {error}", field=_FIELD) from None
+    terms = tuple(term for term in found if not term.language or term.language in targets)
+    if len(terms) > MAX_TERMS:
+        raise UsageError(f"has {len(terms)} terms for these languages; {MAX_TERMS} are allowed", field=_FIELD)
+    return terms
+
+
+def _code(tag: str) -> str:
+    """The Seamless code of a language; the tag itself if it is not known."""
+    known = languages.packaged().find(tag) or languages.packaged().find(tag.replace("_", "-").split("-")[0])
+    return tag if known is None else known.code
+
+
+def _rows(rows: Iterable[list[str]], source: str) -> Iterator[Term]:
+    for number, row in enumerate(rows):
+        cells = [cell.strip() for cell in row]
+        if not any(cells) or (number == 0 and cells[0].casefold() == _HEADER):
+            continue
+        words, target, *rest = (*cells, "")
+        tags = [tag for tag in rest if tag]
+        if len(tags) > 1 and _code(tags[0]) != source:
+            continue
+        yield Term(words, target, _code(tags[-1]) if tags else "")
+
+
+def _csv(text: str, source: str) -> Iterator[Term]:
+    return _rows(csv.reader(text.splitlines()), source)
+
+
+def _tsv(text: str, source: str) -> Iterator[Term]:
+    return _rows((line.split("\t") for line in text.splitlines()), source)
+
+
+def _riva(text: str, source: str) -> Iterator[Term]:
+    return _rows((line.split("##", 1) for line in text.splitlines()), source)
+
+
+def _tbx(text: str, source: str) -> Iterator[Term]:
+    for concept in ElementTree.fromstring(text).iter():
+        if _name(concept) not in _CONCEPTS:
+            continue
+        names: dict[str, list[str]] = {}
+        for language in concept:
+            if _name(language) in _LANGUAGES:
+                found = (
+                    "".join(each.itertext()).strip() for each in language.iter() if _name(each) == "term"
+                )
+                names.setdefault(_code(language.get(_XML_LANGUAGE, "")), []).extend(filter(None, found))
+        for target, terms in names.items():
+            if target != source and terms:
+                yield from (Term(name, terms[0], target) for name in names.get(source, ()))
+
+
+def _name(element: ElementTree.Element) -> str:
+    """Without its namespace."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+_READERS = {".csv": _csv, ".tsv": _tsv, ".txt": _riva, ".tbx": _tbx, ".xml": _tbx}

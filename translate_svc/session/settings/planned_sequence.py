@@ -1,0 +1,106 @@
+"""The sequences that a stream's settings ask for, and the lanes of what is sent of them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
+
+from translate_svc.engine.sequence_spec import HEARD, SequenceSpec, TextGuards
+from translate_svc.session.beam_search_options import with_beam_search
+from translate_svc.session.source_language import takes_turns, with_echo
+from translate_svc.types import AUTO, GuardSettings, Inspect, StreamSettings
+
+_PAIR = 2
+
+
+class LaneKind(enum.Enum):
+    """The kind of result that a lane carries."""
+
+    TRANSCRIPT = "transcript"
+    TRANSLATION = "translation"
+    AUDIO = "audio"
+
+
+class LaneKey(NamedTuple):
+    """A lane: one kind of result in one language (a Seamless code). Order is kept within a lane only."""
+
+    kind: LaneKind
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSequence:
+    """One sequence of every request, and the lanes of its text and its speech (None: not sent).
+
+    A sequence without lanes is a transcript that nobody asked for, in which terms are looked for.
+
+    ``catch_up_duration_factor``: the lowest duration factor that may be used to catch up; None: no catch-up.
+    """
+
+    spec: SequenceSpec
+    text: LaneKey | None
+    audio: LaneKey | None
+    catch_up_duration_factor: float | None = None
+
+    @property
+    def name(self) -> tuple[str, bool]:
+        """The same in all settings that ask for this text: its language, and whether it is the transcript."""
+        return self.spec.language, self.is_transcript
+
+    @property
+    def is_transcript(self) -> bool:
+        """Whether its text says what the source says."""
+        return self.is_hidden or (self.text is not None and self.text.kind is LaneKind.TRANSCRIPT)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether nothing of it is sent."""
+        return not self.lanes
+
+    @property
+    def lanes(self) -> tuple[LaneKey, ...]:
+        """The lanes in use."""
+        return tuple(key for key in (self.text, self.audio) if key is not None)
+
+
+def text_guards(settings: GuardSettings) -> TextGuards:
+    """The guards that the engine applies."""
+    return TextGuards(**{field.name: getattr(settings, field.name) for field in fields(TextGuards)})
+
+
+def planned_sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
+    """Those of negotiated settings. The transcript is the last one."""
+    guards = text_guards(settings.guards)
+    source, is_asked = settings.source_language, Inspect.TRANSCRIPT in settings.include
+    known = None if source == AUTO else source
+    planned = [
+        PlannedSequence(
+            SequenceSpec(
+                language=target.language,
+                speech=target.speech,
+                speaker_id=target.speaker_id or 0,
+                duration_factor=target.duration_factor,
+                guards=guards,
+                source_language=known,
+            ),
+            text=LaneKey(LaneKind.TRANSLATION, target.language) if target.text else None,
+            audio=LaneKey(LaneKind.AUDIO, target.language) if target.speech else None,
+            catch_up_duration_factor=target.catch_up_duration_factor if target.speech else None,
+        )
+        for target in settings.targets
+    ]
+    if takes_turns(settings) and len(planned) == _PAIR:
+        # nobody can hear both at once
+        both = LaneKey(LaneKind.AUDIO, HEARD)
+        planned = [replace(each, audio=both if each.audio else None) for each in planned]
+    if source is not None:
+        planned = [replace(each, spec=with_echo(each.spec, settings.echo)) for each in planned]
+    spec = SequenceSpec(HEARD if known is None else known, guards=guards, source_language=known)
+    if is_asked and source is not None:
+        lane = LaneKey(LaneKind.TRANSCRIPT, spec.language)
+        planned.append(PlannedSequence(spec, text=lane, audio=None))
+    planned = [replace(each, spec=with_beam_search(each.spec, settings)) for each in planned]
+    if settings.terms and not is_asked and known is not None:
+        planned.append(PlannedSequence(spec, None, None))
+    return tuple(planned)
