@@ -23,6 +23,7 @@ from tests.engine.async_fixtures import (
     running,
 )
 from tests.fakes.fake_runner import FakeRunner
+from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.plan import StepPlan
@@ -103,10 +104,20 @@ async def test_a_runner_that_loses_an_item_is_fatal() -> None:
 
 
 async def test_what_only_the_scheduler_can_refuse_fails_alone() -> None:
-    """The capabilities list a language that the tokenizer does not know."""
+    """The tokenizer knows a language when it is asked the first time, and no more."""
+
+    class Fickle(FakeTokenizer):
+        asked = 0
+
+        def prompt(self, target_language: str, source_language: str | None = None) -> tuple[int, ...]:
+            if target_language != "xxx":
+                return super().prompt(target_language, source_language)
+            self.asked += 1
+            return super().prompt({1: "spa"}.get(self.asked, "xxx"), source_language)
+
     inbox, other = Inbox(), Inbox()
     engine = AsyncEngine(
-        EngineCore(Scheduler(LIMITS, TOKENIZER), FakeRunner(model)),
+        EngineCore(Scheduler(LIMITS, Fickle()), FakeRunner(model)),
         FakeCapabilities(("xxx", "spa"), ("spa",)),
     )
     async with running(engine):
