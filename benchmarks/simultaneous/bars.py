@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchmarks.quality.bars import Bar, least, most
-from benchmarks.simultaneous.figures import OFFLINE, Figures, TextFigures
+from benchmarks.simultaneous.figures import OFFLINE, Figures, SpeechFigures, TextFigures
 from benchmarks.simultaneous.listen import SIMULTANEOUS, UTTERANCE
 
 _SHORT_GAPS = "short gaps"
@@ -34,7 +34,27 @@ def bars(figures: Figures, mode: str = SIMULTANEOUS.name) -> list[Bar]:
             "ms/s",
             True,
         ),
-        Bar("round trip WER beyond utterance mode", most(_beyond(figures, mode)), 1.0, "points", True),
+        Bar(
+            "round trip WER beyond utterance mode",
+            most(_beyond(figures, mode, lambda row: row.round_trip_wer)),
+            1.0,
+            "points",
+            True,
+        ),
+        Bar(
+            "whole track WER beyond utterance mode",
+            most(_beyond(figures, mode, lambda row: row.whole_track_wer)),
+            0.0,
+            "points",
+            True,
+        ),
+        Bar(
+            "long pauses within sentences, a minute",
+            most([row.pauses_per_minute for row in speech]),
+            1.0,
+            "",
+            True,
+        ),
         Bar("words with a silence in them", most([row.torn_words for row in speech]), 0.0, "", True),
         Bar("engine time, times utterance mode", most(_cost_ratios(figures, mode)), 3.0, "", True),
         Bar("streams on one core", capacity(figures, mode), 8.0),
@@ -61,14 +81,14 @@ def capacity(figures: Figures, mode: str) -> float | None:
     return kept
 
 
-def _beyond(figures: Figures, mode: str) -> list[float]:
+def _beyond(figures: Figures, mode: str, wer: Callable[[SpeechFigures], float]) -> list[float]:
     usual = {
-        (row.source, row.target, row.minutes): row.round_trip_wer
+        (row.source, row.target, row.minutes): wer(row)
         for row in figures.speech
         if row.mode == UTTERANCE.name
     }
     return [
-        row.round_trip_wer - usual[row.source, row.target, row.minutes]
+        wer(row) - usual[row.source, row.target, row.minutes]
         for row in figures.speech
         if row.mode == mode and (row.source, row.target, row.minutes) in usual
     ]

@@ -60,7 +60,9 @@ class SpeechFigures:
     ``lag_ms``, ``p90_lag_ms``: when a word begins to sound less when its source had been said.
     ``slope_ms_per_s``, ``text_slope_ms_per_s``: by how much lags grow. ``round_trip_wer``: per cent, of the
     service's transcript of its own speech against the text that it spoke. ``torn_words``: count; see
-    ``speech``.
+    ``speech``. ``whole_track_wer``: per cent, of the service's transcript of the whole track, silences and
+    all, against the reference. ``pauses_per_minute``: more than half a second within a sentence; see
+    ``whole_track``.
     """
 
     mode: str
@@ -73,6 +75,8 @@ class SpeechFigures:
     text_slope_ms_per_s: float
     round_trip_wer: float
     torn_words: int
+    whole_track_wer: float
+    pauses_per_minute: float
 
 
 @dataclass(frozen=True, slots=True)

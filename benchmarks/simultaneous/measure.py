@@ -40,6 +40,7 @@ from benchmarks.simultaneous.longform import longform_scores
 from benchmarks.simultaneous.monologues import Monologue, Variant, monologues
 from benchmarks.simultaneous.speech import StreamSpeech, play, sentence_sounds, torn_words, word_sounds_ms
 from benchmarks.simultaneous.stage_costs import StageClock, clocked_runners
+from benchmarks.simultaneous.whole_track import long_pauses, track_of, whole_track_wer
 from benchmarks.simultaneous.words import Word, flicker, texts_of, words_of
 from translate_svc.config import Settings
 from translate_svc.service import Service
@@ -259,12 +260,15 @@ async def _speech_row(
     lags = lags_ms(reference, moments, joined.pairs)
     lags = lags[np.isfinite(lags)]
     wer = await _round_trip(service, target, sentence_sounds(told, speech, heard.continued))
+    track, minutes = track_of(played), monologue.duration_ms / 60_000
     return SpeechFigures(
-        mode, monologue.language, target, monologue.duration_ms / 60_000,
+        mode, monologue.language, target, minutes,
         lag_ms=float(lags.mean()), p90_lag_ms=float(np.percentile(lags, 90)),
         slope_ms_per_s=slope_ms_per_s(reference, moments, joined.pairs),
         text_slope_ms_per_s=slope_ms_per_s(reference, [word.heard_ms for word in words], joined.pairs),
         round_trip_wer=wer, torn_words=torn_words(words, speech, played),
+        whole_track_wer=await whole_track_wer(service, monologue, target, track),
+        pauses_per_minute=long_pauses(track, words, speech, played) / minutes,
     )  # fmt: skip
 
 

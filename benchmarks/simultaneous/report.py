@@ -103,13 +103,15 @@ def _speech(figures: Figures) -> str:
     return table(
         (
             "direction", "mode", "minutes", "lag of a word's sound, s", "p90, s", "its growth, ms/s",
-            "growth of the text's lag, ms/s", "round trip WER, %", "torn words",
+            "growth of the text's lag, ms/s", "round trip WER, %", "torn words", "whole track WER, %",
+            "pauses a minute",
         ),
         [
             (
                 f"{row.source}-{row.target}", row.mode, f"{row.minutes:.0f}", f"{row.lag_ms / 1000:.2f}",
                 f"{row.p90_lag_ms / 1000:.2f}", f"{row.slope_ms_per_s:.1f}",
                 f"{row.text_slope_ms_per_s:.1f}", f"{row.round_trip_wer:.1f}", str(row.torn_words),
+                f"{row.whole_track_wer:.1f}", f"{row.pauses_per_minute:.1f}",
             )
             for row in figures.speech
         ],

@@ -120,6 +120,11 @@ def torn_words(words: Sequence[Word], speech: StreamSpeech, played: Sequence[Pla
     return sum(any(start < each < end for each in breaks) for start, end in spans)
 
 
+def ends_sentence(word: str) -> bool:
+    """Whether a word of a text is the last one of its sentence."""
+    return word[-1] in ".?!" and word not in _TITLES
+
+
 def sentence_sounds(
     words: Sequence[Word], speech: StreamSpeech, continued: Container[int]
 ) -> list[tuple[str, Samples]]:
@@ -133,7 +138,7 @@ def sentence_sounds(
     for word, after in pairwise(spoken):
         sentences[-1].append(word.text)
         goes_on = after.utterance_id == word.utterance_id or word.utterance_id in continued
-        if (word.text[-1] in ".?!" and word.text not in _TITLES) or not goes_on:
+        if ends_sentence(word.text) or not goes_on:
             cuts.append(round(speech.at(word.utterance_id, word.place + len(word.text))))
             sentences.append([])
     sentences[-1] += [word.text for word in spoken[-1:]]

@@ -129,7 +129,7 @@ class TextToUnitItem:
     predicted but never fed. The first ``context_tokens`` and the last ``lookahead_tokens`` are context: they
     get no units. ``duration_factor`` multiplies all durations, and ``pause_factor`` those of pauses at
     punctuation once more. The first ``dropped_context_tokens`` after the prompt are left out; they are
-    context.
+    context. The pause at the end of a sentence has ``sentence_pause_units`` at least.
     """
 
     stage: ClassVar[Stage] = Stage.TEXT_TO_UNIT
@@ -143,6 +143,7 @@ class TextToUnitItem:
     lookahead_tokens: int = 0
     pause_factor: float = 1.0
     dropped_context_tokens: int = 0
+    sentence_pause_units: int = 0
 
     @property
     def computed_tokens(self) -> int:

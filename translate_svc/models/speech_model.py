@@ -41,7 +41,8 @@ class T2uInput:
     The first ``context_tokens`` and the last ``lookahead_tokens`` of them are only context. The result has
     the units of the other tokens alone. ``duration_factor`` multiplies all durations, and ``pause_factor``
     those of pauses at punctuation once more. The text is spoken as if the first ``dropped_context_tokens``
-    after the prompt, which are context, were not there.
+    after the prompt, which are context, were not there. The pause at the end of a sentence has
+    ``sentence_pause_units`` at least.
     """
 
     slot: int
@@ -51,6 +52,7 @@ class T2uInput:
     lookahead_tokens: int = 0
     pause_factor: float = 1.0
     dropped_context_tokens: int = 0
+    sentence_pause_units: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

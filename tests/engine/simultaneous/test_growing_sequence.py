@@ -33,7 +33,7 @@ from translate_svc.engine.request import (
 )
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt
-from translate_svc.engine.simultaneous.growing_sequence import LOOKAHEAD_WORDS
+from translate_svc.engine.simultaneous.growing_sequence import LOOKAHEAD_WORDS, MIN_FIRST_WORDS
 from translate_svc.engine.simultaneous.hypothesis import (
     HypothesisDecided,
     SequenceHypothesis,
@@ -174,6 +174,23 @@ def test_words_wait_for_each_other_while_the_listener_has_something_to_hear() ->
     assert waited > 1
     spoken = [sum(bool(of(events, UnitsPredicted)) for events in made) for made in (at_once, together)]
     assert spoken[1] < spoken[0]
+
+
+def test_a_sentence_is_spoken_from_its_first_words_on_or_whole() -> None:
+    """A voice that starts on one word often stops behind it."""
+    samples = clip(2)
+    made = HypothesisHarness().hypotheses(samples, growing(samples), (SPANISH,), playback_pending=(False,))
+    unspoken, waited = "", 0
+    for events in made:
+        unspoken += committed_text(events)
+        spoken = sum(len(each.character_durations) for each in of(events, UnitsPredicted))
+        begins, unspoken = unspoken[:spoken], unspoken[spoken:]
+        if begins and of(events, SpeechCarriedOver) and begins[0].isupper():
+            assert len(begins.split("\u2581")) > MIN_FIRST_WORDS or begins[-1] in ".?!"
+        waited += bool(unspoken)
+        assert len(unspoken.split("\u2581")) <= MIN_FIRST_WORDS
+    assert waited, "some first words came alone"
+    assert not unspoken
 
 
 def test_text_to_unit_hears_one_sentence_and_the_next_words() -> None:

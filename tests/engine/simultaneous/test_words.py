@@ -6,6 +6,7 @@ import pytest
 
 from translate_svc import languages
 from translate_svc.engine.simultaneous.words import (
+    begun_tokens,
     character_count,
     continues_word,
     ends_in_whole_character,
@@ -58,6 +59,19 @@ def test_pieces_that_lengthen_a_word(piece: str, continues: bool) -> None:
 )
 def test_words_without_spaces(text: str, words: str) -> None:
     assert _joined(text, spaced=False) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "waiting"),
+    [
+        ("_She", 0, 1), ("_She _was _in", 0, 3), ("_She _was _in _town", 0, 0), ("_Yes .", 0, 0),
+        ("_Go ! _She _was", 0, 2), ("_Go ! _She _was", 2, 2), ("_Go ! _She _was", 3, 0), ("_Go !", 2, 0),
+        ("_S he _was _i n", 0, 5), ("", 0, 0),
+    ],
+)  # fmt: skip
+def test_the_first_words_of_a_sentence(text: str, first: int, waiting: int) -> None:
+    pieces = text.replace("_", "\u2581").split()
+    assert begun_tokens(pieces, first, 4, spaced=True) == waiting
 
 
 def _joined(text: str, *, spaced: bool) -> str:

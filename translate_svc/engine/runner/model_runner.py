@@ -315,4 +315,5 @@ def _t2u_input(item: TextToUnitItem) -> T2uInput:
         item.lookahead_tokens,
         item.pause_factor,
         item.dropped_context_tokens,
+        item.sentence_pause_units,
     )

@@ -9,7 +9,7 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.plan import DecodeItem
+from translate_svc.engine.plan import DecodeItem, TextToUnitItem
 from translate_svc.engine.request import (
     EngineEvent,
     FinishStatus,
@@ -28,7 +28,13 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechContext,
 )
 from translate_svc.engine.simultaneous.kept_history import keep_history
-from translate_svc.engine.simultaneous.words import closes_sentence, is_spaced, starts_sentence, starts_word
+from translate_svc.engine.simultaneous.words import (
+    begun_tokens,
+    closes_sentence,
+    is_spaced,
+    starts_sentence,
+    starts_word,
+)
 from translate_svc.engine.step_result import DecodeResult
 from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.models.alignment.attended_frames import attended_frames
@@ -38,6 +44,13 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 LOOKAHEAD_WORDS = 2
 """Number of held words after the last committed one that text-to-unit gets as context."""
+
+SENTENCE_PAUSE_UNITS = 10
+"""The shortest pause between sentences, 0.2 s. docs/lab/2026-11-simultaneous-policies.md compares others."""
+
+MIN_FIRST_WORDS = 4
+"""A sentence is spoken from its first words on when there are so many of them, or all. With fewer, the voice
+would often stop behind them until the next ones are committed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,8 +202,9 @@ class GrowingSequence(SequenceState):
     def _is_spoken_now(self, decided: HypothesisDecided) -> bool:
         """Whether words are spoken in this hypothesis.
 
-        They wait for the next one while earlier speech still plays, if the next one has them in its history.
-        Words that are spoken together sound better and cost less.
+        They wait for the next one while earlier speech still plays, if the next one has them in its history:
+        words that are spoken together sound better and cost less. The first words of a sentence wait for
+        each other in any case.
         """
         hypothesis, committed = decided.hypothesis, decided.decision.committed
         end = hypothesis.history_tokens + committed
@@ -198,11 +212,14 @@ class GrowingSequence(SequenceState):
         if not unspoken:
             return False
         is_kept = decided.kept.token_ids[-unspoken:] == hypothesis.token_ids[end - unspoken : end]
-        if self.before.playback_pending and is_kept and not self._voices_all:
-            self.unspoken_tokens = unspoken
-            return False
-        self.spoken = self._spoken(hypothesis, end - unspoken, end)
-        return True
+        if is_kept and not self._voices_all:
+            begun = begun_tokens(
+                hypothesis.pieces[:end], end - unspoken, MIN_FIRST_WORDS, spaced=hypothesis.spaced
+            )
+            self.unspoken_tokens = unspoken if self.before.playback_pending else begun
+        if self.unspoken_tokens < unspoken:
+            self.spoken = self._spoken(hypothesis, end - unspoken, end - self.unspoken_tokens)
+        return self.unspoken_tokens < unspoken
 
     def _spoken(self, hypothesis: Hypothesis, first: int, end: int) -> SpokenTokens:
         """The input of text-to-unit for the tokens from ``first`` to ``end``.
@@ -222,6 +239,15 @@ class GrowingSequence(SequenceState):
             lookahead_tokens=lookahead_end - end,
             dropped_context_tokens=sentence,
         )
+
+    def text_to_unit_item(self) -> TextToUnitItem:
+        """Keeps sentences apart, which nothing else does in speech that follows on without gaps.
+
+        A text that no other hypothesis has begun is spoken as one that is whole.
+        """
+        is_whole = self.is_final and not self.before.committed_tokens
+        pause_units = 0 if is_whole else SENTENCE_PAUSE_UNITS
+        return replace(SequenceState.text_to_unit_item(self), sentence_pause_units=pause_units)
 
     def add_units(self, units: npt.NDArray[np.int64], token_durations: tuple[int, ...]) -> None:
         """Appends ``units`` to those of the speech so far, and chooses which are voiced now.

@@ -81,6 +81,18 @@ def closes_sentence(pieces: Sequence[str]) -> bool:
     return bool(pieces) and pieces[-1][-1:] in tuple(_SENTENCE_ENDS)
 
 
+def begun_tokens(pieces: Sequence[str], first: int, min_words: int, *, spaced: bool) -> int:
+    """Number of tokens at the end of a text that are the first words of a sentence, fewer than ``min_words``.
+
+    0 if there are more, if they are the whole sentence, or if it begins before token ``first``.
+    """
+    for start in range(len(pieces) - 1, first - 1, -1):
+        if starts_sentence(pieces, start, spaced=spaced):
+            words = sum(starts_word(pieces, each, spaced=spaced) for each in range(start, len(pieces)))
+            return 0 if closes_sentence(pieces) or words >= min_words else len(pieces) - start
+    return 0
+
+
 def ends_in_whole_character(pieces: Sequence[str]) -> bool:
     """Whether the last character has all its bytes."""
     last = b""

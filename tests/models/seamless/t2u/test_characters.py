@@ -68,6 +68,15 @@ def test_punctuation_and_the_space_behind_it_are_pauses() -> None:
     assert table.characters((*PROMPT, 10, 1, 12)).pauses == (0,)
 
 
+def test_sentence_ends_are_followed_by_a_space_or_nothing() -> None:
+    pieces = {10: ".", 11: "▁a", 12: "5", 13: "。", 14: "!"}
+    table = CharacterTable(pieces, {"a": 4}, silent_ids=())
+    assert table.characters((*PROMPT, 11, 10, 11, 14)).sentence_ends == (2, 5)
+    assert table.characters((*PROMPT, 12, 10, 12)).sentence_ends == ()
+    assert table.characters((*PROMPT, 12, 13, 12)).sentence_ends == (1,)
+    assert table.characters((*PROMPT, 1, 11)).sentence_ends == ()
+
+
 def test_a_character_that_is_not_mapped_is_unknown() -> None:
     table = CharacterTable({10: "añb"}, {"a": 4, "b": 5}, silent_ids=())
     assert table.characters((*PROMPT, 10)).character_ids == (4, 1, 5)

@@ -115,6 +115,19 @@ def test_shorter_pauses_leave_words_as_they_were(speaker: T2uRunner) -> None:
     assert all(after == min(before, max(MIN_PAUSE_UNITS, round(before / 2))) for before, after in pauses)
 
 
+def test_sentences_are_kept_apart(speaker: T2uRunner) -> None:
+    plain = text(5)
+    ends = set(checkpoint("tiny").character_table().characters(plain.token_ids).sentence_ends)
+    assert ends, "a sentence ends in the text"
+    whole, apart = (
+        spoken(each) for each in speaker.speeches([plain, dataclasses.replace(plain, sentence_pause_units=9)])
+    )
+    pairs = zip(whole.character_durations, apart.character_durations, strict=True)
+    for place, (before, after) in enumerate(pairs):
+        assert after == (max(9, before) if place in ends else before)
+    assert len(apart.units) == sum(apart.character_durations)
+
+
 @pytest.mark.parametrize("unheard", [1, 5])
 def test_tokens_that_are_left_out_change_nothing(unheard: int, speaker: T2uRunner) -> None:
     """As if they had never been there: the same as a text without them in another slot."""

@@ -12,6 +12,9 @@ SPACE = "\u2581"
 _WITHIN_WORDS = "'\u2019-\u2010"
 """Apostrophes and hyphens."""
 
+_UNSPACED_ENDS = "\u3002\uff1f\uff01"
+_SENTENCE_ENDS = ".?!\u2026\u0964\u06d4\u061f\u1362\u17d4\u104b" + _UNSPACED_ENDS
+
 UNKNOWN_TOKEN_ID = 1
 UNKNOWN_CHARACTER_ID = 1
 
@@ -22,6 +25,7 @@ class CharacterSequence:
 
     ``lengths``: for every token fed the number of characters of its own text. ``pauses``: places in
     ``character_ids`` of punctuation and of the spaces after it; other spaces hold the ends of words.
+    ``sentence_ends``: those of the pauses that are the last character of a sentence.
     ``sum(counts_per_token) == sum(lengths) == len(character_ids)``.
     """
 
@@ -29,6 +33,7 @@ class CharacterSequence:
     counts_per_token: tuple[int, ...]
     lengths: tuple[int, ...] = ()
     pauses: tuple[int, ...] = ()
+    sentence_ends: tuple[int, ...] = ()
 
 
 class CharacterTable:
@@ -73,7 +78,11 @@ class CharacterTable:
         lengths = _lengths(spoken, pieces)
         prompt = (0,) * (len(token_ids) - len(spoken))
         return CharacterSequence(
-            tuple(ids), (0, *_counts(lengths, pieces), 0), (*prompt, *lengths), tuple(pauses)
+            tuple(ids),
+            (0, *_counts(lengths, pieces), 0),
+            (*prompt, *lengths),
+            tuple(pauses),
+            _sentence_ends(spoken, pieces),
         )
 
 
@@ -94,6 +103,20 @@ def _counts(lengths: Sequence[int], pieces: Sequence[str]) -> list[int]:
             counts[index] += 1
             counts[index + 1] -= 1
     return counts
+
+
+def _sentence_ends(token_ids: Sequence[int], pieces: Sequence[str]) -> tuple[int, ...]:
+    """Places of the characters that end a sentence: a space or nothing follows, so not those in "3.5"."""
+    text = "".join(
+        "\0" if token_id == UNKNOWN_TOKEN_ID else piece
+        for token_id, piece in zip(token_ids, pieces, strict=True)
+    )
+    followers = f"{text}{SPACE}"[1:]
+    return tuple(
+        place
+        for place, (character, after) in enumerate(zip(text, followers, strict=True))
+        if character in _SENTENCE_ENDS and (after == SPACE or character in _UNSPACED_ENDS)
+    )
 
 
 def _ends_phrase(character: str) -> bool:

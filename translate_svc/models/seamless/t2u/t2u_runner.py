@@ -78,6 +78,9 @@ class T2uRunner:
         for row, (text, sequence) in enumerate(zip(texts, characters, strict=True)):
             if text.pause_factor != 1.0:
                 _shorten(durations[row], sequence.pauses, text.pause_factor)
+            if text.sentence_pause_units and sequence.sentence_ends:
+                ends = list(sequence.sentence_ends)
+                durations[row, ends] = durations[row, ends].clamp(min=text.sentence_pause_units)
         short = durations.sum(dim=1) <= self._text_to_unit.max_units
         good = (finite & short)[:, None]
         durations = torch.where(good, durations, silent(*durations.shape))
