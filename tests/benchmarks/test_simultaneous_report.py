@@ -46,7 +46,8 @@ def good() -> Figures:
         text=tuple(rows),
         paced=tuple(PacedFigures(mode, "eng", "spa", 2, 1400.0, 1500.0) for mode in modes),
         speech=tuple(
-            SpeechFigures(mode, "eng", "spa", 10.1, 2400.0, 3000.0, 0.5, 0.1, 4.0, 0, 12.0, 0.5) for mode in modes
+            SpeechFigures(mode, "eng", "spa", 10.1, 2400.0, 3000.0, 0.5, 0.1, 4.0, 0, 12.0, 0.5)
+            for mode in modes
         ),
         cost=(CostFigures(modes[0], "text", 1.0, 100.0), CostFigures(modes[1], "text", 2.9, 100.0)),
         stages=tuple(
