@@ -67,6 +67,10 @@ class Failure:
         error = {"type": self.kind, "code": self.code, "message": self.message, "param": self.param or None}
         return error if event_id is None else error | {"event_id": event_id}
 
+    def to_event(self, event_id: str | None = None) -> dict[str, Any]:
+        """The ``error`` event."""
+        return {"type": "error", "error": self.to_json(event_id)}
+
 
 class ModelNotFound(InvalidArgument):
     """The request names a model that is not loaded."""

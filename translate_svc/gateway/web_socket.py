@@ -15,6 +15,7 @@ from aiohttp import WSMessage, WSMsgType, hdrs, web
 from translate_svc.errors import InvalidArgument, StreamTimeout
 from translate_svc.gateway.failures import CLOSE_NORMAL, Failure, failure_of
 from translate_svc.gateway.options import GatewayOptions
+from translate_svc.serving.frame_pace import FramePace
 from translate_svc.types import SessionEvent
 
 SUBPROTOCOL = "realtime"
@@ -63,6 +64,7 @@ class WebSocket:
         self._transport: asyncio.WriteTransport | None = None
         self._handler: asyncio.Task[Any] | None = None
         self._texts = EventTexts()
+        self._pace = FramePace()
         self.bytes_out = 0
         """Size of all messages sent so far."""
         self.left = False
@@ -117,6 +119,7 @@ class WebSocket:
                 if message is None:
                     waited_s = self._options.ping_timeout_s
                     raise StreamTimeout(f"a ping was not answered within {waited_s:g} s")
+            await self._pace.keep()
             if message.type is WSMsgType.PING:
                 await self._socket.pong(message.data)
             elif message.type is not WSMsgType.PONG:
@@ -155,8 +158,13 @@ class WebSocket:
         raise AssertionError("nobody sets this event")
 
     async def send_failure(self, failure: Failure, event_id: str | None = None) -> None:
-        """Sends an ``error`` event. ``event_id`` is the client's event that caused it."""
-        await self.send({"type": "error", "error": failure.to_json(event_id)})
+        """Sends an ``error`` event. ``event_id`` is the client's event that caused it.
+
+        Raises:
+            PermissionDenied: there were too many.
+        """
+        self._pace.count_error()
+        await self.send(failure.to_event(event_id))
 
     async def close(self, code: int, reason: str = "", failure: Failure | None = None) -> None:
         """Closes the connection; with ``failure``, an ``error`` event says why.
@@ -172,7 +180,7 @@ class WebSocket:
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(2 * self._options.abort_timeout_s):
                 if failure is not None:
-                    await self.send_failure(failure)
+                    await self.send(failure.to_event())
                 await self._socket.close(code=code, message=reason.encode()[:_MAX_REASON_BYTES])
         if transport.get_write_buffer_size():
             # a closed transport stays open until the client has read its buffer, which may be never

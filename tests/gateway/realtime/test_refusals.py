@@ -146,6 +146,19 @@ async def test_what_is_no_event_is_refused(server: GatewayServer, text: str, par
         await session.open("es")
 
 
+async def test_a_connection_that_only_errs_is_ended(server: GatewayServer) -> None:
+    """At most some hundred times; what it sends beside does not help it."""
+    async with connect(server.target) as session:
+        await session.until("session.created")
+        for _ in range(400):
+            await session.raw.send_str("5")
+        assert await session.to_the_end() == 1008
+        errors = [each["error"] for each in session.of("error")]
+        assert 100 <= len(errors) < 200
+        assert errors[-1]["code"] == "permission_denied"
+        assert "wrong" in errors[-1]["message"]
+
+
 async def test_audio_before_a_language_is_refused(server: GatewayServer) -> None:
     async with connect(server.target) as session:
         await session.send(APPEND, audio=base64_parts(SPOKEN)[0])

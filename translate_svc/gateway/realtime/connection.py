@@ -31,4 +31,8 @@ class Connection(Protocol):
         """Sends one event. Waits while the client does not take earlier events."""
 
     async def send_failure(self, failure: Failure, event_id: str | None = None) -> None:
-        """Sends an ``error`` event. ``event_id`` is the client's event that caused it."""
+        """Sends an ``error`` event. ``event_id`` is the client's event that caused it.
+
+        Raises:
+            PermissionDenied: there were too many. The connection must end.
+        """

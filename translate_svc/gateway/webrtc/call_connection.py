@@ -16,6 +16,7 @@ from translate_svc.gateway.failures import Failure
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.web_socket import EventTexts, WireEvent
 from translate_svc.gateway.webrtc.speech_track import SpeechTrack
+from translate_svc.serving.frame_pace import FramePace
 from translate_svc.types import Cleared, SessionEvent
 
 _SPEECH = "session.output_audio.delta"
@@ -39,6 +40,7 @@ class CallConnection:
         self._on_left = leave
         self._inbox: asyncio.Queue[str | bytes | InvalidArgument] = asyncio.Queue(_MAX_WAITING)
         self._overrun = False
+        self._pace = FramePace()
         self._channel = EventChannel(options, self._take_message, self.leave)
         self._closed = asyncio.Event()
         self._spoken: str | None = None
@@ -122,7 +124,8 @@ class CallConnection:
 
     async def send_failure(self, failure: Failure, event_id: str | None = None) -> None:
         """Implements ``Connection.send_failure``."""
-        await self._channel.send({"type": "error", "error": failure.to_json(event_id)})
+        self._pace.count_error()
+        await self._channel.send(failure.to_event(event_id))
 
     async def end(self, failure: Failure | None = None) -> None:
         """Waits until the speech was played, and sends the last event or ``failure``. The client then has a
@@ -135,7 +138,7 @@ class CallConnection:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2 * self._options.abort_timeout_s):
                 if failure is not None:
-                    await self._unless_closed(self.send_failure(failure))
+                    await self._unless_closed(self._channel.send(failure.to_event()))
                 elif self._last is not None:
                     await self._unless_closed(self._channel.send(self._last))
                 await self._closed.wait()
