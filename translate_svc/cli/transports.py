@@ -160,6 +160,7 @@ def _gateway_maker(settings: Settings, callers: Callers, reuse_port: bool) -> Se
     from translate_svc.gateway.server import GatewayServer, refuse_plaintext
     from translate_svc.gateway.tls import server_context
     from translate_svc.gateway.webrtc.availability import check_ice_servers
+    from translate_svc.telephone.telephone_file import Telephone
 
     options = GatewayOptions(
         address=settings.http,
@@ -177,7 +178,8 @@ def _gateway_maker(settings: Settings, callers: Callers, reuse_port: bool) -> Se
     check_ice_servers(options)
     Origins(options.origins, keys_required=lambda: callers.required)
     secrets = ClientSecrets(shared_keys(Path(settings.resume_keys)) if settings.resume_keys else None)
-    return lambda service: GatewayServer(service, options, tls, callers, secrets)
+    telephone = Telephone(Path(settings.telephone)) if settings.telephone else None
+    return lambda service: GatewayServer(service, options, tls, callers, secrets, telephone)
 
 
 TRANSPORTS: tuple[Transport, ...] = (
