@@ -50,13 +50,15 @@ class PhoneCall:
         self._options = options
         self._socket = socket
 
-    async def started(self) -> CallStarted:
-        """The event that begins the call.
+    async def started(self) -> CallStarted | None:
+        """The event that begins the call; None: the caller has hung up.
 
         Raises:
             InvalidArgument: something else came first.
         """
         event = await self._socket.receive()
+        if isinstance(event, HungUp):
+            return None
         if not isinstance(event, CallStarted):
             raise InvalidArgument("the call has not started", field="event")
         return event

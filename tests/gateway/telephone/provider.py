@@ -18,10 +18,12 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence
 from tests.gateway.clients import ROOT
 from translate_svc.audio.codecs.g711 import from_mulaw, to_mulaw
 from translate_svc.audio.files import read_audio
 from translate_svc.audio.resampler import Resampler
+from translate_svc.engine.request import Request
 from translate_svc.telephone.telephone_file import Telephone
 from translate_svc.types import Samples
 
@@ -51,6 +53,22 @@ def tone(duration_s: float, silence_s: float = 0.8) -> Samples:
     times = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
     speech = 0.5 * np.sin(2 * np.pi * 440 * times)
     return np.concatenate([speech, np.zeros(round(silence_s * RATE_HZ))]).astype(np.float32)
+
+
+def speaks(units: int, amplitude: float = 0.25) -> Script:
+    """A script whose speech is ``units`` of 20 ms, louder by the number of its language."""
+
+    def script(request: Request) -> ScriptedRequest:
+        level = {"spa": 0.25, "fra": 0.5}
+        return ScriptedRequest(
+            tuple(
+                ScriptedSequence(piece_units=(units,), amplitude=level.get(each.language, amplitude))
+                for each in request.sequences
+            ),
+            encode_s=0.0,
+        )
+
+    return script
 
 
 class Twilio:

@@ -12,15 +12,22 @@ import numpy as np
 import pytest
 
 from tests.clips import texts
-from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import model_free_service
 from tests.gateway.clients import ROOT
-from tests.gateway.telephone.provider import RATE_HZ, Twilio, dialled, signature, spoken, telephone, tone
+from tests.gateway.telephone.provider import (
+    RATE_HZ,
+    Twilio,
+    dialled,
+    signature,
+    speaks,
+    spoken,
+    telephone,
+    tone,
+)
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.audio.files import write_wav
 from translate_svc.config import Settings
-from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, Unavailable
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.service import Service
@@ -30,22 +37,6 @@ from translate_svc.types import Samples
 STARTER = Settings(model=str(ROOT / "model_cache" / "starter"))
 UNIT_BYTES = 160
 CODES = {"en": "eng", "es": "spa"}
-
-
-def speaks(units: int, amplitude: float = 0.25) -> Any:
-    """A script whose speech is ``units`` of 20 ms, louder by the number of its language."""
-
-    def script(request: Request) -> ScriptedRequest:
-        level = {"spa": 0.25, "fra": 0.5}
-        return ScriptedRequest(
-            tuple(
-                ScriptedSequence(piece_units=(units,), amplitude=level.get(each.language, amplitude))
-                for each in request.sequences
-            ),
-            encode_s=0.0,
-        )
-
-    return script
 
 
 async def test_two_people_at_one_telephone_are_interpreted(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from translate_svc.access.callers import Identified
 from translate_svc.errors import Unauthenticated
 from translate_svc.gateway.context import GatewayContext
+from translate_svc.gateway.telephone.asterisk import AsteriskChannel
 from translate_svc.gateway.telephone.dialect import PhoneDialect
 from translate_svc.gateway.telephone.media_streams import MediaStreams, TelnyxStreams
 from translate_svc.gateway.telephone.phone_socket import PhoneSocket
@@ -23,7 +24,12 @@ from translate_svc.telephone.telephone_file import Provider, Telephone, Telephon
 from translate_svc.types import ANONYMOUS, Scope
 
 DIALECTS: Mapping[str, Callable[[], PhoneDialect]] = MappingProxyType(
-    {"twilio": MediaStreams, "signalwire": MediaStreams, "telnyx": TelnyxStreams}
+    {
+        "twilio": MediaStreams,
+        "signalwire": MediaStreams,
+        "telnyx": TelnyxStreams,
+        "asterisk": AsteriskChannel,
+    }
 )
 """By the name of the provider, which is that of its section in the operator's file."""
 
@@ -79,6 +85,8 @@ class TelephoneEndpoint:
         who = await self._caller(request, provider, _credential(request) or request.query.get("key", ""))
         async with context.opening(who.caller if who else ANONYMOUS):
             started = await call.started()
+            if started is None:
+                return
             parameters = dict(request.query) | dict(started.parameters)
             if who is None:
                 who = await context.authenticator.holder(parameters.get("key", ""), Scope.STREAM)
