@@ -182,9 +182,30 @@ def _gateway_maker(settings: Settings, callers: Callers, reuse_port: bool) -> Se
     return lambda service: GatewayServer(service, options, tls, callers, secrets, telephone)
 
 
+def _audiosocket_maker(settings: Settings, callers: Callers, reuse_port: bool) -> ServerMaker:
+    """A function that creates the server of Asterisk's AudioSocket, not started yet.
+
+    Raises:
+        InvalidArgument: there is no ``telephone``, or its file or the address cannot be used.
+    """
+    from translate_svc.audiosocket.server import AudioSocketOptions, AudioSocketServer, refuse_unprotected
+    from translate_svc.telephone.telephone_file import Telephone
+
+    if not settings.telephone:
+        raise InvalidArgument("needs telephone, which says what becomes of calls", field="audiosocket")
+    address = ListenAddress.parse(settings.audiosocket, "audiosocket")
+    options = AudioSocketOptions(
+        host=address.host, port=address.port, insecure=settings.insecure, reuse_port=reuse_port
+    )
+    telephone = Telephone(Path(settings.telephone))
+    refuse_unprotected(telephone, options, callers)
+    return lambda service: AudioSocketServer(service, telephone, options, callers)
+
+
 TRANSPORTS: tuple[Transport, ...] = (
     Transport("grpc", ("host", "port"), "", _rpc_server_maker),
     Transport("http", ("http",), "http", _gateway_maker),
+    Transport("audiosocket", ("audiosocket",), "", _audiosocket_maker),
 )
 """All of them. ``serve`` and its front processes serve each that the settings ask for; gRPC comes first."""
 
