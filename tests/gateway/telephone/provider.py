@@ -96,15 +96,16 @@ class Twilio:
         }  # fmt: skip
         await self.send("start", start=start)
 
-    async def say(self, samples: Samples, *, paced: bool = False) -> None:
+    async def say(self, samples: Samples) -> None:
         data = to_mulaw(samples).tobytes()
         for start in range(0, len(data), FRAME_BYTES):
-            self._chunk += 1
-            payload = base64.b64encode(data[start : start + FRAME_BYTES]).decode()
-            media = {"track": "inbound", "chunk": str(self._chunk), "timestamp": "5", "payload": payload}
-            await self.send("media", media=media)
-            if paced:
-                await asyncio.sleep(FRAME_S)
+            await self.send_frame(data[start : start + FRAME_BYTES])
+
+    async def send_frame(self, data: bytes) -> None:
+        self._chunk += 1
+        payload = base64.b64encode(data).decode()
+        media = {"track": "inbound", "chunk": str(self._chunk), "timestamp": "5", "payload": payload}
+        await self.send("media", media=media)
 
     async def press(self, digit: str) -> None:
         await self.send("dtmf", dtmf={"track": "inbound_track", "digit": digit})
@@ -150,12 +151,19 @@ class Twilio:
 
 @asynccontextmanager
 async def dialled(
-    target: str, path: str = "/v1/telephone/twilio", *, headers: dict[str, str] | None = None
+    target: str,
+    path: str = "/v1/telephone/twilio",
+    *,
+    headers: dict[str, str] | None = None,
+    receives_pongs: bool = False,
 ) -> AsyncIterator[Twilio]:
     """A call to the server at ``target``, signed unless ``headers`` are given."""
     if headers is None:
         headers = {"X-Twilio-Signature": signature(target, path)}
-    async with aiohttp.ClientSession() as http, http.ws_connect(target + path, headers=headers) as socket:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(target + path, headers=headers, autoping=not receives_pongs) as socket,
+    ):
         yield Twilio(socket)
 
 
