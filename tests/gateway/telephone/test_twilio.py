@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.clips import texts
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import model_free_service
 from tests.gateway.clients import ROOT
 from tests.gateway.telephone.provider import (
@@ -28,6 +29,7 @@ from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.audio.files import write_wav
 from translate_svc.config import Settings
+from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, Unavailable
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.service import Service
@@ -47,7 +49,7 @@ async def test_two_people_at_one_telephone_are_interpreted(tmp_path: Path) -> No
     ):
         async with dialled(server.target) as call:
             await call.start(between="en,es", mode="utterance")
-            for name, language in (("eng_1", "es"), ("spa_1", "en")):
+            for name, language in (("eng_1", "es"), ("spa_2", "en")):
                 await call.say(spoken(f"{name}.flac"))
                 heard = await call.until_mark()
                 said = await recognized(server, wav(heard, tmp_path), language)
@@ -92,6 +94,26 @@ async def test_keys_choose_the_language(tmp_path: Path) -> None:
         assert np.median(await call.until_mark()) == pytest.approx(0.5, abs=0.02)
         assert len(call.heard) == 2 * 5 * UNIT_BYTES, "no more and no less than what was said"
         assert await call.hang_up() == 1000
+        assert set(service.held.values()) == {0}
+
+
+async def test_who_hangs_up_is_not_waited_for(tmp_path: Path) -> None:
+    """What nobody will hear is dropped, and the call ends in good order."""
+
+    def slow(request: Request) -> ScriptedRequest:
+        return ScriptedRequest((ScriptedSequence(),) * len(request.sequences), encode_s=60)
+
+    async with (
+        model_free_service(slow) as service,
+        GatewayServer(service, telephone=telephone(tmp_path)) as server,
+        dialled(server.target) as call,
+    ):
+        await call.start(source="en", target="es", mode="utterance")
+        await call.say(tone(0.6))
+        async with asyncio.timeout(10):
+            while not service.held["requests"]:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+            assert await call.hang_up() == 1000
         assert set(service.held.values()) == {0}
 
 
