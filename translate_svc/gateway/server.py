@@ -24,6 +24,7 @@ from translate_svc.gateway.page.page_endpoint import PageEndpoint, SamplesEndpoi
 from translate_svc.gateway.realtime.endpoint import TRANSCRIPTION, TRANSLATION, RealtimeEndpoint
 from translate_svc.gateway.realtime.secrets_endpoint import SecretsEndpoint
 from translate_svc.gateway.telephone.endpoint import TelephoneEndpoint
+from translate_svc.gateway.vosk.endpoint import VoskEndpoint
 from translate_svc.gateway.webrtc.availability import Calls, calls_of
 from translate_svc.serving.listener import bound_address, listen
 from translate_svc.serving.live_calls import DRAINING
@@ -96,6 +97,7 @@ class GatewayServer:
         router.add_post("/v1/realtime/translations/calls", self._calls.create)
         for path in ("/v1/realtime/translations/calls", "/v1/realtime/calls"):  # by `Location`; OpenAI's SDK
             router.add_post(f"{path}/{{call_id}}/hangup", self._calls.hang_up)
+        router.add_get("/v1/vosk", VoskEndpoint(self._context).connect)
         if self._telephone is not None:
             endpoint = TelephoneEndpoint(self._context, self._telephone)
             router.add_get("/v1/telephone/{provider}", endpoint.connect)
