@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
@@ -25,6 +26,7 @@ class Line:
         self.ahead_ms = ahead_ms
         self.playback: Playback | None = None
         self.sizes: list[int] = []
+        self.played = bytearray()
         self.most_held_s = 0.0
         self.gaps = 0
         self.cleared_s: list[float] = []
@@ -41,6 +43,7 @@ class Line:
             self._ends_s = now_s + self._late_s
         self._ends_s += len(data) / 8_000
         self.sizes.append(len(data))
+        self.played += data
         self.most_held_s = max(self.most_held_s, self._ends_s - now_s)
 
     async def mark(self, name: str) -> None:
@@ -82,6 +85,27 @@ def test_nothing_is_shorter_than_a_frame() -> None:
         runner.run(played(line, [bytes(130)] * 10, every_s=0.02))
     assert sum(line.sizes) == 9 * 160
     assert all(size % 160 == 0 for size in line.sizes)
+
+
+def test_what_was_said_is_played_in_its_order() -> None:
+    """Pieces of any length and at any time; silence only where a piece filled no frame and none followed."""
+    choose = random.Random(7)
+    pieces = [bytes(choose.choices(range(255), k=choose.randint(1, 4_000))) for _ in range(60)]
+
+    async def scenario(line: Line) -> None:
+        line.playback = playback = Playback(line, MULAW)
+        playing = asyncio.create_task(playback.run())
+        for piece in pieces:
+            await playback.say(piece, final=choose.random() < 0.2)
+            await asyncio.sleep(choose.expovariate(4))
+        await asyncio.sleep(30)
+        playing.cancel()
+
+    line = Line(1_000)
+    with virtual_time() as runner:
+        runner.run(scenario(line))
+    assert line.played.replace(b"\xff", b"") == b"".join(pieces)
+    assert line.played.count(0xFF) < line.gaps * 160, "no silence while something plays"
 
 
 def test_a_rest_is_played_even_if_no_more_comes() -> None:

@@ -16,7 +16,7 @@ FRAME_MS = 20
 _MAX_QUEUED_MS = 30_000
 _MAX_MESSAGE_MS = 200
 _REST_WAIT_S = 0.2
-"""How long a rest that fills no frame waits for more of the same speech."""
+"""How long a rest that fills no frame waits for more of the same speech, if nothing else plays meanwhile."""
 _MAX_CORRECTION_S = 1.0
 _MAX_MARKS = 64
 _CLOCK_MS = 1.0
@@ -100,7 +100,7 @@ class Playback:
                 await self._change(early_ms / 1000)
             elif len(self._queued) < self.frame_bytes and not self._utterance_ends:
                 waited = len(self._queued)
-                await self._change(_REST_WAIT_S)
+                await self._change(max(_REST_WAIT_S, self._heard_at_s - self._clock()))
                 if len(self._queued) == waited:
                     self._utterance_ends = True
             else:
