@@ -80,7 +80,7 @@ class AudioSocketServer:
         """
         self._callers = callers or Callers()
         self._telephone = telephone
-        telephone.file.check(LanguageTable(service.languages()))
+        telephone.serve(LanguageTable(service.languages()))
         refuse_unprotected(telephone, options, self._callers)
         self._service = service
         self._options = options

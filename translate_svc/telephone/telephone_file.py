@@ -117,12 +117,30 @@ class Telephone:
 
     def __init__(self, path: Path) -> None:
         """Raises InvalidArgument, which names ``telephone``: the file cannot be used."""
-        self._file = WatchedFile(path, lambda text: _parsed(text, path), field=FIELD)
+        self._languages: LanguageTable | None = None
+        self._file = WatchedFile(path, lambda text: self._checked(_parsed(text, path)), field=FIELD)
 
     @property
     def file(self) -> TelephoneFile:
         """What it holds now."""
         return self._file.value
+
+    def serve(self, languages: LanguageTable) -> None:
+        """Checks the languages of the file against those of the loaded checkpoint, from now on.
+
+        Raises:
+            InvalidArgument: it names a language that the checkpoint does not have. Names ``telephone``.
+        """
+        self._languages = languages
+        self._checked(self.file)
+
+    def _checked(self, file: TelephoneFile) -> TelephoneFile:
+        try:
+            if self._languages is not None:
+                file.check(self._languages)
+        except InvalidArgument as error:
+            raise InvalidArgument(str(error), field=FIELD) from None
+        return file
 
 
 def _parsed(text: str, path: Path) -> TelephoneFile:

@@ -170,6 +170,22 @@ def test_the_documented_signature() -> None:
     assert signature("wss://example.org", "/v1/telephone/twilio") == "oWFBd6ivOLVQx9dGHYebJ6cftvc="
 
 
+async def test_a_language_that_the_model_lacks_is_refused_at_the_start_and_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file that was changed for the worse changes nothing."""
+    async with model_free_service(speaks(5)) as service:
+        with pytest.raises(InvalidArgument, match=r"telephone: keys\.1\.target") as refused:
+            GatewayServer(service, telephone=telephone(tmp_path, '[keys.1]\ntarget = "xx"'))
+        assert refused.value.field == "telephone"
+        server = GatewayServer(service, telephone=telephone(tmp_path, '[call]\ntarget = "es"'))
+        telephone(tmp_path, '[call]\ntarget = "xx-yy"')
+        async with server, dialled(server.target) as call:
+            await call.start()
+            assert await call.hang_up() == 1000
+        assert "telephone: call.target" in caplog.text
+
+
 async def test_a_call_counts_for_a_caller(tmp_path: Path) -> None:
     """By the key that it brings, or as the file says."""
     key = new_key()

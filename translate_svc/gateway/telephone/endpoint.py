@@ -41,7 +41,7 @@ class TelephoneEndpoint:
         """Raises InvalidArgument: the file names a language that the loaded checkpoint does not have."""
         self._context = context
         self._telephone = telephone
-        telephone.file.check(context.languages)
+        telephone.serve(context.languages)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """An upgrade to a WebSocket.
