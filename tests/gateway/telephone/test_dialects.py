@@ -77,6 +77,32 @@ async def test_a_call_over_telnyx(tmp_path: Path) -> None:
         assert np.median(samples) == pytest.approx(0.25, abs=0.02)
 
 
+async def test_a_call_over_signalwire(tmp_path: Path) -> None:
+    """Linear samples at 24 kHz, and a bearer token."""
+    file = telephone(tmp_path, '[signalwire]\nsecrets = ["b"]')
+    async with (
+        model_free_service(speaks(5)) as service,
+        GatewayServer(service, telephone=file) as server,
+        aiohttp.ClientSession() as http,
+    ):
+        url = f"{server.target}/v1/telephone/signalwire"
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+            await http.ws_connect(url, headers={"Authorization": "Bearer other"})
+        async with http.ws_connect(url, headers={"Authorization": "Bearer b"}) as socket:
+            form = {"encoding": "L16", "sampleRate": 24_000, "channels": 1}
+            start = {"mediaFormat": form, "customParameters": {"source": "en", "target": "es"}}
+            await socket.send_json({"event": "start", "streamSid": "s", "start": start})
+            data = to_s16(np.repeat(tone(0.6), 3)).tobytes()
+            for number in range(len(data) // 960):
+                await socket.send_json(media(number, data[960 * number :][:960]))
+            heard = bytearray()
+            while (event := await socket.receive_json(timeout=30))["event"] == "media":
+                assert event["streamSid"] == "s"
+                heard += base64.b64decode(event["media"]["payload"])
+        assert len(heard) == 5 * 960
+        assert np.median(np.frombuffer(bytes(heard), "<i2")) == pytest.approx(8_192, abs=50)
+
+
 async def test_a_call_over_asterisk(tmp_path: Path) -> None:
     """Its channel offers a subprotocol, sends and gets bytes, and brings settings in the URL."""
     file = telephone(tmp_path, '[asterisk]\nsecrets = ["s"]')
