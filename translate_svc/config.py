@@ -85,6 +85,8 @@ class Settings:
         http_ice_servers: STUN and TURN servers for calls over WebRTC, separated by commas
             (``turn:USER:PASSWORD@HOST:PORT``); empty: this machine's own addresses.
         http_source_language: what speakers speak where a session over HTTP does not say; empty: not known.
+        telephone: file with the telephone providers that may call; see docs/protocols/telephone.md.
+        audiosocket: also serve Asterisk's AudioSocket on this ``host:port``; needs ``telephone``.
         front_processes: processes that own connections, streams and voice activity detection, in front of one
             that owns the engine. 1: all in one process. 0: 4 with a GPU, whose engine would wait for Python
             otherwise, and 1 without one or where processes cannot share an address.
@@ -162,6 +164,8 @@ class Settings:
     http_origins: str = setting("", "Origins whose web pages may call over HTTP.", metavar="ORIGIN,...")
     http_ice_servers: str = setting("", "STUN and TURN servers for calls over WebRTC.", metavar="URL,...")
     http_source_language: str = setting("", "Language of speakers where a session names none.", metavar="TAG")
+    telephone: str = setting("", "Telephone providers that may call, and their calls.", metavar="FILE")
+    audiosocket: str = setting("", "Serve Asterisk's AudioSocket here, too.", metavar="HOST:PORT")
     front_processes: int = setting(
         0, "Processes for connections and streams, in front of the engine; 0: by the device.", low=0, high=256
     )

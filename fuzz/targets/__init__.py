@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-NAMES = ("wire", "codecs", "containers", "segmenter", "servicer")
+NAMES = ("wire", "codecs", "containers", "segmenter", "servicer", "telephone", "vosk")
 
 
 @dataclass(frozen=True, slots=True)

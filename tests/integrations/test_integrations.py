@@ -7,16 +7,31 @@ The frameworks pin other packages than this project, so each one is in an enviro
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.process import ROOT, environment, serving
+from translate_svc.audio.codecs.g711 import from_mulaw
+from translate_svc.audio.pcm import from_s16
 from translate_svc.cli.commands.serve import READY_PREFIX
+from translate_svc.gateway.telephone.media_streams import MediaStreams, TelnyxStreams
+from translate_svc.telephone.call_events import CallAudio
 
 _FRAMEWORKS = {"livekit": "livekit.agents", "pipecat": "pipecat"}
+
+TWILIO_START = {
+    "event": "start", "streamSid": "MZ1",
+    "start": {"mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}},
+}  # fmt: skip
+TELNYX_START = {
+    "event": "start", "stream_id": "s",
+    "start": {"media_format": {"encoding": "PCMU", "sample_rate": 8000, "channels": 1}},
+}  # fmt: skip
 
 
 def _python(name: str) -> str | None:
@@ -51,6 +66,31 @@ async def test_the_integration_works_with_its_framework(name: str) -> None:
         )  # fmt: skip
         output, _ = await tests.communicate()
     assert tests.returncode == 0, output.decode()
+
+
+async def test_pipecats_serializers_of_telephones_agree() -> None:
+    """What we send to a provider they read as sound, and the other way round; they interrupt as we do."""
+    python = _python("pipecat")
+    if python is None:
+        pytest.skip("pipecat is not installed; `make integrations` installs and tests it")
+    codes = bytes(range(256))
+    twilio, telnyx = MediaStreams(), TelnyxStreams()
+    for dialect, start in ((twilio, TWILIO_START), (telnyx, TELNYX_START)):
+        dialect.read(json.dumps(start))
+    script = ROOT / "integrations/pipecat/tests/telephone_serializers.py"
+    process = await asyncio.create_subprocess_exec(
+        python, str(script), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate(json.dumps([twilio.media(codes), telnyx.media(codes)]).encode())
+    for dialect, theirs in zip((twilio, telnyx), json.loads(output), strict=True):
+        assert np.array_equal(from_s16(np.array(theirs["heard"])), from_mulaw(np.arange(256, dtype=np.uint8)))
+        (heard,) = dialect.read(theirs["media"])
+        assert isinstance(heard, CallAudio)
+        assert (
+            from_mulaw(np.frombuffer(heard.data, np.uint8)).tolist()
+            == from_mulaw(np.arange(256, dtype=np.uint8)).tolist()
+        )
+        assert json.loads(theirs["clear"]) == json.loads(dialect.clear())
 
 
 def test_every_package_here_is_tested() -> None:

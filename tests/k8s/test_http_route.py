@@ -1,4 +1,4 @@
-"""The HTTPRoute lets out what the server serves of OpenAI's protocol, and follows each new path."""
+"""The HTTPRoute lets out what the server serves of its protocols, and follows each new path."""
 
 from __future__ import annotations
 

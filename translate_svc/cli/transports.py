@@ -160,6 +160,7 @@ def _gateway_maker(settings: Settings, callers: Callers, reuse_port: bool) -> Se
     from translate_svc.gateway.server import GatewayServer, refuse_plaintext
     from translate_svc.gateway.tls import server_context
     from translate_svc.gateway.webrtc.availability import check_ice_servers
+    from translate_svc.telephone.telephone_file import Telephone
 
     options = GatewayOptions(
         address=settings.http,
@@ -177,12 +178,34 @@ def _gateway_maker(settings: Settings, callers: Callers, reuse_port: bool) -> Se
     check_ice_servers(options)
     Origins(options.origins, keys_required=lambda: callers.required)
     secrets = ClientSecrets(shared_keys(Path(settings.resume_keys)) if settings.resume_keys else None)
-    return lambda service: GatewayServer(service, options, tls, callers, secrets)
+    telephone = Telephone(Path(settings.telephone)) if settings.telephone else None
+    return lambda service: GatewayServer(service, options, tls, callers, secrets, telephone)
+
+
+def _audiosocket_maker(settings: Settings, callers: Callers, reuse_port: bool) -> ServerMaker:
+    """A function that creates the server of Asterisk's AudioSocket, not started yet.
+
+    Raises:
+        InvalidArgument: there is no ``telephone``, or its file or the address cannot be used.
+    """
+    from translate_svc.audiosocket.server import AudioSocketOptions, AudioSocketServer, refuse_unprotected
+    from translate_svc.telephone.telephone_file import Telephone
+
+    if not settings.telephone:
+        raise InvalidArgument("needs telephone, which says what becomes of calls", field="audiosocket")
+    address = ListenAddress.parse(settings.audiosocket, "audiosocket")
+    options = AudioSocketOptions(
+        host=address.host, port=address.port, insecure=settings.insecure, reuse_port=reuse_port
+    )
+    telephone = Telephone(Path(settings.telephone))
+    refuse_unprotected(telephone, options, callers)
+    return lambda service: AudioSocketServer(service, telephone, options, callers)
 
 
 TRANSPORTS: tuple[Transport, ...] = (
     Transport("grpc", ("host", "port"), "", _rpc_server_maker),
     Transport("http", ("http",), "http", _gateway_maker),
+    Transport("audiosocket", ("audiosocket",), "", _audiosocket_maker),
 )
 """All of them. ``serve`` and its front processes serve each that the settings ask for; gRPC comes first."""
 

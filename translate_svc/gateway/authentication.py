@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 from translate_svc.access.callers import Callers, Credentials, Identified
 from translate_svc.access.client_secrets import PREFIX, ClientSecrets
 from translate_svc.errors import TranslateSvcError
-from translate_svc.types import Scope
+from translate_svc.types import Caller, Scope
 
 _KEY_SUBPROTOCOL = "openai-insecure-api-key."
 """Browsers cannot set headers on a WebSocket; the key follows this."""
@@ -76,6 +76,24 @@ class Authenticator:
                 secret = self.secrets.open(bearer)
                 return SessionCaller(self._callers.restored(secret.caller, scope), secret.session)
             return SessionCaller(await self._identify(bearer, request, scope), None)
+
+    async def holder(self, key: str, scope: Scope) -> Identified:
+        """The caller whose key or token came in another place than a header.
+
+        Raises:
+            Unauthenticated, PermissionDenied, Unavailable: as ``identified``.
+        """
+        with self._counted():
+            return await self._callers.identify(Credentials(key), scope)
+
+    def vouched(self, name: str, scope: Scope) -> Identified:
+        """The caller ``name``, whom somebody has proved to be whom the server trusts.
+
+        Raises:
+            Unauthenticated, PermissionDenied: as ``identified``.
+        """
+        with self._counted():
+            return self._callers.restored(Caller(name), scope)
 
     async def _identify(self, bearer: str, request: web.Request, scope: Scope) -> Identified:
         credentials = Credentials(bearer, functools.partial(_certificate, request))

@@ -23,10 +23,13 @@ from translate_svc.gateway.origins import Origins
 from translate_svc.gateway.page.page_endpoint import PageEndpoint, SamplesEndpoint, StatusEndpoint
 from translate_svc.gateway.realtime.endpoint import TRANSCRIPTION, TRANSLATION, RealtimeEndpoint
 from translate_svc.gateway.realtime.secrets_endpoint import SecretsEndpoint
+from translate_svc.gateway.telephone.endpoint import TelephoneEndpoint
+from translate_svc.gateway.vosk.endpoint import VoskEndpoint
 from translate_svc.gateway.webrtc.availability import Calls, calls_of
 from translate_svc.serving.listener import bound_address, listen
 from translate_svc.serving.live_calls import DRAINING
 from translate_svc.serving.protocols import TranslationService
+from translate_svc.telephone.telephone_file import Telephone
 
 _MAX_HEADER_BYTES = 16 * 1024
 _MAX_JSON_BYTES = 64 * 1024
@@ -53,10 +56,12 @@ class GatewayServer:
         tls: ssl.SSLContext | None = None,
         callers: Callers | None = None,
         secrets: ClientSecrets | None = None,
+        telephone: Telephone | None = None,
     ) -> None:
         """``callers`` finds out who makes each call; None: callers are not asked. Anybody may load the page.
 
-        ``secrets`` makes client secrets; by default they are valid in this process alone.
+        ``secrets`` makes client secrets; by default they are valid in this process alone. ``telephone``: the
+        providers of telephone calls; None: there are none.
         """
         refuse_plaintext(options, tls)
         self._options = options
@@ -66,6 +71,7 @@ class GatewayServer:
         )
         self._context = GatewayContext(service, options, self._authenticator)
         self._calls: Calls = calls_of(self._context)
+        self._telephone = telephone
         self._runner = web.AppRunner(
             self._application(Origins(options.origins, keys_required=lambda: authenticator.keys_required)),
             access_log=None,
@@ -91,6 +97,10 @@ class GatewayServer:
         router.add_post("/v1/realtime/translations/calls", self._calls.create)
         for path in ("/v1/realtime/translations/calls", "/v1/realtime/calls"):  # by `Location`; OpenAI's SDK
             router.add_post(f"{path}/{{call_id}}/hangup", self._calls.hang_up)
+        router.add_get("/v1/vosk", VoskEndpoint(self._context).connect)
+        if self._telephone is not None:
+            endpoint = TelephoneEndpoint(self._context, self._telephone)
+            router.add_get("/v1/telephone/{provider}", endpoint.connect)
         router.add_post("/v1/audio/translations", files.translate)
         router.add_post("/v1/audio/transcriptions", files.transcribe)
         router.add_get("/status.json", StatusEndpoint(self._context).get)

@@ -1,4 +1,4 @@
-"""One WebSocket: text messages in and out, pings, and its close."""
+"""One WebSocket: messages in and out, pings, and its close."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NoReturn
 
 from aiohttp import WSMessage, WSMsgType, hdrs, web
@@ -44,21 +44,23 @@ class EventTexts:
 
 
 class WebSocket:
-    """The server's end of a connection that carries OpenAI's events.
+    """The server's end of a connection that carries OpenAI's events, or messages of another protocol.
 
     One task receives; several may send. ``send`` waits while the client does not read. A client is pinged
     when nothing came from it for a while, but only while the server reads: a client that is held back by flow
     control cannot be heard.
     """
 
-    def __init__(self, options: GatewayOptions) -> None:
+    def __init__(self, options: GatewayOptions, protocols: Sequence[str] = (SUBPROTOCOL,)) -> None:
+        """``protocols``: the subprotocols of which a client that offers any must offer one."""
         self._options = options
+        self._protocols = protocols
         self._socket = web.WebSocketResponse(
             timeout=options.abort_timeout_s,
             autoping=False,
             compress=False,
             max_msg_size=options.max_message_bytes,
-            protocols=(SUBPROTOCOL,),
+            protocols=protocols,
             writer_limit=0,
         )
         self._transport: asyncio.WriteTransport | None = None
@@ -74,12 +76,12 @@ class WebSocket:
         """Answers the handshake. The current task is cancelled when the client is found to have left.
 
         Raises:
-            InvalidArgument: the client offers subprotocols, but not ``SUBPROTOCOL``.
+            InvalidArgument: the client offers subprotocols, but none that is spoken.
         """
-        offered = request.headers.getall(hdrs.SEC_WEBSOCKET_PROTOCOL, [])
-        if offered and SUBPROTOCOL not in {name.strip() for value in offered for name in value.split(",")}:
+        offered = offered_protocols(request)
+        if offered and not set(offered).intersection(self._protocols):
             # aiohttp would log the offered protocols, and one of them may be a key
-            raise InvalidArgument(f"offer the subprotocol {SUBPROTOCOL!r} as well")
+            raise InvalidArgument(f"offer the subprotocol {self._protocols[0]!r} as well")
         await self._socket.prepare(request)
         self._handler = asyncio.current_task()
         transport = request.transport
@@ -109,6 +111,20 @@ class WebSocket:
                     raise InvalidArgument("messages are JSON, sent as text")
                 case kind if kind in _GONE:
                     await self._leave()
+
+    async def receive_message(self) -> str | bytes | None:
+        """The client's next message, text or binary; None: it has closed the connection in good order.
+
+        Raises:
+            StreamTimeout: a ping was not answered.
+        """
+        message = await self._receive_any()
+        if message.type is WSMsgType.CLOSE:
+            return None
+        if message.type in _GONE:
+            await self._leave()
+        data: str | bytes = message.data
+        return data
 
     async def _receive_any(self) -> WSMessage:
         """The next message. Pings are answered; a silent client is pinged."""
@@ -142,10 +158,16 @@ class WebSocket:
 
     async def send(self, event: WireEvent) -> None:
         """Sends one event; gives it an ``event_id``. Waits while the client does not take earlier events."""
-        text = self._texts.text(event)
-        self.bytes_out += len(text)
+        await self.send_message(self._texts.text(event))
+
+    async def send_message(self, message: str | bytes) -> None:
+        """Sends a message, text or binary. Waits as ``send`` does."""
+        self.bytes_out += len(message)
         try:
-            await self._socket.send_str(text)
+            if isinstance(message, str):
+                await self._socket.send_str(message)
+            else:
+                await self._socket.send_bytes(message)
         except ConnectionError:
             await self._leave()
 
@@ -187,11 +209,25 @@ class WebSocket:
             asyncio.get_running_loop().call_later(self._options.abort_timeout_s, transport.abort)
 
 
+def offered_protocols(request: web.Request) -> list[str]:
+    """The subprotocols that a client offers."""
+    offered = request.headers.getall(hdrs.SEC_WEBSOCKET_PROTOCOL, [])
+    return [name.strip() for value in offered for name in value.split(",")]
+
+
 async def serve_socket(
-    request: web.Request, options: GatewayOptions, serve: Callable[[WebSocket], Awaitable[None]]
+    request: web.Request,
+    options: GatewayOptions,
+    serve: Callable[[WebSocket], Awaitable[None]],
+    *,
+    events: bool = True,
 ) -> web.StreamResponse:
-    """Answers the handshake, runs ``serve`` and closes the connection with the code of its end."""
-    socket = WebSocket(options)
+    """Answers the handshake, runs ``serve`` and closes the connection with the code of its end.
+
+    ``events``: whether it carries OpenAI's. If not, any subprotocol will do, and the reason of the close
+    tells what an ``error`` event would.
+    """
+    socket = WebSocket(options) if events else WebSocket(options, offered_protocols(request)[:1])
     await socket.open(request)
     try:
         await serve(socket)
@@ -203,5 +239,7 @@ async def serve_socket(
             raise
     except Exception as error:
         failure = failure_of(error)
-        await socket.close(failure.close_code, failure.code, failure)
+        told = failure if events else None
+        reason = failure.code if events else " ".join(filter(None, (failure.param, failure.message)))
+        await socket.close(failure.close_code, reason, told)
     return socket.response

@@ -19,8 +19,9 @@ HTTP_PATHS = {
     "/v1/realtime/client_secrets": "Exact",
     "/v1/realtime/translations": "Exact",
     "/v1/realtime/translations/client_secrets": "Exact",
+    "/v1/vosk": "Exact",
 }
-"""OpenAI's protocol, without calls over WebRTC: their sound does not come through a proxy of HTTP."""
+"""OpenAI's protocol and that of Vosk, without calls over WebRTC: no proxy of HTTP carries their sound."""
 
 _SERVER_IDLE_S = CallOptions().idle_timeout_s
 _ROUTES = ("GRPCRoute", "HTTPRoute")

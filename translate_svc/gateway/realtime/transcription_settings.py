@@ -9,7 +9,6 @@ from translate_svc.errors import Unsupported
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.realtime.audio_formats import PCM_24K, InputFormat, read_format
-from translate_svc.gateway.realtime.source_language import source_or_auto
 from translate_svc.gateway.realtime.turn_detection import (
     DEFAULT_VAD,
     describe_turn_detection,
@@ -18,6 +17,7 @@ from translate_svc.gateway.realtime.turn_detection import (
 )
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.protocols import TranslationService
+from translate_svc.serving.source_language import source_or_auto
 from translate_svc.types import AUTO, Inspect, StreamSettings, VadSettings
 
 LANGUAGE_PARAM = "session.audio.input.transcription.language"

@@ -15,7 +15,6 @@ from translate_svc.errors import InvalidArgument, Unsupported
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.realtime.audio_formats import PCM_24K, InputFormat, read_format
-from translate_svc.gateway.realtime.source_language import source_or_auto
 from translate_svc.gateway.realtime.turn_detection import (
     DEFAULT_VAD,
     describe_turn_detection,
@@ -25,6 +24,7 @@ from translate_svc.gateway.realtime.turn_detection import (
 from translate_svc.gateway.terms import describe_terms, read_terms
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.protocols import TranslationService
+from translate_svc.serving.source_language import source_or_auto
 from translate_svc.types import (
     AUTO,
     Echo,

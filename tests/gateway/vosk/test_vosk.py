@@ -1,0 +1,135 @@
+"""Clients of Vosk's server: its own test programs, which wait for an answer to each message, and Jigasi."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.clips import texts
+from tests.fakes.model_free_service import ModelFreeService
+from tests.gateway.clients import pcm16
+from tests.gateway.telephone.provider import spoken, tone
+from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
+from translate_svc.gateway.server import GatewayServer
+
+RATE_HZ = 8_000
+CHUNK_BYTES = 3_200
+
+
+@asynccontextmanager
+async def connected(server: GatewayServer, query: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{server.target}/v1/vosk?{query}") as socket,
+        asyncio.timeout(60),
+    ):
+        yield socket
+
+
+async def lockstep(socket: aiohttp.ClientWebSocketResponse, data: bytes) -> list[dict[str, Any]]:
+    """As the programs of vosk-server do: an answer to each chunk, then the end and its answer."""
+    answers = []
+    for start in range(0, len(data), CHUNK_BYTES):
+        await socket.send_bytes(data[start : start + CHUNK_BYTES])
+        answers.append(await socket.receive_json())
+    await socket.send_str('{"eof" : 1}')
+    answers.append(await socket.receive_json())
+    return answers
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_is_said_is_written_with_the_times_of_words(starter: GatewayServer) -> None:
+    async with connected(starter, "language=en") as socket:
+        await socket.send_json({"config": {"sample_rate": 8000.0}})
+        answers = await lockstep(socket, pcm16(spoken("eng_2.flac")))
+        assert (await socket.receive()).data == 1000
+    results = [each for each in answers if "text" in each]
+    assert " ".join(each["text"] for each in results).strip() == texts("eng_2")["eng"]
+    words = [word for each in results for word in each["result"]]
+    assert [word["word"] for word in words] == texts("eng_2")["eng"].split()
+    starts = [word["start"] for word in words]
+    assert starts == sorted(starts)
+    assert all(word["start"] <= word["end"] and 0 < word["conf"] <= 1 for word in words)
+    assert all(set(each) == {"partial"} for each in answers if "text" not in each)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_partial_texts_grow_and_a_target_translates(starter: GatewayServer) -> None:
+    """Jigasi waits for no answers; in real time it gets texts while somebody speaks."""
+    async with connected(starter, "language=en&target=es") as socket:
+        data = pcm16(spoken("eng_2.flac", 0.5))
+        sending = asyncio.create_task(_paced(socket, data))
+        answers = []
+        while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+            answers.append(json.loads(message.data))
+        await sending
+    finals = " ".join(each["text"] for each in answers if "text" in each)
+    assert finals.split() == texts("eng_2")["spa"].split()
+    partials = {each["partial"] for each in answers if each.get("partial")}
+    assert len(partials) > 1
+
+
+async def _paced(socket: aiohttp.ClientWebSocketResponse, data: bytes) -> None:
+    await socket.send_str('{"config" : {"sample_rate" : 8000.0 }}')
+    for start in range(0, len(data), 1_600):
+        await socket.send_bytes(data[start : start + 1_600])
+        await asyncio.sleep(0.1)
+    await socket.send_str('{"eof" : 1}')
+
+
+async def test_every_message_is_answered_once(server: GatewayServer, service: ModelFreeService) -> None:
+    """However long it is, and utterances one by one."""
+    async with connected(server, "language=en&target=es") as socket:
+        answers = await lockstep(socket, pcm16(tone(0.6)) * 3 + pcm16(tone(20, 0)))
+        assert (await socket.receive()).data == 1000
+    assert sum(each.get("text", "").count("spa") for each in answers) == 5, "the last one was cut at 15 s"
+    assert set(service.held.values()) == {0}
+
+
+async def test_the_end_without_audio_has_an_empty_text(server: GatewayServer) -> None:
+    async with connected(server, "language=en") as socket:
+        await socket.send_json({"config": {"words": False}})
+        assert await lockstep(socket, b"") == [{"text": ""}]
+
+
+@pytest.mark.parametrize(
+    ("query", "message", "told"),
+    [
+        ("language=xx", b"\0\0", "source_language"),
+        ("language=en", "{", "the message is not JSON"),
+        ("language=en", '{"sing": 1}', "must be config or eof"),
+        ("language=en", '{"config": {"sample_rate": "a"}}', "config.sample_rate must be a number"),
+        ("language=en", '{"config": {"max_alternatives": 3}}', "config.max_alternatives must be 0"),
+        ("language=en", '{"config": {"phrase_list": ["a"]}}', "config.phrase_list cannot limit"),
+    ],
+)
+async def test_what_is_wrong_is_named_when_the_connection_closes(
+    server: GatewayServer, query: str, message: str | bytes, told: str
+) -> None:
+    async with connected(server, query) as socket:
+        if isinstance(message, str):
+            await socket.send_str(message)
+        else:
+            await socket.send_bytes(message)
+        closed = await socket.receive()
+        assert closed.type is aiohttp.WSMsgType.CLOSE
+        assert closed.data == 1008
+        assert told in str(closed.extra)
+
+
+async def test_a_key_in_the_url_will_do(service: ModelFreeService, tmp_path: Path) -> None:
+    key = new_key()
+    (tmp_path / "keys").write_text(key_line("alice", key))
+    async with GatewayServer(service, callers=Callers(ApiKeys(tmp_path / "keys"))) as server:
+        async with connected(server, f"language=en&key={key}") as socket:
+            assert await lockstep(socket, b"") == [{"result": [], "text": ""}]
+        async with connected(server, "language=en&key=other") as socket:
+            assert (await socket.receive()).data == 1008

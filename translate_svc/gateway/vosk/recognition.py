@@ -1,0 +1,147 @@
+"""One recognition: the messages of a client of Vosk's server, and the answers to them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import deque
+from typing import Any
+
+from translate_svc.errors import InvalidArgument, Unsupported
+from translate_svc.gateway.failures import close_code_of
+from translate_svc.gateway.files.responses import words_of
+from translate_svc.gateway.files.transcript import Segment
+from translate_svc.gateway.json_object import JsonObject
+from translate_svc.gateway.text_track import TextTrack
+from translate_svc.gateway.web_socket import WebSocket
+from translate_svc.types import (
+    AudioInput,
+    ClientMessage,
+    Closed,
+    EndInput,
+    SessionEvent,
+    TextDelta,
+    UtteranceDone,
+)
+
+_PART_BYTES = 32 * 1024
+"""Audio given to a session in one piece, so that no other session waits."""
+_SAMPLE_BYTES = 2
+
+
+class Control:
+    """A text message: the configuration, or the end."""
+
+    def __init__(self, text: str) -> None:
+        """Raises InvalidArgument, Unsupported: it is neither, or asks for what is not served."""
+        try:
+            values = JsonObject(json.loads(text), "")
+        except (ValueError, RecursionError):
+            raise InvalidArgument("the message is not JSON") from None
+        self.ends = bool(values.whole("eof", 0))
+        config = values.object("config")
+        if config is None and not self.ends:
+            raise InvalidArgument("must be config or eof")
+        config = config or JsonObject({}, "config")
+        self.rate_hz = round(config.number("sample_rate", 0) or 0)
+        self.words: bool | None = None
+        if "words" in config:
+            self.words = bool(config.values["words"])  # 1 and true alike, as Vosk takes it
+        if config.number("max_alternatives", 0):
+            raise Unsupported("must be 0: there is one text", field="config.max_alternatives")
+        if config.texts("phrase_list"):
+            raise Unsupported("cannot limit what is understood", field="config.phrase_list")
+
+
+class Recognition:
+    """The ``MessageSource`` and the ``EventSink`` of one client.
+
+    As Vosk's server does, it answers each message of audio once: with an utterance that has ended, or with
+    what is known of the one that goes on; and the end with all that is left.
+    """
+
+    def __init__(self, socket: WebSocket, first: bytes, rate_hz: int, *, words: bool) -> None:
+        """``first``: the audio that came already; empty: the end did."""
+        self._socket = socket
+        self._rate_hz = rate_hz
+        self._words = words
+        self._parts: deque[bytes] = deque()
+        self._unanswered = False
+        self._ended = not first
+        self._told_end = False
+        self._samples = 0
+        self._open: dict[int, Segment] = {}
+        self._finished: deque[Segment] = deque()
+        self._take(first)
+
+    async def receive(self) -> ClientMessage | None:
+        """Implements ``MessageSource.receive``."""
+        while not self._parts:
+            if self._unanswered:
+                self._unanswered = False
+                await self._socket.send_message(json.dumps(self._answer()))
+            if self._ended:
+                ended, self._told_end = self._told_end, True
+                return None if ended else EndInput(self._samples)
+            message = await self._socket.receive_message()
+            if message is None:
+                return None
+            if isinstance(message, bytes):
+                self._take(message)
+                continue
+            control = Control(message)
+            if control.rate_hz not in (0, self._rate_hz):
+                raise InvalidArgument("cannot change once audio has come", field="config.sample_rate")
+            self._words = self._words if control.words is None else control.words
+            self._ended = control.ends
+        part = self._parts.popleft()
+        self._samples += len(part) // _SAMPLE_BYTES
+        return AudioInput(part)
+
+    @property
+    def bytes_out(self) -> int:
+        """Implements ``EventSink.bytes_out``."""
+        return self._socket.bytes_out
+
+    async def send(self, event: SessionEvent) -> None:
+        """Implements ``EventSink.send``."""
+        match event:
+            case TextDelta():
+                start_ms = event.source.start * 1000 // self._rate_hz
+                segment = self._open.setdefault(event.utterance_id, Segment(start_ms, start_ms, start_ms))
+                segment.end_ms = event.source.end * 1000 // self._rate_hz
+                segment.text += event.delta
+                segment.tokens += event.tokens
+            case UtteranceDone():
+                finished = self._open.pop(event.utterance_id, None)
+                if finished is not None and finished.text:
+                    self._finished.append(finished)
+            case Closed() if event.complete:
+                await self._socket.send_message(json.dumps(self._result(list(self._finished))))
+
+    def status_of(self, error: BaseException | None) -> str:
+        """The close code that the client gets."""
+        return str(close_code_of(error))
+
+    def _take(self, data: bytes) -> None:
+        self._parts += [data[start : start + _PART_BYTES] for start in range(0, len(data), _PART_BYTES)]
+        self._unanswered = bool(data)
+
+    def _answer(self) -> dict[str, Any]:
+        if self._finished:
+            return self._result([self._finished.popleft()])
+        return {"partial": next((segment.text for segment in self._open.values()), "").strip()}
+
+    def _result(self, segments: list[Segment]) -> dict[str, Any]:
+        track = TextTrack(())
+        text = "".join(track.append(number, each.text) for number, each in enumerate(segments))
+        if not self._words:
+            return {"text": text.strip()}
+        words = [word | {"conf": _confidence(each)} for each in segments for word in words_of(each)]
+        return {"result": words, "text": text.strip()}
+
+
+def _confidence(segment: Segment) -> float:
+    """The geometric mean of the probabilities of a text's tokens."""
+    total = sum(each.log_probability for each in segment.tokens)
+    return round(math.exp(total / max(len(segment.tokens), 1)), 4)

@@ -1,0 +1,181 @@
+"""A call: the connection to a provider on one side, one session of the service on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+
+from translate_svc.access.callers import Identified
+from translate_svc.errors import InvalidArgument, TranslateSvcError
+from translate_svc.languages import LanguageTable
+from translate_svc.serving.live_calls import LiveCalls
+from translate_svc.serving.options import CallOptions
+from translate_svc.serving.protocols import TranslationService
+from translate_svc.serving.stream_driver import StreamDriver
+from translate_svc.telephone.call_events import (
+    CallAudio,
+    CallEvent,
+    CallSocket,
+    CallStarted,
+    HungUp,
+    KeyPressed,
+    MarkHeard,
+    PlaybackHeld,
+)
+from translate_svc.telephone.call_settings import CallSettings
+from translate_svc.telephone.playback import Playback
+from translate_svc.types import (
+    AudioInput,
+    ClearInput,
+    ClientMessage,
+    EndInput,
+    SessionEvent,
+    SpeechChunk,
+    SpeechStarted,
+    StreamConfig,
+    StreamSettings,
+    UpdateInput,
+)
+
+
+class PhoneCall:
+    """Interprets one call."""
+
+    def __init__(
+        self, service: TranslationService, calls: LiveCalls, options: CallOptions, socket: CallSocket
+    ) -> None:
+        self._service = service
+        self._calls = calls
+        self._options = options
+        self._socket = socket
+
+    async def started(self) -> CallStarted | None:
+        """The event that begins the call; None: the caller has hung up.
+
+        Raises:
+            InvalidArgument: something else came first.
+        """
+        event = await self._socket.receive()
+        if isinstance(event, HungUp):
+            return None
+        if not isinstance(event, CallStarted):
+            raise InvalidArgument("the call has not started", field="event")
+        return event
+
+    async def chosen(self, settings: CallSettings, keys: Mapping[str, CallSettings]) -> CallSettings | None:
+        """``settings``, or those of the first key that the caller presses if they lack the languages. What
+        is said until then is not heard. None: the caller has hung up.
+        """
+        while not settings.complete:
+            event = await self._socket.receive()
+            if isinstance(event, HungUp):
+                return None
+            if isinstance(event, KeyPressed):
+                settings = keys.get(event.key, settings)
+        return settings
+
+    async def run(
+        self, started: CallStarted, settings: CallSettings, keys: Mapping[str, CallSettings], who: Identified
+    ) -> None:
+        """Runs the call to its end. ``keys``: the settings that a key changes to.
+
+        Raises:
+            TranslateSvcError: the connection must be closed with this error.
+            asyncio.CancelledError: the provider has left.
+        """
+        service, languages = self._service, LanguageTable(self._service.languages())
+
+        def stream_settings(wanted: CallSettings) -> StreamSettings:
+            return wanted.stream_settings(languages, calibrated=service.calibrated)
+
+        with self._calls.admission():
+            self._calls.check_open()
+            config = StreamConfig(started.audio, started.audio, stream_settings(settings))
+            try:
+                session = service.open_session(config, who.caller)
+            except TranslateSvcError as error:
+                error.field = error.field.removeprefix("config.settings.")
+                raise
+        playback = Playback(self._socket, started.audio)
+        updates = {key: UpdateInput(stream_settings(each)) for key, each in keys.items()}
+        driver = StreamDriver(
+            PhoneInput(self._socket, playback, updates),
+            PhoneOutput(self._socket, playback, barge_in=settings.barge_in),
+            session,
+            self._options,
+        )
+        playing = asyncio.create_task(playback.run())
+        try:
+            await self._calls.run(driver, who.may_stay)
+        finally:
+            playing.cancel()
+            await asyncio.gather(playing, return_exceptions=True)
+
+
+class PhoneInput:
+    """The ``MessageSource`` of a call. When the caller hangs up, what nobody will hear is dropped."""
+
+    def __init__(self, socket: CallSocket, playback: Playback, updates: Mapping[str, ClientMessage]) -> None:
+        """``updates``: by the key that asks for them."""
+        self._socket = socket
+        self._playback = playback
+        self._updates = updates
+        self._waiting: deque[ClientMessage] = deque()
+        self._samples = 0
+        self._over = False
+
+    async def receive(self) -> ClientMessage | None:
+        """Implements ``MessageSource.receive``."""
+        while not self._waiting:
+            if self._over:
+                return None
+            await self._take(await self._socket.receive())
+        return self._waiting.popleft()
+
+    async def _take(self, event: CallEvent) -> None:
+        match event:
+            case CallAudio(data):
+                self._samples += len(data) * self._playback.frame_samples // self._playback.frame_bytes
+                self._waiting.append(AudioInput(data))
+            case KeyPressed(key) if key in self._updates:
+                self._waiting.append(self._updates[key])
+            case MarkHeard(name):
+                self._playback.heard(name)
+            case PlaybackHeld(held):
+                self._playback.hold(held)
+            case HungUp():
+                self._over = True
+                self._playback.end()
+                self._waiting += (ClearInput(), EndInput(self._samples))
+            case CallStarted():
+                raise InvalidArgument("the call has started before", field="event")
+
+
+class PhoneOutput:
+    """The ``EventSink`` of a call: its speech."""
+
+    def __init__(self, socket: CallSocket, playback: Playback, *, barge_in: bool) -> None:
+        self._socket = socket
+        self._playback = playback
+        self._barge_in = barge_in
+        self._silenced_before = 0
+
+    @property
+    def bytes_out(self) -> int:
+        """Implements ``EventSink.bytes_out``."""
+        return self._socket.bytes_out
+
+    async def send(self, event: SessionEvent) -> None:
+        """Plays speech. With barge-in, a new utterance silences those before it."""
+        if isinstance(event, SpeechChunk):
+            if event.utterance_id >= self._silenced_before:
+                await self._playback.say(event.data, final=event.final)
+        elif isinstance(event, SpeechStarted) and self._barge_in:
+            self._silenced_before = event.utterance_id
+            if self._playback.unheard:
+                await self._playback.interrupt()
+
+    def status_of(self, error: BaseException | None) -> str:
+        """What the call ended with: the name of the error."""
+        return "OK" if error is None else type(error).__name__
