@@ -327,9 +327,9 @@ class AckInput:
 
 @dataclass(frozen=True, slots=True)
 class EndInput:
-    """No more input. ``total_samples`` is the number of samples sent; the server verifies it."""
+    """No more input. ``total_samples`` is what was sent, which the server verifies; 0: not counted."""
 
-    total_samples: int
+    total_samples: int = 0
 
 
 ClientMessage = AudioInput | SilenceInput | FinalizeInput | UpdateInput | ClearInput | AckInput | EndInput

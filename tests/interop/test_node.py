@@ -118,6 +118,11 @@ async def test_a_refusal_names_its_field_in_the_details(results: Any, scenario: 
     assert ended["reason"] == ended["code"]
 
 
+async def test_an_end_that_counts_nothing_is_a_complete_one(results: Any) -> None:
+    assert results["uncounted"]["ended"] == {"code": "OK"}
+    assert results["uncounted"]["events"][-1]["closed"]["complete"] is True
+
+
 async def test_half_close_without_end_is_an_incomplete_end(results: Any) -> None:
     assert results["half_close"]["ended"] == {"code": "OK"}
     last = results["half_close"]["events"][-1]

@@ -90,7 +90,7 @@ class ScriptedSession:
             case FinalizeInput():
                 self._utter()
             case EndInput(total_samples):
-                if total_samples != self.samples:
+                if total_samples and total_samples != self.samples:
                     raise DataLoss(f"{self.samples} samples arrived", field="end.total_samples")
                 self.say_closed(complete=True)
 

@@ -65,9 +65,9 @@ class Session:
     * **Ack** acts at once. From the first one on, the reader of ``events`` waits while
       ``SessionOptions.max_unacknowledged`` events are not acknowledged; see ``AckWindow``. No ``ack`` may
       follow the end, so after the end the reader no longer waits for one.
-    * **End**: ``EndInput`` with the right count, or a half-close, cuts the running utterance. ``Closed``
-      comes after the last ``UtteranceDone``. A wrong count raises ``DataLoss`` and changes nothing; the
-      caller should then ``cancel``.
+    * **End**: ``EndInput`` with the right count or none, or a half-close, cuts the running utterance.
+      ``Closed`` comes after the last ``UtteranceDone``. A wrong count raises ``DataLoss`` and changes
+      nothing; the caller should then ``cancel``.
     * **Quota**: audio that its caller may not send (``SessionDependencies.meter``) is refused once what came
       before it was translated and its results were taken, so that a resumed stream continues after it.
     * **Failure** of one utterance is a warning and ``FAILED``. A failure of the stream (the engine or the

@@ -45,6 +45,7 @@ const scenarios = {
   audio_before_config: () => stream(audio),
   config_twice: () => stream(config(), config()),
   wrong_total: () => stream(config(), audio, { end: { total_samples: 7 } }),
+  uncounted: () => stream(config(), audio, { end: {} }),
   half_close: () => stream(config(), audio),
 
   async cancel_in_the_middle() {

@@ -98,8 +98,8 @@ class ReceivedInput:
                 await self._enqueue(QueuedUpdate(negotiated))
 
     def check_total(self, total_samples: int) -> None:
-        """Raises ``DataLoss`` if the client has sent another number of samples."""
-        if total_samples != self.samples:
+        """Raises ``DataLoss`` if the client has sent another number of samples; 0 is not a count."""
+        if total_samples and total_samples != self.samples:
             raise DataLoss(f"says {total_samples}, but {self.samples} arrived", field="end.total_samples")
 
     async def end(self, *, complete: bool) -> None:
