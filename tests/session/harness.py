@@ -46,6 +46,7 @@ from translate_svc.types import (
     TextDelta,
     TranslateRequest,
     UtteranceDone,
+    UtteranceStatus,
 )
 from translate_svc.vad.options import VadOptions
 
@@ -301,3 +302,6 @@ def _check_lanes(events: Sequence[SessionEvent]) -> None:
         if isinstance(event, SpeechChunk):
             assert event.start_sample == next_sample.get(place, 0)
             next_sample[place] = event.start_sample + event.sample_count
+    good = {event.utterance_id for event in of(events, UtteranceDone) if event.status is UtteranceStatus.OK}
+    begun = {place for place in next_sample if place[-1] in good}
+    assert begun <= final, "each speech that began has a last chunk"

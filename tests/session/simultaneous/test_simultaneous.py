@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,9 +33,11 @@ from translate_svc.engine.handle import Deliver
 from translate_svc.engine.request import HypothesisRequest, Request
 from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.types import (
+    AudioFormat,
     Cleared,
     ClearInput,
     DraftReport,
+    Encoding,
     EndInput,
     EndReason,
     FinalizeInput,
@@ -58,6 +61,7 @@ from translate_svc.types import (
 
 STEP_MS = 640
 STEP_SAMPLES = STEP_MS * 16
+OUTPUTS = (AudioFormat(Encoding.PCM_S16LE, 24_000), AudioFormat(Encoding.OPUS, 48_000))
 SAID = utterances(1, speech_s=4.0)
 
 
@@ -90,6 +94,15 @@ def a_word(request: Request, *, encode_s: float = 0.1, **options: Any) -> Script
     )
 
 
+def nothing_at_the_end(request: Request) -> ScriptedRequest:
+    """As ``a_word``, but when the speaker has ended there is no word left to commit."""
+    scripted = a_word(request)
+    assert isinstance(request, HypothesisRequest)
+    if not request.hypothesis.is_final:
+        return scripted
+    return replace(scripted, sequences=tuple(ScriptedSequence((), ()) for _ in scripted.sequences))
+
+
 def hypotheses(rooms: House) -> list[tuple[int, bool]]:
     """Length of the buffer of each request, and whether it was the last of its utterance."""
     found = []
@@ -112,6 +125,21 @@ async def live(rooms: House, stream: StreamConfig, samples: Samples) -> list[Ses
 
 def words(count: int) -> str:
     return "".join("".join(sentence(index)) for index in range(count))
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_speech_ends_although_its_last_words_came_before_the_end(output: AudioFormat) -> None:
+    async def scenario() -> None:
+        async with house(nothing_at_the_end) as rooms:
+            stream = replace(simultaneous(TargetSettings("es")), output=output)
+            events = await live(rooms, stream, SAID)
+            spoken = of(events, SpeechChunk)
+            assert len(spoken) >= 2
+            assert [chunk.final for chunk in spoken] == [False] * (len(spoken) - 1) + [True]
+            made = (len(rooms.engine.submitted) - 1) * 25 * output.sample_rate_hz // 50
+            assert 0 <= sum(chunk.sample_count for chunk in spoken) - made < output.sample_rate_hz // 25
+
+    play(scenario())
 
 
 def test_words_come_while_somebody_speaks() -> None:

@@ -238,6 +238,8 @@ class UtteranceRouter:
         utterance.record(event)
         for warning in utterance.warnings(event):
             self._outbox.put(warning)
+        if (end := utterance.speech_end(event)) is not None:
+            self._enter_lane(utterance, end)
         for key in utterance.plans[event.sequence].lanes:
             if utterance.has_left(key):
                 self._lanes.finish(utterance.utterance_id, key)

@@ -103,6 +103,7 @@ class LiveSequence:
         self._speech_goes_on = writer is not None
         self._writer = (writer or SpeechWriter(output)) if plan.audio is not None else None
         self._written_samples = 0
+        self._speech_is_open = False  # it has pieces, and none of them is the last one
         self._hypothesis_tokens = 0
         self._predicted_units = 0
 
@@ -236,6 +237,18 @@ class LiveSequence:
         self._units += event.units
         self._character_durations += event.character_durations
 
+    def record_piece(self, piece: WaveformPiece) -> None:
+        """Notes that the engine has delivered a piece."""
+        self._speech_is_open = not piece.final
+
+    def speech_end(self, event: SequenceFinished) -> WaveformPiece | None:
+        """The last piece of a speech to which the last request has added nothing: it has no samples. None: the
+        engine has sent the last piece, there is no speech, or it failed on the way.
+        """
+        if not self._speech_is_open or event.status is FinishStatus.FAILED:
+            return None
+        return WaveformPiece(event.request_id, event.sequence, 0, np.empty(0, np.float32), final=True)
+
     def speech_chunk(
         self, piece: WaveformPiece, source: SampleRange, heard: SourcePosition
     ) -> SpeechChunk | None:
@@ -271,8 +284,6 @@ class LiveSequence:
         """The events that the engine would send at its end if no text followed that of its hypotheses."""
         if self._is_made:
             yield TextFinished(request_id, index, text="", tail="", tokens=0)
-        if self._written_samples:
-            yield WaveformPiece(request_id, index, 0, np.empty(0, np.float32), final=True)
         status = FinishStatus.OK if self._hypothesis_tokens else FinishStatus.EMPTY
         yield SequenceFinished(request_id, index, status)
 

@@ -279,7 +279,12 @@ class LiveUtterance(abc.ABC):
             case SequenceFinished():
                 self._sequences[event.sequence].status = event.status
             case WaveformPiece():
+                self._sequences[event.sequence].record_piece(event)
                 self._record_piece(event)
+
+    def speech_end(self, event: SequenceFinished) -> WaveformPiece | None:
+        """The piece that ends the speech of a sequence, as ``LiveSequence.speech_end``."""
+        return self._sequences[event.sequence].speech_end(event)
 
     def warnings(self, event: SequenceFinished) -> list[StreamWarning]:
         """Warnings about how a sequence ended."""
