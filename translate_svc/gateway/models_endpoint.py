@@ -56,5 +56,6 @@ def _language(language: Language) -> dict[str, Any]:
         "speech_in": language.speech_in,
         "text": language.text,
         "speech_out": language.speech_out,
+        "detected": language.detected,
         "speaker_ids": list(language.speaker_ids),
     }

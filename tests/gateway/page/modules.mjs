@@ -86,8 +86,9 @@ globalThis.document = {
 };
 const controls = new Controls();
 controls.ready({ id: "m", languages: [], simultaneous: true }, { notice: "" }, {});
+const betweenSettings = sessionSettings({ model: "m", source: "", targets: [], between: ["en", "es"], simultaneous: true });
 const settingsNow = () =>
-  sessionSettings({ model: "m", source: "es", targets: [{ language: "en" }], simultaneous: controls.simultaneous });
+  sessionSettings({ model: "m", source: "es", targets: ["en"], between: null, simultaneous: controls.simultaneous });
 const spokenSettings = settingsNow();
 controls.forSample();
 const sampleSettings = settingsNow();
@@ -141,5 +142,8 @@ console.log(JSON.stringify({
   sentAtMs: input.sentAtMs(450),
   spokenSettings, sampleSettings, chosenSettings, lostView, againCalls, ends,
   command: snippets("m", sampleSettings).find(({ name }) => name === "Command").text,
+  betweenSettings,
+  betweenCommand: snippets("m", betweenSettings).find(({ name }) => name === "Command").text,
+  betweenGrpcurl: snippets("m", betweenSettings).find(({ name }) => name === "grpcurl").text,
   wav: { bytes: header.byteLength, riff: header.getUint32(4, true), data: header.getUint32(40, true), rate: header.getUint32(24, true) },
 }));

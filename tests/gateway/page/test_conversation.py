@@ -14,6 +14,7 @@ import pytest_asyncio
 import soundfile
 from playwright.async_api import Browser, Route, expect
 
+from tests.clips import texts
 from tests.gateway.clients import ROOT
 from tests.gateway.page.browser import Visit, needs_chromium, started, visit
 from translate_svc.gateway.server import GatewayServer
@@ -240,3 +241,41 @@ async def test_languages_are_chosen_with_the_keyboard_and_kept(
         await expect(page.at("#source")).to_have_value("es")
         chips = await page.at("#targets .chip").all_inner_texts()
         assert [chip.strip() for chip in chips] == ["English", "German"], "English took the place of Spanish"
+
+
+async def test_two_people_in_turns_read_in_panes_of_their_own(
+    starter: GatewayServer, browser: Browser, tmp_path: Path
+) -> None:
+    parts = []
+    for name in ("eng_1", "spa_1"):
+        samples, rate_hz = soundfile.read(ROOT / "tests" / "data" / f"{name}.flac", dtype="float32")
+        parts += [samples, np.zeros(rate_hz, np.float32)]
+    soundfile.write(tmp_path / "call.wav", np.concatenate(parts), rate_hz)
+    english, spanish = texts("eng_1"), texts("spa_1")
+    async with visit(
+        starter.target, browser=browser, axe=True, viewport={"width": 390, "height": 800}
+    ) as page:
+        await page.page.get_by_role("radio", name="Two people, in turns").check()
+        await page.at("#one").select_option("es")
+        await expect(page.at("#other")).to_have_value("en")  # the two swap: they never speak the same
+        await page.at("#mode").select_option("sentence")
+        await page.at("#file").set_input_files(tmp_path / "call.wav")
+        await page.at("#hurry").click()
+        await page.finished()
+        read = {"es": (spanish["spa"], english["spa"]), "en": (english["eng"], spanish["eng"])}
+        for tag, (own, theirs) in read.items():
+            pane = page.at(f".pane ol[lang={tag}]")
+            assert plain(await pane.locator(".own").inner_text()) == own
+            assert plain(await pane.locator(".theirs").inner_text()) == theirs
+        near, far = await page.at(".pane").all()
+        assert await near.locator("h3").inner_text() == "Spanish"
+        turned = "element => getComputedStyle(element).rotate"
+        assert (await near.evaluate(turned), await far.evaluate(turned)) == ("none", "180deg")
+        await page.at("#facing").uncheck()
+        assert await far.evaluate(turned) == "none"
+        assert await page.heard_peak() > 0.05
+        assert not await page.violations()
+        assert await page.page.evaluate("document.documentElement.scrollWidth") <= 390
+        await page.page.reload()
+        await expect(page.at("#one")).to_have_value("es")
+        assert not page.problems

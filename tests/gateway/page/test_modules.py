@@ -102,3 +102,20 @@ async def test_the_command_is_offered_to_copy(made: dict[str, Any]) -> None:
     assert made["command"].endswith(
         "translate-svc translate said.wav --from es --transcript --to en --server translate.example:50051\n"
     )
+
+
+async def test_two_people_in_turns_are_a_session_between_their_languages(made: dict[str, Any]) -> None:
+    audio = made["betweenSettings"]["audio"]
+    assert audio["input"] == {
+        "language": "auto",
+        "candidates": ["en", "es"],
+        "transcription": {"model": "m"},
+    }
+    assert audio["output"]["targets"] == [{"language": "en"}, {"language": "es"}]
+    assert "languages" in made["betweenSettings"]["include"]
+    assert made["betweenCommand"].endswith(
+        "translate said.wav --between en,es --transcript --simultaneous --server translate.example:50051\n"
+    )
+    assert '"sourceCandidates": ["en", "es"]' in made["betweenGrpcurl"]
+    assert '"echo": "ECHO_SILENT"' in made["betweenGrpcurl"]
+    assert made["sampleSettings"]["audio"]["input"]["candidates"] == [], "one person again, and none stay"

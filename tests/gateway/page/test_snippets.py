@@ -59,6 +59,8 @@ async def programs(
     starter: GatewayServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Programs]:
     async with visit(starter.target) as page:
+        await page.at("#mode").select_option("sentence")
+        await page.at("#mode").select_option("live")  # chosen by the person: a sample keeps it
         await page.page.get_by_role("button", name="My wife will call").click()
         await page.at("#hurry").click()
         await page.finished()

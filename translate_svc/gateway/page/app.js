@@ -12,8 +12,10 @@ import { Inspector } from "./view/inspector.js";
 import { getJsonWithKey } from "./view/key_dialog.js";
 import { LanguageNames } from "./view/language_names.js";
 import { LanguagePicker } from "./view/language_picker.js";
+import { Panes } from "./view/panes.js";
 import { sampleData, showSamples } from "./view/samples.js";
 import { TakeHome } from "./view/take_home.js";
+import { TalkersPicker } from "./view/talkers_picker.js";
 
 const conversation = new Conversation();
 const player = new Player();
@@ -21,7 +23,9 @@ const controls = new Controls();
 
 let model; // as GET /v1/models lists it
 let picker;
+let talkers;
 let captions;
+let panes;
 let takeHome;
 let session = null;
 let feed = null; // Microphone or ClipFeed
@@ -30,23 +34,30 @@ let feed = null; // Microphone or ClipFeed
 function choice() {
   return {
     model: model.id,
-    source: picker.source,
-    targets: picker.targets,
+    ...columns(),
+    between: talkers.between,
     simultaneous: controls.simultaneous && model.simultaneous,
   };
 }
 
 /** The columns of the conversation. */
 function columns() {
-  return { source: picker.source, targets: picker.targets.map(({ language }) => language) };
+  return talkers.between ? { source: "", targets: [] } : { source: picker.source, targets: picker.targets };
+}
+
+/** Shows the names of the languages above what is said in them. */
+function head() {
+  captions.head(columns());
+  panes.head(talkers.between);
 }
 
 /** Opens a session, then starts what `open(onPart, session)` resolves to: a Microphone or a ClipFeed. */
 async function run(state, open) {
   player.clear();
   controls.begin(state);
-  captions.head(columns());
-  conversation.begin(columns().targets);
+  talkers.enabled = false;
+  head();
+  conversation.begin(talkers.between ?? columns().targets);
   const bySentence = !controls.simultaneous;
   const again = () => {
     if (bySentence) controls.forSample();
@@ -85,6 +96,7 @@ function finish(problem, again = null) {
   feed?.close();
   player.stopOriginal();
   session = feed = null;
+  talkers.enabled = true;
   const settings = sessionSettings(choice());
   controls.end(problem, again);
   takeHome.show(model.id, settings);
@@ -146,18 +158,20 @@ function update() {
   if (!session) return;
   session.update(sessionSettings(choice()));
   conversation.targets = columns().targets;
-  captions.head(columns());
+  head();
 }
 
 conversation.addEventListener("change", ({ detail: { utterance } }) => {
   document.body.classList.add("talked");
   captions.show(utterance, columns());
+  panes.show(utterance);
 });
-conversation.addEventListener("final", ({ detail: { text } }) => {
-  if (text.language === (picker.heard ?? picker.targets[0].language)) controls.announce(text);
+conversation.addEventListener("final", ({ detail: { utterance, text } }) => {
+  const announced = talkers.between ? text !== utterance.said : text.language === (picker.heard ?? picker.targets[0]);
+  if (announced) controls.announce(text);
 });
 conversation.addEventListener("speech", ({ detail: { language, pcm } }) => {
-  if (language === picker.heard) player.enqueue(pcm);
+  if (talkers.between || language === picker.heard) player.enqueue(pcm);
 });
 
 async function start() {
@@ -167,11 +181,16 @@ async function start() {
   picker = new LanguagePicker(model.languages, names, status.limits.max_targets);
   picker.addEventListener("change", update);
   picker.addEventListener("hear", () => player.clear());
+  talkers = new TalkersPicker(model.languages);
+  panes = new Panes(names);
+  panes.head(talkers.between);
+  talkers.addEventListener("change", () => panes.head(talkers.between));
   const inspector = new Inspector(names, play);
   captions = new Captions(names, (utterance, panel) => inspector.show(utterance, panel));
   takeHome = new TakeHome(conversation, names);
   controls.ready(model, status.model, { speak, stop, hurry, playFile: (file) => playClip(file.name, file.arrayBuffer()) });
   await showSamples(model.languages, (sample) => {
+    if (talkers.between && !talkers.between.includes(sample.language)) talkers.alone();
     picker.speak(sample.language);
     controls.forSample();
     playClip("the recording", sampleData(sample));

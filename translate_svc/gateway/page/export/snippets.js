@@ -84,7 +84,7 @@ socket.onmessage = ({ data }) => {
 
 function grpcurl(settings) {
   const inspect = { logprobs: "INSPECT_TOKENS", units: "INSPECT_UNITS", timings: "INSPECT_TIMINGS", drafts: "INSPECT_DRAFTS" };
-  const source = settings.audio.input.language;
+  const { language: source, candidates } = settings.audio.input;
   const pcm = { encoding: "ENCODING_PCM_S16LE", sampleRateHz: 24000 };
   const include = settings.include.map((name) => inspect[name]).filter(Boolean);
   const config = {
@@ -93,6 +93,7 @@ function grpcurl(settings) {
     settings: {
       targets: settings.audio.output.targets,
       ...(source ? { sourceLanguage: source } : {}),
+      ...(candidates.length ? { sourceCandidates: candidates, echo: "ECHO_SILENT" } : {}),
       include: source ? ["INSPECT_TRANSCRIPT", ...include] : include,
       ...(settings.simultaneous ? { simultaneous: settings.simultaneous } : {}),
     },
@@ -108,10 +109,12 @@ EOF
 }
 
 function command(settings) {
-  const source = settings.audio.input.language;
+  const { language: source, candidates } = settings.audio.input;
   const targets = settings.audio.output.targets.map(({ language }) => language).join(",");
+  const known = [...(source ? ["--from", source, "--transcript"] : []), "--to", targets];
   const flags = [
-    ...(source ? ["--from", source, "--transcript"] : []), "--to", targets, ...(settings.simultaneous ? ["--simultaneous"] : []),
+    ...(candidates.length ? ["--between", candidates.join(","), "--transcript"] : known),
+    ...(settings.simultaneous ? ["--simultaneous"] : []),
   ];
   return `# pip install translate-svc. The server's gRPC address (--port); with keys: --api-key-file FILE
 translate-svc translate said.wav ${flags.join(" ")} --server ${location.hostname}:50051

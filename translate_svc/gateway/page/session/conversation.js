@@ -70,6 +70,9 @@ export class Conversation extends EventTarget {
       case "session.output_audio.delta":
         this.#tell("speech", { language: event.language, pcm: utterance.spoken(event, atMs) });
         break;
+      case "session.language_detected":
+        utterance.detected = event;
+        break;
       case "session.utterance.draft":
         utterance.draft(event);
         break;

@@ -3,17 +3,27 @@
 const INCLUDE = ["logprobs", "units", "timings", "speech_activity", "utterances", "warnings"];
 
 /**
- * `source`: a language tag; empty if it is not known. `targets`: language objects of the server.
- * `simultaneous`: whether words come while somebody speaks.
+ * `source`: a language tag; empty if it is not known. `targets`: language tags. `between`: the tags of a conversation,
+ * instead of both; null: one person speaks. `simultaneous`: whether words come while somebody speaks.
  */
-export function sessionSettings({ model, source, targets, simultaneous }) {
-  const outputs = targets.map(({ language }) => ({ language }));
+export function sessionSettings({ model, source, targets, between, simultaneous }) {
+  const outputs = (between ?? targets).map((language) => ({ language }));
+  const include = [...INCLUDE, ...(between ? ["languages"] : []), ...(simultaneous ? ["drafts"] : [])];
   return {
     audio: {
-      input: { language: source || null, transcription: source ? { model, language: source } : null },
+      input: between ? inTurns(model, between) : spokenBy(model, source),
       output: { language: outputs[0].language, targets: outputs },
     },
-    include: simultaneous ? [...INCLUDE, "drafts"] : INCLUDE,
+    include,
     simultaneous: simultaneous ? {} : null,
   };
+}
+
+function spokenBy(model, source) {
+  return { language: source || null, candidates: [], transcription: source ? { model, language: source } : null };
+}
+
+/** Each utterance is in one of these languages, and goes into the others. */
+function inTurns(model, between) {
+  return { language: "auto", candidates: between, transcription: { model } };
 }

@@ -56,6 +56,7 @@ class Speech {
 
 export class Utterance {
   said = null; // Text; null: the source language was not given
+  detected = null; // the event session.language_detected
   translations = new Map(); // language -> Text
   speech = new Map(); // language -> Speech
   drafts = [];
@@ -115,6 +116,11 @@ export class Utterance {
   get languages() {
     const found = [...this.translations.keys()];
     return found.sort((one, other) => this.targets.indexOf(one) - this.targets.indexOf(other));
+  }
+
+  /** What is read in a language: what was said in it, or the translation into it; null: nothing yet. */
+  textIn(language) {
+    return this.said?.language === language ? this.said : this.translations.get(language) ?? null;
   }
 
   /** All texts, the transcript first. */

@@ -120,6 +120,9 @@ export class Captions {
       facts.push(html("span", {}, `first word after ${seconds(delays.firstWordMs)} of speech`));
       facts.push(html("span", {}, `complete ${seconds(delays.afterEndMs)} after its end`));
     }
+    if (utterance.detected && !utterance.detected.sure) {
+      facts.push(html("span", { class: "warning" }, "Not sure which language this is"));
+    }
     for (const { code, message } of warnings) {
       if (code !== LOW_CONFIDENCE) facts.push(html("span", { class: "warning" }, message)); // that one is at its text
     }

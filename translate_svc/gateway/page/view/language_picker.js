@@ -32,9 +32,9 @@ export class LanguagePicker extends EventTarget {
     return byId("source").value;
   }
 
-  /** The language objects of the targets. */
+  /** The tags of the targets. */
   get targets() {
-    return this.#targets.map((tag) => this.#languages.find(({ language }) => language === tag));
+    return this.#targets;
   }
 
   /** The tag of the language that is played; null: none. */
@@ -61,6 +61,10 @@ export class LanguagePicker extends EventTarget {
   }
 
   #formerSource = "";
+
+  #language(tag) {
+    return this.#languages.find(({ language }) => language === tag);
+  }
 
   #canBeTarget(tag) {
     return this.#languages.some(({ language, text }) => language === tag && text);
@@ -92,7 +96,7 @@ export class LanguagePicker extends EventTarget {
 
   /** The targets that have speech. */
   #speaking() {
-    return this.targets.filter(({ speech_out: spoken }) => spoken).map(({ language }) => language);
+    return this.#targets.filter((tag) => this.#language(tag).speech_out);
   }
 
   #changed() {
@@ -118,7 +122,7 @@ export class LanguagePicker extends EventTarget {
     if (!this.#targets.includes(this.#heard) && this.#heard !== null) this.#heard = this.#speaking()[0] ?? null;
     const list = byId("targets");
     const focused = list.contains(document.activeElement) ? document.activeElement.ariaLabel : null;
-    list.replaceChildren(...this.targets.map((target) => this.#chip(target)), ...this.#adder());
+    list.replaceChildren(...this.#targets.map((tag) => this.#chip(this.#language(tag))), ...this.#adder());
     if (focused) (list.querySelector(`[aria-label="${CSS.escape(focused)}"]`) ?? list.querySelector("select, button")).focus();
   }
 
