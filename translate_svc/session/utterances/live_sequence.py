@@ -242,7 +242,7 @@ class LiveSequence:
         self._speech_is_open = not piece.final
 
     def speech_end(self, event: SequenceFinished) -> WaveformPiece | None:
-        """The last piece of a speech to which the last request has added nothing: it has no samples. None: the
+        """The last piece, without samples, of a speech to which the last request has added nothing. None: the
         engine has sent the last piece, there is no speech, or it failed on the way.
         """
         if not self._speech_is_open or event.status is FinishStatus.FAILED:
