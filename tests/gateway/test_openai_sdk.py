@@ -60,6 +60,24 @@ async def test_asynchronous(starter: GatewayServer) -> None:
     _check(events)
 
 
+async def test_the_hosted_services_usual_update_names_no_source_language(starter: GatewayServer) -> None:
+    usual = {
+        "audio": {"input": {"transcription": {"model": "gpt-realtime-whisper"}}, "output": {"language": "es"}}
+    }
+    async with (
+        AsyncOpenAI(api_key="k", base_url=f"{starter.target}/v1") as client,
+        client.realtime.translations.connect(model="gpt-realtime-translate") as connection,
+    ):
+        await connection.session.update(session=usual)  # type: ignore[arg-type]
+        for part in PARTS:
+            await connection.session.input_audio_buffer.append(audio=part)
+        await connection.session.close()
+        events: list[Any] = [event async for event in connection]
+    _check(events)
+    heard = "".join(event.delta for event in events if event.type == "session.input_transcript.delta")
+    assert "neighbor" in heard
+
+
 async def test_a_client_secret(starter: GatewayServer) -> None:
     async with AsyncOpenAI(api_key="k", base_url=f"{starter.target}/v1") as client:
         made = await client.realtime.translations.client_secrets.create(
