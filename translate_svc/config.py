@@ -22,6 +22,7 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 from translate_svc.vad.options import VadOptions
 
 _LONGEST_UTTERANCE_MS = 15_000
+_NEEDED = {"tls_certificate": "tls_key", "tls_key": "tls_certificate", "tls_client_ca": "tls_certificate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Settings:
         http_source_language: what speakers speak where a session over HTTP does not say; empty: not known.
         telephone: file with the telephone providers that may call; see docs/protocols/telephone.md.
         audiosocket: also serve Asterisk's AudioSocket on this ``host:port``; needs ``telephone``.
+        riva: also serve NVIDIA Riva's services on the port of gRPC; see docs/protocols/riva.md.
         front_processes: processes that own connections, streams and voice activity detection, in front of one
             that owns the engine. 1: all in one process. 0: 4 with a GPU, whose engine would wait for Python
             otherwise, and 1 without one or where processes cannot share an address.
@@ -166,6 +168,7 @@ class Settings:
     http_source_language: str = setting("", "Language of speakers where a session names none.", metavar="TAG")
     telephone: str = setting("", "Telephone providers that may call, and their calls.", metavar="FILE")
     audiosocket: str = setting("", "Serve Asterisk's AudioSocket here, too.", metavar="HOST:PORT")
+    riva: bool = setting(False, "Serve NVIDIA Riva's protocol on the same port, too.")
     front_processes: int = setting(
         0, "Processes for connections and streams, in front of the engine; 0: by the device.", low=0, high=256
     )
@@ -188,11 +191,7 @@ class Settings:
                 raise OutOfRange(f"must be {info.low} to {info.high}", field=name)
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise InvalidArgument("must be debug, info, warning or error", field="log_level")
-        for name, needed in (
-            ("tls_certificate", "tls_key"),
-            ("tls_key", "tls_certificate"),
-            ("tls_client_ca", "tls_certificate"),
-        ):
+        for name, needed in _NEEDED.items():
             if getattr(self, name) and not getattr(self, needed):
                 raise InvalidArgument(f"needs {needed}", field=name)
         if self.log_format not in ("auto", "text", "json", "logfmt"):

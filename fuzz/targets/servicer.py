@@ -126,7 +126,7 @@ class _House:
         reads = ReadLimiter(options.max_reads, options.max_reads_per_caller, options.config_timeout_s)
         reader = RequestReader(options, reads, lambda: self._service.check_admission(ANONYMOUS))
         calls = CallLimiter(options.max_calls, options.max_calls_per_caller)
-        self._interceptor = ErrorInterceptor(SERVICE_NAME, options, reader, calls)
+        self._interceptor = ErrorInterceptor([SERVICE_NAME], options, reader, calls)
         methods = _Methods()
         servicer = SpeechTranslationServicer(self._service, options, reads)
         add: Callable[..., None] = pb_grpc.add_SpeechTranslationServicer_to_server

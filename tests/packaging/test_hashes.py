@@ -16,7 +16,7 @@ TRUSTED = (
     "--index-url https://download.pytorch.org/whl/cpu -r /tmp/torch-cpu.txt",
     "--no-build-isolation --no-index .",
 )
-CUDA = re.compile(r"nvidia-.*|cuda-.*|triton")
+CUDA = re.compile(r"nvidia-(?!riva-client).*|cuda-.*|triton")
 
 
 def test_both_files_have_the_same_versions() -> None:

@@ -117,7 +117,7 @@ async def test_a_cancellation_is_raised_again() -> None:
     # swallowing it leaks the call's memory
     options = RpcOptions()
     reader = RequestReader(options, ReadLimiter(1, 1, 1.0), lambda: None)
-    interceptor = ErrorInterceptor("service", options, reader, CallLimiter(1, 1))
+    interceptor = ErrorInterceptor(["service"], options, reader, CallLimiter(1, 1))
 
     async def cancelled(request: Any, context: Any) -> None:
         raise asyncio.CancelledError

@@ -6,6 +6,7 @@ For ``serve`` and its front processes.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -110,14 +111,16 @@ def _rpc_server_maker(settings: Settings, callers: Callers, reuse_port: bool) ->
     The settings are checked now, before a model is loaded.
 
     Raises:
-        InvalidArgument: the address is not loopback and TLS is off, or a file cannot be used. Names the
-            setting.
+        InvalidArgument: the address is not loopback and TLS is off, a file cannot be used, or a package is
+            missing. Names the setting.
     """
     # imported here because only this command needs the extra "server"
     from translate_svc.rpc.options import RpcOptions
     from translate_svc.rpc.server import RpcServer, refuse_plaintext
     from translate_svc.rpc.tls import server_credentials
 
+    if settings.riva and importlib.util.find_spec("riva") is None:
+        raise InvalidArgument("needs NVIDIA's protocol: pip install 'translate-svc[riva]'", field="riva")
     options = RpcOptions(
         address=settings.address,
         insecure=settings.insecure,
@@ -126,6 +129,7 @@ def _rpc_server_maker(settings: Settings, callers: Callers, reuse_port: bool) ->
         ping_timeout_ms=settings.ping_timeout_ms,
         max_connections=connections_within_limit(RpcOptions().max_connections),
         reuse_port=reuse_port,
+        riva=settings.riva,
     )
     credentials = None
     if settings.tls_certificate:

@@ -27,6 +27,10 @@ SCOPES = {
     "GetServerInfo": Scope.INFO,
 }
 """What a caller needs for each method of the contract. Reflection and unknown methods need ``Scope.INFO``."""
+_OTHER_SCOPES = {
+    "/nvidia.riva.nmt.RivaTranslation/TranslateText": Scope.TRANSLATE,
+}
+"""What a caller needs for methods of other services that let it translate."""
 
 _identified: ContextVar[Identified] = ContextVar("identified", default=NOBODY_ASKED)
 
@@ -39,6 +43,11 @@ def caller() -> Caller:
 def may_stay() -> Callable[[], bool]:
     """A function that tells whether this call's caller is still admitted. Available as ``caller`` is."""
     return _identified.get().may_stay
+
+
+def scope_of(method: str) -> Scope:
+    """What a caller needs for a method; ``method`` as gRPC names it: ``/package.Service/Method``."""
+    return _OTHER_SCOPES.get(method) or SCOPES.get(method.rpartition("/")[2], Scope.INFO)
 
 
 class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
@@ -65,7 +74,7 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[typ
         if method.startswith(HEALTH_PREFIX):
             return handler
         # gRPC shows the client's certificate to the method alone, so the method authenticates
-        scope = SCOPES.get(method.rpartition("/")[2], Scope.INFO)
+        scope = scope_of(method)
         behaviour = _unknown if handler is None else handler.stream_stream
         return grpc.stream_stream_rpc_method_handler(
             functools.partial(self._authenticated, behaviour, scope),

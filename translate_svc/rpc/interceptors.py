@@ -1,11 +1,11 @@
-"""Error handling around every call of this package's service."""
+"""Error handling around every call of the services that this package implements."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, TypeAlias
 
 import grpc
@@ -32,9 +32,10 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
     """
 
     def __init__(
-        self, service_name: str, options: RpcOptions, reader: RequestReader, calls: CallLimiter
+        self, service_names: Iterable[str], options: RpcOptions, reader: RequestReader, calls: CallLimiter
     ) -> None:
-        self._prefix = f"/{service_name}/"
+        """``service_names``: of the services whose methods write with their context."""
+        self._prefixes = tuple(f"/{name}/" for name in service_names)
         self._options = options
         self._reader = reader
         self._calls = calls
@@ -55,7 +56,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
             return grpc.stream_stream_rpc_method_handler(
                 self._guarded(behaviour), response_serializer=handler.response_serializer
             )
-        if not method.startswith(self._prefix):
+        if not method.startswith(self._prefixes):
             return grpc.stream_stream_rpc_method_handler(
                 self._bounded(handler.stream_stream),
                 request_deserializer=handler.request_deserializer,

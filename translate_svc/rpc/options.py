@@ -22,6 +22,7 @@ class RpcOptions(CallOptions):
         address: ``host:port`` or ``unix:path``; port 0 takes a free port.
         insecure: allow plaintext on an address that is not loopback.
         reuse_port: other processes of this user may listen at the same port; connections are spread.
+        riva: serve the services of NVIDIA Riva, too.
         max_message_bytes: the transport refuses larger messages, without naming a field. Therefore this is
             larger than the longest clip that the service takes, plus the other fields of a request.
         discard_idle_s: before a stream fails, the server reads and discards what its client still sends,
@@ -53,6 +54,7 @@ class RpcOptions(CallOptions):
     address: str = "127.0.0.1:0"
     insecure: bool = False
     reuse_port: bool = False
+    riva: bool = False
     max_message_bytes: int = 4 * MIB + 256 * KIB
     discard_idle_s: float = 0.01
     discard_timeout_s: float = 0.25

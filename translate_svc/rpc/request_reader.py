@@ -11,11 +11,12 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.rpc.authentication import HEALTH_PREFIX
+from translate_svc.rpc.authentication import HEALTH_PREFIX, scope_of
 from translate_svc.rpc.event_writer import Context
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.serving.stream_driver import idle_timeout
+from translate_svc.types import Scope
 from translate_svc.wire.entry_count import check_entries
 
 Deserialize = Callable[[bytes], Any]
@@ -30,7 +31,7 @@ class RequestReader:
     """Reads and parses messages of calls with a single request. ``grpc.aio`` itself would not wait."""
 
     def __init__(self, options: RpcOptions, reads: ReadLimiter, check_admission: Callable[[], None]) -> None:
-        """``check_admission`` raises if ``Translate`` would be refused with any message."""
+        """``check_admission`` raises if a translation would be refused with any message."""
         self._options = options
         self._reads = reads
         # health checks come without a key, and must not wait for anything else
@@ -51,7 +52,7 @@ class RequestReader:
             InvalidArgument: there is no message, or its bytes are not one of the contract.
             OutOfRange: it holds too many fields.
         """
-        if method.endswith("/Translate"):
+        if scope_of(method) is not Scope.INFO:
             self._check_admission()
         reads = self._health_reads if method.startswith(HEALTH_PREFIX) else self._reads
         timeout_s = self._options.message_timeout_s

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -23,9 +23,12 @@ from translate_svc.rpc.reflection import add_reflection
 from translate_svc.rpc.request_reader import RequestReader
 from translate_svc.rpc.servicer import SERVICE_NAME, SpeechTranslationServicer
 from translate_svc.rpc.unix_socket import check_unix_address, only_for_owner
-from translate_svc.serving.live_calls import DRAINING
+from translate_svc.serving.live_calls import DRAINING, LiveCalls
 from translate_svc.serving.protocols import TranslationService
 from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
+
+if TYPE_CHECKING:
+    from translate_svc.rpc.riva.services import RivaService
 
 
 def channel_options(options: RpcOptions) -> list[tuple[str, int]]:
@@ -62,10 +65,23 @@ def refuse_plaintext(options: RpcOptions, credentials: grpc.ServerCredentials | 
         )
 
 
+def _riva_services(
+    service: TranslationService, options: RpcOptions, calls: LiveCalls, reads: ReadLimiter
+) -> Sequence[RivaService]:
+    """The services of NVIDIA Riva, if they are asked for."""
+    if not options.riva:
+        return ()
+    # imported here because only they need the extra "riva"
+    from translate_svc.rpc.riva.services import riva_services
+
+    return riva_services(service, options, calls, reads)
+
+
 class RpcServer:
     """The ``TransportServer`` of gRPC: serves one ``TranslationService`` on one address.
 
-    It serves plaintext only on loopback, unless ``insecure`` is set.
+    It serves plaintext only on loopback, unless ``insecure`` is set. The services of NVIDIA Riva, if they are
+    asked for, share all that this server has: callers, limits, drain.
 
     Use it as a context manager, or call ``start`` and ``stop``. Only one event loop per process may do so,
     and the process must not fork afterwards.
@@ -88,10 +104,12 @@ class RpcServer:
             for _ in range(2)
         )
         self._servicer = SpeechTranslationServicer(service, options, configs)
+        riva = _riva_services(service, options, self._servicer.calls, configs)
+        self._names = (SERVICE_NAME, *(each.name for each in riva))
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
         reader = RequestReader(options, clips, lambda: service.check_admission(caller()))
         calls = CallLimiter(options.max_calls, options.max_calls_per_caller)
-        errors = ErrorInterceptor(SERVICE_NAME, options, reader, calls)
+        errors = ErrorInterceptor(self._names, options, reader, calls)
         interceptors: list[Any] = [TraceContextInterceptor(), errors]
         self._asks_callers = callers is not None and callers.required
         if callers is not None and self._asks_callers:
@@ -99,8 +117,10 @@ class RpcServer:
         self._server = grpc.aio.server(interceptors=interceptors, options=channel_options(options))
         add_servicer: Callable[..., None] = pb_grpc.add_SpeechTranslationServicer_to_server
         add_servicer(self._servicer, self._server)
+        for each in riva:
+            each.add_to(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        add_reflection(self._server, (SERVICE_NAME, health.SERVICE_NAME))
+        add_reflection(self._server, (*self._names, health.SERVICE_NAME))
         self._port = 0
         self._revoking: asyncio.Task[None] | None = None
 
@@ -144,10 +164,10 @@ class RpcServer:
         return self._server.add_secure_port(self._options.address, self._credentials)
 
     async def set_serving(self, serving: bool) -> None:
-        """Sets the health status, overall and for the service by its name."""
+        """Sets the health status, overall and for each service by its name."""
         kinds = health_pb2.HealthCheckResponse
         status = kinds.SERVING if serving else kinds.NOT_SERVING
-        for name in ("", SERVICE_NAME):
+        for name in ("", *self._names):
             await self._health.set(name, status)
 
     async def stop(self, grace_s: float, reason: TranslateSvcError = DRAINING) -> None:

@@ -23,6 +23,7 @@ from translate_svc.errors import (
     StreamTimeout,
     Superseded,
     TranslateSvcError,
+    TranslationFailed,
     Unauthenticated,
     Unavailable,
     Unsupported,
@@ -48,6 +49,7 @@ _CODES: tuple[tuple[type[TranslateSvcError], grpc.StatusCode, str], ...] = (
     (EngineLost, grpc.StatusCode.UNAVAILABLE, "ENGINE_LOST"),
     (Superseded, grpc.StatusCode.ABORTED, "SUPERSEDED"),
     (DataLoss, grpc.StatusCode.DATA_LOSS, "DATA_LOSS"),
+    (TranslationFailed, grpc.StatusCode.INTERNAL, "TRANSLATION_FAILED"),
     (StreamTimeout, grpc.StatusCode.DEADLINE_EXCEEDED, "STREAM_TIMEOUT"),
 )
 
