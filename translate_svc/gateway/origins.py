@@ -13,9 +13,9 @@ from translate_svc.gateway.failures import OriginRefused
 
 ANY = "*"
 
-_ALLOWED_METHODS = "GET, POST, OPTIONS"
+_ALLOWED_METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 _ALLOWED_HEADERS = (
-    "authorization, content-type, openai-safety-identifier, openai-organization, openai-project"
+    "authorization, content-type, if-match, openai-safety-identifier, openai-organization, openai-project"
 )
 _PREFLIGHT_AGE_S = "600"
 
@@ -56,7 +56,7 @@ class Origins:
             return {}
         headers: dict[str, str] = {
             hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
-            hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: "x-request-id, retry-after, location",
+            hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: "x-request-id, retry-after, location, etag, accept-patch",
             hdrs.VARY: hdrs.ORIGIN,
         }
         if is_preflight(request):

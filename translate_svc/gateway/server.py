@@ -97,6 +97,8 @@ class GatewayServer:
         router.add_post("/v1/realtime/translations/calls", self._calls.create)
         for path in ("/v1/realtime/translations/calls", "/v1/realtime/calls"):  # by `Location`; OpenAI's SDK
             router.add_post(f"{path}/{{call_id}}/hangup", self._calls.hang_up)
+            router.add_delete(f"{path}/{{call_id}}", self._calls.hang_up)
+            router.add_patch(f"{path}/{{call_id}}", self._calls.change)
         router.add_get("/v1/vosk", VoskEndpoint(self._context).connect)
         if self._telephone is not None:
             endpoint = TelephoneEndpoint(self._context, self._telephone)

@@ -13,6 +13,7 @@ import aiohttp
 import numpy as np
 from aiortc import (
     MediaStreamTrack,
+    RTCBundlePolicy,
     RTCConfiguration,
     RTCDataChannel,
     RTCPeerConnection,
@@ -68,7 +69,7 @@ class Caller:
     """One end of a call, and all that came from the other one."""
 
     def __init__(self) -> None:
-        self.peer = RTCPeerConnection(RTCConfiguration([]))
+        self.peer = RTCPeerConnection(RTCConfiguration([], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.track = SpokenTrack()
         self.peer.addTrack(self.track)
         self.channel: RTCDataChannel = self.peer.createDataChannel("oai-events")
@@ -77,6 +78,7 @@ class Caller:
         self.peer.on("track", self._listen)
         self.path = ""
         """Where the call is, once it was answered."""
+        self.etag = ""
         self.events: list[dict[str, Any]] = []
         self.closed = asyncio.Event()
         self._changed = asyncio.Event()
@@ -165,7 +167,7 @@ async def calling(
     try:
         status, answer, answered = await post_offer(target, change(await caller.offer()), **headers)
         assert status == 201, answer
-        caller.path = answered["Location"]
+        caller.path, caller.etag = answered["Location"], answered["Etag"]
         await caller.accept(answer)
         yield caller
     finally:

@@ -169,29 +169,32 @@ async def test_a_drain_says_why_and_ends_the_call(service: ModelFreeService) -> 
 class TestUnconnected:
     @pytest.mark.parametrize("options", [GatewayOptions(max_calls=1)])
     async def test_there_are_no_more_calls_than_allowed(self, server: GatewayServer) -> None:
-        caller = Caller()
+        caller, another = Caller(), Caller()
         try:
             offer = await caller.offer()
             status, _, headers = await post_offer(server.target, offer)
             assert status == 201
             assert headers["Location"].startswith(f"{CALLS}/rtc_")
-            status, body, headers = await post_offer(server.target, offer)
+            status, body, headers = await post_offer(server.target, await another.offer())
             assert (status, json.loads(body)["error"]["code"]) == (429, "overloaded")
             assert int(headers["Retry-After"]) >= 1
         finally:
             await caller.hang_up()
+            await another.hang_up()
 
     @pytest.mark.parametrize("options", [GatewayOptions(max_calls=1, connect_timeout_s=0.5)])
     async def test_one_that_never_connects_gives_its_place_back(self, server: GatewayServer) -> None:
-        caller = Caller()
+        caller, another = Caller(), Caller()
         try:
-            offer = await caller.offer()
-            assert (await post_offer(server.target, offer))[0] == 201
+            assert (await post_offer(server.target, await caller.offer()))[0] == 201
+            offer = await another.offer()
+            assert (await post_offer(server.target, offer))[0] == 429
             async with asyncio.timeout(60):
                 while (await post_offer(server.target, offer))[0] != 201:  # noqa: ASYNC110
                     await asyncio.sleep(0.2)
         finally:
             await caller.hang_up()
+            await another.hang_up()
 
 
 class TestIdle:

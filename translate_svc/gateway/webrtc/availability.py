@@ -21,8 +21,11 @@ class Calls(Protocol):
     async def create(self, request: web.Request) -> web.Response:
         """``POST /v1/realtime/translations/calls``."""
 
+    async def change(self, request: web.Request) -> web.Response:
+        """``PATCH`` of a call: its ICE connection."""
+
     async def hang_up(self, request: web.Request) -> web.Response:
-        """``POST /v1/realtime/calls/{call_id}/hangup``."""
+        """``DELETE`` of a call, or ``POST /v1/realtime/calls/{call_id}/hangup``."""
 
     async def stop(self) -> None:
         """Ends the calls that a drain has left."""
@@ -34,6 +37,10 @@ class _NoCalls:
     async def create(self, request: web.Request) -> NoReturn:
         """Implements ``Calls.create``."""
         raise NotInstalled(f"this server does not take calls: {_HOW} on it, or use a WebSocket")
+
+    async def change(self, request: web.Request) -> NoReturn:
+        """Implements ``Calls.change``."""
+        await self.create(request)
 
     async def hang_up(self, request: web.Request) -> NoReturn:
         """Implements ``Calls.hang_up``."""

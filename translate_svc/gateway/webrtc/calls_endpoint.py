@@ -1,10 +1,9 @@
-"""``POST /v1/realtime/translations/calls`` and ``.../hangup``: translation sessions over WebRTC."""
+"""``/v1/realtime/translations/calls``: translation sessions over WebRTC, and their end (RFC 9725)."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +11,8 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from aiohttp import hdrs, web
-from aiortc import RTCSessionDescription
-from aiortc.sdp import SessionDescription
 
-from translate_svc.errors import InvalidArgument, ResourceExhausted
+from translate_svc.errors import ResourceExhausted
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import CallNotFound
 from translate_svc.gateway.json_object import JsonObject
@@ -23,14 +20,13 @@ from translate_svc.gateway.realtime import translation_settings
 from translate_svc.gateway.realtime.audio_formats import pcm
 from translate_svc.gateway.webrtc.call import Call
 from translate_svc.gateway.webrtc.heard_audio import RATE_HZ
+from translate_svc.gateway.webrtc.ice_fragment import MEDIA_TYPE, read_fragment
 from translate_svc.gateway.webrtc.ice_servers import parse_ice_server
+from translate_svc.gateway.webrtc.offer import SDP, Offer, offer_of
 from translate_svc.types import Caller, Scope
 
-_SDP = "application/sdp"
 _RETRY_AFTER_S = 5.0
-_MDNS_CANDIDATE = re.compile(r"a=candidate:(?:\S+ ){4}\S+\.local ")
-_MAX_CANDIDATES = 64
-"""Each one makes the server send packets to an address that the client names."""
+_ACCEPT_PATCH = "Accept-Patch"
 
 
 class _LiveCall(NamedTuple):
@@ -50,7 +46,11 @@ class CallsEndpoint:
         self._answering = 0
 
     async def create(self, request: web.Request) -> web.Response:
-        """Takes an SDP offer; answers 201 with the SDP answer and the path of the call."""
+        """Takes an SDP offer; answers 201 with the SDP answer and the path of the call.
+
+        A further offer of a peer connection that has a call is about that call: the answer is 200, and if the
+        offer restarts ICE, its session goes on.
+        """
         context = self._context
         who, wanted = await context.authenticator.session_caller(request, Scope.STREAM)
         model = request.query.get("model", "")
@@ -62,13 +62,41 @@ class CallsEndpoint:
         if wanted is not None:
             session = JsonObject(wanted, "session")
             settings, model = settings.updated(session), session.text("model", model)
-        call, answer = await self._answer(request)
+        offer = await offer_of(request)
+        if (name := self._name_of(who.caller, offer)) is not None:
+            return await self._continue(request, name, offer)
+        call, answer = await self._answer(offer)
         name = f"rtc_{uuid.uuid4().hex}"
         task = asyncio.create_task(call.run(settings, who, model))
         self._calls[name] = _LiveCall(call, who.caller, task)
         task.add_done_callback(lambda _: self._calls.pop(name))
-        headers = {hdrs.LOCATION: f"{request.path}/{name}"}
-        return web.Response(text=answer, status=HTTPStatus.CREATED, content_type=_SDP, headers=headers)
+        return _described(request, name, call, answer, HTTPStatus.CREATED)
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Takes an SDP fragment (RFC 9725, section 4.3). ``If-Match: *`` with new credentials restarts ICE,
+        and the answer brings those of this side. With the connection's ``ETag`` come further candidates.
+
+        Raises:
+            CallNotFound: as ``hang_up``.
+        """
+        live = await self._live(request)
+        if request.content_type != MEDIA_TYPE:
+            return web.Response(status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE, headers={_ACCEPT_PATCH: MEDIA_TYPE})
+        wanted = request.headers.get(hdrs.IF_MATCH, "").strip()
+        if not wanted:
+            return web.Response(status=HTTPStatus.PRECONDITION_REQUIRED)
+        if wanted not in ("*", _etag(live.call)):
+            return web.Response(status=HTTPStatus.PRECONDITION_FAILED, headers={hdrs.ETAG: _etag(live.call)})
+        ice = read_fragment(await request.text())
+        if live.call.knows(ice):
+            await live.call.trickle(ice)
+            return web.Response(status=HTTPStatus.NO_CONTENT)
+        if wanted != "*":
+            return web.Response(status=HTTPStatus.PRECONDITION_FAILED, headers={hdrs.ETAG: _etag(live.call)})
+        await live.call.restart(ice)
+        return web.Response(
+            text=live.call.fragment, content_type=MEDIA_TYPE, headers={hdrs.ETAG: _etag(live.call)}
+        )
 
     async def hang_up(self, request: web.Request) -> web.Response:
         """Ends a call as if its client had hung up, and answers 200 when it is over.
@@ -76,10 +104,7 @@ class CallsEndpoint:
         Raises:
             CallNotFound: there is no such call of this caller in this process.
         """
-        who, _ = await self._context.authenticator.session_caller(request, Scope.STREAM)
-        live = self._calls.get(request.match_info["call_id"])
-        if live is None or live.caller.name != who.caller.name:
-            raise CallNotFound("no such call is open", field="call_id")
+        live = await self._live(request)
         live.call.hang_up()
         await asyncio.wait({live.running}, timeout=self._context.options.cancel_timeout_s)
         return web.Response()
@@ -96,8 +121,32 @@ class CallsEndpoint:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _answer(self, request: web.Request) -> tuple[Call, str]:
-        """A call for the offer of ``request``, and its answer.
+    async def _live(self, request: web.Request) -> _LiveCall:
+        who, _ = await self._context.authenticator.session_caller(request, Scope.STREAM)
+        live = self._calls.get(request.match_info["call_id"])
+        if live is None or live.caller.name != who.caller.name:
+            raise CallNotFound("no such call is open", field="call_id")
+        return live
+
+    def _name_of(self, caller: Caller, offer: Offer) -> str | None:
+        """The call of the peer connection that makes this offer, if it has one."""
+        return next(
+            (
+                name
+                for name, live in self._calls.items()
+                if live.caller.name == caller.name and live.call.offer.peer == offer.peer
+            ),
+            None,
+        )
+
+    async def _continue(self, request: web.Request, name: str, offer: Offer) -> web.Response:
+        call = self._calls[name].call
+        if not call.knows(offer.ice):
+            await call.restart(offer.ice)
+        return _described(request, name, call, call.description, HTTPStatus.OK)
+
+    async def _answer(self, offer: Offer) -> tuple[Call, str]:
+        """A call for an offer, and its answer.
 
         Raises:
             ResourceExhausted: there are enough calls.
@@ -105,10 +154,9 @@ class CallsEndpoint:
             InvalidArgument: the offer is wrong.
         """
         with self._context.calls.admission(), self._place():
-            offer = await _offer(request)
-            call = Call(self._context, self._ice_servers)
+            call = Call(self._context, self._ice_servers, offer)
             try:
-                return call, await call.answer(offer)
+                return call, await call.answer()
             except BaseException:
                 await call.close()
                 raise
@@ -127,43 +175,15 @@ class CallsEndpoint:
             self._answering -= 1
 
 
-async def _offer(request: web.Request) -> RTCSessionDescription:
-    if request.content_type != _SDP:
-        raise InvalidArgument(f"must be {_SDP}: the body is the offer", field="content-type")
-    try:
-        return read_offer(await request.text())
-    except (UnicodeDecodeError, LookupError):
-        raise InvalidArgument("the body is not an SDP offer") from None
+def _described(request: web.Request, name: str, call: Call, answer: str, status: HTTPStatus) -> web.Response:
+    headers = {
+        hdrs.LOCATION: f"{request.path}/{name}",
+        hdrs.ETAG: _etag(call),
+        _ACCEPT_PATCH: MEDIA_TYPE,
+    }
+    return web.Response(text=answer, status=status, content_type=SDP, headers=headers)
 
 
-def read_offer(text: str) -> RTCSessionDescription:
-    """The offer of a call: one section of audio that is sent, and one of data channels.
-
-    Raises:
-        InvalidArgument: it is not an offer.
-    """
-    try:
-        description = SessionDescription.parse(text)
-    except Exception:  # the parser was written for offers, and fails in many ways on anything else
-        raise InvalidArgument("the body is not an SDP offer") from None
-    if sorted(media.kind for media in description.media) != ["application", "audio"]:
-        raise InvalidArgument("the offer needs one section of audio and one data channel, and nothing else")
-    (audio,) = (media for media in description.media if media.kind == "audio")
-    if audio.direction not in ("sendrecv", "sendonly"):
-        raise InvalidArgument("the audio section of the offer must send")
-    if any(media.dtls is None or not media.dtls.fingerprints for media in description.media):
-        raise InvalidArgument("each section of the offer needs a fingerprint: calls are encrypted")
-    if sum(len(media.ice_candidates) for media in description.media) > _MAX_CANDIDATES:
-        raise InvalidArgument(f"the offer has more than {_MAX_CANDIDATES} candidates")
-    return RTCSessionDescription(sdp="".join(_without_hidden_addresses(text)), type="offer")
-
-
-def _without_hidden_addresses(text: str) -> Iterator[str]:
-    """The lines of an offer, without candidates whose address is an mDNS name, and without their end.
-
-    Such a name means something in the caller's network alone. A caller is also found by its own checks, and
-    aioice gives up on one that says it has no further candidates and has named none.
-    """
-    for line in text.splitlines(keepends=True):
-        if not line.startswith("a=end-of-candidates") and not _MDNS_CANDIDATE.match(line):
-            yield line
+def _etag(call: Call) -> str:
+    """Names the ICE session of a call; each restart begins another one."""
+    return f'"{call.restarts}"'
