@@ -191,11 +191,19 @@ AUTO = "auto"
 
 
 class Echo(enum.Enum):
-    """What becomes of a target whose language is spoken already."""
+    """What becomes of a target whose language is spoken already.
+
+    Members:
+        SPEAK: it is written and spoken like any other target.
+        TEXT: it is written, not spoken.
+        SILENT: nothing.
+        PASS: it is written, and the speaker's own sound takes the place of its speech.
+    """
 
     SPEAK = "speak"
     TEXT = "text"
     SILENT = "silent"
+    PASS = "pass"
 
 
 MAX_TERMS = 500

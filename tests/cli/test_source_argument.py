@@ -25,6 +25,20 @@ def test_what_is_spoken(
     assert spoken_source(from_, between, packaged(), transcript=transcript) == source
 
 
+@pytest.mark.parametrize(
+    ("from_", "between", "source"),
+    [
+        (None, (), SpokenSource(AUTO, (), Echo.PASS)),
+        ("es", (), SpokenSource("spa", (), Echo.PASS)),
+        (None, ("en", "es"), SpokenSource(AUTO, ("eng", "spa"), Echo.PASS)),
+    ],
+)
+def test_an_echo_needs_the_language_that_is_spoken(
+    from_: str | None, between: tuple[str, ...], source: SpokenSource
+) -> None:
+    assert spoken_source(from_, between, packaged(), transcript=False, echo=Echo.PASS) == source
+
+
 def test_what_is_wrong_is_named() -> None:
     with pytest.raises(UsageError, match=r"--between: needs two"):
         spoken_source(None, ("en",), packaged(), transcript=False)

@@ -35,6 +35,7 @@ from translate_svc.types import (
     StreamSettings,
     TargetSettings,
     TextDelta,
+    UtteranceDone,
 )
 
 STARTER = str(Path(__file__).resolve().parents[2] / "model_cache" / "starter")
@@ -137,6 +138,39 @@ async def test_a_target_that_is_spoken_already_is_text_alone_if_asked(service: S
     events = await hear(service, clips("spa_1"), StreamSettings(targets, source, echo=Echo.TEXT))
     assert written(events, transcript=False) == [{code: texts("spa_1")[code] for code in ("spa", "eng")}]
     assert {chunk.language for chunk in of(events, SpeechChunk)} == {"eng"}
+
+
+@pytest.mark.parametrize("source", ["spa", AUTO])
+@pytest.mark.parametrize("simultaneous", [None, SimultaneousSettings()], ids=["whole", "growing"])
+async def test_the_speakers_own_sound_takes_the_place_of_an_echo(
+    service: Service, source: str, simultaneous: SimultaneousSettings | None
+) -> None:
+    targets = (TargetSettings("spa"), TargetSettings("eng"))
+    settings = StreamSettings(targets, source, echo=Echo.PASS, simultaneous=simultaneous)
+    heard = clips("spa_1", "spa_two")
+    events = await hear(service, heard, settings)
+    own = [chunk for chunk in of(events, SpeechChunk) if chunk.language == "spa"]
+    for done in of(events, UtteranceDone):
+        chunks = [chunk for chunk in own if chunk.utterance_id == done.utterance_id]
+        assert [chunk.final for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+        passed = np.frombuffer(b"".join(chunk.data for chunk in chunks), np.float32)
+        end = done.source.end if simultaneous is None else done.source.start + len(passed)
+        assert done.source.end <= end < done.source.end + 8_000, "at most the silence that ended it is more"
+        assert np.array_equal(passed, heard[done.source.start : end])
+        if simultaneous is not None:
+            assert len([chunk for chunk in chunks if chunk.sample_count]) > 1, "while the speaker speaks"
+    assert set(written(events, transcript=False)[0]) == {"spa", "eng"}
+    assert {chunk.language for chunk in of(events, SpeechChunk)} == {"spa", "eng"}
+
+
+async def test_what_is_not_spoken_already_is_spoken_where_sound_may_be_passed(service: Service) -> None:
+    settings = StreamSettings((TargetSettings("spa"),), AUTO, echo=Echo.PASS)
+    events = await hear(service, clips("eng_1"), settings)
+    samples = np.frombuffer(b"".join(chunk.data for chunk in of(events, SpeechChunk)), np.float32)
+    plain = await hear(service, clips("eng_1"), StreamSettings((TargetSettings("spa"),), AUTO))
+    assert np.array_equal(
+        samples, np.frombuffer(b"".join(chunk.data for chunk in of(plain, SpeechChunk)), np.float32)
+    )
 
 
 async def test_nobody_hears_of_languages_who_does_not_ask(service: Service) -> None:

@@ -14,7 +14,7 @@ import typer
 from translate_svc.cli.commands.completion import complete_language, complete_model
 from translate_svc.config import Settings, as_given, setting_infos
 from translate_svc.errors import CheckpointError, InvalidArgument
-from translate_svc.types import MAX_BEAMS, VadSettings
+from translate_svc.types import MAX_BEAMS, Echo, VadSettings
 
 _COMPLETIONS = {"model": complete_model}
 
@@ -173,6 +173,15 @@ Between = Annotated[
         autocompletion=complete_language,
     ),
     Parsed(list[str] | None, comma_parts),
+]
+EchoPolicy = Annotated[
+    Echo | None,
+    typer.Option(
+        "--echo",
+        help="What becomes of a target that is spoken already: text and speech, text alone, the speaker's "
+        "own sound, or nothing. Default: silent with --between, else speak.",
+        show_default=False,
+    ),
 ]
 FromText = Annotated[
     str | None,

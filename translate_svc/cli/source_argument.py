@@ -20,9 +20,14 @@ class SpokenSource(NamedTuple):
 
 
 def spoken_source(
-    from_: str | None, between: Sequence[str], table: LanguageTable, *, transcript: bool
+    from_: str | None,
+    between: Sequence[str],
+    table: LanguageTable,
+    *,
+    transcript: bool,
+    echo: Echo | None = None,
 ) -> SpokenSource:
-    """The source that the flags name. Without any, a transcript makes the model find it out.
+    """The source that the flags name. Without any, a transcript or ``echo`` makes the model find it out.
 
     Raises:
         UsageError: a language is not known, is not understood as speech, or cannot be found out.
@@ -31,17 +36,18 @@ def spoken_source(
         codes = tuple(language.code for language in match_languages(between, table, "--between"))
         if len(codes) < _LEAST_LANGUAGES:
             raise UsageError("needs two languages or more", field="--between")
-        return SpokenSource(AUTO, codes, Echo.SILENT)
+        return SpokenSource(AUTO, codes, echo or Echo.SILENT)
+    echo = echo or Echo.SPEAK
     if from_ is None:
-        return SpokenSource(AUTO) if transcript else SpokenSource()
+        return SpokenSource(AUTO, (), echo) if transcript or echo is not Echo.SPEAK else SpokenSource()
     if from_.strip().lower() == AUTO:
-        return SpokenSource(AUTO)
+        return SpokenSource(AUTO, (), echo)
     found = match_languages((from_,), table, "--from")
     for language in found:
         if not language.speech_in:
             raise UsageError(f"the model does not understand spoken {label(language)}", field="--from")
     codes = tuple(language.code for language in found)
-    return SpokenSource(codes[0]) if len(codes) == 1 else SpokenSource(AUTO, codes)
+    return SpokenSource(codes[0], (), echo) if len(codes) == 1 else SpokenSource(AUTO, codes, echo)
 
 
 def check_between(between: Sequence[str], to: Sequence[str], from_: str | None) -> None:

@@ -78,7 +78,7 @@ def with_echo(spec: SequenceSpec, echo: Echo) -> SequenceSpec:
     match echo:
         case Echo.SPEAK:
             return spec
-        case Echo.TEXT:
+        case Echo.TEXT | Echo.PASS:  # what is passed is not synthesized
             return replace(spec, unspoken_from=(spec.language,))
         case Echo.SILENT:
             return replace(spec, not_from=(spec.language,))

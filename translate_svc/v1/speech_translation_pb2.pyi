@@ -40,6 +40,7 @@ class Echo(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ECHO_SPEAK: _ClassVar[Echo]
     ECHO_TEXT: _ClassVar[Echo]
     ECHO_SILENT: _ClassVar[Echo]
+    ECHO_PASS: _ClassVar[Echo]
 
 class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -80,6 +81,7 @@ ECHO_UNSPECIFIED: Echo
 ECHO_SPEAK: Echo
 ECHO_TEXT: Echo
 ECHO_SILENT: Echo
+ECHO_PASS: Echo
 END_REASON_UNSPECIFIED: EndReason
 END_REASON_SILENCE: EndReason
 END_REASON_MAX_LENGTH: EndReason

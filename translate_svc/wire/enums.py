@@ -67,6 +67,7 @@ ECHOES: EnumTable[Echo, pb.Echo] = EnumTable(
         Echo.SPEAK: pb.ECHO_SPEAK,
         Echo.TEXT: pb.ECHO_TEXT,
         Echo.SILENT: pb.ECHO_SILENT,
+        Echo.PASS: pb.ECHO_PASS,
     }
 )
 SEGMENTATIONS = EnumTable(

@@ -44,6 +44,7 @@ class TranslateSvcModel(TranslationModel):
         *,
         target_language: str,
         source_language: str | None = None,
+        between: tuple[str, str] | None = None,
         simultaneous: bool | None = None,
         speaker_id: int | None = None,
         connection: Connection = Connection(),
@@ -52,23 +53,31 @@ class TranslateSvcModel(TranslationModel):
         Args:
             target_language: BCP-47 tag of the language to speak.
             source_language: BCP-47 tag of the language that is heard; ``"auto"``: the server finds it out.
+            between: BCP-47 tags of the languages of two people who speak in turns: each utterance goes into
+                the other one. ``target_language`` is one of them, and ``source_language`` is found out.
             simultaneous: translate while somebody speaks, or after each utterance. None: as the server's
                 checkpoint can.
             speaker_id: a voice of the target language, as ``GET /v1/models`` lists them.
             connection: the server.
         """
+        if between is not None and (source_language is not None or target_language not in between):
+            raise ValueError(
+                "between has target_language as one of its two, and no source_language beside it"
+            )
+        source_language = "auto" if between else source_language
         super().__init__(
             capabilities=TranslationCapabilities(
                 input_transcription=source_language is not None,
                 output_transcription=True,
                 turn_reporting=True,
                 output_segmentation=True,
-                retargetable=True,
+                retargetable=between is None,
             ),
             target_language=target_language,
             source_language=source_language,
         )
         self.connection = connection
+        self._between = between
         self._simultaneous = simultaneous
         self._speaker_id = speaker_id
         self._sessions: WeakSet[TranslateSvcSession] = WeakSet()
@@ -92,12 +101,18 @@ class TranslateSvcModel(TranslationModel):
     def _settings(self) -> dict[str, Any]:
         """The settings of a new session, as ``session.update`` takes them."""
         source: dict[str, Any] = {}
-        if self.source_language is not None:
+        if self._between is not None:
+            transcription = {"model": "translate-svc"}
+            source = {"language": "auto", "candidates": list(self._between), "transcription": transcription}
+        elif self.source_language is not None:
             transcription = {"model": "translate-svc", "language": self.source_language}
             source = {"language": self.source_language, "transcription": transcription}
         output: dict[str, Any] = {"language": self.target_language}
         if self._speaker_id is not None:
             output["speaker_id"] = self._speaker_id
+        if self._between is not None:
+            others = [{"language": each} for each in self._between if each != self.target_language]
+            output["targets"] = [dict(output), *others]
         settings: dict[str, Any] = {"audio": {"input": source, "output": output}, "include": list(INCLUDE)}
         if self._simultaneous is not None:
             settings["simultaneous"] = {} if self._simultaneous else None

@@ -142,6 +142,26 @@ async def test_it_has_all_capabilities_and_keeps_them(base_url: str) -> None:
         assert not running.of("error")
 
 
+async def test_two_people_in_turns_each_hear_the_other_language(base_url: str) -> None:
+    model = TranslateSvcModel(
+        target_language="es", between=("en", "es"), simultaneous=False, connection=Connection(base_url)
+    )
+    assert model.capabilities.input_transcription
+    assert not model.capabilities.retargetable
+    async with interpreting(model) as running:
+        running.microphone.say("eng_1.flac")
+        await until(lambda: len(running.loudspeaker.segments) == 2)
+        running.microphone.say("spa_1.flac")
+        await until(lambda: len(running.loudspeaker.segments) == 3)
+        assert running.translation("es") == "David envió el mensaje."
+        assert running.translation("en") == "Can my daughter dance tonight?"
+        heard = [event.language for event in running.of("user_input_transcribed") if event.is_final]
+        assert heard == ["en", "es"]
+        assert not running.of("error")
+    with pytest.raises(ValueError, match="target_language"):
+        TranslateSvcModel(target_language="fr", between=("en", "es"))
+
+
 async def test_without_a_source_language_it_promises_no_transcript(base_url: str) -> None:
     model = TranslateSvcModel(target_language="es", connection=Connection(base_url))
     assert not model.capabilities.input_transcription

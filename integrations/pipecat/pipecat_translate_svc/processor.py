@@ -51,6 +51,7 @@ class TranslateSvcProcessor(FrameProcessor):
         *,
         target_language: str,
         source_language: str | None = None,
+        between: tuple[str, str] | None = None,
         simultaneous: bool | None = None,
         speech: bool = True,
         speaker_id: int | None = None,
@@ -62,6 +63,8 @@ class TranslateSvcProcessor(FrameProcessor):
             target_language: BCP-47 tag of the language to translate into.
             source_language: BCP-47 tag of the language that is heard, or ``"auto"``; needed for
                 transcriptions.
+            between: BCP-47 tags of the languages of two people who speak in turns: each utterance goes into
+                the other one. ``target_language`` is one of them, and ``source_language`` is found out.
             simultaneous: translate while somebody speaks, or after each utterance. None: as the server's
                 checkpoint can.
             speech: whether the translation is spoken.
@@ -71,7 +74,17 @@ class TranslateSvcProcessor(FrameProcessor):
         """
         super().__init__(**kwargs)
         self._options = connection
-        self._settings = _settings(target_language, source_language, simultaneous, speech, speaker_id)
+        if between is not None and (source_language is not None or target_language not in between):
+            raise ValueError(
+                "between has target_language as one of its two, and no source_language beside it"
+            )
+        output: dict[str, Any] = {"language": target_language, "speech": speech}
+        if speaker_id is not None:
+            output["speaker_id"] = speaker_id
+        if between is not None:
+            others = [{"language": each, "speech": speech} for each in between if each != target_language]
+            output["targets"] = [dict(output), *others]
+        self._settings = _settings(_heard(source_language, between), output, simultaneous)
         self._server = ServerConnection(connection, self._settings, self._take, self._fail)
         self._running: asyncio.Task[None] | None = None
         self._resampler = create_stream_resampler()
@@ -81,8 +94,14 @@ class TranslateSvcProcessor(FrameProcessor):
         self._clears = 0
 
     def set_target_language(self, language: str) -> None:
-        """Translates into another language from the next utterance on."""
+        """Translates into another language from the next utterance on.
+
+        Raises:
+            ValueError: it is a conversation between two languages.
+        """
         output = self._settings["audio"]["output"]
+        if "targets" in output:
+            raise ValueError("a conversation keeps the languages of `between`")
         output["language"] = language
         output.pop("speaker_id", None)  # voices belong to a language
         self._server.send({"type": "session.update", "session": {"audio": {"output": output}}})
@@ -191,16 +210,18 @@ class TranslateSvcProcessor(FrameProcessor):
         await self.push_error(message, exception=error, force_treat_as_permanent=not goes_on)
 
 
-def _settings(
-    target: str, source: str | None, simultaneous: bool | None, speech: bool, speaker_id: int | None
-) -> dict[str, Any]:
+def _heard(source: str | None, between: tuple[str, str] | None) -> dict[str, Any]:
+    """The input of a session: whose languages are heard."""
+    transcription = {"model": "translate-svc"}
+    if between is not None:
+        return {"language": "auto", "candidates": list(between), "transcription": transcription}
+    if source is None:
+        return {}
+    return {"language": source, "transcription": transcription | {"language": source}}
+
+
+def _settings(heard: dict[str, Any], output: dict[str, Any], simultaneous: bool | None) -> dict[str, Any]:
     """The settings of a session, as ``session.update`` takes them."""
-    output: dict[str, Any] = {"language": target, "speech": speech}
-    if speaker_id is not None:
-        output["speaker_id"] = speaker_id
-    heard: dict[str, Any] = {}
-    if source is not None:
-        heard = {"language": source, "transcription": {"model": "translate-svc", "language": source}}
     settings: dict[str, Any] = {"audio": {"input": heard, "output": output}, "include": _INCLUDE}
     if simultaneous is not None:
         settings["simultaneous"] = {} if simultaneous else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import soundfile
 from aiohttp import web
 from pipecat.frames.frames import (
@@ -46,6 +47,30 @@ async def sent(processor: TranslateSvcProcessor, frames: list[Frame]) -> tuple[l
 
 def of(frames: list[Any], kind: type) -> list[Any]:
     return [frame for frame in frames if type(frame) is kind]
+
+
+async def test_two_people_in_turns_each_hear_the_other_language(base_url: str) -> None:
+    processor = TranslateSvcProcessor(
+        target_language="es", between=("en", "es"), simultaneous=False, connection=Connection(base_url)
+    )
+    down, up = await sent(processor, said("eng_1.flac") + said("spa_1.flac", "juan"))
+    assert not of(up, ErrorFrame)
+    translations = [(frame.text, frame.language) for frame in of(down, TranslationFrame)]
+    assert translations == [
+        ("David envió el mensaje.", Language.ES),
+        ("Can my daughter dance tonight?", Language.EN),
+    ]
+    assert [frame.language for frame in of(down, TranscriptionFrame)] == [Language.EN, Language.ES]
+    assert len(of(down, TTSStartedFrame)) == 2
+
+
+def test_a_conversation_keeps_its_languages() -> None:
+    with pytest.raises(ValueError, match="source_language"):
+        TranslateSvcProcessor(target_language="es", between=("en", "es"), source_language="en")
+    with pytest.raises(ValueError, match="target_language"):
+        TranslateSvcProcessor(target_language="fr", between=("en", "es"))
+    with pytest.raises(ValueError, match="between"):
+        TranslateSvcProcessor(target_language="es", between=("en", "es")).set_target_language("fr")
 
 
 async def test_an_utterance_becomes_its_texts_and_its_speech(base_url: str) -> None:

@@ -143,7 +143,7 @@ async def test_the_command_uses_the_cluster(
         await run.run()
     output, error = capfd.readouterr()
     assert output.startswith("21 files: 20 translated, 1 failed; ")
-    assert "broken.wav: is not an audio or video file" in error
+    assert "broken.wav: failed: is not an audio or video file" in error
     rows = [json.loads(line) for line in (out / "results.jsonl").read_text("utf-8").splitlines()]
     assert len(rows) == 21
 

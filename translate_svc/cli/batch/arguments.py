@@ -18,6 +18,7 @@ from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.media.argument_checks import EVENTS_FORM, FORMS
 from translate_svc.cli.media.arguments import Forms, TranslateArguments
 from translate_svc.cli.media.remote_files import version
+from translate_svc.cli.source_argument import check_between
 from translate_svc.cli.targets import SpeechStyle
 from translate_svc.languages import LanguageTable
 from translate_svc.types import ModelInfo, VadSettings
@@ -40,6 +41,8 @@ class BatchArguments:
     out: Annotated[str, typer.Option("--out", metavar="FOLDER", help="Folder or address for all results.")]
     to: options.To = ()
     from_: options.From = None
+    between: options.Between = ()
+    echo: options.EchoPolicy = None
     forms: Forms = ()
     text: Annotated[bool, typer.Option("--text", help="No speech in --format jsonl.")] = False
     transcript: options.Transcript = False
@@ -72,6 +75,7 @@ class BatchArguments:
     ] = ""
 
     def __post_init__(self) -> None:
+        check_between(self.between, self.to, self.from_)
         for form in self.forms:
             if form not in FORMS:
                 raise UsageError(f"{form!r} is none of {', '.join(FORMS)}", field="--format")
@@ -112,6 +116,7 @@ class BatchArguments:
             "inputs": (path,),
             "to": item.to or self.to,
             "from_": item.from_ or self.from_,
+            "between": () if item.to or item.from_ else self.between,
             "output_dir": folder if self.forms else None,
             "name": item.name.rpartition("/")[2],
         }

@@ -62,6 +62,7 @@ class TranslateArguments:
     to: options.To = ()
     from_: options.From = None
     between: options.Between = ()
+    echo: options.EchoPolicy = None
     text: Annotated[bool, typer.Option("--text", help="Text only, also in --json.")] = False
     transcript: options.Transcript = False
     simultaneous: options.Simultaneous = False
@@ -234,7 +235,7 @@ class TranslateArguments:
 
     def settings(self, table: LanguageTable) -> StreamSettings:
         """The settings of the streams. Speech is requested only if an output needs it."""
-        source = spoken_source(self.from_, self.between, table, transcript=self.transcript)
+        source = spoken_source(self.from_, self.between, table, transcript=self.transcript, echo=self.echo)
         timed = (
             self.subtitles is not None or self.makes_film or not TEXT_FORMATS.keys().isdisjoint(self.forms)
         )

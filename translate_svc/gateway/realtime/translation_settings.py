@@ -55,6 +55,7 @@ INCLUDES: Mapping[str, Inspect | None] = MappingProxyType(
 
 _SIMULTANEOUS = tuple(each.name for each in fields(SimultaneousSettings))
 _TARGET = tuple(each.name for each in fields(TargetSettings))
+_OUTPUT = (*_TARGET, "targets", "echo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class TranslationSettings:
         include: names of ``INCLUDES``.
         vad: how speech is cut; None: the client cuts it.
         simultaneous: None: utterance by utterance.
+        echo: what becomes of a target that is spoken already.
         terms: words of the caller's own.
         input_is_fixed: whether the connection decides on the format of the audio.
     """
@@ -101,6 +103,7 @@ class TranslationSettings:
     include: frozenset[str] = field(default_factory=frozenset)
     vad: VadSettings | None = DEFAULT_VAD
     simultaneous: SimultaneousSettings | None = None
+    echo: Echo = Echo.SILENT
     terms: tuple[Term, ...] = ()
     input_is_fixed: bool = False
 
@@ -140,7 +143,7 @@ class TranslationSettings:
         if (wanted := audio.object("input")) is not None:
             changed = changed._with_input(wanted)
         if (wanted := audio.object("output")) is not None:
-            changed = replace(changed, targets=self._targets(wanted))
+            changed = replace(changed, targets=self._targets(wanted), echo=self._echo(wanted))
         return changed
 
     def _with_input(self, wanted: JsonObject) -> TranslationSettings:
@@ -179,18 +182,21 @@ class TranslationSettings:
         """The targets of ``audio.output``: those of its list, or the one that ``language`` names. Without
         either, its fields are about the first of the targets that there are.
         """
-        wanted.refuse_unknown((*_TARGET, "targets"))
+        wanted.refuse_unknown(_OUTPUT)
         if "targets" not in wanted:
             former = self.targets[0] if self.targets else SessionTarget("")
             if "language" in wanted and wanted.text("language", "") != former.language:
                 former = SessionTarget("", text=former.text, speech=former.speech)
             others = () if "language" in wanted else self.targets[1:]
-            return (_target(wanted, former), *others)
-        targets = tuple(_target(each, SessionTarget("")) for each in wanted.objects("targets"))
+            return (_target(wanted, former, _OUTPUT), *others)
+        targets = tuple(_target(each, SessionTarget(""), _TARGET) for each in wanted.objects("targets"))
         first = wanted.text("language", None)
         if not targets or (first is not None and targets[0].language != first):
             raise InvalidArgument("must begin with `language`", field=wanted.under("targets"))
         return targets
+
+    def _echo(self, wanted: JsonObject) -> Echo:
+        return Echo(wanted.choice("echo", [each.value for each in Echo], self.echo.value))
 
     def stream_settings(self, languages: LanguageTable) -> StreamSettings:
         """The settings of the stream. ``languages`` are those of the loaded checkpoint."""
@@ -219,7 +225,7 @@ class TranslationSettings:
             self.vad or DEFAULT_VAD,
             simultaneous=self.simultaneous,
             source_candidates=self.candidates if source == AUTO else (),
-            echo=Echo.SILENT,
+            echo=self.echo,
             terms=self.terms,
         )
 
@@ -237,6 +243,7 @@ class TranslationSettings:
             for target in self.targets
         ]
         output: dict[str, Any] = dict(targets[0]) | {"targets": targets} if targets else {}
+        output["echo"] = self.echo.value
         transcription = None
         source = bcp47(self.source_language, languages) or None
         if self.transcription_model is not None:
@@ -279,8 +286,8 @@ def bcp47(tag: str, languages: LanguageTable) -> str:
     return tag if language is None else language.bcp47
 
 
-def _target(wanted: JsonObject, former: SessionTarget) -> SessionTarget:
-    wanted.refuse_unknown((*_TARGET, "targets"))
+def _target(wanted: JsonObject, former: SessionTarget, known: tuple[str, ...]) -> SessionTarget:
+    wanted.refuse_unknown(known)
     language = wanted.text("language", former.language)
     if not language:
         raise InvalidArgument("is required", field=wanted.under("language"))

@@ -123,6 +123,7 @@ class Dispatcher:
         request = utterance.hypothesis(
             grown.samples, grown.first_sample, grown.heard_position, now_s, self._router.playouts
         )
+        self._router.pass_sound(utterance)
         end_s = (grown.first_sample + len(grown.samples)) / INTERNAL_SAMPLE_RATE_HZ
         voiced_s = end_s if grown.voiced_frames is None else grown.voiced_frames * FRAME_MS / 1000
         request = self._asking(utterance, request, is_last=voiced_s >= DECIDED_AFTER_S)
@@ -203,7 +204,7 @@ class Dispatcher:
         self._next.continue_from(cut.commit_position, utterance.continuation())
         self._continued_language = utterance.language
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
-        events = utterance.close(cut.source, len(cut.samples), now_s, endpointing_ms, voiced_s)
+        events = utterance.close(cut.source, cut.samples, now_s, endpointing_ms, voiced_s)
         self._router.finish_with(utterance, events)
         self._router.commit(self._commit_point(cut.commit_position, cut.updates))
 

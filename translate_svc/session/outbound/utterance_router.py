@@ -125,6 +125,11 @@ class UtteranceRouter:
         for event in events:
             self.submitter.receive(event)
 
+    def pass_sound(self, utterance: LiveUtterance) -> None:
+        """Sends what was heard of the speaker's own sound, where it takes the place of speech."""
+        if (piece := utterance.passed_sound()) is not None:
+            self._enter_lane(utterance, piece)
+
     def finish(self, utterance: LiveUtterance, status: UtteranceStatus | None = None) -> None:
         """Sends ``UtteranceDone`` of an utterance whose other events have all been sent."""
         self._answer(utterance.utterance_id)
@@ -206,6 +211,7 @@ class UtteranceRouter:
                 self.turns.record(event.heard)
                 if detected := utterance.hear(event.heard, is_last=not is_hypothesis):
                     self._outbox.put(detected)
+                self.pass_sound(utterance)
             case RequestFinished():
                 utterance.finish_request(event, is_hypothesis=is_hypothesis)
                 if not is_hypothesis:

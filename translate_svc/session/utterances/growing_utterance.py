@@ -106,6 +106,7 @@ class GrowingUtterance(LiveUtterance):
         """
         self.source = SampleRange(self.source.start, heard_position)
         self._source_samples = first_sample + len(samples)
+        self._hear_sound(samples, first_sample)
         sequences = self._paced_specs(playouts, now_s)
         request = self._builder.hypothesis(
             samples,
@@ -123,19 +124,20 @@ class GrowingUtterance(LiveUtterance):
     def close(
         self,
         source: SampleRange,
-        source_samples: int,
+        samples: Samples,
         now_s: float,
         endpointing_ms: float,
         voiced_s: float | None,
     ) -> list[EngineEvent]:
         """Ends an utterance that the next one continues. Returns the events of its end.
 
-        ``source``: its range in input samples. ``source_samples``: its length in 16 kHz samples. The others
-        are as for ``cut``.
+        ``source``: its range in input samples. ``samples``: ``[n]``, its audio at 16 kHz. The others are as
+        for ``cut``.
         """
         self._is_continued, self._voiced_s = True, voiced_s
         self.source = source
-        self._source_samples = source_samples
+        self._source_samples = len(samples)
+        self._hear_sound(samples, 0)
         self._times.cut(now_s, endpointing_ms)
         return self.closing_events()
 

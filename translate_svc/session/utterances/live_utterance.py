@@ -34,6 +34,7 @@ from translate_svc.session.utterances.live_sequence import (
     SourcePosition,
     closing_events,
 )
+from translate_svc.session.utterances.passed_sound import PassedSound
 from translate_svc.session.utterances.speech_writer import Playout, SpeechWriter
 from translate_svc.session.utterances.text_confidence import ConfidenceMeter
 from translate_svc.session.utterances.utterance_phase import UtterancePhase
@@ -42,6 +43,7 @@ from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,
     DraftReport,
+    Echo,
     EndReason,
     Inspect,
     LanguageDetected,
@@ -87,6 +89,7 @@ class LiveUtterance(abc.ABC):
         self.phase = UtterancePhase.OPEN
         self._heard: dict[str, SourcePosition] = {}  # by request
         self._times = UtteranceTimes()
+        self._sound = PassedSound() if settings.settings.echo is Echo.PASS else None
         self._sequences = [
             LiveSequence(utterance_id, plan, output, writers.get(plan.spec.language))
             for plan in settings.sequences
@@ -208,6 +211,8 @@ class LiveUtterance(abc.ABC):
         self.source = source
         self._times.cut(now_s, endpointing_ms)
         self._source_samples = 0 if isinstance(content, SourceText) else len(content)
+        if not isinstance(content, SourceText):
+            self._hear_sound(content, 0)
         self._voiced_s = voiced_s
         sequences = self._paced_specs(playouts, now_s)
         source_times = Inspect.TOKENS in self._include
@@ -284,7 +289,30 @@ class LiveUtterance(abc.ABC):
 
     def speech_end(self, event: SequenceFinished) -> WaveformPiece | None:
         """The piece that ends the speech of a sequence, as ``LiveSequence.speech_end``."""
+        if self._passes(event.sequence):
+            return self._sound_piece(event.request_id, event.sequence, final=True)
         return self._sequences[event.sequence].speech_end(event)
+
+    def _hear_sound(self, samples: Samples, first_sample: int) -> None:
+        if self._sound is not None:
+            self._sound.hear(samples, first_sample)
+
+    def passed_sound(self) -> WaveformPiece | None:
+        """The speaker's own sound that was not passed on yet, if a target asks for it; None: nothing."""
+        for index, sequence in enumerate(self._sequences):
+            if self._passes(index) and sequence.status is None:
+                piece = self._sound_piece(self.request_id, index, final=False)
+                return piece if len(piece.samples) else None
+        return None
+
+    def _passes(self, index: int) -> bool:
+        """Whether the speaker's own sound takes the place of the speech of a sequence."""
+        plan = self._sequences[index].plan
+        return self._sound is not None and plan.audio is not None and self.language in plan.spec.unspoken_from
+
+    def _sound_piece(self, request_id: str, index: int, *, final: bool) -> WaveformPiece:
+        assert self._sound is not None, "only sequences that pass it have pieces of it"
+        return WaveformPiece(request_id, index, 0, self._sound.take(), final)
 
     def warnings(self, event: SequenceFinished) -> list[StreamWarning]:
         """Warnings about how a sequence ended."""
