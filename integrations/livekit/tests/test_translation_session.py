@@ -91,6 +91,10 @@ class Interpreting:
     def of(self, kind: str) -> list[Any]:
         return [event for event in self.told if event.type == kind]
 
+    def final_languages(self) -> list[str]:
+        """The languages of what was said, utterance by utterance."""
+        return [event.language for event in self.of("user_input_transcribed") if event.is_final]
+
     def translation(self, language: str) -> str:
         events = self.of("translation_transcribed")
         return "".join(event.transcript for event in events if event.language == language)
@@ -153,10 +157,9 @@ async def test_two_people_in_turns_each_hear_the_other_language(base_url: str) -
         await until(lambda: len(running.loudspeaker.segments) == 2)
         running.microphone.say("spa_1.flac")
         await until(lambda: len(running.loudspeaker.segments) == 3)
+        await until(lambda: running.translation("en") == "Can my daughter dance tonight?")
         assert running.translation("es") == "David envió el mensaje."
-        assert running.translation("en") == "Can my daughter dance tonight?"
-        heard = [event.language for event in running.of("user_input_transcribed") if event.is_final]
-        assert heard == ["en", "es"]
+        await until(lambda: running.final_languages() == ["en", "es"])
         assert not running.of("error")
     with pytest.raises(ValueError, match="target_language"):
         TranslateSvcModel(target_language="fr", between=("en", "es"))
