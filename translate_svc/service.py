@@ -181,7 +181,7 @@ class Service(ServedEngine):
         """Fails every live stream and call: nothing can be computed for it any more."""
         self._sessions.fail(lambda: EngineLost(ENGINE_LOST))
 
-    def open_session(self, config: StreamConfig, caller: Caller) -> Session:
+    def open_session(self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0) -> Session:
         """Admits a stream and starts its session. ``caller`` appears in the log.
 
         With a resume token the session continues at the commit point of an older one. If the older one is
@@ -213,7 +213,7 @@ class Service(ServedEngine):
                 self._accounting.open("stream", session_id, caller),
                 issue_token,
                 _share_of(caller, session_id),
-                self.quotas.meter(caller, config.input),
+                self.quotas.meter(caller, config.input, audio_patience_s),
             )
             session = Session(session_id, config, negotiated, dependencies, start)
         if start is not None:

@@ -81,7 +81,7 @@ class ModelFreeService:
         self._call_negotiator = CallNegotiator(self._negotiator, options)
         self._resumption = resumption or Resumption(ResumeTokens(None, 3_600), _MODEL)
 
-    def open_session(self, config: StreamConfig, caller: Caller) -> Session:
+    def open_session(self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0) -> Session:
         """Starts a session as ``Service.open_session`` does."""
         config, start, issue_token = self._resumption.begin(config, caller)
         config, negotiated = self._negotiator.negotiate(config)

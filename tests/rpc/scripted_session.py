@@ -187,7 +187,9 @@ class ScriptedService:
         self.finish_s = 0.0
         self._opened = asyncio.Condition()
 
-    def open_session(self, config: StreamConfig, caller: Caller) -> ScriptedSession:
+    def open_session(
+        self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0
+    ) -> ScriptedSession:
         if self.refusal is not None:
             raise copy.copy(self.refusal)  # as the service does: calls share no exception
         self.sessions.append(ScriptedSession(config))

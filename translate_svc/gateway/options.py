@@ -34,6 +34,7 @@ class GatewayOptions(CallOptions):
         max_file_bytes: the largest audio file.
         max_uploads: files that are received or translated at a time.
         upload_timeout_s: how long a client may send nothing of a file.
+        file_patience_s: how long in all a file waits where its caller may not send so much audio at once.
         session_lifetime_s: a session ends after this time; the protocol tells clients when.
         max_calls: calls over WebRTC at a time, connected or not.
         connect_timeout_s: for a caller to connect after its offer was answered.
@@ -56,6 +57,7 @@ class GatewayOptions(CallOptions):
     max_file_bytes: int = 25 * MIB
     max_uploads: int = 16
     upload_timeout_s: float = 30.0
+    file_patience_s: float = 300.0
     session_lifetime_s: float = 86_400.0
     max_calls: int = 32
     connect_timeout_s: float = 30.0

@@ -52,8 +52,11 @@ class StreamSession(CallHandler, Protocol):
 class TranslationService(Protocol):
     """Admits streams and calls. There is one service per process."""
 
-    def open_session(self, config: StreamConfig, caller: Caller) -> StreamSession:
-        """Admits a stream.
+    def open_session(
+        self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0
+    ) -> StreamSession:
+        """Admits a stream. ``audio_patience_s``: how long in all audio beyond the caller's limit may wait,
+        before it is refused.
 
         Raises:
             InvalidArgument, OutOfRange, Unsupported, PermissionDenied, ResourceExhausted, Unavailable,

@@ -137,7 +137,7 @@ class Session:
             await self._take(message)
             return
         try:
-            meter.before(message)
+            await meter.before(message)
         except ResourceExhausted:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_FINISH_TIMEOUT_S):

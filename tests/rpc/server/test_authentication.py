@@ -47,7 +47,9 @@ class CallerRecorder(ScriptedService):
         super().__init__()
         self.callers: list[str] = []
 
-    def open_session(self, config: StreamConfig, caller: Caller) -> ScriptedSession:
+    def open_session(
+        self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0
+    ) -> ScriptedSession:
         self.callers.append(caller.name)
         return super().open_session(config, caller)
 

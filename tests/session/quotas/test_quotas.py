@@ -126,21 +126,21 @@ def test_another_model_is_not_a_matter_of_time(house: House) -> None:
         (AudioFormat(Encoding.OPUS, 48_000), bytes([0x78, 0, 0]), 0.02),
     ],
 )
-def test_a_meter_knows_how_long_a_message_is(
+async def test_a_meter_knows_how_long_a_message_is(
     house: House, audio_format: AudioFormat, data: bytes, seconds: float
 ) -> None:
     meter = house.quotas.meter(caller(audio_s_per_minute=60.0), audio_format)
     assert meter is not None
     for message in (AudioInput(data), EndInput(0)):
-        meter.before(message)
+        await meter.before(message)
         meter.after(message)
     assert house.counted["caller_audio_s", "free"] == pytest.approx(seconds)
     silence = SilenceInput(audio_format.sample_rate_hz * 61)
-    meter.before(silence)
+    await meter.before(silence)
     meter.after(silence)
     with pytest.raises(ResourceExhausted):
-        meter.before(AudioInput(data))
-    meter.before(EndInput(0))
+        await meter.before(AudioInput(data))
+    await meter.before(EndInput(0))
 
 
 def test_nobody_counts_for_callers_without_class_and_limits(house: House) -> None:

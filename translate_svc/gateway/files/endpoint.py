@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import hdrs, web
 
 from translate_svc.access.callers import Identified
-from translate_svc.errors import InvalidArgument, ResourceExhausted, Unsupported
+from translate_svc.errors import InvalidArgument, OutOfRange, ResourceExhausted, Unsupported
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import failure_of
 from translate_svc.gateway.files.responses import FORMATS, logprob, respond
@@ -28,6 +28,7 @@ from translate_svc.types import (
     MAX_BEAMS,
     AudioFormat,
     BeamSearchSettings,
+    CallerLimits,
     Inspect,
     Scope,
     Segmentation,
@@ -149,15 +150,19 @@ class FilesEndpoint:
             with calls.admission():
                 calls.check_open()
                 config = StreamConfig(audio.format, _OUTPUT, task.settings)
+                patience_s = self._context.options.file_patience_s
+                _check_length(audio.stated_s, who.caller.limits, patience_s)
                 try:
-                    session = self._context.service.open_session(config, who.caller)
+                    session = self._context.service.open_session(config, who.caller, patience_s)
                 except InvalidArgument as error:
                     error.field = error.field.removeprefix("config.settings.")  # fields have the same names
                     raise
             if task.stream:
                 return await self._stream(request, audio, session, task, who)
             transcript = Transcript(audio.format.sample_rate_hz, _scripts(task.language), _nobody_waits)
-            await calls.run(StreamDriver(audio, transcript, session, self._context.options), who.may_stay)
+            with _never_again(who.caller.limits, patience_s):
+                driver = StreamDriver(audio, transcript, session, self._context.options)
+                await calls.run(driver, who.may_stay)
             return respond(
                 task.format,
                 transcript.segments,
@@ -194,8 +199,9 @@ class FilesEndpoint:
 
         transcript = Transcript(audio.format.sample_rate_hz, _scripts(task.language), send_delta)
         try:
-            driver = StreamDriver(audio, transcript, session, self._context.options)
-            await self._context.calls.run(driver, who.may_stay)
+            with _never_again(who.caller.limits, self._context.options.file_patience_s):
+                driver = StreamDriver(audio, transcript, session, self._context.options)
+                await self._context.calls.run(driver, who.may_stay)
         except Exception as error:
             if not response.prepared or isinstance(error, ConnectionError):
                 raise
@@ -211,6 +217,30 @@ class FilesEndpoint:
             done["logprobs"] = [logprob(token) for each in transcript.segments for token in each.tokens]
         await send(done)
         return response
+
+
+def _check_length(duration_s: float, limits: CallerLimits, patience_s: float) -> None:
+    """Raises OutOfRange for a file that its caller can never send: to try again would be in vain."""
+    rate = limits.audio_s_per_minute
+    if rate is not None and duration_s > limits.audio_burst_s + patience_s * rate / 60:
+        raise _too_much(limits, patience_s)
+
+
+@contextmanager
+def _never_again(limits: CallerLimits, patience_s: float) -> Iterator[None]:
+    """Makes of a refusal that may pass one that is final: the file would be sent again from its beginning."""
+    try:
+        yield
+    except ResourceExhausted:
+        raise _too_much(limits, patience_s) from None
+
+
+def _too_much(limits: CallerLimits, patience_s: float) -> OutOfRange:
+    return OutOfRange(
+        f"holds more audio than this caller may send: {limits.audio_burst_s:g} s of audio at once and "
+        f"{limits.audio_s_per_minute:g} s a minute, and a file waits for {patience_s:g} s",
+        field="file",
+    )
 
 
 def _scripts(language: Language | None) -> tuple[str, ...]:

@@ -58,6 +58,11 @@ class UploadedAudio:
         return AudioFormat(SAMPLES_ENCODING, self._media.sample_rate_hz)
 
     @property
+    def stated_s(self) -> float:
+        """Duration that the file states; 0 if it states none."""
+        return (self._media.duration_ms or 0) / 1000
+
+    @property
     def duration_s(self) -> float:
         """Duration of the audio decoded so far."""
         return self._samples / self._media.sample_rate_hz

@@ -18,6 +18,8 @@ _WORTH_COMING_BACK_S = 20.0
 """Audio that a caller who had none left must wait for before it opens another stream. A stream that is
 resumed sends its last utterance again, of 15 s at most. With less it might never get past it.
 """
+_LEAST_S = 0.1
+"""Audio that must be there before a stream that waits for it goes on."""
 _SWEEP_FROM = 1_024
 
 Record = Callable[[str, str, float], None]
@@ -118,6 +120,13 @@ class Quotas:
             account.exhausted = True
             self._refuse_audio(caller, account.bucket.wait_s(_WORTH_COMING_BACK_S, now_s))
 
+    def audio_wait_s(self, caller: Caller) -> float:
+        """Seconds until ``check_audio`` lets ``caller`` send audio."""
+        bucket, now_s = self._account(caller).bucket, self._clock()
+        if bucket is None or bucket.level(now_s) > 0:
+            return 0.0
+        return bucket.wait_s(_LEAST_S, now_s)
+
     def _refuse_audio(self, caller: Caller, wait_s: float) -> NoReturn:
         self._count("caller_audio_limited", caller)
         raise ResourceExhausted(
@@ -147,12 +156,19 @@ class Quotas:
             account.bucket.take(seconds, self._clock())
             account.unreported_audio_s += seconds
 
-    def meter(self, caller: Caller, audio_format: AudioFormat) -> AudioMeter | None:
-        """A meter for the audio of one stream. None if neither a limit nor a metric needs it."""
+    def meter(self, caller: Caller, audio_format: AudioFormat, patience_s: float = 0.0) -> AudioMeter | None:
+        """A meter for the audio of one stream. None if neither a limit nor a metric needs it.
+
+        ``patience_s``: how long in all its audio waits before it is refused.
+        """
         if caller.limits.audio_s_per_minute is None and not caller.class_name:
             return None
         return AudioMeter(
-            audio_format, lambda: self.check_audio(caller), lambda seconds: self.charge(caller, seconds)
+            audio_format,
+            lambda: self.check_audio(caller),
+            lambda seconds: self.charge(caller, seconds),
+            lambda: self.audio_wait_s(caller),
+            patience_s,
         )
 
     def take_usage(self) -> tuple[CallerUsage, ...]:
