@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,7 +97,8 @@ def discriminant(turns: Sequence[Turn], size: int) -> Vector:
     whiten = vectors / np.sqrt(values)
     spread = (means - means.mean(axis=0)) @ whiten
     _, _, directions = np.linalg.svd(spread, full_matrices=False)
-    return directions[:size] @ whiten.T
+    projection: Vector = directions[:size] @ whiten.T
+    return projection
 
 
 class Voices:
@@ -112,7 +113,9 @@ class Voices:
         assert isinstance(loaded, SeamlessModel), "only Seamless's encoder has these states"
         self._model = loaded
         self._rng = np.random.default_rng(_SEED)
-        self._sentences = {each: iter(itertools.cycle(training_sentences(each, 400))) for each in LANGUAGES}
+        self._sentences: dict[str, Iterator[str]] = {
+            each: iter(itertools.cycle(training_sentences(each, 400))) for each in LANGUAGES
+        }
 
     def voice(self, language: Language, speaker: str) -> Voice:
         """One person: a speaker with a rate and a melody of his own."""
