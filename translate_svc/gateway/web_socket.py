@@ -51,12 +51,17 @@ class WebSocket:
     control cannot be heard.
     """
 
-    def __init__(self, options: GatewayOptions, protocols: Sequence[str] = (SUBPROTOCOL,)) -> None:
-        """``protocols``: the subprotocols of which a client that offers any must offer one."""
+    def __init__(
+        self, options: GatewayOptions, protocols: Sequence[str] = (SUBPROTOCOL,), *, autoclose: bool = True
+    ) -> None:
+        """``protocols``: the subprotocols of which a client that offers any must offer one. ``autoclose``:
+        whether a client's close is answered at once, after which it is gone, or only by ``close``.
+        """
         self._options = options
         self._protocols = protocols
         self._socket = web.WebSocketResponse(
             timeout=options.abort_timeout_s,
+            autoclose=autoclose,
             autoping=False,
             compress=False,
             max_msg_size=options.max_message_bytes,
@@ -227,7 +232,10 @@ async def serve_socket(
     ``events``: whether it carries OpenAI's. If not, any subprotocol will do, and the reason of the close
     tells what an ``error`` event would.
     """
-    socket = WebSocket(options) if events else WebSocket(options, offered_protocols(request)[:1])
+    if events:
+        socket = WebSocket(options)
+    else:
+        socket = WebSocket(options, offered_protocols(request)[:1], autoclose=False)
     await socket.open(request)
     try:
         await serve(socket)
