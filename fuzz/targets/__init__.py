@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-NAMES = ("wire", "codecs", "containers", "segmenter", "servicer", "telephone", "vosk")
+NAMES = ("wire", "codecs", "containers", "segmenter", "servicer", "telephone", "vosk", "gemini")
 
 
 @dataclass(frozen=True, slots=True)

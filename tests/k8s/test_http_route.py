@@ -20,4 +20,4 @@ async def test_every_path_of_the_protocol_is_let_out_or_kept_in() -> None:
     async with model_free_service() as service:
         router = GatewayServer(service)._runner.app.router
         served = {resource.canonical.partition("/{")[0] for resource in router.resources()}
-    assert {path for path in served if path.startswith("/v1/")} == set(HTTP_PATHS) | _INSIDE
+    assert {path for path in served if path.startswith(("/v1/", "/ws/"))} == set(HTTP_PATHS) | _INSIDE

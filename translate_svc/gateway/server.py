@@ -16,6 +16,8 @@ from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.gateway.authentication import Authenticator
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.files.endpoint import FilesEndpoint
+from translate_svc.gateway.gemini.endpoint import PATHS as GEMINI_PATHS
+from translate_svc.gateway.gemini.endpoint import GeminiEndpoint
 from translate_svc.gateway.middleware import middleware
 from translate_svc.gateway.models_endpoint import ModelsEndpoint
 from translate_svc.gateway.options import GatewayOptions
@@ -100,6 +102,10 @@ class GatewayServer:
             router.add_delete(f"{path}/{{call_id}}", self._calls.hang_up)
             router.add_patch(f"{path}/{{call_id}}", self._calls.change)
         router.add_get("/v1/vosk", VoskEndpoint(self._context).connect)
+        gemini = GeminiEndpoint(self._context)
+        for path in GEMINI_PATHS:
+            router.add_get(path, gemini.connect)
+            router.add_get(f"/{path}", gemini.connect)
         if self._telephone is not None:
             endpoint = TelephoneEndpoint(self._context, self._telephone)
             router.add_get("/v1/telephone/{provider}", endpoint.connect)

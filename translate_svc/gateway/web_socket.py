@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from aiohttp import WSMessage, WSMsgType, hdrs, web
 
 from translate_svc.errors import InvalidArgument, StreamTimeout
-from translate_svc.gateway.failures import CLOSE_NORMAL, Failure, failure_of
+from translate_svc.gateway.failures import CLOSE_NORMAL, Failure, close_code_of, failure_of
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.serving.frame_pace import FramePace
 from translate_svc.types import SessionEvent
@@ -226,11 +226,12 @@ async def serve_socket(
     serve: Callable[[WebSocket], Awaitable[None]],
     *,
     events: bool = True,
+    close_code: Callable[[BaseException], int] = close_code_of,
 ) -> web.StreamResponse:
     """Answers the handshake, runs ``serve`` and closes the connection with the code of its end.
 
     ``events``: whether it carries OpenAI's. If not, any subprotocol will do, and the reason of the close
-    tells what an ``error`` event would.
+    tells what an ``error`` event would. ``close_code``: that of the protocol for an error.
     """
     if events:
         socket = WebSocket(options)
@@ -249,5 +250,5 @@ async def serve_socket(
         failure = failure_of(error)
         told = failure if events else None
         reason = failure.code if events else " ".join(filter(None, (failure.param, failure.message)))
-        await socket.close(failure.close_code, reason, told)
+        await socket.close(close_code(error), reason, told)
     return socket.response

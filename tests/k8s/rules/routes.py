@@ -20,8 +20,15 @@ HTTP_PATHS = {
     "/v1/realtime/translations": "Exact",
     "/v1/realtime/translations/client_secrets": "Exact",
     "/v1/vosk": "Exact",
+    "/ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent": "Exact",
+    "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContent": "Exact",
+    "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent": "Exact",
+    "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent": "Exact",
+    "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent": "Exact",
 }
-"""OpenAI's protocol and that of Vosk, without calls over WebRTC: no proxy of HTTP carries their sound."""
+"""OpenAI's protocol and those of Vosk and Gemini, without calls over WebRTC: no proxy of HTTP carries their
+sound.
+"""
 
 _SERVER_IDLE_S = CallOptions().idle_timeout_s
 _ROUTES = ("GRPCRoute", "HTTPRoute")
