@@ -24,6 +24,7 @@ from translate_svc.errors import (
     Unsupported,
     shortage_of,
 )
+from translate_svc.gateway.wording import sentence
 from translate_svc.observability.tracebacks import anonymous_traceback
 
 CLOSE_NORMAL = 1000
@@ -49,9 +50,10 @@ class Failure:
             after 1012 and 1013, and not after 1008.
         kind: ``type`` of OpenAI's error object.
         code: ``code`` of the same.
-        message: for people.
+        message: for people: a whole sentence, which names ``param``.
         param: path of the field at fault, or empty.
         retry_after_s: when to try again; None: not known.
+        reason: the same as ``message`` in few words: the close frame of a WebSocket has room for 123 bytes.
     """
 
     status: int
@@ -61,15 +63,15 @@ class Failure:
     message: str
     param: str = ""
     retry_after_s: float | None = None
+    reason: str = ""
 
-    def to_json(self, event_id: str | None = None) -> dict[str, Any]:
-        """OpenAI's error object. ``event_id`` is the client's event that caused it."""
-        error = {"type": self.kind, "code": self.code, "message": self.message, "param": self.param or None}
-        return error if event_id is None else error | {"event_id": event_id}
+    def to_json(self) -> dict[str, Any]:
+        """OpenAI's error object."""
+        return {"type": self.kind, "code": self.code, "message": self.message, "param": self.param or None}
 
     def to_event(self, event_id: str | None = None) -> dict[str, Any]:
-        """The ``error`` event."""
-        return {"type": "error", "error": self.to_json(event_id)}
+        """The ``error`` event. ``event_id`` is the client's event that caused it; None: there is none."""
+        return {"type": "error", "error": self.to_json() | {"event_id": event_id}}
 
 
 class ModelNotFound(InvalidArgument):
@@ -135,13 +137,14 @@ def failure_of(error: BaseException) -> Failure:
     for kind, status, close_code, name, code in _KINDS:
         if isinstance(error, kind):
             retry_after_s = error.retry_after_s if isinstance(error, ResourceExhausted) else None
-            message = error.description if isinstance(error, TranslateSvcError) else str(error)
-            param = error.field if isinstance(error, TranslateSvcError) else ""
-            return Failure(status, close_code, name, code, message, param, retry_after_s)
+            message = sentence(error.description, error.field)
+            reason = f"{error.field} {error.description}".strip()
+            return Failure(status, close_code, name, code, message, error.field, retry_after_s, reason)
     incident_id = secrets.token_hex(8)
     _log.error("incident %s: %s", incident_id, anonymous_traceback(error))
-    message = f"internal error, incident {incident_id}"
-    return Failure(HTTPStatus.INTERNAL_SERVER_ERROR, CLOSE_INTERNAL, _SERVER, "internal_error", message)
+    message = f"The server has an error of its own: incident {incident_id}."
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return Failure(status, CLOSE_INTERNAL, _SERVER, "internal_error", message, reason=message)
 
 
 def close_code_of(error: BaseException | None) -> int:

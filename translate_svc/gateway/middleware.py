@@ -13,7 +13,11 @@ from translate_svc.gateway.failures import Failure, failure_of
 from translate_svc.gateway.origins import Origins, is_preflight
 from translate_svc.observability.telemetry import attach_trace_context
 
-_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}
+_HTTP_ERRORS = {
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take such requests."),
+    413: ("request_too_large", "The request is larger than this server takes."),
+}
 
 
 def error_response(failure: Failure) -> web.Response:
@@ -52,7 +56,7 @@ async def _answer(request: web.Request, handler: Handler, origins: Origins) -> w
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
-        code = _HTTP_CODES.get(error.status, "invalid_request")
-        return error_response(Failure(error.status, 0, "invalid_request_error", code, error.reason))
+        code, said = _HTTP_ERRORS.get(error.status, ("invalid_request", f"{error.reason}."))
+        return error_response(Failure(error.status, 0, "invalid_request_error", code, said))
     except Exception as error:
         return error_response(failure_of(error))

@@ -249,6 +249,6 @@ async def serve_socket(
     except Exception as error:
         failure = failure_of(error)
         told = failure if events else None
-        reason = failure.code if events else " ".join(filter(None, (failure.param, failure.message)))
+        reason = failure.code if events else failure.reason
         await socket.close(close_code(error), reason, told)
     return socket.response

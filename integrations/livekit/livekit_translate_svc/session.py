@@ -201,7 +201,7 @@ class TranslateSvcSession(TranslationModelSession[Literal["error"]]):
         self.emit("output_transcript", OutputTranscript(event["delta"], event["is_final"], event["language"]))
 
     def _take_error(self, error: dict[str, Any]) -> str:
-        message = f"{error['param']} {error['message']}" if error.get("param") else error["message"]
+        message: str = error["message"]
         if not self._begun and error["type"] == "invalid_request_error":
             # key or settings are wrong: nothing would ever come
             raise ServerRefused(message)

@@ -154,7 +154,7 @@ class ServerConnection:
             await self._on_event(event)
             return ""
         error = event["error"]
-        message: str = f"{error['param']} {error['message']}" if error.get("param") else error["message"]
+        message: str = error["message"]
         if not self.begun and error["type"] == "invalid_request_error":
             # key or settings are wrong: nothing would ever come
             raise ServerRefused(message)

@@ -183,6 +183,10 @@ async def test_what_is_wrong_is_named(client: AsyncOpenAI, fields: dict[str, obj
         await client.audio.translations.create(model="whisper-1", file=SPANISH, **fields)  # type: ignore[call-overload]
     assert refused.value.status_code in (400, 413)
     assert refused.value.param == param
+    message: str = refused.value.body["message"]  # type: ignore[index]
+    assert (f"`{param}`" in message, message[-1]) == (True, "."), (
+        "a sentence that names the caller's own field"
+    )
 
 
 async def test_the_language_of_a_transcript_is_found_out(client: AsyncOpenAI) -> None:

@@ -101,6 +101,25 @@ WRONG: list[tuple[str, dict[str, Any], str, str | None]] = [
 ]
 
 
+def check_sentence(error: dict[str, Any]) -> None:
+    """Clients print ``message`` alone: it is a whole sentence, in words of this protocol."""
+    message = error["message"]
+    assert message[0] == "`" or message[0].isupper(), message
+    assert message.endswith("."), message
+    assert error["param"] is None or f"`{error['param']}`" in message, message
+    for foreign in ("ListLanguages", "sample_rate_hz", "min_silence_ms", "source_language", "config."):
+        assert foreign not in message
+
+
+async def test_a_rate_is_named_as_its_caller_wrote_it(server: GatewayServer) -> None:
+    async with connect(server.target) as session:
+        wanted = _output(language="es")["session"]["audio"] | {"input": {"format": {"rate": 4_000}}}
+        await session.update(audio=wanted)
+        error = (await session.until("error"))["error"]
+    assert (error["param"], error["event_id"]) == ("session.audio.input.format.rate", None)
+    check_sentence(error)
+
+
 @pytest.mark.parametrize(("kind", "fields", "code", "param"), WRONG, ids=lambda each: str(each)[:40])
 async def test_a_wrong_event_is_refused_and_changes_nothing(
     server: GatewayServer, kind: str, fields: dict[str, Any], code: str, param: str | None
@@ -112,7 +131,7 @@ async def test_a_wrong_event_is_refused_and_changes_nothing(
         error = (await session.until("error"))["error"]
         assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", code, param)
         assert error["event_id"] == "mine"
-        assert error["message"]
+        check_sentence(error)
         for each in (session, neighbour):
             await each.append(SPOKEN)
             await each.send("session.close")
@@ -141,6 +160,7 @@ async def test_what_is_no_event_is_refused(server: GatewayServer, text: str, par
         await session.raw.send_str(text)
         error = (await session.until("error"))["error"]
         assert (error["type"], error["param"]) == ("invalid_request_error", param)
+        check_sentence(error)
         await session.raw.send_bytes(b"\x00")
         assert "text" in (await session.until("error"))["error"]["message"]
         await session.open("es")

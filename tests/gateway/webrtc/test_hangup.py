@@ -31,7 +31,7 @@ async def test_a_program_hangs_up_with_the_sdk(service: ModelFreeService, server
         await program.realtime.calls.hangup(name)
         assert (service.held, server.live_streams) == (NOTHING, 0), "it is over when the answer comes"
         await asyncio.wait_for(caller.closed.wait(), 60)
-        with pytest.raises(NotFoundError, match="no such call is open"):
+        with pytest.raises(NotFoundError, match="No such call is open"):
             await program.realtime.calls.hangup(name)
 
 

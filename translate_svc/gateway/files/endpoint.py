@@ -45,6 +45,13 @@ _SHARED = frozenset({"model", "prompt", "response_format", "temperature"})
 _TRANSLATION_FIELDS = _SHARED | {"target_language", "source_language", "num_beams", "terms"}
 _TRANSCRIPTION_FIELDS = _SHARED | {"language", "num_beams", "stream", "include", "timestamp_granularities"}
 
+_FIELDS = {
+    "config.settings.targets[0].language": "target_language",
+    "config.settings.beam_search": "num_beams",
+    "config.settings.beam_search.num_beams": "num_beams",
+}
+"""Fields of the contract that have another name in a form."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Task:
@@ -155,7 +162,7 @@ class FilesEndpoint:
                 try:
                     session = self._context.service.open_session(config, who.caller, patience_s)
                 except InvalidArgument as error:
-                    error.field = error.field.removeprefix("config.settings.")  # fields have the same names
+                    error.field = _FIELDS.get(error.field, error.field.removeprefix("config.settings."))
                     raise
             if task.stream:
                 return await self._stream(request, audio, session, task, who)

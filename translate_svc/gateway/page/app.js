@@ -5,7 +5,7 @@ import { Microphone } from "./audio/microphone.js";
 import { Player } from "./audio/player.js";
 import { Conversation } from "./session/conversation.js";
 import { sessionSettings } from "./session/settings.js";
-import { describe, TranslationSession } from "./session/translation_session.js";
+import { TranslationSession } from "./session/translation_session.js";
 import { Captions } from "./view/captions.js";
 import { Controls } from "./view/controls.js";
 import { Inspector } from "./view/inspector.js";
@@ -65,7 +65,7 @@ async function run(state, open) {
   };
   const mine = new TranslationSession(model.id, sessionSettings(choice()), {
     onEvent: (event) => {
-      if (event.type === "error") controls.problem(describe(event.error));
+      if (event.type === "error") controls.problem(event.error.message);
       conversation.take(event);
     },
     onEnd: (problem, { keyRefused, lost }) => {

@@ -31,6 +31,8 @@ _PARAMS = (
     (re.compile(r"^simultaneous"), "session.simultaneous"),
     (re.compile(r"^include"), "session.include"),
     (re.compile(r"^terms"), "session.terms"),
+    (re.compile(r"^source_candidates"), "session.audio.input.candidates"),
+    (re.compile(r"^config\.input\.sample_rate_hz$"), "session.audio.input.format.rate"),
     (re.compile(r"^config\.input\."), "session.audio.input.format."),
     (re.compile(r"^audio\.data$"), "audio"),
 )

@@ -31,7 +31,7 @@ export class TranslationSession {
     this.#socket.onmessage = ({ data }) => {
       const event = JSON.parse(data);
       if (event.type === "error") {
-        problem = describe(event.error);
+        problem = event.error.message;
         keyRefused = event.error.code === "invalid_api_key";
       }
       onEvent(event);
@@ -88,9 +88,4 @@ export class TranslationSession {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     for (const text of this.#waiting.splice(0)) this.#socket.send(text);
   }
-}
-
-/** An error of the server in one sentence. */
-export function describe({ message, param }) {
-  return param ? `${param} ${message}` : message;
 }
