@@ -17,8 +17,9 @@ from tests.gateway.telephone.provider import speaks, telephone, tone
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.audio.pcm import to_s16
-from translate_svc.audiosocket.server import AudioSocketOptions, AudioSocketServer
+from translate_svc.audiosocket.server import AudioSocketServer
 from translate_svc.errors import InvalidArgument, Unavailable
+from translate_svc.serving.tcp_server import TcpOptions
 from translate_svc.types import Samples
 
 LINE = uuid.UUID("40325ec2-5efd-4bd3-805f-53576e581d13")
@@ -161,8 +162,8 @@ async def test_who_may_listen_and_call(tmp_path: Path) -> None:
     callers = Callers(ApiKeys(tmp_path / "keys"))
     async with model_free_service() as service:
         for options, keys, field in (
-            (AudioSocketOptions(host="0.0.0.0"), None, "audiosocket"),
-            (AudioSocketOptions(), callers, "telephone"),
+            (TcpOptions(host="0.0.0.0"), None, "audiosocket"),
+            (TcpOptions(), callers, "telephone"),
         ):
             with pytest.raises(InvalidArgument) as refused:
                 AudioSocketServer(service, telephone(tmp_path), options, keys)

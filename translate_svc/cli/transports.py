@@ -192,17 +192,19 @@ def _audiosocket_maker(settings: Settings, callers: Callers, reuse_port: bool) -
     Raises:
         InvalidArgument: there is no ``telephone``, or its file or the address cannot be used.
     """
-    from translate_svc.audiosocket.server import AudioSocketOptions, AudioSocketServer, refuse_unprotected
+    from translate_svc.audiosocket.server import AudioSocketServer, refuse_unnamed
+    from translate_svc.serving.tcp_server import TcpOptions
     from translate_svc.telephone.telephone_file import Telephone
 
     if not settings.telephone:
         raise InvalidArgument("needs telephone, which says what becomes of calls", field="audiosocket")
     address = ListenAddress.parse(settings.audiosocket, "audiosocket")
-    options = AudioSocketOptions(
+    options = TcpOptions(
         host=address.host, port=address.port, insecure=settings.insecure, reuse_port=reuse_port
     )
     telephone = Telephone(Path(settings.telephone))
-    refuse_unprotected(telephone, options, callers)
+    AudioSocketServer.refuse_unprotected(options)
+    refuse_unnamed(telephone, callers)
     return lambda service: AudioSocketServer(service, telephone, options, callers)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from translate_svc.errors import TranslationFailed
 from translate_svc.gateway.failures import failure_of
-from translate_svc.gateway.text_track import TextTrack
+from translate_svc.serving.text_track import TextTrack
 from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.types import (
     LanguageDetected,

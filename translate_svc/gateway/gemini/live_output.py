@@ -11,9 +11,9 @@ from translate_svc.gateway.gemini.close_codes import live_close_code
 from translate_svc.gateway.gemini.live_message import send_live
 from translate_svc.gateway.gemini.live_setup import LiveSetup
 from translate_svc.gateway.gemini.session_handle import SessionHandle
-from translate_svc.gateway.text_track import TextTrack
 from translate_svc.gateway.web_socket import WebSocket, WireEvent
 from translate_svc.languages import LanguageTable
+from translate_svc.serving.text_track import TextTrack
 from translate_svc.types import (
     DEFAULT_ENCODING,
     AudioFormat,

@@ -6,9 +6,9 @@ import base64
 from collections.abc import Iterable, Iterator
 
 from translate_svc.gateway.realtime.dialect import OUTPUT, SessionSettings
-from translate_svc.gateway.text_track import TextTrack
 from translate_svc.gateway.web_socket import WireEvent
 from translate_svc.languages import Language, LanguageTable
+from translate_svc.serving.text_track import TextTrack
 from translate_svc.types import (
     Cleared,
     Closed,

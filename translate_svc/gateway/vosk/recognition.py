@@ -12,8 +12,8 @@ from translate_svc.gateway.failures import close_code_of
 from translate_svc.gateway.files.responses import words_of
 from translate_svc.gateway.files.transcript import Segment
 from translate_svc.gateway.json_object import JsonObject
-from translate_svc.gateway.text_track import TextTrack
 from translate_svc.gateway.web_socket import WebSocket
+from translate_svc.serving.text_track import TextTrack
 from translate_svc.types import (
     AudioInput,
     ClientMessage,
