@@ -398,6 +398,7 @@ class EndReason(enum.Enum):
     END_OF_STREAM = "end_of_stream"
     CLEARED = "cleared"
     CONTINUED = "continued"
+    GOING_AWAY = "going_away"
 
 
 class UtteranceStatus(enum.Enum):

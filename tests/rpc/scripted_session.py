@@ -94,7 +94,7 @@ class ScriptedSession:
                     raise DataLoss(f"{self.samples} samples arrived", field="end.total_samples")
                 self.say_closed(complete=True)
 
-    async def half_close(self) -> None:
+    async def half_close(self, *, cut_off: bool = False) -> None:
         if any(isinstance(former, EndInput) for former in self.received):
             return
         self.half_closed.set()

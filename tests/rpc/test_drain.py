@@ -101,7 +101,7 @@ async def test_who_talks_on_is_heard_out_to_where_it_was_and_told_to_go(
     (go_away,) = (event for event in events if isinstance(event, GoAway))
     assert go_away.deadline_ms == 60_000
     (ended,) = (event for event in events if isinstance(event, SpeechEnded))
-    assert ended.reason is EndReason.END_OF_STREAM
+    assert ended.reason is EndReason.GOING_AWAY
     text = "".join(event.delta for event in events if isinstance(event, TextDelta))
     assert text == "uno dos tres"
     assert [event.final for event in events if isinstance(event, SpeechChunk)] == [False, True]

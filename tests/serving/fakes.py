@@ -84,6 +84,7 @@ class FakeSession:
     def __init__(self, finish_s: float = 0.0, cancel_s: float = 0.0) -> None:
         self.received: list[ClientMessage] = []
         self.half_closed_s: float | None = None
+        self.was_cut_off = False
         self.finish_s = finish_s
         self.cancel_s = cancel_s
         self.end: CallOutcome | None = None
@@ -106,8 +107,8 @@ class FakeSession:
         if isinstance(message, EndInput):
             self.say(CLOSED)
 
-    async def half_close(self) -> None:
-        self.half_closed_s = now_s()
+    async def half_close(self, *, cut_off: bool = False) -> None:
+        self.half_closed_s, self.was_cut_off = now_s(), cut_off
         if not any(isinstance(message, EndInput) for message in self.received):
             asyncio.get_running_loop().call_later(self.finish_s, self.say, Closed(False, Usage()))
 

@@ -85,6 +85,7 @@ def test_a_stream_that_stays_is_heard_until_shortly_before_the_deadline() -> Non
         with pytest.raises(Unavailable, match="leaving"):
             await call.run()
         assert talk.half_closed_s == pytest.approx(20)
+        assert talk.was_cut_off, "it may have had more to say"
         assert now_s() == pytest.approx(24), "it does not wait for the deadline when all is said"
         assert client.got == [GoAway(30_000)]
 

@@ -40,6 +40,7 @@ from translate_svc.types import (
     ClientMessage,
     Closed,
     EndInput,
+    EndReason,
     FinalizeInput,
     GuardSettings,
     Opened,
@@ -49,6 +50,7 @@ from translate_svc.types import (
     SilenceInput,
     SimultaneousSettings,
     SpeechChunk,
+    SpeechEnded,
     StreamConfig,
     StreamSettings,
     TargetSettings,
@@ -191,6 +193,58 @@ def test_a_clear_stays_one_clear_and_ids_are_given_once(
         count_samples(messages[:index]) for index, each in enumerate(messages) if isinstance(each, ClearInput)
     ]
     assert of(broken, Cleared) == [Cleared(place) for place in places]
+
+
+async def _cut_off(
+    rooms: House, stream: StreamConfig, messages: Sequence[ClientMessage], heard: int
+) -> list[SessionEvent]:
+    """What a client has that stays until a server that goes away hears it no more, after ``heard`` messages,
+    and is resumed from its last token: an utterance that comes once more takes the place of what came before.
+    """
+    state = StreamState(stream, 1 << 30)
+    for message in (*messages, EndInput(count_samples(messages))):
+        state.append(message)
+    session = resumable(rooms, stream)
+    for _ in range(heard):
+        entry = state.messages.next_unsent()
+        assert entry is not None
+        await session.receive(entry.message)
+        state.messages.mark_sent(entry)
+    await session.half_close(cut_off=True)
+    first = [event async for event in session.events()]
+    check_contract(first)
+    assert all(each.committed_samples <= count_samples(messages[:heard]) for each in of(first, Progress))
+    for event in first:
+        if isinstance(event, Opened | Progress | UtteranceDone):
+            state.accept(event)
+    session = resumable(rooms, state.plan().config)
+    again = session.start.commit.next_utterance_id
+    kept = [event for event in first if getattr(event, "utterance_id", again) < again]
+    assert all(each.reason is not EndReason.GOING_AWAY for each in of(kept, SpeechEnded))
+    opened = await anext(aiter(session.events()))
+    assert isinstance(opened, Opened)
+    state.resumed(state.plan(), opened)
+    return kept + await _receive(session, state)
+
+
+@given(st.lists(moves, max_size=12), st.sampled_from(Segmentation), st.floats(0, 1))
+@settings(max_examples=60)
+def test_who_is_cut_off_by_a_server_that_goes_away_has_every_word_after_the_resume(
+    script: list[list[ClientMessage]], segmentation: Segmentation, part: float
+) -> None:
+    messages = [message for move in script for message in move]
+    stream = config(segmentation=segmentation)
+
+    async def scenario() -> list[SessionEvent]:
+        async with house(echo_script) as rooms:
+            return await _cut_off(rooms, stream, messages, int(part * len(messages)))
+
+    with virtual_time() as runner:
+        resumed = _content(runner.run(scenario()))
+    whole = _content(_broken(stream, messages, []))
+    assert {name: resumed[name] for name in resumed if name not in ("updated", "closed")} == {
+        name: whole[name] for name in whole if name not in ("updated", "closed")
+    }
 
 
 @given(breaks_at)

@@ -42,8 +42,12 @@ class StreamSession(CallHandler, Protocol):
                 ``end``. The transport must fail the stream.
         """
 
-    async def half_close(self) -> None:
-        """The client will send no more messages. No effect after ``end``."""
+    async def half_close(self, *, cut_off: bool = False) -> None:
+        """The client will send no more messages. No effect after ``end``.
+
+        ``cut_off``: it may have more to say, but the server goes away. What was begun is finished and sent;
+        where the input is cut is no commit point, so that a resumed stream gets the utterance whole.
+        """
 
     def go_away(self, deadline_ms: int) -> None:
         """Sends ``GoAway`` to the client."""

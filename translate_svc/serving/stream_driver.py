@@ -66,7 +66,7 @@ class StreamDriver(CallDriver):
                 self._reading = False
         except TimeoutError:
             self._input_cut_off = True
-        await self._session.half_close()
+        await self._session.half_close(cut_off=self._input_cut_off)
 
     async def _read_messages(self) -> None:
         while True:

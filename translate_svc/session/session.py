@@ -159,10 +159,10 @@ class Session:
                 await self._router.wait_for_change()
             await self._outbox.wait_below(1)
 
-    async def half_close(self) -> None:
-        """The client will send nothing more: an ``end`` without a sample count. Idempotent."""
+    async def half_close(self, *, cut_off: bool = False) -> None:
+        """Implements ``StreamSession.half_close``: an ``end`` without a sample count. Idempotent."""
         if not self._input.ended and self._close_error is None:
-            await self._end(complete=False)
+            await self._end(complete=False, cut_off=cut_off)
 
     @property
     def live(self) -> bool:
@@ -240,9 +240,9 @@ class Session:
             case _:
                 await self._input.take(message)
 
-    async def _end(self, *, complete: bool) -> None:
+    async def _end(self, *, complete: bool, cut_off: bool = False) -> None:
         self._acks.lift()
-        await self._input.end(complete=complete)
+        await self._input.end(complete=complete, cut_off=cut_off)
 
     def _clear(self) -> None:
         """Drops all input received and every result that the reader has not taken."""

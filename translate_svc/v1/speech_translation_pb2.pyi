@@ -51,6 +51,7 @@ class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     END_REASON_END_OF_STREAM: _ClassVar[EndReason]
     END_REASON_CLEARED: _ClassVar[EndReason]
     END_REASON_CONTINUED: _ClassVar[EndReason]
+    END_REASON_GOING_AWAY: _ClassVar[EndReason]
 
 class UtteranceStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -89,6 +90,7 @@ END_REASON_FINALIZE: EndReason
 END_REASON_END_OF_STREAM: EndReason
 END_REASON_CLEARED: EndReason
 END_REASON_CONTINUED: EndReason
+END_REASON_GOING_AWAY: EndReason
 UTTERANCE_STATUS_UNSPECIFIED: UtteranceStatus
 UTTERANCE_STATUS_OK: UtteranceStatus
 UTTERANCE_STATUS_EMPTY: UtteranceStatus

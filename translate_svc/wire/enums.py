@@ -85,6 +85,7 @@ END_REASONS = EnumTable(
         EndReason.END_OF_STREAM: pb.END_REASON_END_OF_STREAM,
         EndReason.CLEARED: pb.END_REASON_CLEARED,
         EndReason.CONTINUED: pb.END_REASON_CONTINUED,
+        EndReason.GOING_AWAY: pb.END_REASON_GOING_AWAY,
     }
 )
 UTTERANCE_STATUSES = EnumTable(

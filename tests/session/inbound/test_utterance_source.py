@@ -130,6 +130,23 @@ def test_detector_restarts_with_every_grid_and_only_there() -> None:
 # ---------------------------------------------------------------- finalize, end
 
 
+@pytest.mark.parametrize("segmentation", Segmentation)
+@pytest.mark.parametrize("speech", [2, 20])
+def test_what_is_cut_off_is_no_commit_point(speech: int, segmentation: Segmentation) -> None:
+    """Two frames of speech are not an utterance yet, but may be the beginning of one."""
+    driver = stream(segmentation=segmentation)
+    driver.push(frames("." * 6 + "#" * speech))
+    before = driver.committed_position
+    driver.source.end(cut_off=True)
+    driver.pull()
+    assert driver.source.finished
+    assert driver.committed_position == before
+    if speech > 2:
+        assert driver.utterances[-1].reason is EndReason.GOING_AWAY
+        assert not driver.utterances[-1].commits
+        assert driver.utterances[-1].source.end == (6 + speech) * FRAME
+
+
 @pytest.mark.parametrize("rate_hz", RATES)
 @pytest.mark.parametrize("extra", [-1, 0, 1, 2, 511, 700])
 def test_finalize_ends_at_this_exact_sample(rate_hz: int, extra: int) -> None:

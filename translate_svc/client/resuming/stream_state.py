@@ -117,8 +117,10 @@ class StreamState:
 
         A server that drains does so before its deadline. The utterance would come whole at another server.
         """
-        if not isinstance(event, SpeechEnded) or event.reason is not EndReason.END_OF_STREAM:
+        if not isinstance(event, SpeechEnded):
             return False
+        if event.reason is not EndReason.END_OF_STREAM:  # that of a server that knows no GOING_AWAY
+            return event.reason is EndReason.GOING_AWAY
         return not self._has_ended or event.source.end < self.messages.total_samples
 
     def plan(self) -> ResumePlan:

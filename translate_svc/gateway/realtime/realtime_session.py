@@ -186,9 +186,9 @@ class ErrorReportingSession:
         else:
             await self._on_taken(message)
 
-    async def half_close(self) -> None:
+    async def half_close(self, *, cut_off: bool = False) -> None:
         """Implements ``StreamSession.half_close``."""
-        await self._session.half_close()
+        await self._session.half_close(cut_off=cut_off)
 
     def go_away(self, deadline_ms: int) -> None:
         """Implements ``StreamSession.go_away``."""

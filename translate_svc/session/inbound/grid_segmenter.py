@@ -57,8 +57,16 @@ class GridSegmenter:
         return events
 
     def finalize(self, reason: EndReason) -> tuple[SegmentEvent, ...]:
-        """Ends the running utterance after the last frame; nothing without one."""
-        return _events(self._segmenter.finalize(reason))
+        """Ends the running utterance after the last frame; nothing without one.
+
+        An end because the server goes away is no commit point: a replay gives the utterance whole.
+        """
+        events = _events(self._segmenter.finalize(reason))
+        if reason is not EndReason.GOING_AWAY:
+            return events
+        return tuple(
+            replace(each, commits=False) if isinstance(each, SegmentEnded) else each for each in events
+        )
 
     def cut(self, sample: int) -> SegmentEvent:
         """Ends the running utterance at ``sample`` (16 kHz, from its start), rounded down to a frame."""

@@ -140,8 +140,8 @@ class InputPump:
                 self._source.push_silence(count)
             case QueuedFinalize():
                 self._source.finalize()
-            case QueuedEnd():
-                self._source.end()
+            case QueuedEnd(cut_off=cut_off):
+                self._source.end(cut_off=cut_off)
             case QueuedUpdate(settings=settings):
                 self._source.update(settings)
                 return

@@ -42,10 +42,13 @@ class QueuedUpdate:
 
 @dataclass(frozen=True, slots=True)
 class QueuedEnd:
-    """No more input. ``complete``: the client sent ``end``, rather than closing its side."""
+    """No more input. ``complete``: the client sent ``end``, rather than closing its side. ``cut_off``: the
+    server hears no more of it.
+    """
 
     complete: bool
     arrived_s: float
+    cut_off: bool = False
 
 
 Queued = QueuedAudio | QueuedSilence | QueuedFinalize | QueuedUpdate | QueuedEnd

@@ -8,7 +8,7 @@ from collections import deque
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.inbound.input_buffer import InputBuffer
 from translate_svc.session.negotiation import Negotiated
-from translate_svc.types import MAX_POSITION, Samples
+from translate_svc.types import MAX_POSITION, EndReason, Samples
 
 _MAX_MARKERS = 1024
 
@@ -18,7 +18,22 @@ class Boundary(enum.Enum):
 
     FINALIZE = "finalize"
     END = "end"
+    CUT_OFF = "cut_off"  # the server's own end: the client may have more to say
 
+    @property
+    def end_reason(self) -> EndReason:
+        """Why the utterance ended."""
+        return _END_REASONS[self]
+
+
+_END_REASONS = {
+    Boundary.FINALIZE: EndReason.FINALIZE,
+    Boundary.END: EndReason.END_OF_STREAM,
+    Boundary.CUT_OFF: EndReason.GOING_AWAY,
+}
+
+
+_ENDS = (Boundary.END, Boundary.CUT_OFF)
 
 Marker = Boundary | Negotiated
 """``Negotiated`` is an update: it replaces the settings from the next utterance on."""
@@ -64,7 +79,7 @@ class MarkedInput:
         entry = (self.buffer.end, marker)
         if marker is Boundary.FINALIZE and self._markers and self._markers[-1] == entry:
             return
-        if marker is Boundary.END:
+        if marker in _ENDS:
             self._ended = True
         elif len(self._markers) >= _MAX_MARKERS:
             raise OutOfRange(f"is one of more than {_MAX_MARKERS} control messages at once", field=field)
@@ -89,7 +104,7 @@ class MarkedInput:
     def drop(self) -> list[Negotiated]:
         """Drops all samples, and all markers but the end. Returns the dropped updates. Positions count on."""
         updates = self.updates()
-        ends = [entry for entry in self._markers if entry[1] is Boundary.END]
+        ends = [entry for entry in self._markers if entry[1] in _ENDS]
         self._markers = deque(ends)
         self.buffer.discard_before(self.buffer.end)
         return updates

@@ -102,9 +102,11 @@ class ReceivedInput:
         if total_samples and total_samples != self.samples:
             raise DataLoss(f"says {total_samples}, but {self.samples} arrived", field="end.total_samples")
 
-    async def end(self, *, complete: bool) -> None:
-        """The client will send nothing more. ``complete``: it said so, rather than closing its side."""
-        await self._enqueue(QueuedEnd(complete, self._now_s()))
+    async def end(self, *, complete: bool, cut_off: bool = False) -> None:
+        """The client will send nothing more. ``complete``: it said so, rather than closing its side.
+        ``cut_off``: it may have more to say, and is not heard.
+        """
+        await self._enqueue(QueuedEnd(complete, self._now_s(), cut_off))
         self.ended = True
 
     def clear(self) -> int:

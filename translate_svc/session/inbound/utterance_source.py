@@ -38,7 +38,7 @@ from translate_svc.session.inbound.source_events import (
     UtteranceStarted,
 )
 from translate_svc.session.negotiation import Negotiated
-from translate_svc.types import EndReason, Samples, Segmentation
+from translate_svc.types import Samples, Segmentation
 from translate_svc.vad.frame_vad import VadFrame
 from translate_svc.vad.segmenter import SegmenterIdle, SegmentEvent, SegmentStarted
 
@@ -125,9 +125,9 @@ class UtteranceSource:
             raise RuntimeError("no utterance runs that could be cut")
         self._handle([self._segmenter.cut(sample)])
 
-    def end(self) -> None:
-        """Ends the input, and the running utterance at the last sample."""
-        self._input.mark(Boundary.END)
+    def end(self, *, cut_off: bool = False) -> None:
+        """Ends the input, and the running utterance at the last sample; no commit point if ``cut_off``."""
+        self._input.mark(Boundary.CUT_OFF if cut_off else Boundary.END)
 
     def clear(self) -> int:
         """Drops the running utterance and all input received. Returns the position after it, a commit point.
@@ -226,11 +226,10 @@ class UtteranceSource:
             self._grid.flush()
         else:
             self._input.pop_marker()
-            self._finished = marker is Boundary.END
-            reason = EndReason.END_OF_STREAM if self._finished else EndReason.FINALIZE
-            if ended := self._segmenter.finalize(reason):
+            self._finished = marker is not Boundary.FINALIZE
+            if ended := self._segmenter.finalize(marker.end_reason):
                 self._handle(ended)
-            else:
+            elif marker is not Boundary.CUT_OFF:
                 self._commit(position)
         return True
 
