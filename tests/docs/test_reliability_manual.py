@@ -73,7 +73,10 @@ def test_every_test_that_it_names_is_in_the_file_named_before() -> None:
         f"{GatewayOptions().config_timeout_s:g} s each (`GatewayOptions.config_timeout_s`)",
         f"{GatewayOptions().send_buffer_bytes // 1024} KiB in the socket's buffer",
         f"{GatewayOptions().max_uploads} of at most {GatewayOptions().max_file_bytes // MIB} MiB each",
+        f"{GatewayOptions().max_uploads_per_caller} of one caller",
         f"{GatewayOptions().upload_timeout_s:g} s without a byte",
+        f"{GatewayOptions().upload_limit_s:g} s in all",
+        f"{GatewayOptions().max_file_duration_s:,.0f} s of audio",
         f"{MAX_WAITING_UPDATES} updates an utterance (`max_waiting_updates`)",
         f"nothing came for {RpcOptions().discard_idle_s * 1000:g} ms, for "
         f"{RpcOptions().discard_timeout_s * 1000:g} ms and "

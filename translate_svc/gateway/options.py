@@ -32,8 +32,11 @@ class GatewayOptions(CallOptions):
         ping_interval_s: a connection without any data from the client for so long is pinged.
         ping_timeout_s: how long the client may leave the ping unanswered.
         max_file_bytes: the largest audio file.
+        max_file_duration_s: the longest audio file: a small one may hold hours.
         max_uploads: files that are received or translated at a time.
+        max_uploads_per_caller: the same of one caller, where callers are told apart.
         upload_timeout_s: how long a client may send nothing of a file.
+        upload_limit_s: how long a file may take to arrive in all.
         file_patience_s: how long in all a file waits where its caller may not send so much audio at once.
         session_lifetime_s: a session ends after this time; the protocol tells clients when.
         max_calls: calls over WebRTC at a time, connected or not.
@@ -55,8 +58,11 @@ class GatewayOptions(CallOptions):
     ping_interval_s: float = 20.0
     ping_timeout_s: float = 10.0
     max_file_bytes: int = 25 * MIB
+    max_file_duration_s: float = 3_600.0
     max_uploads: int = 16
+    max_uploads_per_caller: int = 8
     upload_timeout_s: float = 30.0
+    upload_limit_s: float = 300.0
     file_patience_s: float = 300.0
     session_lifetime_s: float = 86_400.0
     max_calls: int = 32

@@ -6,13 +6,18 @@ import asyncio
 import io
 import resource
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import aiohttp
+import numpy as np
 import pytest
+import soundfile
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import model_free_service
 from tests.gateway.clients import ROOT
+from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
 from translate_svc.engine.request import Request
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
@@ -133,6 +138,64 @@ async def test_a_client_that_stops_sending_is_given_up() -> None:
         ) as response,
     ):
         assert response.status == 408
+
+
+async def test_a_client_that_sends_for_ever_is_given_up() -> None:
+    async def trickling() -> AsyncIterator[bytes]:
+        yield b"--b\r\nContent-Disposition: form-data; name=file; filename=a.flac\r\n\r\n" + CLIP[:1_000]
+        while True:
+            await asyncio.sleep(0.05)
+            yield b"x"
+
+    options = GatewayOptions(upload_timeout_s=30, upload_limit_s=0.5)
+    async with (
+        model_free_service() as service,
+        GatewayServer(service, options) as server,
+        aiohttp.ClientSession(server.target) as http,
+        http.post(
+            PATH, data=trickling(), headers={"Content-Type": "multipart/form-data; boundary=b"}
+        ) as response,
+    ):
+        assert response.status == 408
+
+
+@pytest.mark.parametrize("suffix", ["flac", "ogg"])
+async def test_a_small_file_that_holds_too_much_sound_is_refused(suffix: str) -> None:
+    """FLAC states its duration; of Ogg it is known when the end is read."""
+    content = io.BytesIO()
+    soundfile.write(content, np.zeros(8_000 * 90, np.int16), 8_000, format=suffix)
+    options = GatewayOptions(max_file_duration_s=60)
+    async with model_free_service() as service, GatewayServer(service, options) as server:
+        assert await post(server, form(content.getvalue())) == (413, "request_too_large")
+        await until(lambda: service.held == NOTHING)
+
+
+async def test_a_caller_that_fills_its_places_leaves_others_theirs(tmp_path: Path) -> None:
+    keys = [new_key() for _ in range(2)]
+    (tmp_path / "keys").write_text("\n".join(key_line(f"caller-{n}", key) for n, key in enumerate(keys)))
+    callers = Callers(ApiKeys(tmp_path / "keys"))
+    options = GatewayOptions(max_uploads=3, max_uploads_per_caller=2)
+    async with (
+        model_free_service(slow_script) as service,
+        GatewayServer(service, options, callers=callers) as server,
+    ):
+
+        async def translate(key: str) -> int:
+            headers = {"Authorization": f"Bearer {key}"}
+            async with (
+                aiohttp.ClientSession(server.target, headers=headers) as http,
+                http.post(PATH, data=form()) as response,
+            ):
+                return response.status
+
+        greedy = [asyncio.create_task(translate(keys[0])) for _ in range(2)]
+        await until(lambda: service.held["requests"] == 2)
+        assert await translate(keys[0]) == 429
+        other = asyncio.create_task(translate(keys[1]))
+        await until(lambda: service.held["requests"] == 3)
+        for each in (*greedy, other):
+            each.cancel()
+        await asyncio.gather(*greedy, other, return_exceptions=True)
 
 
 async def test_a_full_disk_fails_the_file_that_needs_it_and_no_other() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from translate_svc.gateway.failures import failure_of
 from translate_svc.gateway.files.responses import FORMATS, logprob, respond
 from translate_svc.gateway.files.transcript import Transcript
 from translate_svc.gateway.files.upload import AudioForm, receive_form
+from translate_svc.gateway.files.upload_places import UploadPlaces
 from translate_svc.gateway.files.uploaded_audio import UploadedAudio
 from translate_svc.gateway.terms import parse_terms
 from translate_svc.languages import Language
@@ -81,12 +82,13 @@ class FilesEndpoint:
 
     def __init__(self, context: GatewayContext) -> None:
         self._context = context
-        self._uploads = 0
+        options = context.options
+        self._places = UploadPlaces(options.max_uploads, options.max_uploads_per_caller)
 
     async def translate(self, request: web.Request) -> web.StreamResponse:
         """``POST /v1/audio/translations``: into English, or into ``target_language``."""
         who = await self._context.authenticator.identified(request, Scope.STREAM)
-        async with self._form(request, _TRANSLATION_FIELDS) as form:
+        async with self._form(request, _TRANSLATION_FIELDS, who) as form:
             tag = form.one("target_language", _ENGLISH)
             language = self._context.languages.resolve(tag, "target_language")
             settings = StreamSettings(
@@ -103,7 +105,7 @@ class FilesEndpoint:
     async def transcribe(self, request: web.Request) -> web.StreamResponse:
         """``POST /v1/audio/transcriptions``."""
         who = await self._context.authenticator.identified(request, Scope.STREAM)
-        async with self._form(request, _TRANSCRIPTION_FIELDS) as form:
+        async with self._form(request, _TRANSCRIPTION_FIELDS, who) as form:
             tag = form.one("language", self._context.options.source_language)
             detects = any(language.detected for language in self._context.languages)
             if not tag and not detects:
@@ -132,27 +134,24 @@ class FilesEndpoint:
             return await self._run(request, form, task, who)
 
     @asynccontextmanager
-    async def _form(self, request: web.Request, known: frozenset[str]) -> AsyncIterator[AudioForm]:
-        options = self._context.options
-        with self._context.calls.admission():
-            self._context.calls.check_open()
-            if self._uploads >= options.max_uploads:
-                raise ResourceExhausted(f"{self._uploads} files are being translated")
-        self._uploads += 1
-        try:
-            async with receive_form(request, known, options) as form:
+    async def _form(
+        self, request: web.Request, known: frozenset[str], who: Identified
+    ) -> AsyncIterator[AudioForm]:
+        with ExitStack() as stack:
+            with self._context.calls.admission():
+                self._context.calls.check_open()
+                stack.enter_context(self._places.place(who.caller))
+            async with receive_form(request, known, self._context.options) as form:
                 if form.one("prompt"):
                     raise Unsupported("this model takes no prompt", field="prompt")
                 if form.one("temperature", "0").strip() not in ("0", "0.0"):
                     raise Unsupported("must be 0: the model decodes greedily", field="temperature")
                 yield form
-        finally:
-            self._uploads -= 1
 
     async def _run(
         self, request: web.Request, form: AudioForm, task: _Task, who: Identified
     ) -> web.StreamResponse:
-        async with UploadedAudio(form.file) as audio:
+        async with UploadedAudio(form.file, self._context.options.max_file_duration_s) as audio:
             calls = self._context.calls
             with calls.admission():
                 calls.check_open()

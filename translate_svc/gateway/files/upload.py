@@ -54,28 +54,42 @@ async def receive_form(
         InvalidArgument: the body is no multipart form, or has no ``file`` or several.
         UnknownParameter: a field is not in ``known``.
         RequestTooLarge: the file, or a field, is larger than the server takes.
-        StreamTimeout: nothing came for ``GatewayOptions.upload_timeout_s``.
+        StreamTimeout: nothing came for ``GatewayOptions.upload_timeout_s``, or not all within
+            ``upload_limit_s``.
     """
     length = request.content_length
     if length is not None and length > options.max_file_bytes + _MAX_FIELDS * _MAX_FIELD_BYTES:
         raise _too_large(options)
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as spooled:
         file = cast(BinaryIO, spooled)
-        fields: dict[str, list[str]] = {}
-        files = 0
-        async for part in _parts(request):
-            name = (part.name or "").removesuffix("[]")
-            if name == "file":
-                files += 1
-                await _receive_file(part, file, options)
-                continue
-            if name not in known:
-                raise UnknownParameter("is not a parameter of this server", field=name[:64])
-            fields.setdefault(name, []).append(await _receive_field(part, name, options))
-        if files != 1:
-            raise InvalidArgument("is required" if not files else "must be given once", field="file")
+        try:
+            async with asyncio.timeout(options.upload_limit_s):
+                fields = await _receive(request, known, file, options)
+        except TimeoutError:
+            limit_s = options.upload_limit_s
+            raise StreamTimeout(f"the file did not arrive within {limit_s:g} s") from None
         file.seek(0)
         yield AudioForm(file, fields)
+
+
+async def _receive(
+    request: web.Request, known: frozenset[str], file: BinaryIO, options: GatewayOptions
+) -> dict[str, list[str]]:
+    """Writes the file to ``file``, and returns the other fields."""
+    fields: dict[str, list[str]] = {}
+    files = 0
+    async for part in _parts(request):
+        name = (part.name or "").removesuffix("[]")
+        if name == "file":
+            files += 1
+            await _receive_file(part, file, options)
+            continue
+        if name not in known:
+            raise UnknownParameter("is not a parameter of this server", field=name[:64])
+        fields.setdefault(name, []).append(await _receive_field(part, name, options))
+    if files != 1:
+        raise InvalidArgument("is required" if not files else "must be given once", field="file")
+    return fields
 
 
 async def _parts(request: web.Request) -> AsyncIterator[BodyPartReader]:

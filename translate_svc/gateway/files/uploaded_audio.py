@@ -11,6 +11,7 @@ from typing import BinaryIO, Self, TypeVar
 import numpy as np
 
 from translate_svc.audio.containers import MediaAudio, open_media
+from translate_svc.gateway.failures import RequestTooLarge
 from translate_svc.types import SAMPLES_ENCODING, AudioFormat, AudioInput, ClientMessage, EndInput, Samples
 
 T = TypeVar("T")
@@ -28,8 +29,9 @@ class UploadedAudio:
     Use it as a context manager: entering opens the file, leaving waits for the thread.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, max_duration_s: float) -> None:
         self._file = file
+        self._max_duration_s = max_duration_s
         self._stack = ExitStack()
         self._call: asyncio.Future[object] | None = None
         self._waiting = np.empty(0, np.float32)
@@ -39,9 +41,19 @@ class UploadedAudio:
         self._blocks: Iterator[Samples]
 
     async def __aenter__(self) -> Self:
-        """Raises InvalidArgument if FFmpeg cannot read the file; names ``file``."""
+        """Opens the file.
+
+        Raises:
+            InvalidArgument: FFmpeg cannot read it. Names ``file``.
+            RequestTooLarge: it states that it is longer than files may be. Names ``file``.
+        """
         self._media = await self._in_thread(lambda: self._stack.enter_context(open_media(self._file, "file")))
         self._blocks = self._media.blocks()
+        try:
+            self._check_duration(self.stated_s)
+        except RequestTooLarge:
+            self._stack.close()
+            raise
         return self
 
     async def __aexit__(
@@ -68,7 +80,11 @@ class UploadedAudio:
         return self._samples / self._media.sample_rate_hz
 
     async def receive(self) -> ClientMessage | None:
-        """The next samples, ``EndInput`` after the last ones, and then nothing."""
+        """The next samples, ``EndInput`` after the last ones, and then nothing.
+
+        Raises:
+            RequestTooLarge: the file is longer than files may be, whatever it states.
+        """
         if self._ended:
             return None
         if not len(self._waiting):
@@ -78,7 +94,12 @@ class UploadedAudio:
             self._ended = True
             return EndInput(self._samples)
         self._samples += len(samples)
+        self._check_duration(self.duration_s)
         return AudioInput(np.clip(samples, -1, 1).astype("<f4").tobytes())
+
+    def _check_duration(self, seconds: float) -> None:
+        if seconds > self._max_duration_s:
+            raise RequestTooLarge(f"holds more than {self._max_duration_s:g} s of audio", field="file")
 
     def _next_blocks(self) -> Samples:
         blocks = [block for _, block in zip(range(_BLOCKS), self._blocks, strict=False)]

@@ -1,0 +1,42 @@
+"""How many files may be received or translated at a time, in all and of one caller."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from translate_svc.errors import ResourceExhausted
+from translate_svc.types import ANONYMOUS, Caller
+
+
+class UploadPlaces:
+    """Places for files. A caller that fills its own leaves the others theirs.
+
+    Callers that are not told apart (a server without keys) share all places.
+    """
+
+    def __init__(self, places: int, places_per_caller: int) -> None:
+        self._places = places
+        self._places_per_caller = places_per_caller
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def place(self, caller: Caller) -> Iterator[None]:
+        """A place for one file, for the time of the block.
+
+        Raises:
+            ResourceExhausted: all places are taken, or all that the caller may have.
+        """
+        mine = self._taken[caller.name]
+        if mine >= self._places_per_caller and caller.name != ANONYMOUS.name:
+            raise ResourceExhausted(f"{mine} files of this caller are being translated")
+        if self._taken.total() >= self._places:
+            raise ResourceExhausted(f"{self._taken.total()} files are being translated")
+        self._taken[caller.name] += 1
+        try:
+            yield
+        finally:
+            self._taken[caller.name] -= 1
+            if not self._taken[caller.name]:
+                del self._taken[caller.name]
