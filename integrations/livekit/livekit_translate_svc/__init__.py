@@ -1,6 +1,6 @@
 """Speech translation of a self-hosted translate-svc, for LiveKit Agents."""
 
 from livekit_translate_svc.session import TranslateSvcSession
-from livekit_translate_svc.translation_model import TranslateSvcModel
+from livekit_translate_svc.translation_model import Connection, TranslateSvcModel
 
-__all__ = ["TranslateSvcModel", "TranslateSvcSession"]
+__all__ = ["Connection", "TranslateSvcModel", "TranslateSvcSession"]

@@ -29,11 +29,12 @@ from livekit_translate_svc.heard_audio import RATE_HZ, HeardAudio
 if TYPE_CHECKING:
     from livekit_translate_svc.translation_model import Connection, TranslateSvcModel
 
-_PATH = "/v1/realtime/translations"
 _PART_BYTES = 32 * 1024
 _MAX_UNSENT_BYTES = 30 * 2 * RATE_HZ
 _FINAL_CODES = (1008, 1009)
 """Close codes after which a new connection would end the same way."""
+_PASSING = (408, 425, 429)
+"""Statuses of a client's mistakes that pass."""
 
 
 class ServerRefused(Exception):
@@ -133,9 +134,14 @@ class TranslateSvcSession(TranslationModelSession[Literal["error"]]):
         """
         key = self._connection.api_key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        url = self._connection.base_url.rstrip("/") + _PATH
         refusal = ""
-        async with http.ws_connect(url, headers=headers, max_msg_size=0) as socket:
+        try:
+            connecting = await http.ws_connect(self._connection.url, headers=headers, max_msg_size=0)
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status in _PASSING or not 400 <= error.status < 500:
+                raise
+            raise ServerRefused(f"{self._connection.url} answers {error.status} {error.message}") from None
+        async with connecting as socket:
             await socket.send_json({"type": "session.update", "session": self._settings})
             sending = asyncio.create_task(self._send_all(socket))
             try:

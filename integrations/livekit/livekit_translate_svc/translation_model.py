@@ -19,7 +19,7 @@ class Connection:
     """Where the server is, and how patiently it is asked.
 
     Attributes:
-        base_url: address of ``translate-svc serve --http``, without a path.
+        base_url: address of ``translate-svc serve --http``, with or without ``/v1``.
         api_key: an API key or client secret; empty: the server asks for none.
         max_retries: attempts after a lost connection, before the session gives up. A connection that worked
             starts the count anew.
@@ -30,6 +30,11 @@ class Connection:
     api_key: str = ""
     max_retries: int = 5
     retry_interval_s: float = 0.2
+
+    @property
+    def url(self) -> str:
+        """Where sessions are opened."""
+        return self.base_url.rstrip("/").removesuffix("/v1") + "/v1/realtime/translations"
 
 
 class TranslateSvcModel(TranslationModel):

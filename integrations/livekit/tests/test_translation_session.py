@@ -15,8 +15,7 @@ from aiohttp import web
 from livekit import rtc
 from livekit.agents.beta.translation import TranslationSession
 from livekit.agents.voice import io
-from livekit_translate_svc import TranslateSvcModel
-from livekit_translate_svc.translation_model import Connection
+from livekit_translate_svc import Connection, TranslateSvcModel
 
 DATA = Path(__file__).resolve().parents[3] / "tests" / "data"
 RATE_HZ = 48_000
@@ -253,6 +252,24 @@ async def test_a_lost_connection_is_made_again(base_url: str) -> None:
         assert not running.of("close")
     assert connections == 2
     await runner.cleanup()
+
+
+@pytest.mark.parametrize("ending", ["/v1", "/v1/", "/"])
+async def test_an_address_may_be_that_of_openais_clients(base_url: str, ending: str) -> None:
+    model = TranslateSvcModel(target_language="es", connection=Connection(base_url + ending))
+    async with interpreting(model) as running:
+        running.microphone.say("eng_1.flac")
+        await until(lambda: "mensaje" in running.translation("es"))
+        assert not running.of("error")
+
+
+async def test_a_wrong_address_is_asked_once(base_url: str) -> None:
+    model = TranslateSvcModel(target_language="es", connection=Connection(f"{base_url}/elsewhere"))
+    async with interpreting(model) as running:
+        await until(lambda: running.of("close"))
+        (error,) = running.of("error")
+        assert not error.error.recoverable
+        assert "/elsewhere/v1/realtime/translations answers 404" in str(error.error.error)
 
 
 async def test_a_server_that_is_not_there_is_given_up() -> None:

@@ -13,12 +13,13 @@ import aiohttp
 
 RATE_HZ = 24_000
 
-_PATH = "/v1/realtime/translations"
 _PART_BYTES = 32 * 1024
 _MAX_UNSENT_BYTES = 30 * 2 * RATE_HZ
 _DONE_CODE = 1000
 _FINAL_CODES = (1008, 1009)
 """Close codes after which a new connection would end the same way."""
+_PASSING = (408, 425, 429)
+"""Statuses of a client's mistakes that pass."""
 
 Event = dict[str, Any]
 
@@ -28,7 +29,7 @@ class Connection:
     """Where the server is, and how patiently it is asked.
 
     Attributes:
-        base_url: address of ``translate-svc serve --http``, without a path.
+        base_url: address of ``translate-svc serve --http``, with or without ``/v1``.
         api_key: an API key or client secret; empty: the server asks for none.
         max_retries: attempts after a lost connection, before the processor gives up. A connection that
             worked starts the count anew.
@@ -41,6 +42,11 @@ class Connection:
     max_retries: int = 5
     retry_interval_s: float = 0.2
     finish_timeout_s: float = 30.0
+
+    @property
+    def url(self) -> str:
+        """Where sessions are opened."""
+        return self.base_url.rstrip("/").removesuffix("/v1") + "/v1/realtime/translations"
 
 
 class ServerRefused(Exception):
@@ -128,9 +134,14 @@ class ServerConnection:
         """
         key = self._options.api_key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        url = self._options.base_url.rstrip("/") + _PATH
         refusal = ""
-        async with http.ws_connect(url, headers=headers, max_msg_size=0) as socket:
+        try:
+            connecting = await http.ws_connect(self._options.url, headers=headers, max_msg_size=0)
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status in _PASSING or not 400 <= error.status < 500:
+                raise
+            raise ServerRefused(f"{self._options.url} answers {error.status} {error.message}") from None
+        async with connecting as socket:
             await socket.send_json({"type": "session.update", "session": self._settings})
             sending = asyncio.create_task(self._send_all(socket))
             try:

@@ -142,6 +142,23 @@ async def test_a_language_that_nobody_speaks_is_an_error(base_url: str) -> None:
     assert not processor.is_usable
 
 
+@pytest.mark.parametrize("ending", ["/v1", "/v1/", "/"])
+async def test_an_address_may_be_that_of_openais_clients(base_url: str, ending: str) -> None:
+    connection = Connection(base_url + ending)
+    processor = TranslateSvcProcessor(target_language="es", speech=False, connection=connection)
+    down, up = await sent(processor, said("eng_1.flac"))
+    assert (len(of(down, TranslationFrame)), of(up, ErrorFrame)) == (1, [])
+
+
+async def test_a_wrong_address_is_asked_once(base_url: str) -> None:
+    connection = Connection(f"{base_url}/elsewhere", retry_interval_s=0.01)
+    processor = TranslateSvcProcessor(target_language="es", connection=connection)
+    _, up = await sent(processor, [SleepFrame(1.0)])
+    (error,) = of(up, ErrorFrame)
+    assert "/elsewhere/v1/realtime/translations answers 404" in error.error
+    assert not processor.is_usable
+
+
 async def test_a_server_that_restarts_is_asked_again() -> None:
     connections = 0
 
