@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +23,7 @@ from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.gateway.telephone.media_streams import MediaStreams, TelnyxStreams
 from translate_svc.telephone.call_events import CallAudio
 
-_FRAMEWORKS = {"livekit": "livekit.agents", "pipecat": "pipecat"}
+_FRAMEWORKS = {"livekit": "livekit.agents", "meeting": "aiortc", "pipecat": "pipecat"}
 
 TWILIO_START = {
     "event": "start", "streamSid": "MZ1",
@@ -52,12 +53,13 @@ async def test_the_integration_works_with_its_framework(name: str) -> None:
     if python is None:
         pytest.skip(f"{_FRAMEWORKS[name]} is not installed; `make integrations` installs and tests it")
     package = ROOT / "integrations" / name
-    async with serving("--http", "127.0.0.1:0") as (server, _):
+    async with serving("--http", "127.0.0.1:0") as (server, address):
         assert server.stdout is not None
         line = (await server.stdout.readline()).decode()
         variables = {
             "TRANSLATE_SVC_HTTP": line.removeprefix(READY_PREFIX).strip(),
-            "PYTHONPATH": str(package),
+            "TRANSLATE_SVC_SERVER": address,
+            "PYTHONPATH": f"{package}{os.pathsep}{ROOT}",
         }
         tests = await asyncio.create_subprocess_exec(
             python, "-m", "pytest", "-q", "-p", "no:cacheprovider",

@@ -57,6 +57,37 @@ async def test_what_was_lost_is_silence_and_both_channels_count(positions: list[
     assert np.count_nonzero(heard == 0) == silent
 
 
+class _Pauses(_Track):
+    """The frame at ``after`` comes ``comes_s`` after the first one was asked for, as of one who was muted."""
+
+    def __init__(self, positions: list[int], after: int, comes_s: float) -> None:
+        super().__init__(positions)
+        self._after, self._comes_s = after, comes_s
+        self._began_s: float | None = None
+
+    async def recv(self) -> AudioFrame:
+        now_s = asyncio.get_running_loop().time()
+        self._began_s = now_s if self._began_s is None else self._began_s
+        if self._positions[:1] == [self._after]:
+            await asyncio.sleep(self._began_s + self._comes_s - now_s)
+        return await super().recv()
+
+
+def test_silence_is_told_while_it_lasts_and_once() -> None:
+    later = 2 * RATE_HZ
+
+    async def told() -> list[tuple[float, int]]:
+        now_s = asyncio.get_running_loop().time
+        began_s = now_s()
+        parts = heard_audio(_Pauses([0, later], later, 1.99), silent_s=0.25)
+        return [(round(now_s() - began_s, 2), len(part) // 2) async for part in parts]
+
+    with virtual_time() as runner:
+        parts = runner.run(told())
+    assert parts[:4] == [(0, _FRAME), (0.25, RATE_HZ // 4), (0.5, RATE_HZ // 4), (0.75, RATE_HZ // 4)]
+    assert sum(samples for _, samples in parts) == later + _FRAME
+
+
 async def _played(sizes: list[int], frames: int) -> np.ndarray:
     """What a listener gets of speech that arrives in parts of so many samples."""
     track, said = SpeechTrack(), np.arange(1, sum(sizes) + 1, dtype="<i2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
@@ -14,16 +15,27 @@ _MAX_GAP_SAMPLES = 5 * RATE_HZ
 _MIN_GAP_SAMPLES = RATE_HZ // 50
 
 
-async def heard_audio(track: MediaStreamTrack) -> AsyncGenerator[bytes, None]:
+async def heard_audio(
+    track: MediaStreamTrack, *, silent_s: float | None = None
+) -> AsyncGenerator[bytes, None]:
     """The audio of ``track`` until it ends: one channel, little-endian, at ``RATE_HZ``.
 
     Audio lost on the way, or not sent because nobody spoke, becomes silence, so that positions stay those
     of the speaker's clock. A gap counts for five seconds at most: that ends any utterance.
+
+    A gap is known when it ends. With ``silent_s`` it is told while it lasts, that much silence at a time: a
+    person who is muted in the middle of a word has ended the utterance, too.
     """
     expected: int | None = None
     while True:
         try:
-            frame = await track.recv()
+            async with asyncio.timeout(silent_s):
+                frame = await track.recv()
+        except TimeoutError:
+            silent_samples = round((silent_s or 0) * RATE_HZ)
+            yield bytes(2 * silent_samples)
+            expected = None if expected is None else expected + silent_samples
+            continue
         except MediaStreamError:
             return
         assert isinstance(frame, AudioFrame), "the offer had audio alone"

@@ -1,0 +1,95 @@
+"""The command: interprets rooms of a Janus server until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from meeting_translate_svc.interpreter import Interpreter
+from meeting_translate_svc.janus.session import JanusError, JanusServer
+from meeting_translate_svc.janus.video_room import Room
+from meeting_translate_svc.options import MeetingOptions
+from translate_svc.client import AsyncClient
+from translate_svc.errors import TranslateSvcError
+from translate_svc.types import Echo
+
+SECRET_VARIABLE = "JANUS_API_SECRET"
+PIN_VARIABLE = "JANUS_ROOM_PIN"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="meeting-translate-svc",
+        description="Interprets rooms of a Janus server. "
+        f"{SECRET_VARIABLE} and {PIN_VARIABLE} hold its secret and the rooms' pin, if they have any.",
+    )
+    parser.add_argument(
+        "--janus", required=True, metavar="URL", help="its WebSocket interface: ws://host:8188"
+    )
+    parser.add_argument(
+        "--room", required=True, action="append", metavar="ID", help="may be given several times"
+    )
+    parser.add_argument("--server", metavar="ADDRESS", help="translate-svc; else TRANSLATE_SVC_SERVER")
+    parser.add_argument(
+        "--languages", default="", help="to interpret into from the beginning, such as en,es,fr"
+    )
+    parser.add_argument(
+        "--echo", choices=["silent", "pass"], default="silent", help="who speaks a track's language"
+    )
+    parser.add_argument("--original", action="store_true", help="the tracks hold everybody's own sound, too")
+    parser.add_argument(
+        "--duck-db", type=float, default=18.0, help="how much lower that is under the interpreter"
+    )
+    parser.add_argument("--after-utterances", action="store_true", help="not while people speak")
+    parser.add_argument("--no-captions", action="store_true")
+    return parser
+
+
+def _room(name: str) -> Room:
+    return Room(int(name) if name.isdecimal() else name, os.environ.get(PIN_VARIABLE, ""))
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    options = MeetingOptions(
+        languages=tuple(each.strip() for each in arguments.languages.split(",") if each.strip()),
+        echo=Echo(arguments.echo),
+        original=arguments.original,
+        duck_db=arguments.duck_db,
+        simultaneous=not arguments.after_utterances,
+        captions=not arguments.no_captions,
+    )
+    janus = JanusServer(arguments.janus, os.environ.get(SECRET_VARIABLE, ""))
+    async with AsyncClient(arguments.server) as client:
+        running = asyncio.ensure_future(
+            Interpreter(client, janus, [_room(each) for each in arguments.room], options).run()
+        )
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+        await running
+
+
+def _leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def main() -> None:
+    """Runs the command."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        asyncio.run(_run(_parser().parse_args()))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return
+    except (TranslateSvcError, JanusError, ExceptionGroup) as error:
+        leaf = _leaf(error)
+        if not isinstance(leaf, TranslateSvcError | JanusError):
+            raise
+        sys.exit(f"meeting-translate-svc: {leaf}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""One room: who is in it, and into which languages they are interpreted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+import numpy as np
+from aiortc import MediaStreamTrack
+
+from meeting_translate_svc.caption import Caption
+from meeting_translate_svc.janus.session import (
+    JanusError,
+    JanusLost,
+    JanusServer,
+    JanusSession,
+    janus_session,
+)
+from meeting_translate_svc.janus.video_room import (
+    PLUGIN,
+    Feed,
+    Room,
+    attached_peer,
+    join,
+    room_change,
+    subscribe,
+)
+from meeting_translate_svc.language_feed import LanguageFeed
+from meeting_translate_svc.options import FEED_SUFFIX, MeetingOptions
+from meeting_translate_svc.sound.turns import RATE_HZ
+from meeting_translate_svc.speaker import Speaker
+from meeting_translate_svc.tally import Tally
+from translate_svc.audio.pcm import from_s16
+from translate_svc.client import AsyncClient
+from translate_svc.gateway.webrtc.heard_audio import heard_audio
+from translate_svc.types import Echo, Samples
+
+_log = logging.getLogger("meeting_translate_svc")
+_PRESENCE = "Interpreter"
+_SILENT_S = 0.2
+_PAUSE = bytes(2 * RATE_HZ)
+"""A second of silence: it ends the utterance of somebody whose connection has broken."""
+
+
+@dataclass(slots=True)
+class _Person:
+    """Somebody who is in the room."""
+
+    feed: Feed
+    speaker: Speaker
+    listening: asyncio.Task[None] | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attendance:
+    """A session with Janus, the tasks that end with it, and those that outlive it."""
+
+    session: JanusSession
+    tasks: asyncio.TaskGroup
+    speaking: asyncio.TaskGroup
+
+
+class Meeting:
+    """Interprets one room. Implements ``Floor``.
+
+    Streams and turns outlive a lost connection to Janus: it is made again, and who is still there goes on.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        server: JanusServer,
+        room: Room,
+        options: MeetingOptions,
+        possible: frozenset[str],
+        max_targets: int,
+    ) -> None:
+        """``possible``: Seamless codes of the languages that can be interpreted from and into.
+
+        ``max_targets``: how many of them at a time.
+        """
+        self._client = client
+        self._server = server
+        self._room = room
+        self._options = options
+        self._possible = possible
+        self._max_targets = max_targets
+        self._people: dict[int | str, _Person] = {}
+        self._feeds: dict[str, LanguageFeed] = {}
+        self._publishing: dict[str, asyncio.Task[None]] = {}
+        self.tally = Tally()
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Seamless codes of the languages that are interpreted into now."""
+        known = [person.speaker.named for person in self._people.values() if self._options.follow]
+        asked = dict.fromkeys([*self._options.codes, *(code for code in known if code)])
+        return tuple(asked)[: self._max_targets]
+
+    async def run(self) -> None:
+        """Interprets until the room is closed.
+
+        Raises:
+            JanusError: there is no such room, or the pin is wrong.
+            TranslateSvcError: the translation server does not take the settings or the caller.
+        """
+        async with asyncio.TaskGroup() as speaking:
+            while not await self._attend(speaking):
+                _log.warning("room %s: the connection to Janus was lost", self._room.room_id)
+                await asyncio.sleep(self._options.retry_s)
+            for feed_id in tuple(self._people):
+                self._leave(feed_id)
+
+    def say(self, language: str, key: Hashable, samples: Samples) -> None:
+        """Implements ``Floor.say``."""
+        if (feed := self._feeds.get(language)) is not None:
+            feed.turns.add(key, samples)
+
+    def end(self, language: str, key: Hashable) -> None:
+        """Implements ``Floor.end``."""
+        if (feed := self._feeds.get(language)) is not None:
+            feed.turns.end(key)
+
+    def show(self, caption: Caption) -> None:
+        """Implements ``Floor.show``."""
+        if (feed := self._feeds.get(caption.language)) is not None:
+            feed.show(caption)
+
+    async def _attend(self, speaking: asyncio.TaskGroup) -> bool:
+        """One session with Janus. Returns whether the room is closed; else the session was lost."""
+        closed = False
+        try:
+            async with janus_session(self._server) as session, asyncio.TaskGroup() as tasks:
+                await self._follow_room(_Attendance(session, tasks, speaking))
+                for task in [*self._publishing.values(), *self._listening()]:
+                    task.cancel()
+                closed = True
+        except* JanusLost:
+            pass
+        finally:
+            self._publishing.clear()
+        return closed
+
+    async def _follow_room(self, here: _Attendance) -> None:
+        """Returns when the room is closed."""
+        handle = await here.session.attach(PLUGIN)
+        _, present = await join(handle, self._room, _PRESENCE)
+        for gone in self._people.keys() - {feed.feed_id for feed in present}:
+            self._leave(gone)
+        for person in self._people.values():
+            person.listening = here.tasks.create_task(self._listen(here.session, person))
+        self._meet(present, here)
+        while True:
+            change = room_change(await handle.event())
+            if change.closed:
+                return
+            if change.left is not None:
+                self._leave(change.left)
+            self._meet(change.feeds, here)
+
+    def _meet(self, feeds: tuple[Feed, ...], here: _Attendance) -> None:
+        """Listens to those who are new, and publishes what they ask for."""
+        for feed in feeds:
+            known = self._people.get(feed.feed_id)
+            if known is not None and known.feed != feed:
+                self._leave(feed.feed_id)
+            elif known is not None:
+                continue
+            if feed.audio_mid and not feed.display.endswith(FEED_SUFFIX):
+                person = self._people[feed.feed_id] = _Person(feed, self._speaker(feed))
+                person.speaker.interpret_into(self.languages)
+                here.speaking.create_task(person.speaker.run())
+                person.listening = here.tasks.create_task(self._listen(here.session, person))
+        self._publish_languages(here)
+
+    def _publish_languages(self, here: _Attendance) -> None:
+        languages = self.languages
+        for code in self._feeds.keys() - set(languages):
+            del self._feeds[code]
+            if (task := self._publishing.pop(code, None)) is not None:
+                task.cancel()
+        for code in languages:
+            feed = self._feeds.setdefault(code, LanguageFeed(code, self._options))
+            if code not in self._publishing:
+                self._publishing[code] = here.tasks.create_task(feed.publish(here.session, self._room))
+        for person in self._people.values():
+            person.speaker.interpret_into(languages)
+
+    def _speaker(self, feed: Feed) -> Speaker:
+        named = self._options.spoken(feed.display)
+        return Speaker(
+            self._client,
+            self,
+            self._options,
+            speaker_id=feed.feed_id,
+            display=feed.display,
+            spoken=named if named in self._possible else None,
+            tally=self.tally,
+        )
+
+    def _leave(self, feed_id: int | str) -> None:
+        """What was said already is still interpreted."""
+        person = self._people.pop(feed_id, None)
+        if person is None:
+            return
+        person.speaker.leave()
+        if person.listening is not None:
+            person.listening.cancel()
+        for feed in self._feeds.values():
+            if feed.originals is not None:
+                feed.originals.forget(feed_id)
+
+    def _listening(self) -> list[asyncio.Task[None]]:
+        return [each.listening for each in self._people.values() if each.listening is not None]
+
+    async def _listen(self, session: JanusSession, person: _Person) -> None:
+        """Hears a person, and again when the connection was cut off, until it is cancelled."""
+        while True:
+            try:
+                async with attached_peer(session) as (peer, handle), asyncio.TaskGroup() as hearing:
+                    hears = lambda track: hearing.create_task(self._hear(track, person))  # noqa: E731
+                    peer.on("track", hears)
+                    await subscribe(peer, handle, self._room, person.feed)
+                    await handle.until_hangup()
+                    await peer.close()  # which ends the track
+            except* JanusError as error:
+                _log.warning("room %s: cannot hear %s: %s", self._room.room_id, person.feed.feed_id, error)
+            person.speaker.hear(_PAUSE)
+            await asyncio.sleep(self._options.retry_s)
+
+    async def _hear(self, track: MediaStreamTrack, person: _Person) -> None:
+        async with contextlib.aclosing(heard_audio(track, silent_s=_SILENT_S)) as parts:
+            async for pcm in parts:
+                person.speaker.hear(pcm)
+                if self._options.original:
+                    self._pass_on(person, from_s16(np.frombuffer(pcm, "<i2")))
+
+    def _pass_on(self, person: _Person, samples: Samples) -> None:
+        """Adds a person's own sound to the tracks, but for those that play it in its turn."""
+        own = person.speaker.language if self._options.echo is Echo.PASS else None
+        for feed in self._feeds.values():
+            if feed.originals is not None and feed.language != own:
+                feed.originals.add(person.feed.feed_id, samples)

@@ -1,0 +1,1 @@
+"""What is heard of people, and what they hear: turns, mixing, tracks."""
