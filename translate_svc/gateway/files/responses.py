@@ -8,9 +8,9 @@ from typing import Any
 
 from aiohttp import web
 
-from translate_svc.gateway.files.transcript import Segment
 from translate_svc.languages import Language
 from translate_svc.subtitles.cues import Cue, SpokenText, timed
+from translate_svc.subtitles.segments import Segment
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
 from translate_svc.types import TokenInfo
 
@@ -77,24 +77,10 @@ def logprob(token: TokenInfo) -> dict[str, Any]:
 
 
 def words_of(segment: Segment) -> list[dict[str, Any]]:
-    """The words of a segment with the times at which they were said, in seconds.
-
-    A word ends where the next one begins. In languages without spaces every token is a word.
-    """
-    words: list[tuple[str, int]] = []
-    spaced = " " in segment.text.strip()
-    time_ms = segment.start_ms
-    for token in segment.tokens:
-        if token.source_ms is not None:
-            time_ms = max(time_ms, segment.audio_ms + token.source_ms)
-        if words and spaced and not token.text.startswith(" "):
-            words[-1] = (words[-1][0] + token.text, words[-1][1])
-        elif token.text.strip():
-            words.append((token.text.strip(), time_ms))
-    ends_ms = [start_ms for _, start_ms in words[1:]] + [segment.end_ms]
+    """The words of a segment with the times at which they were said, in seconds."""
     return [
-        {"word": word, "start": start_ms / 1000, "end": end_ms / 1000}
-        for (word, start_ms), end_ms in zip(words, ends_ms, strict=True)
+        {"word": word.text, "start": word.start_ms / 1000, "end": word.end_ms / 1000}
+        for word in segment.words()
     ]
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
 
 from translate_svc.errors import TranslationFailed
 from translate_svc.gateway.failures import failure_of
 from translate_svc.serving.text_track import TextTrack
-from translate_svc.subtitles.speech_starts import SpeechStarts
+from translate_svc.subtitles.segments import Segment, Segments
 from translate_svc.types import (
     LanguageDetected,
     SessionEvent,
@@ -23,19 +22,6 @@ from translate_svc.types import (
 OnDelta = Callable[[str, tuple[TokenInfo, ...]], Awaitable[None]]
 
 
-@dataclass(slots=True)
-class Segment:
-    """The text of one utterance, whose speech was first heard at ``start_ms``. ``tokens`` have times from
-    ``audio_ms``, the start of its audio with its padding.
-    """
-
-    start_ms: int
-    end_ms: int
-    audio_ms: int
-    text: str = ""
-    tokens: list[TokenInfo] = field(default_factory=list)
-
-
 class Transcript:
     """The ``EventSink`` of a file's stream: it keeps the text, and hands on each delta."""
 
@@ -46,8 +32,8 @@ class Transcript:
         self._rate_hz = rate_hz
         self._track = TextTrack(scripts)
         self._on_delta = on_delta
+        self._open = Segments(rate_hz)
         self._segments: dict[int, Segment] = {}
-        self._speech_starts = SpeechStarts()
         self._languages: Counter[str] = Counter()
         self.text = ""
         """The whole text so far."""
@@ -75,31 +61,19 @@ class Transcript:
         """
         match event:
             case SpeechStarted():
-                self._speech_starts.add(event)
+                self._open.begin(event)
             case LanguageDetected() if event.language:
                 self._languages[event.language] += 1
             case TextDelta():
-                segment = self._segments.get(event.utterance_id) or self._new_segment(event)
-                segment.end_ms = self._ms(event.source.end)
-                segment.text += event.delta
-                segment.tokens += event.tokens
+                self._segments[event.utterance_id] = self._open.append(event)
                 delta = self._track.append(event.utterance_id, event.delta)
                 self.text += delta
                 if delta:
                     await self._on_delta(delta, event.tokens)
             case UtteranceDone(status=UtteranceStatus.FAILED):
                 raise TranslationFailed(f"the speech at {event.source.start / self._rate_hz:.1f} s failed")
-
-    def _new_segment(self, event: TextDelta) -> Segment:
-        audio_start = event.source.start
-        speech_start = self._speech_starts.of(event.utterance_id, audio_start)
-        self._speech_starts.drop(event.utterance_id)
-        segment = Segment(self._ms(speech_start), self._ms(event.source.end), self._ms(audio_start))
-        self._segments[event.utterance_id] = segment
-        return segment
-
-    def _ms(self, position: int) -> int:
-        return position * 1000 // self._rate_hz
+            case UtteranceDone():
+                self._open.end(event.utterance_id)
 
     def status_of(self, error: BaseException | None) -> str:
         """The HTTP status that the client gets."""

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import deque
 from typing import Any
 
 from translate_svc.errors import InvalidArgument, Unsupported
 from translate_svc.gateway.failures import close_code_of
 from translate_svc.gateway.files.responses import words_of
-from translate_svc.gateway.files.transcript import Segment
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.web_socket import WebSocket
 from translate_svc.serving.text_track import TextTrack
+from translate_svc.subtitles.segments import Segment, Segments, confidence_of
 from translate_svc.types import (
     AudioInput,
     ClientMessage,
     Closed,
     EndInput,
     SessionEvent,
+    SpeechStarted,
     TextDelta,
     UtteranceDone,
 )
@@ -70,7 +70,7 @@ class Recognition:
         self._ended = not first
         self._told_end = False
         self._samples = 0
-        self._open: dict[int, Segment] = {}
+        self._open = Segments(rate_hz)
         self._finished: deque[Segment] = deque()
         self._take(first)
 
@@ -106,14 +106,12 @@ class Recognition:
     async def send(self, event: SessionEvent) -> None:
         """Implements ``EventSink.send``."""
         match event:
+            case SpeechStarted():
+                self._open.begin(event)
             case TextDelta():
-                start_ms = event.source.start * 1000 // self._rate_hz
-                segment = self._open.setdefault(event.utterance_id, Segment(start_ms, start_ms, start_ms))
-                segment.end_ms = event.source.end * 1000 // self._rate_hz
-                segment.text += event.delta
-                segment.tokens += event.tokens
+                self._open.append(event)
             case UtteranceDone():
-                finished = self._open.pop(event.utterance_id, None)
+                finished = self._open.end(event.utterance_id)
                 if finished is not None and finished.text:
                     self._finished.append(finished)
             case Closed() if event.complete:
@@ -130,18 +128,16 @@ class Recognition:
     def _answer(self) -> dict[str, Any]:
         if self._finished:
             return self._result([self._finished.popleft()])
-        return {"partial": next((segment.text for segment in self._open.values()), "").strip()}
+        return {"partial": self._open.first_text.strip()}
 
     def _result(self, segments: list[Segment]) -> dict[str, Any]:
         track = TextTrack(())
         text = "".join(track.append(number, each.text) for number, each in enumerate(segments))
         if not self._words:
             return {"text": text.strip()}
-        words = [word | {"conf": _confidence(each)} for each in segments for word in words_of(each)]
+        words = [
+            word | {"conf": round(confidence_of(each.tokens), 4)}
+            for each in segments
+            for word in words_of(each)
+        ]
         return {"result": words, "text": text.strip()}
-
-
-def _confidence(segment: Segment) -> float:
-    """The geometric mean of the probabilities of a text's tokens."""
-    total = sum(each.log_probability for each in segment.tokens)
-    return round(math.exp(total / max(len(segment.tokens), 1)), 4)

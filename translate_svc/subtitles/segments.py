@@ -1,0 +1,103 @@
+"""The text of one utterance with its place in the audio, and when each of its words was said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from translate_svc.subtitles.speech_starts import SpeechStarts
+from translate_svc.types import SpeechStarted, TextDelta, TokenInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word, and when it was said, in milliseconds from the start of the input.
+
+    ``confidence``: the geometric mean of the probabilities of its tokens.
+    """
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float
+
+
+@dataclass(slots=True)
+class Segment:
+    """The text of one utterance, whose speech was first heard at ``start_ms``. ``tokens`` have times from
+    ``audio_ms``, the start of its audio with its padding.
+    """
+
+    start_ms: int
+    end_ms: int
+    audio_ms: int
+    text: str = ""
+    tokens: list[TokenInfo] = field(default_factory=list)
+
+    def words(self) -> list[SpokenWord]:
+        """The words. One ends where the next begins. In languages without spaces every token is a word."""
+        words: list[tuple[int, list[TokenInfo]]] = []
+        spaced = " " in self.text.strip()
+        time_ms = self.start_ms
+        for token in self.tokens:
+            if token.source_ms is not None:
+                time_ms = max(time_ms, self.audio_ms + token.source_ms)
+            if words and spaced and not token.text.startswith(" "):
+                words[-1][1].append(token)
+            elif token.text.strip():
+                words.append((time_ms, [token]))
+        ends_ms = [start_ms for start_ms, _ in words[1:]] + [self.end_ms]
+        return [
+            SpokenWord(_text(tokens), start_ms, end_ms, confidence_of(tokens))
+            for (start_ms, tokens), end_ms in zip(words, ends_ms, strict=True)
+        ]
+
+
+class Segments:
+    """The segments of a stream whose texts are in one language, made of its events as they come."""
+
+    def __init__(self, rate_hz: int) -> None:
+        """``rate_hz``: of the input, in which positions count."""
+        self._rate_hz = rate_hz
+        self._speech_starts = SpeechStarts()
+        self._open: dict[int, Segment] = {}
+
+    def begin(self, event: SpeechStarted) -> None:
+        """Speech was heard."""
+        self._speech_starts.add(event)
+
+    def append(self, event: TextDelta) -> Segment:
+        """Text of an utterance. Returns its segment."""
+        segment = self._open.get(event.utterance_id)
+        if segment is None:
+            speech_start = self._speech_starts.of(event.utterance_id, event.source.start)
+            segment = Segment(self._ms(speech_start), 0, self._ms(event.source.start))
+            self._open[event.utterance_id] = segment
+        segment.end_ms = self._ms(event.source.end)
+        segment.text += event.delta
+        segment.tokens += event.tokens
+        return segment
+
+    def end(self, utterance_id: int) -> Segment | None:
+        """The utterance has ended. Returns its segment; None if it has no text."""
+        self._speech_starts.drop(utterance_id)
+        return self._open.pop(utterance_id, None)
+
+    @property
+    def first_text(self) -> str:
+        """The text so far of the first utterance that has not ended."""
+        return self._open[min(self._open)].text if self._open else ""
+
+    def _ms(self, position: int) -> int:
+        return position * 1000 // self._rate_hz
+
+
+def confidence_of(tokens: Iterable[TokenInfo]) -> float:
+    """The geometric mean of the probabilities of tokens; 1 of none."""
+    logs = [token.log_probability for token in tokens]
+    return math.exp(sum(logs) / max(len(logs), 1))
+
+
+def _text(tokens: Iterable[TokenInfo]) -> str:
+    return "".join(token.text for token in tokens).strip()
