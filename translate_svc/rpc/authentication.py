@@ -29,6 +29,8 @@ SCOPES = {
 """What a caller needs for each method of the contract. Reflection and unknown methods need ``Scope.INFO``."""
 _OTHER_SCOPES = {
     "/nvidia.riva.nmt.RivaTranslation/TranslateText": Scope.TRANSLATE,
+    "/nvidia.riva.nmt.RivaTranslation/StreamingTranslateSpeechToText": Scope.STREAM,
+    "/nvidia.riva.nmt.RivaTranslation/StreamingTranslateSpeechToSpeech": Scope.STREAM,
 }
 """What a caller needs for methods of other services that let it translate."""
 

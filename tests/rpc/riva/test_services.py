@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from riva.client.proto import riva_nmt_pb2
 
 from tests.fakes.model_free_service import ModelFreeService
-from tests.rpc.riva.conftest import OPTIONS, auth_of, called
+from tests.rpc.conftest import until
+from tests.rpc.riva.conftest import OPTIONS, auth_of, called, refusal
+from tests.rpc.riva.speech import recognition
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.cli.transports import transport_makers
@@ -25,7 +28,11 @@ from translate_svc.rpc.server import RpcServer
 from translate_svc.types import Scope
 
 SERVICES = [service for file in (riva_nmt_pb2,) for service in file.DESCRIPTOR.services_by_name.values()]
-SCOPES = {"TranslateText": Scope.TRANSLATE}
+SCOPES = {
+    "TranslateText": Scope.TRANSLATE,
+    "StreamingTranslateSpeechToText": Scope.STREAM,
+    "StreamingTranslateSpeechToSpeech": Scope.STREAM,
+}
 """What a caller needs; for the other methods it is ``Scope.INFO``."""
 METHODS = [(service, method) for service in SERVICES for method in service.methods]
 
@@ -122,3 +129,45 @@ def test_without_the_package_the_setting_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InvalidArgument, match=r"riva: .* pip install 'translate-svc\[riva\]'"):
         transport_makers(Settings(riva=True))
+
+
+def call_of(server: RpcServer, ending: threading.Event) -> Any:
+    """A stream whose audio goes on until ``ending``."""
+    config = riva.client.StreamingTranslateSpeechToTextConfig(
+        asr_config=riva.client.StreamingRecognitionConfig(config=recognition()),
+        translation_config=riva.client.TranslationConfig(target_language_code="es"),
+    )
+    request = riva_nmt_pb2.StreamingTranslateSpeechToTextRequest
+
+    def requests() -> Iterator[Any]:
+        yield request(config=config)
+        yield request(audio_content=bytes(3_200))
+        ending.wait(30)
+
+    stub = riva.client.NeuralMachineTranslationClient(auth_of(server)).stub
+    return stub.StreamingTranslateSpeechToText(requests())
+
+
+async def test_a_server_that_leaves_ends_its_streams(server: RpcServer, service: ModelFreeService) -> None:
+    ending = threading.Event()
+    call = call_of(server, ending)
+    try:
+        await until(lambda: service.held["admitted"] == 1)
+        assert server.live_streams == 1
+        await server.stop(0, Unavailable("the server moves"))
+        code, message = await refusal(lambda: list(call))
+        assert (code, message) == (grpc.StatusCode.UNAVAILABLE, "the server moves")
+        assert set(service.held.values()) == {0}
+    finally:
+        ending.set()
+
+
+async def test_a_client_that_leaves_leaves_nothing(server: RpcServer, service: ModelFreeService) -> None:
+    ending = threading.Event()
+    call = call_of(server, ending)
+    try:
+        await until(lambda: service.held["admitted"] == 1)
+        call.cancel()
+        await until(lambda: not any(service.held.values()) and not server.live_streams)
+    finally:
+        ending.set()

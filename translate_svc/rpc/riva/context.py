@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from translate_svc.languages import LanguageTable
+from translate_svc.rpc.authentication import caller, may_stay
+from translate_svc.rpc.event_writer import Context
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.read_limiter import ReadLimiter
+from translate_svc.rpc.riva.audio.audio_source import AudioReader, open_audio
+from translate_svc.rpc.riva.fields import renamed
+from translate_svc.rpc.riva.messages import read_message
+from translate_svc.rpc.riva.recognition_settings import RecognitionSettings
 from translate_svc.serving.live_calls import LiveCalls
-from translate_svc.serving.protocols import TranslationService
+from translate_svc.serving.protocols import EventSink, TranslationService
+from translate_svc.serving.stream_driver import StreamDriver, idle_timeout
+from translate_svc.types import AudioFormat, StreamConfig, StreamSettings
+
+SinkMaker = Callable[[int], EventSink]
+"""What writes the events of a stream whose input has so many samples a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechCall:
+    """What a call with speech asks for.
+
+    ``names``: Riva's names of the fields of ``StreamConfig`` that errors may name, beside those of
+    ``recognition``.
+    """
+
+    recognition: RecognitionSettings
+    settings: StreamSettings
+    output: AudioFormat
+    names: Mapping[str, str]
 
 
 class RivaContext:
@@ -19,6 +49,51 @@ class RivaContext:
         self.service = service
         self.options = options
         self.calls = calls
-        self.reads = reads
         self.languages = LanguageTable(service.languages())
         """The languages of the loaded checkpoint."""
+        self._reads = reads
+
+    async def read_first(self, context: Context) -> Any:
+        """The first message of a stream; None: there is none.
+
+        Raises:
+            StreamTimeout: it did not come in time.
+            ResourceExhausted: too many streams are being opened.
+            InvalidArgument: its bytes are not a message.
+        """
+        with self.calls.admission(), self.calls.opening(caller()):
+            async with self._reads.hold(context.peer()):
+                return await self._in_time(read_message(context))
+
+    async def run_speech(self, call: SpeechCall, reader: AudioReader, sink_of: SinkMaker) -> None:
+        """Opens a session once the audio tells what it is, and runs it to its end.
+
+        Without any audio nothing is opened, and nothing written.
+
+        Raises:
+            TranslateSvcError: the call must fail with this error, whose field is Riva's.
+        """
+        audio = call.recognition.audio
+        names = {**call.recognition.names, **call.names, "audio": reader.field}
+        with renamed(names):
+            with self.calls.admission():
+                self.calls.check_open()
+                with self.calls.opening(caller()):
+                    source = await self._in_time(open_audio(audio, reader))
+                if source is None:
+                    return
+                self.calls.check_open()
+                config = StreamConfig(source.format, call.output, call.settings)
+                session = self.service.open_session(config, caller())
+            sink = sink_of(source.format.sample_rate_hz)
+            await self.calls.run(StreamDriver(source, sink, session, self.options), may_stay())
+
+    async def _in_time(self, wait: Any) -> Any:
+        waited_s = self.options.config_timeout_s
+        try:
+            async with asyncio.timeout(waited_s) as patience:
+                return await wait
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            raise idle_timeout(waited_s) from None

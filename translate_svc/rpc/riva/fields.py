@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from google.protobuf.message import Message
 
-from translate_svc.errors import InvalidArgument
+from translate_svc.errors import InvalidArgument, Unsupported
 
 
 def refuse_others(message: Message, known: Collection[str], path: str = "") -> None:
@@ -34,7 +34,7 @@ def renamed(names: Mapping[str, str]) -> Iterator[None]:
     """
     try:
         yield
-    except InvalidArgument as error:
+    except (InvalidArgument, Unsupported) as error:
         ours = max((each for each in names if error.field.startswith(each)), key=len, default=None)
         if ours is None:
             raise

@@ -7,15 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 from riva.client.proto import riva_nmt_pb2 as nmt
+from riva.client.proto import riva_tts_pb2 as tts
 
-from translate_svc.errors import InvalidArgument, OutOfRange, Unsupported
+from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.rpc.authentication import caller, may_stay
 from translate_svc.rpc.event_writer import Context
+from translate_svc.rpc.riva.audio.speech_output import packer_of
 from translate_svc.rpc.riva.context import RivaContext
 from translate_svc.rpc.riva.fields import refuse_others, renamed
 from translate_svc.rpc.riva.languages import resolve
-from translate_svc.rpc.riva.terms import terms_of, untagged
-from translate_svc.rpc.riva.text_batch import TextBatch
+from translate_svc.rpc.riva.messages import audio_reader, configuration_of, id_of
+from translate_svc.rpc.riva.result_sink import ResultOptions, ResultSink
+from translate_svc.rpc.riva.speech_sink import SpeechSink
+from translate_svc.rpc.riva.texts.terms import terms_of, untagged
+from translate_svc.rpc.riva.texts.text_batch import TextBatch
+from translate_svc.rpc.riva.translation_settings import speech_call, text_call
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.protocols import CallHandler
 from translate_svc.types import (
@@ -28,6 +34,7 @@ from translate_svc.types import (
 
 MAX_TEXTS = 128
 """Of one call; Riva's own servers take 8."""
+_CONFIG = "config"
 _NO_SPEECH = AudioFormat(DEFAULT_ENCODING, 16_000)
 # max_len_variation is where Riva cuts long translations: ours are not cut by the length of their source
 _TEXT_FIELDS = frozenset(
@@ -52,7 +59,7 @@ class TranslationServicer:
             batch = TextBatch(self._openers(request))
         await calls.run(CallDriver(batch, batch, self._context.options, last=UtteranceDone), may_stay())
         translations = [nmt.Translation(text=text, language=request.target_language) for text in batch.texts]
-        return nmt.TranslateTextResponse(translations=translations, id=_id(request))
+        return nmt.TranslateTextResponse(translations=translations, id=id_of(request))
 
     async def ListSupportedLanguagePairs(self, request: Any, context: Context) -> Any:  # noqa: N802
         """Lists what is translated into what: texts by our model, and speech by Riva's two pipelines."""
@@ -73,12 +80,44 @@ class TranslationServicer:
         )
 
     async def StreamingTranslateSpeechToText(self, requests: Any, context: Context) -> None:  # noqa: N802
-        """Refuses: not served yet."""
-        raise Unsupported("speech is not served here yet")
+        """Translates speech while it comes; results are those of a recognition, in the target language."""
+        del requests
+        shared = self._context
+        first = await shared.read_first(context)
+        with shared.calls.admission():
+            config = configuration_of(first, _CONFIG)
+            wanted = text_call(config, shared.languages, calibrated=shared.service.calibrated)
+
+        async def write(result: Any) -> int:
+            response = nmt.StreamingTranslateSpeechToTextResponse(results=[result], id=id_of(first))
+            await context.write(response)
+            return int(response.ByteSize())
+
+        options = ResultOptions(wanted.interim, wanted.call.recognition.words, wanted.tag)
+        await shared.run_speech(
+            wanted.call,
+            audio_reader(context, _CONFIG),
+            lambda rate_hz: ResultSink(write, options, shared.languages, rate_hz),
+        )
 
     async def StreamingTranslateSpeechToSpeech(self, requests: Any, context: Context) -> None:  # noqa: N802
-        """Refuses: not served yet."""
-        raise Unsupported("speech is not served here yet")
+        """Translates speech while it comes, and speaks the translations."""
+        del requests
+        shared = self._context
+        first = await shared.read_first(context)
+        with shared.calls.admission():
+            call = speech_call(configuration_of(first, _CONFIG), shared.languages)
+
+        async def write(audio: bytes) -> int:
+            speech = tts.SynthesizeSpeechResponse(audio=audio)
+            response = nmt.StreamingTranslateSpeechToSpeechResponse(speech=speech, id=id_of(first))
+            await context.write(response)
+            return int(response.ByteSize())
+
+        packer = packer_of(call.output)
+        await shared.run_speech(
+            call, audio_reader(context, _CONFIG), lambda rate_hz: SpeechSink(write, packer, rate_hz)
+        )
 
     def _openers(self, request: Any) -> list[Callable[[], CallHandler]]:
         """What admits each text. Raises InvalidArgument, OutOfRange: a field is not valid. Names it."""
@@ -108,8 +147,3 @@ class TranslationServicer:
     def _open(self, request: TranslateRequest, index: int) -> CallHandler:
         with renamed(_TEXT_PATHS | {"text": f"texts[{index}]"}):
             return self._context.service.translate(request, caller())
-
-
-def _id(request: Any) -> Any:
-    """What names the call for its client, in each answer; None: nothing."""
-    return request.id if request.HasField("id") else None

@@ -1,0 +1,1 @@
+"""Audio of Riva's clients, in both directions."""
