@@ -27,6 +27,8 @@ from translate_svc.errors import (
 from translate_svc.gateway.wording import sentence
 from translate_svc.observability.tracebacks import anonymous_traceback
 
+CLIENT_LEFT = 499
+
 CLOSE_NORMAL = 1000
 CLOSE_GOING_AWAY = 1001
 CLOSE_POLICY = 1008
@@ -145,6 +147,17 @@ def failure_of(error: BaseException) -> Failure:
     message = f"The server has an error of its own: incident {incident_id}."
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     return Failure(status, CLOSE_INTERNAL, _SERVER, "internal_error", message, reason=message)
+
+
+def status_of(error: BaseException | None) -> int:
+    """The HTTP status of a request that ends with ``error``: 200 for None, nginx's 499 if the client left."""
+    if error is None:
+        return HTTPStatus.OK
+    if isinstance(error, asyncio.CancelledError | ConnectionError):
+        return CLIENT_LEFT
+    error = shortage_of(error) or error
+    statuses = (status for kind, status, _, _, _ in _KINDS if isinstance(error, kind))
+    return next(statuses, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def close_code_of(error: BaseException | None) -> int:

@@ -198,6 +198,16 @@ async def test_a_caller_that_fills_its_places_leaves_others_theirs(tmp_path: Pat
         await asyncio.gather(*greedy, other, return_exceptions=True)
 
 
+async def test_a_client_that_leaves_is_no_error_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    async with model_free_service(slow_script) as service, GatewayServer(service) as server:
+        leaving = asyncio.create_task(post(server, form()))
+        await until(lambda: bool(service.held["requests"]))
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        await until(lambda: service.held == NOTHING)
+    assert not [each for each in caplog.records if each.levelname in ("WARNING", "ERROR")]
+
+
 async def test_a_full_disk_fails_the_file_that_needs_it_and_no_other() -> None:
     """Files above a mebibyte are kept on disk. Of this process no file may grow beyond that."""
     small, large = form(), form(bytes(3_000_000))

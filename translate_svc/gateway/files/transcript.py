@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 
 from translate_svc.errors import TranslationFailed
-from translate_svc.gateway.failures import failure_of
+from translate_svc.gateway.failures import status_of
 from translate_svc.serving.text_track import TextTrack
 from translate_svc.subtitles.segments import Segment, Segments
 from translate_svc.types import (
@@ -77,4 +77,4 @@ class Transcript:
 
     def status_of(self, error: BaseException | None) -> str:
         """The HTTP status that the client gets."""
-        return "200" if error is None else str(int(failure_of(error).status))
+        return str(int(status_of(error)))
