@@ -47,6 +47,9 @@ class Settings(CoreSettings):
         http_source_language: what speakers speak where a session over HTTP does not say; empty: not known.
         telephone: file with the telephone providers that may call; see docs/protocols/telephone.md.
         audiosocket: also serve Asterisk's AudioSocket on this ``host:port``; needs ``telephone``.
+        wyoming: also serve Home Assistant's protocol on this ``host:port``; see docs/protocols/wyoming.md.
+        wyoming_target: the language of texts for clients of Wyoming that choose none; empty: as it was said.
+        wyoming_caller: the caller for whom they count, since the protocol has no keys.
         riva: also serve NVIDIA Riva's services on the port of gRPC; see docs/protocols/riva.md.
         front_processes: processes that own connections, streams and voice activity detection, in front of one
             that owns the engine. 1: all in one process. 0: 4 with a GPU, whose engine would wait for Python
@@ -90,6 +93,9 @@ class Settings(CoreSettings):
     http_source_language: str = setting("", "Language of speakers where a session names none.", metavar="TAG")
     telephone: str = setting("", "Telephone providers that may call, and their calls.", metavar="FILE")
     audiosocket: str = setting("", "Serve Asterisk's AudioSocket here, too.", metavar="HOST:PORT")
+    wyoming: str = setting("", "Serve Home Assistant's protocol here, too.", metavar="HOST:PORT")
+    wyoming_target: str = setting("", "Translate for Wyoming's clients into this language.", metavar="TAG")
+    wyoming_caller: str = setting("", "The caller for whom Wyoming's clients count.", metavar="NAME")
     riva: bool = setting(False, "Serve NVIDIA Riva's protocol on the same port, too.")
     front_processes: int = setting(
         0, "Processes for connections and streams, in front of the engine; 0: by the device.", low=0, high=256

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-NAMES = ("wire", "codecs", "containers", "segmenter", "servicer", "telephone", "vosk", "gemini")
+NAMES = ("wire", "codecs", "containers", "segmenter", "servicer", "telephone", "vosk", "gemini", "wyoming")
 
 
 @dataclass(frozen=True, slots=True)

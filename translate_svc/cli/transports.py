@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from translate_svc.addresses import is_local
 from translate_svc.cli.descriptors import connections_within_limit
@@ -23,9 +23,9 @@ from translate_svc.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from translate_svc.access.callers import Callers
-    from translate_svc.errors import TranslateSvcError
     from translate_svc.observability.telemetry import Tracing
     from translate_svc.serving.protocols import TranslationService, TransportServer
+    from translate_svc.serving.tcp_server import TcpOptions, TcpServer
     from translate_svc.serving.tls_files import TlsFiles
 
 _log = logging.getLogger(__name__)
@@ -193,25 +193,47 @@ def _audiosocket_maker(settings: Settings, callers: Callers, reuse_port: bool) -
         InvalidArgument: there is no ``telephone``, or its file or the address cannot be used.
     """
     from translate_svc.audiosocket.server import AudioSocketServer, refuse_unnamed
-    from translate_svc.serving.tcp_server import TcpOptions
     from translate_svc.telephone.telephone_file import Telephone
 
     if not settings.telephone:
         raise InvalidArgument("needs telephone, which says what becomes of calls", field="audiosocket")
-    address = ListenAddress.parse(settings.audiosocket, "audiosocket")
+    options = _tcp_options(settings, settings.audiosocket, AudioSocketServer, reuse_port)
+    telephone = Telephone(Path(settings.telephone))
+    refuse_unnamed(telephone, callers)
+    return lambda service: AudioSocketServer(service, telephone, options, callers)
+
+
+def _wyoming_maker(settings: Settings, callers: Callers, reuse_port: bool) -> ServerMaker:
+    """A function that creates the server of the Wyoming protocol, not started yet.
+
+    Raises:
+        InvalidArgument: the address cannot be used, or ``wyoming_caller`` is missing.
+    """
+    from translate_svc.wyoming.server import WyomingServer, refuse_unnamed
+
+    options = _tcp_options(settings, settings.wyoming, WyomingServer, reuse_port)
+    refuse_unnamed(settings.wyoming_caller, callers)
+    names = {"target": settings.wyoming_target, "caller": settings.wyoming_caller}
+    return lambda service: WyomingServer(service, options, callers, **names)
+
+
+def _tcp_options(settings: Settings, text: str, kind: type[TcpServer], reuse_port: bool) -> TcpOptions:
+    """Options of a server of ``kind`` at the address in ``text``. Raises InvalidArgument, as it does."""
+    from translate_svc.serving.tcp_server import TcpOptions
+
+    address = ListenAddress.parse(text, kind.field)
     options = TcpOptions(
         host=address.host, port=address.port, insecure=settings.insecure, reuse_port=reuse_port
     )
-    telephone = Telephone(Path(settings.telephone))
-    AudioSocketServer.refuse_unprotected(options)
-    refuse_unnamed(telephone, callers)
-    return lambda service: AudioSocketServer(service, telephone, options, callers)
+    kind.refuse_unprotected(options)
+    return options
 
 
 TRANSPORTS: tuple[Transport, ...] = (
     Transport("grpc", ("host", "port"), "", _rpc_server_maker),
     Transport("http", ("http",), "http", _gateway_maker),
     Transport("audiosocket", ("audiosocket",), "", _audiosocket_maker),
+    Transport("wyoming", ("wyoming",), "", _wyoming_maker),
 )
 """All of them. ``serve`` and its front processes serve each that the settings ask for; gRPC comes first."""
 
@@ -251,34 +273,3 @@ async def tracing_of_environment() -> AsyncIterator[Tracing | None]:
     finally:
         if tracing is not None:
             await asyncio.to_thread(tracing.shutdown)
-
-
-async def drain_servers(
-    servers: list[TransportServer], grace_s: float, reason: TranslateSvcError, signals: asyncio.Queue[Any]
-) -> None:
-    """Drains all servers for ``reason``. Another signal ends the remaining streams at once."""
-    draining = asyncio.create_task(_stop(servers, grace_s, reason))
-    next_signal = asyncio.create_task(signals.get())
-    await asyncio.wait({draining, next_signal}, return_when=asyncio.FIRST_COMPLETED)
-    if next_signal.done():
-        await _stop(servers, 0, reason)
-    next_signal.cancel()
-    await draining
-
-
-async def start_servers(servers: list[TransportServer]) -> None:
-    """Starts all servers. If one cannot start, those before it are stopped."""
-    from translate_svc.serving.live_calls import DRAINING
-
-    for index, server in enumerate(servers):
-        try:
-            await server.start()
-        except BaseException:
-            await _stop(servers[:index], 0, DRAINING)
-            raise
-
-
-async def _stop(servers: list[TransportServer], grace_s: float, reason: TranslateSvcError) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        for server in servers:
-            tasks.create_task(server.stop(grace_s, reason))

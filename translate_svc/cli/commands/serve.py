@@ -20,12 +20,11 @@ from translate_svc.cli.fronts.front_count import with_front_processes
 from translate_svc.cli.logs import configure_logs, log_loop_error
 from translate_svc.cli.memory_watch import MemoryWatch
 from translate_svc.cli.ports import refuse_taken_ports
+from translate_svc.cli.server_group import drain_servers, start_servers
 from translate_svc.cli.transports import (
     ServerMaker,
-    drain_servers,
     listen_addresses,
     refuse_unknown_language,
-    start_servers,
     tracing_of_environment,
     transport_makers,
 )

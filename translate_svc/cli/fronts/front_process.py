@@ -18,9 +18,8 @@ from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.fronts.front_config import FrontConfig
 from translate_svc.cli.fronts.remote_service import remote_service
 from translate_svc.cli.logs import configure_logs, log_loop_error
+from translate_svc.cli.server_group import drain_servers, start_servers
 from translate_svc.cli.transports import (
-    drain_servers,
-    start_servers,
     tracing_of_environment,
     transport_makers,
 )
