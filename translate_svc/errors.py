@@ -7,6 +7,7 @@
   * ``Unauthenticated`` - the caller has no valid key, token or certificate
   * ``PermissionDenied`` - the caller is known, but may not do this
   * ``ResourceExhausted`` - no capacity now; says when to try again
+    * ``QuotaExceeded`` - there is, but the caller has reached a limit of its own
   * ``Unavailable`` - the server is draining or not ready
   * ``Superseded`` - another call has resumed this stream
   * ``DataLoss`` - the received data differs from the sent data
@@ -67,6 +68,10 @@ class ResourceExhausted(TranslateSvcError):
     def __init__(self, message: str, *, field: str = "", retry_after_s: float = 1.0) -> None:
         super().__init__(message, field=field)
         self.retry_after_s = retry_after_s
+
+
+class QuotaExceeded(ResourceExhausted):
+    """The caller has reached a limit of its own. It should retry after ``retry_after_s`` seconds."""
 
 
 class Unavailable(TranslateSvcError):

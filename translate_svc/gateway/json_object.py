@@ -62,7 +62,7 @@ class JsonObject:
     def text(self, name: str, default: T) -> str | T:
         """A string that is not empty."""
         text: str | T = self._get(
-            name, default, lambda value: isinstance(value, str) and value != "", "a string"
+            name, default, lambda value: isinstance(value, str) and value != "", "a string that is not empty"
         )
         return text
 
@@ -86,8 +86,9 @@ class JsonObject:
     def choice(self, name: str, choices: Collection[str], default: T) -> str | T:
         """One of ``choices``."""
         names = ", ".join(sorted(choices))
+        wanted = names if len(choices) == 1 else f"one of {names}"
         chosen: str | T = self._get(
-            name, default, lambda value: isinstance(value, str) and value in choices, f"one of {names}"
+            name, default, lambda value: isinstance(value, str) and value in choices, wanted
         )
         return chosen
 

@@ -8,7 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unauthenticated, Unavailable
+from translate_svc.errors import (
+    QuotaExceeded,
+    ResourceExhausted,
+    TranslateSvcError,
+    Unauthenticated,
+    Unavailable,
+)
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.protocols import TranslationService
@@ -57,7 +63,7 @@ class LiveCalls:
             raise ResourceExhausted(f"{everybody} streams are being opened")
         share = max(1, self._options.max_unopened_streams // 4)
         if caller != ANONYMOUS and own >= min(share, caller.limits.max_streams or share):
-            raise ResourceExhausted(f"{own} streams of this caller are being opened")
+            raise QuotaExceeded(f"{own} streams of this caller are being opened")
         self._unopened[caller.name] += 1
         try:
             yield

@@ -87,3 +87,6 @@ async def test_one_whose_time_is_over_is_refused_for_good(
         with pytest.raises(openai.APIStatusError, match="more audio than this caller may send") as caught:
             await create(model="m", file=FILE, language="en", stream=stream)
         assert caught.value.status_code == 400
+        with pytest.raises(openai.RateLimitError, match="This caller may send 1 s of audio") as own:
+            await client.with_options(max_retries=0).audio.transcriptions.create(model="m", file=FILE)
+        assert own.value.code == "rate_limit_exceeded", "the server is not overloaded"

@@ -35,6 +35,13 @@ WRONG: list[tuple[str, dict[str, Any], str, str | None]] = [
     ("session.update", {"session": []}, "invalid_value", "session"),
     ("session.update", {"session": {"voice": "alloy"}}, "unknown_parameter", "session.voice"),
     ("session.update", {"session": {"type": "realtime"}}, "invalid_value", "session.type"),
+    (
+        "session.update",
+        {"session": {"instructions": "Be brief.", "type": "realtime"}},
+        "invalid_value",
+        "session.type",
+    ),
+    ("session.update", {"session": {"model": "another"}}, "invalid_value", "session.model"),
     ("session.update", {"session": {"include": ["everything"]}}, "invalid_value", "session.include[0]"),
     ("session.update", {"session": {"audio": 1}}, "invalid_value", "session.audio"),
     ("session.update", _output(language="tlh"), "invalid_value", "session.audio.output.language"),
@@ -95,6 +102,8 @@ WRONG: list[tuple[str, dict[str, Any], str, str | None]] = [
     ),
     (APPEND, {}, "invalid_value", "audio"),
     (APPEND, {"audio": 3}, "invalid_value", "audio"),
+    (APPEND, {"audio": None}, "invalid_value", "audio"),
+    (APPEND, {"audio": ""}, "invalid_value", "audio"),
     (APPEND, {"audio": "AAA"}, "invalid_value", "audio"),
     (APPEND, {"audio": "AA AA==="}, "invalid_value", "audio"),
     (APPEND, {"audio": "ÄÄÄÄ"}, "invalid_value", "audio"),
@@ -177,6 +186,22 @@ async def test_a_connection_that_only_errs_is_ended(server: GatewayServer) -> No
         assert 100 <= len(errors) < 200
         assert errors[-1]["code"] == "permission_denied"
         assert "wrong" in errors[-1]["message"]
+
+
+async def test_errors_come_after_the_answers_of_earlier_events(server: GatewayServer) -> None:
+    for _ in range(20):
+        async with connect(server.target) as session:
+            await session.update(audio={"output": {"language": "es"}})
+            await session.send(APPEND, audio="?")
+            await session.update(audio={"output": {"language": "de"}})
+            await session.send("sing")
+            await session.until("session.updated")
+            await session.until("session.updated")
+            await session.until("error")
+        assert session.kinds() == [
+            "session.created",
+            *("session.updated", "error") * 2,
+        ]
 
 
 async def test_audio_before_a_language_is_refused(server: GatewayServer) -> None:

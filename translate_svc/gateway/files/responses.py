@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -36,7 +37,7 @@ def respond(
     ``task``: ``translate`` or ``transcribe``. ``language``: of the text. ``words``: with the time of every
     word (verbose_json). ``logprobs``: with every token (json).
     """
-    usage = {"type": "duration", "seconds": round(duration_s, 3)}
+    usage = {"type": "duration", "seconds": math.ceil(duration_s)}
     match kind:
         case "text":
             return web.Response(text=f"{text}\n")

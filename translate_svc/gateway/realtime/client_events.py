@@ -63,8 +63,8 @@ class AudioReader:
         Raises:
             InvalidArgument: the audio is missing or is not base64.
         """
-        text = event.text("audio", "")
-        if "audio" not in event:
+        text = event.text("audio", None)
+        if text is None:
             raise InvalidArgument("is required", field="audio")
         try:
             data = self._rest + binascii.a2b_base64(text, strict_mode=True)

@@ -41,6 +41,7 @@ class RealtimeSession:
         self._dialect = dialect
         self._connection = connection
         self._events = ClientEvents(connection)
+        self._model = model
         self._head = session_head(context, dialect, model)
 
     async def run(self, settings: SessionSettings, who: Identified) -> None:
@@ -100,7 +101,7 @@ class RealtimeSession:
             try:
                 kind = event.text("type", "")
                 if kind == UPDATE:
-                    wanted = settings.updated(session_of(event))
+                    wanted = settings.updated(session_of(event, self._model))
                     if not wanted.missing:
                         return settings, wanted
                     settings = wanted
@@ -116,7 +117,10 @@ class RealtimeSession:
 
     def _driver(self, session: StreamSession, settings: SessionSettings, updated: bool) -> StreamDriver:
         context = self._context
-        source = SessionInput(self._events, self._dialect, settings, context.languages, _PART_BYTES)
+        opened = asyncio.Event()
+        source = SessionInput(
+            self._events, self._dialect, settings, context.languages, _PART_BYTES, self._model, opened
+        )
         encoder = self._dialect.encoder(context.languages, settings.input.rate_hz)
         encoder.apply(settings)
 
@@ -131,8 +135,10 @@ class RealtimeSession:
             await self._events.refuse(in_openai_terms(error, self._dialect))
 
         def encode(event: SessionEvent) -> Iterator[WireEvent]:
-            if isinstance(event, Opened) and updated:
-                yield self._event("session.updated", settings)
+            if isinstance(event, Opened):
+                if updated:
+                    yield self._event("session.updated", settings)
+                opened.set()
             yield from encoder.encode(event)
 
         forgiving = ErrorReportingSession(session, taken, refused)

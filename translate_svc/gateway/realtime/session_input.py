@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import deque
 
@@ -48,9 +49,16 @@ class SessionInput:
         settings: SessionSettings,
         languages: LanguageTable,
         max_part_bytes: int,
+        model: str,
+        opened: asyncio.Event,
     ) -> None:
-        """``settings`` are those that the session was opened with."""
+        """``settings`` are those that the session was opened with, ``model`` is as for ``session_of``.
+
+        ``opened`` is set when the client was told: an error of a later event must not come before that.
+        """
         self._events = events
+        self._model = model
+        self._opened = opened
         self._prefix = dialect.prefix
         self._languages = languages
         self.settings = settings
@@ -64,6 +72,7 @@ class SessionInput:
 
     async def receive(self) -> ClientMessage:
         """The client's next message. What cannot be one is answered by an ``error`` event."""
+        await self._opened.wait()
         while not self._waiting:
             event = await self._events.receive()
             try:
@@ -109,7 +118,7 @@ class SessionInput:
         self._waiting.append(FinalizeInput())
 
     def _update(self, event: JsonObject) -> None:
-        wanted = self.settings.updated(session_of(event))
+        wanted = self.settings.updated(session_of(event, self._model))
         if wanted.input != self.settings.input:
             raise InvalidArgument(
                 "cannot change once the session has begun", field="session.audio.input.format"
@@ -118,15 +127,17 @@ class SessionInput:
         self._waiting.append(UpdateInput(wanted.stream_settings(self._languages)))
 
 
-def session_of(event: JsonObject) -> JsonObject:
-    """The ``session`` of an update.
+def session_of(event: JsonObject, model: str) -> JsonObject:
+    """The ``session`` of an update. ``model``: the name that the client gave it when it connected, or empty.
 
     Raises:
-        InvalidArgument: there is none.
+        InvalidArgument: there is none, or it names another model.
     """
     session = event.object("session")
     if session is None:
         raise InvalidArgument("is required", field="session")
+    if model and session.text("model", model) != model:
+        raise InvalidArgument("cannot change within a session", field=session.under("model"))
     return session
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ class _Item:
     """An utterance, which the protocol calls an item of the conversation."""
 
     id: str
+    previous_id: str | None = None
     transcript: str = ""
     logprobs: list[WireEvent] = field(default_factory=list)
 
@@ -79,6 +81,7 @@ class TranscriptionEvents:
                 "item_id": item.id,
             }
         former, self._previous_id = self._previous_id, item.id
+        item.previous_id = former
         yield {"type": "input_audio_buffer.committed", "item_id": item.id, "previous_item_id": former}
         yield {
             "type": "conversation.item.added",
@@ -124,10 +127,11 @@ class TranscriptionEvents:
             "item_id": item.id,
             "content_index": 0,
             "transcript": item.transcript,
-            "usage": {"type": "duration", "seconds": event.usage.source_ms / 1000},
+            "usage": {"type": "duration", "seconds": math.ceil(event.usage.source_ms / 1000)},
         } | ({"logprobs": item.logprobs} if self._logprobs else {})
         yield {
             "type": "conversation.item.done",
+            "previous_item_id": item.previous_id,
             "item": _message(item.id, "completed", item.transcript),
         }
 

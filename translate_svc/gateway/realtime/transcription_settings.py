@@ -56,8 +56,8 @@ class TranscriptionSettings:
 
     def updated(self, session: JsonObject) -> TranscriptionSettings:
         """Implements ``SessionSettings.updated``."""
-        session.refuse_unknown(("type", "object", "id", "model", "expires_at", "audio", "include"))
         session.choice("type", ("transcription",), None)
+        session.refuse_unknown(("type", "object", "id", "model", "expires_at", "audio", "include"))
         changed = self
         if "include" in session:
             changed = replace(changed, include=session.choices("include", (LOGPROBS,)))

@@ -126,9 +126,9 @@ class TranslationSettings:
             InvalidArgument: a field is unknown or its value is not valid. Names the field.
             Unsupported: the session asks for what this server does not have. Names the field.
         """
+        session.choice("type", ("translation",), None)
         known = ("type", "id", "model", "expires_at", "audio", "include", "simultaneous", "terms")
         session.refuse_unknown(known)
-        session.choice("type", ("translation",), None)
         changed = self
         if "include" in session:
             changed = replace(changed, include=session.choices("include", INCLUDES))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from translate_svc.errors import PermissionDenied, ResourceExhausted
+from translate_svc.errors import PermissionDenied, QuotaExceeded
 from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.quotas.audio_meter import AudioMeter
 from translate_svc.session.quotas.token_bucket import TokenBucket
@@ -90,7 +90,7 @@ class Quotas:
 
         Raises:
             PermissionDenied: the caller may not use the loaded model.
-            ResourceExhausted: a limit of the caller is reached. Says when to try again.
+            QuotaExceeded: a limit of the caller is reached. Says when to try again.
         """
         limits = caller.limits
         if limits.models is not None and self._model not in limits.models:
@@ -99,7 +99,7 @@ class Quotas:
         open_streams = account.streams + account.elsewhere
         if limits.max_streams is not None and open_streams >= limits.max_streams and not goes_on:
             self._count("caller_streams_limited", caller)
-            raise ResourceExhausted(
+            raise QuotaExceeded(
                 f"{open_streams} streams of this caller are open, and it may have {limits.max_streams}",
                 retry_after_s=_STREAMS_RETRY_AFTER_S,
             )
@@ -110,7 +110,7 @@ class Quotas:
         self.check_audio(caller)
 
     def check_audio(self, caller: Caller) -> None:
-        """Raises ResourceExhausted if ``caller`` has no audio left for an open stream; says when to return.
+        """Raises QuotaExceeded if ``caller`` has no audio left for an open stream; says when to return.
 
         From then on it may open nothing before a part of its audio is there again: it would be used up at
         once.
@@ -129,7 +129,7 @@ class Quotas:
 
     def _refuse_audio(self, caller: Caller, wait_s: float) -> NoReturn:
         self._count("caller_audio_limited", caller)
-        raise ResourceExhausted(
+        raise QuotaExceeded(
             f"this caller may send {caller.limits.audio_s_per_minute:g} s of audio a minute, and sent more",
             retry_after_s=wait_s,
         )
