@@ -10,7 +10,8 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-NAMES = ("wire", "codecs", "containers", "segmenter", "servicer", "telephone", "vosk", "gemini", "wyoming")
+_OF_PROTOCOLS = ("telephone", "vosk", "gemini", "wyoming", "streamed")
+NAMES = ("wire", "codecs", "containers", "segmenter", "servicer", *_OF_PROTOCOLS)
 
 
 @dataclass(frozen=True, slots=True)

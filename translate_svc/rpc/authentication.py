@@ -31,6 +31,8 @@ _OTHER_SCOPES = {
     "/nvidia.riva.nmt.RivaTranslation/TranslateText": Scope.TRANSLATE,
     "/nvidia.riva.nmt.RivaTranslation/StreamingTranslateSpeechToText": Scope.STREAM,
     "/nvidia.riva.nmt.RivaTranslation/StreamingTranslateSpeechToSpeech": Scope.STREAM,
+    "/nvidia.riva.asr.RivaSpeechRecognition/Recognize": Scope.STREAM,
+    "/nvidia.riva.asr.RivaSpeechRecognition/StreamingRecognize": Scope.STREAM,
 }
 """What a caller needs for methods of other services that let it translate."""
 

@@ -19,8 +19,10 @@ from translate_svc.rpc.riva.recognition_settings import RecognitionSettings
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.protocols import EventSink, TranslationService
 from translate_svc.serving.stream_driver import StreamDriver, idle_timeout
-from translate_svc.types import AudioFormat, StreamConfig, StreamSettings
+from translate_svc.types import DEFAULT_ENCODING, AudioFormat, StreamConfig, StreamSettings
 
+NO_SPEECH = AudioFormat(DEFAULT_ENCODING, 16_000)
+"""The output of calls without speech."""
 SinkMaker = Callable[[int], EventSink]
 """What writes the events of a stream whose input has so many samples a second."""
 

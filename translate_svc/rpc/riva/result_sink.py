@@ -50,6 +50,7 @@ class ResultSink:
         self._segments = Segments(rate_hz)
         self._tags: dict[int, str] = {}
         self._interim = ""
+        self._heard_samples = 0
         self._bytes_out = 0
 
     @property
@@ -102,7 +103,9 @@ class ResultSink:
         self._bytes_out += await self._write(result)
 
     def _common(self, heard_samples: int) -> dict[str, Any]:
-        return {"channel_tag": 1, "audio_processed": heard_samples / self._rate_hz}
+        # an utterance ends before the pause that ends it
+        self._heard_samples = max(self._heard_samples, heard_samples)
+        return {"channel_tag": 1, "audio_processed": self._heard_samples / self._rate_hz}
 
 
 def alternative(

@@ -13,7 +13,7 @@ from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.rpc.authentication import caller, may_stay
 from translate_svc.rpc.event_writer import Context
 from translate_svc.rpc.riva.audio.speech_output import packer_of
-from translate_svc.rpc.riva.context import RivaContext
+from translate_svc.rpc.riva.context import NO_SPEECH, RivaContext
 from translate_svc.rpc.riva.fields import refuse_others, renamed
 from translate_svc.rpc.riva.languages import resolve
 from translate_svc.rpc.riva.messages import audio_reader, configuration_of, id_of
@@ -25,8 +25,6 @@ from translate_svc.rpc.riva.translation_settings import speech_call, text_call
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.protocols import CallHandler
 from translate_svc.types import (
-    DEFAULT_ENCODING,
-    AudioFormat,
     TargetSettings,
     TranslateRequest,
     UtteranceDone,
@@ -35,7 +33,6 @@ from translate_svc.types import (
 MAX_TEXTS = 128
 """Of one call; Riva's own servers take 8."""
 _CONFIG = "config"
-_NO_SPEECH = AudioFormat(DEFAULT_ENCODING, 16_000)
 # max_len_variation is where Riva cuts long translations: ours are not cut by the length of their source
 _TEXT_FIELDS = frozenset(
     {"texts", "model", "source_language", "target_language", "dnt_phrases", "max_len_variation", "id"}
@@ -136,7 +133,7 @@ class TranslationServicer:
             one = TranslateRequest(
                 text,
                 (TargetSettings(target.code, speech=False),),
-                _NO_SPEECH,
+                NO_SPEECH,
                 source.code,
                 terms=tuple({term.source: term for term in (*terms, *kept)}.values()),
             )

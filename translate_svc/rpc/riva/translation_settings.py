@@ -8,7 +8,7 @@ from typing import Any
 from translate_svc.errors import InvalidArgument
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.rpc.riva.audio.speech_output import speech_format
-from translate_svc.rpc.riva.context import SpeechCall
+from translate_svc.rpc.riva.context import NO_SPEECH, SpeechCall
 from translate_svc.rpc.riva.fields import refuse_others, under
 from translate_svc.rpc.riva.languages import resolve
 from translate_svc.rpc.riva.recognition_settings import RecognitionSettings, recognition_settings
@@ -16,8 +16,6 @@ from translate_svc.rpc.riva.texts.terms import terms_of
 from translate_svc.rpc.riva.voices import speaker_of
 from translate_svc.types import (
     AUTO,
-    DEFAULT_ENCODING,
-    AudioFormat,
     Inspect,
     SimultaneousSettings,
     StreamSettings,
@@ -26,7 +24,6 @@ from translate_svc.types import (
 
 _CONFIG = "config"
 _TRANSLATION = "config.translation_config"
-_NO_SPEECH = AudioFormat(DEFAULT_ENCODING, 16_000)
 _TRANSLATION_FIELDS = frozenset({"source_language_code", "target_language_code", "model_name", "dnt_phrases"})
 _SPEECH_FIELDS = frozenset({"encoding", "sample_rate_hz", "voice_name", "language_code"})
 _NAMES = {
@@ -66,7 +63,7 @@ def text_call(config: Any, languages: LanguageTable, *, calibrated: bool) -> Tex
         simultaneous=SimultaneousSettings() if interim and calibrated else None,
         terms=terms_of(config.translation_config.dnt_phrases),
     )
-    return TextCall(SpeechCall(recognition, settings, _NO_SPEECH, _NAMES), interim, target.bcp47)
+    return TextCall(SpeechCall(recognition, settings, NO_SPEECH, _NAMES), interim, target.bcp47)
 
 
 def speech_call(config: Any, languages: LanguageTable) -> SpeechCall:
