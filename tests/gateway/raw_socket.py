@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,14 +71,20 @@ class RawSocket:
 
 
 @asynccontextmanager
-async def raw_connect(target: str, path: str = "/v1/realtime/translations") -> AsyncIterator[RawSocket]:
-    """A connection whose handshake was answered."""
+async def raw_connect(
+    target: str,
+    path: str = "/v1/realtime/translations",
+    *,
+    pipelined: Callable[[RawSocket], bytes] = lambda client: b"",
+) -> AsyncIterator[RawSocket]:
+    """A connection whose handshake was answered. ``pipelined`` comes in one packet with the handshake."""
     parts = urlsplit(target)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=4_096)
     try:
-        writer.write(_HANDSHAKE.format(path=path, host=parts.netloc).encode())
+        client = RawSocket(reader, writer)
+        writer.write(_HANDSHAKE.format(path=path, host=parts.netloc).encode() + pipelined(client))
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101"), head
-        yield RawSocket(reader, writer)
+        yield client
     finally:
         writer.transport.abort()

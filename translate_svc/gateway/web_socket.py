@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 from aiohttp import WSMessage, WSMsgType, hdrs, web
 
 from translate_svc.errors import InvalidArgument, StreamTimeout
-from translate_svc.gateway.failures import CLOSE_NORMAL, Failure, close_code_of, failure_of
+from translate_svc.gateway.failures import CLOSE_NORMAL, Failure, RequestTooLarge, close_code_of, failure_of
 from translate_svc.gateway.options import GatewayOptions
+from translate_svc.gateway.socket_response import SocketResponse
 from translate_svc.serving.frame_pace import FramePace
 from translate_svc.types import SessionEvent
 
@@ -52,14 +53,22 @@ class WebSocket:
     """
 
     def __init__(
-        self, options: GatewayOptions, protocols: Sequence[str] = (SUBPROTOCOL,), *, autoclose: bool = True
+        self,
+        options: GatewayOptions,
+        protocols: Sequence[str] = (SUBPROTOCOL,),
+        *,
+        autoclose: bool = True,
+        tells_errors: bool = True,
     ) -> None:
         """``protocols``: the subprotocols of which a client that offers any must offer one. ``autoclose``:
         whether a client's close is answered at once, after which it is gone, or only by ``close``.
+        ``tells_errors``: whether OpenAI's ``error`` events say why the server closes.
         """
         self._options = options
         self._protocols = protocols
-        self._socket = web.WebSocketResponse(
+        self._tells_errors = tells_errors
+        self._socket = SocketResponse(
+            self._tell_too_long,
             timeout=options.abort_timeout_s,
             autoclose=autoclose,
             autoping=False,
@@ -193,6 +202,17 @@ class WebSocket:
         self._pace.count_error()
         await self.send(failure.to_event(event_id))
 
+    async def _tell_too_long(self) -> str:
+        """Says by an ``error`` event that a message was too long. Returns the reason of the close."""
+        limit = self._options.max_message_bytes
+        failure = failure_of(RequestTooLarge(f"a message may have {limit} bytes at most"))
+        if not self._tells_errors:
+            return failure.reason
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(self._options.abort_timeout_s):
+                await self._socket.send_str(self._texts.text(failure.to_event()))
+        return failure.code
+
     async def close(self, code: int, reason: str = "", failure: Failure | None = None) -> None:
         """Closes the connection; with ``failure``, an ``error`` event says why.
 
@@ -236,7 +256,7 @@ async def serve_socket(
     if events:
         socket = WebSocket(options)
     else:
-        socket = WebSocket(options, offered_protocols(request)[:1], autoclose=False)
+        socket = WebSocket(options, offered_protocols(request)[:1], autoclose=False, tells_errors=False)
     await socket.open(request)
     try:
         await serve(socket)

@@ -252,6 +252,8 @@ async def test_a_message_that_is_too_large_ends_its_connection_alone() -> None:
         await session.open("es")
         await session.send(APPEND, audio="A" * 20_000)
         assert await session.to_the_end() == 1009
+        assert session.events[-1]["type"] == "error"
+        assert session.events[-1]["error"]["code"] == "request_too_large"
         await neighbour.append(SPOKEN)
         await neighbour.send("session.close")
         assert await neighbour.to_the_end() == 1000
