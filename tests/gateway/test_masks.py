@@ -45,16 +45,19 @@ async def test_one_byte_at_a_time_masked_frames_are_read(server: GatewayServer) 
         await client.until("session.updated")
 
 
-async def test_frames_that_come_with_the_handshake_are_looked_at_too(server: GatewayServer) -> None:
-    for cut in (0, 1, 3, 50):
-        async with raw_connect(server.target, pipelined=lambda client: client.frame(UPDATE)) as client:
-            await client.until("session.updated")
-        async with raw_connect(
-            server.target, pipelined=lambda client, cut=cut: client.frame(UPDATE)[:cut]
-        ) as client:
-            client.writer.write(client.frame(UPDATE)[cut:])
-            await client.until("session.updated")
-        async with raw_connect(
-            server.target, pipelined=lambda client: client.frame(UPDATE, mask=False)
-        ) as client:
-            assert await ended_with(client) == 1002
+@pytest.mark.parametrize("cut", [0, 1, 3, 50, 1_000])
+async def test_frames_may_come_with_the_handshake(server: GatewayServer, cut: int) -> None:
+    def first(client: RawSocket) -> bytes:
+        return client.frame(UPDATE)[:cut]
+
+    async with raw_connect(server.target, pipelined=first) as client:
+        client.writer.write(client.frame(UPDATE)[cut:])
+        await client.until("session.updated")
+
+
+async def test_frames_that_come_with_the_handshake_are_masked_too(server: GatewayServer) -> None:
+    def first(client: RawSocket) -> bytes:
+        return client.frame(UPDATE, mask=False)
+
+    async with raw_connect(server.target, pipelined=first) as client:
+        assert await ended_with(client) == 1002
