@@ -249,7 +249,7 @@ class Service(ServedEngine):
         try:
             self._check_open()
             self.quotas.check(caller)
-            self.admission.check()
+            self.admission.check(_name_of(caller))
         except TranslateSvcError as error:
             self.record_rejected(error)
             raise
@@ -266,7 +266,7 @@ class Service(ServedEngine):
     def _admitted(self, caller: Caller, *, goes_on: bool = False) -> Iterator[AdmissionSlot]:
         """An admission slot. It is released if its session cannot be created."""
         self.quotas.check(caller, goes_on=goes_on)
-        slot = self.admission.admit(goes_on=goes_on)
+        slot = self.admission.admit(_name_of(caller), goes_on=goes_on)
         self.quotas.hold(caller, slot)
         try:
             yield slot
@@ -291,6 +291,11 @@ class Service(ServedEngine):
     def open_streams(self) -> Iterator[Session]:
         """The sessions of the streams that are open, without calls."""
         return self._sessions.streams()
+
+
+def _name_of(caller: Caller) -> str | None:
+    """Whose place it takes; None: nothing tells anonymous callers apart."""
+    return None if caller == ANONYMOUS else caller.name
 
 
 def _share_of(caller: Caller, session_id: str) -> str:

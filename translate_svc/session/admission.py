@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from translate_svc.errors import ResourceExhausted
+from translate_svc.session.capacity.fair_places import FairPlaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,11 @@ class Backlog:
 
 
 class AdmissionSlot:
-    """The right to one live stream or call. ``release`` gives it back."""
+    """The right of ``caller`` to one live stream or call. ``release`` gives it back."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, caller: str | None = None) -> None:
         self._admission: Admission | None = admission
+        self._caller = caller
         self._on_release: list[Callable[[], None]] = []
 
     @property
@@ -60,7 +62,7 @@ class AdmissionSlot:
         """Gives the slot back. Further calls do nothing."""
         admission, self._admission = self._admission, None
         if admission is not None:
-            admission._release()
+            admission._release(self._caller)
             for call in self._on_release:
                 call()
 
@@ -100,6 +102,7 @@ class Admission:
         self._backlog = backlog
         self._capacity = capacity
         self._retries = RetrySchedule(options, clock)
+        self._places = FairPlaces(clock)
         self._live = 0
         self.admitted = 0
         """Streams and calls admitted so far."""
@@ -111,8 +114,8 @@ class Admission:
         """Streams and calls that hold a slot."""
         return self._live
 
-    def admit(self, *, goes_on: bool = False) -> AdmissionSlot:
-        """Takes a slot.
+    def admit(self, caller: str | None = None, *, goes_on: bool = False) -> AdmissionSlot:
+        """Takes a slot for ``caller``; None: it cannot be told from others.
 
         ``goes_on``: the stream continues one that has just ended here. The engine's load does not grow, so
         its measured capacity does not count.
@@ -120,27 +123,35 @@ class Admission:
         Raises:
             ResourceExhausted: a limit is reached. The error says which one, and when to try again.
         """
-        self.check(goes_on=goes_on)
+        self.check(caller, goes_on=goes_on)
         self._live += 1
         self.admitted += 1
-        return AdmissionSlot(self)
+        if caller is not None:
+            self._places.enter(caller)
+        return AdmissionSlot(self, caller)
 
-    def check(self, *, goes_on: bool = False) -> None:
+    def check(self, caller: str | None = None, *, goes_on: bool = False) -> None:
         """Raises as ``admit`` does, and counts a refusal then, but takes no slot."""
-        if reason := self._refusal_reason(goes_on):
-            self._refuse(reason)
+        if reason := self._refusal_reason(caller, goes_on):
+            self._refuse(reason, caller)
 
-    def _refuse(self, reason: str) -> NoReturn:
+    def _refuse(self, reason: str, caller: str | None) -> NoReturn:
         self.rejected += 1
-        raise ResourceExhausted(reason, retry_after_s=self._retries.delay_s())
+        retry_after_s = self._retries.delay_s()
+        if caller is not None:
+            self._places.refuse(caller, retry_after_s)
+        raise ResourceExhausted(reason, retry_after_s=retry_after_s)
 
-    def _refusal_reason(self, goes_on: bool) -> str:
+    def _refusal_reason(self, caller: str | None, goes_on: bool) -> str:
         limits = self._options
         if self._live >= limits.max_streams:
             return f"all {limits.max_streams} streams are in use"
         capacity = limits.max_streams if self._capacity is None or goes_on else self._capacity()
-        if self._live >= max(1, capacity):
+        reserve = 0 if caller is None else self._places.reserve(caller, capacity)
+        if self._live >= max(1, capacity) + reserve:
             return f"the engine keeps up with {capacity} streams, and {self._live} are open"
+        if caller is not None and not goes_on and self._places.gives_way(caller, capacity):
+            return "a caller without a stream waits, and this one has its share of the places"
         backlog = self._backlog()
         if backlog.waiting_requests >= limits.max_waiting_requests:
             return f"{backlog.waiting_requests} requests wait for the engine"
@@ -148,5 +159,7 @@ class Admission:
             return f"{backlog.queued_input_ms} ms of audio wait to be processed"
         return ""
 
-    def _release(self) -> None:
+    def _release(self, caller: str | None) -> None:
         self._live -= 1
+        if caller is not None:
+            self._places.leave(caller)

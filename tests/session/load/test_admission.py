@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from translate_svc.errors import ResourceExhausted
-from translate_svc.session.admission import Admission, AdmissionOptions, Backlog, RetrySchedule
+from translate_svc.session.admission import (
+    Admission,
+    AdmissionOptions,
+    AdmissionSlot,
+    Backlog,
+    RetrySchedule,
+)
 
 OPTIONS = AdmissionOptions(
     max_streams=2, max_waiting_requests=3, max_queued_input_ms=1_000, retry_after_s=7.0
@@ -62,3 +68,60 @@ def test_refused_callers_come_again_one_after_another() -> None:
     assert max(delays) == pytest.approx(4.0)
     now_s[0] += 10.0
     assert retries.delay_s() == pytest.approx(2.0)
+
+
+class Server:
+    """With a measured capacity of eight. ``now_s`` is its time."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        options = AdmissionOptions(max_streams=20, retry_after_s=2.0)
+        self.admission = Admission(options, capacity=lambda: 8, clock=lambda: self.now_s)
+
+    def enters(self, caller: str | None, *, goes_on: bool = False) -> AdmissionSlot | None:
+        try:
+            return self.admission.admit(caller, goes_on=goes_on)
+        except ResourceExhausted:
+            return None
+
+
+def test_who_has_no_stream_comes_in_beside_one_who_fills_the_server() -> None:
+    server = Server()
+    greedy = [server.enters("greedy") for _ in range(12)]
+    assert sum(slot is not None for slot in greedy) == 8
+    assert [server.enters(name) is not None for name in ("ann", "bob", "cem")] == [True, True, False]
+    assert server.enters("ann") is None, "one above the capacity is for those who have none"
+
+
+def test_a_place_that_gets_free_is_for_who_waits_without_one() -> None:
+    server = Server()
+    greedy = [slot for _ in range(10) if (slot := server.enters("greedy")) is not None]
+    others = [server.enters(name) for name in ("ann", "bob", "cem")]
+    assert others[2] is None
+    for slot in greedy[:4]:
+        slot.release()
+    assert server.admission.live == 6
+    assert server.enters("greedy") is None, "it has four of eight places, and its share is two"
+    assert server.enters("greedy", goes_on=True) is not None, "a stream that goes on is no further one"
+    assert server.enters("ann") is not None, "it has one, and its share is two"
+    assert server.enters("cem") is not None
+    for slot in greedy[4:]:
+        slot.release()
+    assert server.enters("greedy") is not None, "nobody waits any more"
+
+
+def test_who_was_refused_and_does_not_come_again_keeps_nobody_out() -> None:
+    server = Server()
+    greedy = [slot for _ in range(8) if (slot := server.enters("greedy")) is not None]
+    for name in ("ann", "bob", "cem"):
+        server.enters(name)
+    for slot in greedy[:6]:
+        slot.release()
+    assert server.enters("greedy") is None
+    server.now_s += 10.0
+    assert server.enters("greedy") is not None
+
+
+def test_callers_who_cannot_be_told_apart_share_the_places() -> None:
+    server = Server()
+    assert sum(server.enters(None) is not None for _ in range(12)) == 8
