@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -58,7 +59,7 @@ class TestTooMany:
                 assert await is_closed(third)
             assert not await answers(server)
             for reader, writer in (first, second):
-                writer.write(b"Host: here\r\n\r\n")
+                writer.write(b"Host: localhost\r\n\r\n")
                 assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         async with asyncio.timeout(30):
             while not await answers(server):  # noqa: ASYNC110 - a connection that ends has no event here
@@ -82,3 +83,35 @@ async def test_a_request_that_never_comes_whole_is_given_up(service: ModelFreeSe
         dripping = asyncio.create_task(drip())
         assert await is_closed(reader)
         dripping.cancel()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
+        b"GET /v1/models HTTP/9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + b"a" * 20_000 + b"\r\n\r\n",
+    ],
+    ids=["tls", "version", "length", "header"],
+)
+async def test_what_is_no_request_is_answered_without_a_traceback(
+    server: GatewayServer, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    async with connection(server) as (reader, writer):
+        writer.write(sent)
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    assert b" 400 " in head.partition(b"\r\n")[0]
+    assert b"Server: translate-svc\r\n" in head + b"\r\n"
+    assert json.loads(body)["error"]["code"] == "invalid_request"
+    assert not [each for each in caplog.records if each.levelname not in ("INFO", "DEBUG") or each.exc_info]
+
+
+async def test_no_answer_tells_what_the_server_is_made_of(server: GatewayServer) -> None:
+    async with aiohttp.ClientSession(server.target) as http:
+        for path in ("/", "/v1/models", "/nowhere"):
+            async with http.get(path) as response:
+                assert response.headers["Server"] == "translate-svc"
+                assert "Strict-Transport-Security" not in response.headers
+        async with http.ws_connect("/v1/realtime/translations") as socket:
+            assert socket._response.headers["Server"] == "translate-svc"

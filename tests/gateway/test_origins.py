@@ -69,6 +69,32 @@ async def test_a_name_that_was_bound_to_this_machine_is_no_page_of_ours(
         assert response.status == 200
 
 
+async def test_a_page_under_a_bound_name_reads_nothing(
+    service: ModelFreeService, http: aiohttp.ClientSession
+) -> None:
+    """Where a page only reads from where it came, browsers send no ``Origin``."""
+    for path in ("/v1/models", "/status.json", "/"):
+        async with http.get(path, headers={"Host": "evil.example"}) as response:
+            assert (response.status, (await response.json())["error"]["code"]) == (403, "origin_not_allowed")
+        async with http.get(path, headers={"Host": "localhost:8080"}) as response:
+            assert response.status == 200
+    named = GatewayOptions(origins=("http://translate.example",))
+    async with (
+        GatewayServer(service, named) as server,
+        aiohttp.ClientSession(server.target) as proxied,
+        proxied.get("/v1/models", headers={"Host": "translate.example"}) as response,
+    ):
+        assert response.status == 200
+    everywhere = GatewayOptions(address="0.0.0.0:0", insecure=True)
+    async with GatewayServer(service, everywhere) as server:
+        port = server.target.rpartition(":")[2]
+        async with (
+            aiohttp.ClientSession(f"http://127.0.0.1:{port}") as others,
+            others.get("/v1/models", headers={"Host": "translate.internal"}) as response,
+        ):
+            assert response.status == 200, "other machines have names for it"
+
+
 async def test_a_browser_asks_first(http: aiohttp.ClientSession) -> None:
     asked = {
         "Access-Control-Request-Method": "GET",

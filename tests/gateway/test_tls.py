@@ -58,6 +58,19 @@ async def test_a_renewed_certificate_needs_no_restart(
         assert "stays in use" in caplog.text
 
 
+async def test_browsers_are_told_to_come_back_by_tls_alone(
+    service: ModelFreeService, authority: Authority
+) -> None:
+    issued = authority.issue("server")
+    async with (
+        GatewayServer(service, tls=server_context(TlsFiles(issued.certificate, issued.key))) as server,
+        aiohttp.ClientSession(server.target) as http,
+    ):
+        for host, told in (("translate.example", "max-age=31536000"), ("localhost:8443", None)):
+            async with http.get("/v1/models", headers={"Host": host}, ssl=trusting(authority)) as response:
+                assert response.headers.get("Strict-Transport-Security") == told
+
+
 async def test_only_clients_with_a_certificate(service: ModelFreeService, authority: Authority) -> None:
     issued = authority.issue("server")
     tls = server_context(TlsFiles(issued.certificate, issued.key, authority.ca))

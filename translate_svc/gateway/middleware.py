@@ -9,10 +9,12 @@ from http import HTTPStatus
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from translate_svc.gateway.connections import SERVER
 from translate_svc.gateway.failures import Failure, failure_of
-from translate_svc.gateway.origins import Origins, is_preflight
+from translate_svc.gateway.origins import Origins, is_plain_host, is_preflight
 from translate_svc.observability.telemetry import attach_trace_context
 
+_HSTS = "max-age=31536000"
 _HTTP_ERRORS = {
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take such requests."),
@@ -42,6 +44,14 @@ def middleware(origins: Origins) -> Middleware:
         return response
 
     return around
+
+
+async def name_server(request: web.Request, response: web.StreamResponse) -> None:
+    """Headers of every response, also of those that an endpoint has begun by itself."""
+    response.headers[hdrs.SERVER] = SERVER
+    if request.secure and not is_plain_host(request.host):
+        # browsers take no promise from an address, and one of localhost would bind the ports of others
+        response.headers["Strict-Transport-Security"] = _HSTS
 
 
 async def _answer(request: web.Request, handler: Handler, origins: Origins) -> web.StreamResponse:

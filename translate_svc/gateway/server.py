@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -14,11 +15,12 @@ from translate_svc.access.client_secrets import ClientSecrets
 from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.gateway.authentication import Authenticator
+from translate_svc.gateway.connections import ConnectionBound
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.files.endpoint import FilesEndpoint
 from translate_svc.gateway.gemini.endpoint import PATHS as GEMINI_PATHS
 from translate_svc.gateway.gemini.endpoint import GeminiEndpoint
-from translate_svc.gateway.middleware import middleware
+from translate_svc.gateway.middleware import middleware, name_server
 from translate_svc.gateway.models_endpoint import ModelsEndpoint
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.origins import Origins
@@ -74,22 +76,31 @@ class GatewayServer:
         self._context = GatewayContext(service, options, self._authenticator)
         self._calls: Calls = calls_of(self._context)
         self._telephone = telephone
+        origins = Origins(
+            options.origins,
+            keys_required=lambda: authenticator.keys_required,
+            is_local=tls is None and is_local(options.address),
+        )
         self._runner = web.AppRunner(
-            self._application(Origins(options.origins, keys_required=lambda: authenticator.keys_required)),
-            access_log=None,
-            handler_cancellation=True,
-            keepalive_timeout=options.request_timeout_s,
-            max_line_size=_MAX_HEADER_BYTES,
-            max_field_size=_MAX_HEADER_BYTES,
-            shutdown_timeout=options.abort_timeout_s,
+            self._application(origins), handler_cancellation=True, shutdown_timeout=options.abort_timeout_s
         )
         self._listening: asyncio.Server | None = None
         self._port = 0
         self._revoking: asyncio.Task[None] | None = None
 
+    @property
+    def _connection_options(self) -> Mapping[str, Any]:
+        return {
+            "access_log": None,
+            "keepalive_timeout": self._options.request_timeout_s,
+            "max_line_size": _MAX_HEADER_BYTES,
+            "max_field_size": _MAX_HEADER_BYTES,
+        }
+
     def _application(self, origins: Origins) -> web.Application:
         models, files = ModelsEndpoint(self._context), FilesEndpoint(self._context)
         application = web.Application(middlewares=[middleware(origins)], client_max_size=_MAX_JSON_BYTES)
+        application.on_response_prepare.append(name_server)
         router = application.router
         router.add_get("/v1/models", models.list_models)
         router.add_get("/v1/models/{model}", models.get_model)
@@ -137,7 +148,7 @@ class GatewayServer:
         assert self._runner.server is not None, "set up above"
         try:
             self._listening = await listen(
-                ConnectionBound(self._runner.server, self._options.max_connections),
+                ConnectionBound(self._runner.server, self._options.max_connections, self._connection_options),
                 self._options.host,
                 self._options.port,
                 tls=self._tls,
@@ -171,23 +182,3 @@ class GatewayServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop(0)
-
-
-class ConnectionBound:
-    """Makes the protocol of each new connection. One above the limit is closed, and nothing of it is read.
-
-    Those that are open stay: most of them may be sessions.
-    """
-
-    def __init__(self, server: web.Server, most: int) -> None:
-        self._server = server
-        self._most = most
-
-    def __call__(self) -> asyncio.BaseProtocol:
-        """The factory of ``loop.create_server``."""
-        return self._server() if len(self._server.connections) < self._most else _Refusal()
-
-
-class _Refusal(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast(asyncio.Transport, transport).abort()
