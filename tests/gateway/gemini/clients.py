@@ -13,7 +13,8 @@ from google import genai
 from google.genai import live, types
 
 from tests.certificates import Authority
-from tests.gateway.clients import RATE_HZ, pcm16, silence, tone
+from tests.gateway.clients import RATE_HZ, clip, pcm16, silence, tone
+from translate_svc.audio.resampler import resample
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.types import Samples
 
@@ -56,6 +57,11 @@ async def say(opened: live.AsyncSession, samples: Samples) -> None:
     for start in range(0, len(data), CHUNK_BYTES):
         blob = types.Blob(data=data[start : start + CHUNK_BYTES], mime_type=f"audio/pcm;rate={RATE_HZ}")
         await opened.send_realtime_input(audio=blob)
+
+
+def pcm_16k(name: str) -> bytes:
+    """A recording of ``tests/data`` as Google's pages send it."""
+    return pcm16(resample(clip(name), RATE_HZ, 16_000))
 
 
 class Heard:
