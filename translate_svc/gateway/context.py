@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from translate_svc.access.callers import Identified
 from translate_svc.errors import StreamTimeout, TranslateSvcError
 from translate_svc.gateway.authentication import Authenticator
+from translate_svc.gateway.failures import SessionExpired
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.protocols import TranslationService
+from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import Caller
 
 
@@ -53,6 +56,21 @@ class GatewayContext:
                     raise
                 self.calls.check_open()
                 raise StreamTimeout(f"no target language came for {waited_s:g} s") from None
+
+    async def run_session(self, driver: StreamDriver, who: Identified) -> None:
+        """Runs an admitted session to its end, or to its age limit. Must follow the admission at once.
+
+        Raises:
+            TranslateSvcError, asyncio.CancelledError: as ``LiveCalls.run``.
+        """
+        expired = SessionExpired("the session has reached its age limit")
+        expiry = asyncio.get_running_loop().call_later(
+            self.options.session_lifetime_s, driver.go_away, self.options.drain_finish_s, expired
+        )
+        try:
+            await self.calls.run(driver, who.may_stay)
+        finally:
+            expiry.cancel()
 
     async def drain(self, grace_s: float, reason: TranslateSvcError) -> None:
         """Ends all sessions and calls, as ``LiveCalls.drain`` does."""

@@ -279,6 +279,14 @@ async def test_a_server_that_leaves_says_so(server: GatewayServer) -> None:
         await leaving
 
 
+async def test_a_session_that_has_grown_old_ends(service: ModelFreeService) -> None:
+    options = GatewayOptions(session_lifetime_s=0.1, drain_finish_s=0.2)
+    async with GatewayServer(service, options) as server, raw_session(server) as opened:
+        await opened.setup()
+        assert await opened.until("goAway", "timeLeft") == "0.2s"
+        assert await opened.closed() == (1011, "the session has reached its age limit")
+
+
 async def test_a_server_that_is_full_says_so(options: GatewayOptions) -> None:
     async with (
         model_free_service(admission=AdmissionOptions(max_streams=1)) as service,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiohttp import web
 
 from translate_svc.access.callers import Identified
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.gateway.context import GatewayContext
-from translate_svc.gateway.failures import SessionExpired
 from translate_svc.gateway.gemini.close_codes import live_close_code
 from translate_svc.gateway.gemini.live_input import RATE_HZ, LiveInput
 from translate_svc.gateway.gemini.live_message import LiveMessage
@@ -88,15 +85,10 @@ class GeminiEndpoint:
         source = LiveInput(socket, output, setup, handle.position)
         if handle.token:
             source.update(UpdateInput(settings))  # a session may be resumed with others
-        driver = StreamDriver(source, output, session, context.options)
-        lifetime_s = context.options.session_lifetime_s
-        expiry = asyncio.get_running_loop().call_later(lifetime_s, self._expire, driver)
         try:
-            await context.calls.run(driver, who.may_stay)
+            await context.run_session(StreamDriver(source, output, session, context.options), who)
         except TranslateSvcError as error:
             raise in_gemini_terms(error) from None
-        finally:
-            expiry.cancel()
 
     def _open(self, settings: StreamSettings, handle: SessionHandle, caller: Caller) -> StreamSession:
         context = self._context
@@ -109,8 +101,3 @@ class GeminiEndpoint:
                 return context.service.open_session(config, caller)
             except TranslateSvcError as error:
                 raise in_gemini_terms(error) from None
-
-    def _expire(self, driver: StreamDriver) -> None:
-        driver.go_away(
-            self._context.options.drain_finish_s, SessionExpired("the session has reached its age limit")
-        )

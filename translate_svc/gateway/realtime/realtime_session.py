@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -10,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from translate_svc.access.callers import Identified
 from translate_svc.errors import DataLoss, InvalidArgument, TranslateSvcError, Unsupported
 from translate_svc.gateway.context import GatewayContext
-from translate_svc.gateway.failures import SessionExpired
 from translate_svc.gateway.realtime.client_events import ClientEvents
 from translate_svc.gateway.realtime.connection import Connection
 from translate_svc.gateway.realtime.dialect import Dialect, SessionSettings, stream_config
@@ -51,21 +49,14 @@ class RealtimeSession:
             TranslateSvcError: the connection must be closed with this error.
             asyncio.CancelledError: the client has left.
         """
-        calls = self._context.calls
         await self._connection.send(self._event("session.created", settings))
-        with calls.admission():
+        with self._context.calls.admission():
             opened = await self._open(settings, who.caller)
         if opened is None:
             if self._dialect.closed is not None:
                 await self._connection.send(self._dialect.closed)
             return
-        driver = self._driver(*opened)
-        lifetime_s = self._context.options.session_lifetime_s
-        expiry = asyncio.get_running_loop().call_later(lifetime_s, self._expire, driver)
-        try:
-            await calls.run(driver, who.may_stay)
-        finally:
-            expiry.cancel()
+        await self._context.run_session(self._driver(*opened), who)
 
     async def _open(
         self, first: SessionSettings, caller: Caller
@@ -143,11 +134,6 @@ class RealtimeSession:
 
         forgiving = ErrorReportingSession(session, taken, refused)
         return StreamDriver(source, EventSender(self._connection, encode), forgiving, context.options)
-
-    def _expire(self, driver: StreamDriver) -> None:
-        driver.go_away(
-            self._context.options.drain_finish_s, SessionExpired("the session has reached its age limit")
-        )
 
     def _event(self, kind: str, settings: SessionSettings) -> WireEvent:
         session = self._head | settings.to_json(self._context.languages)
