@@ -71,6 +71,8 @@ def test_every_test_that_it_names_is_in_the_file_named_before() -> None:
         f"`ping_timeout_ms` | {Settings().ping_timeout_ms // 1000} s |",
         f"{GatewayOptions().max_message_bytes // MIB} MiB (`GatewayOptions.max_message_bytes`)",
         f"{GatewayOptions().config_timeout_s:g} s each (`GatewayOptions.config_timeout_s`)",
+        f"; {GatewayOptions().crowded_timeout_s:g} s for those that come while "
+        f"{GatewayOptions().max_unopened_streams // 4} wait",
         f"{GatewayOptions().send_buffer_bytes // 1024} KiB in the socket's buffer",
         f"{GatewayOptions().max_uploads} of at most {GatewayOptions().max_file_bytes // MIB} MiB each",
         f"{GatewayOptions().max_uploads_per_caller} of one caller",

@@ -17,6 +17,8 @@ from translate_svc.serving.protocols import TranslationService
 from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import Caller
 
+_CROWDED_PART = 4
+
 
 class GatewayContext:
     """The service, its live calls, and who may call."""
@@ -37,12 +39,19 @@ class GatewayContext:
     async def opening(self, caller: Caller) -> AsyncIterator[None]:
         """Wraps the wait for the first settings of a session. A drain ends it at once.
 
+        Where a quarter of the places are taken, the next ones wait for a short time only: idle connections of
+        one stranger must not keep everybody else out for minutes.
+
         Raises:
             ResourceExhausted: too many sessions wait already, of all callers or of this one.
-            StreamTimeout: the settings did not come in ``GatewayOptions.config_timeout_s``.
+            StreamTimeout: the settings did not come in ``GatewayOptions.config_timeout_s``, or in
+                ``crowded_timeout_s``.
             TranslateSvcError: the reason of a drain.
         """
+        is_crowded = len(self._openings) >= max(1, self.options.max_unopened_streams // _CROWDED_PART)
         waited_s = self.options.config_timeout_s
+        if is_crowded:
+            waited_s = min(waited_s, self.options.crowded_timeout_s)
         with self.calls.opening(caller):
             try:
                 async with asyncio.timeout(waited_s) as patience:

@@ -23,6 +23,7 @@ class GatewayOptions(CallOptions):
         request_timeout_s: how long a connection may take to send a request: its first one, and the next.
         config_timeout_s: how long a session may stay without its target language. Longer than for gRPC:
             clients of this protocol connect first and ask their user afterwards.
+        crowded_timeout_s: the same for those that come while many wait: as for gRPC.
         origins: web origins (``https://example.org``) whose pages may connect, beside the server's own; ``*``
             allows every page.
         source_language: the language that speakers use where a session names none; empty: not known.
@@ -51,6 +52,7 @@ class GatewayOptions(CallOptions):
     max_connections: int = 8_192
     request_timeout_s: float = 30.0
     config_timeout_s: float = 300.0
+    crowded_timeout_s: float = 10.0
     origins: tuple[str, ...] = ()
     source_language: str = ""
     max_message_bytes: int = 2 * MIB

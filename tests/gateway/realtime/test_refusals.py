@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -355,3 +357,18 @@ async def test_a_session_without_a_language_ends_in_time(service: ModelFreeServi
     async with GatewayServer(service, options) as server, connect(server.target) as session:
         assert await session.to_the_end() == 1008
         assert session.of("error")[0]["error"]["code"] == "timeout"
+
+
+async def test_idle_connections_keep_nobody_out_for_long(service: ModelFreeService) -> None:
+    """Of eight places two may be taken for long; the others are free again soon."""
+    options = GatewayOptions(max_unopened_streams=8, crowded_timeout_s=0.5)
+    async with GatewayServer(service, options) as server, AsyncExitStack() as stack:
+        idle = [await stack.enter_async_context(connect(server.target)) for _ in range(8)]
+        for each in idle:
+            await each.until("session.created")
+        assert await asyncio.gather(*(each.to_the_end() for each in idle[2:])) == [1008] * 6
+        assert idle[-1].events[-1]["error"]["code"] == "timeout"
+        async with connect(server.target) as newcomer:
+            await newcomer.open("es")
+        for each in idle[:2]:
+            await each.open("es")
