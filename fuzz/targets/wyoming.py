@@ -11,6 +11,7 @@ from translate_svc.wyoming.transcription import format_of
 from translate_svc.wyoming.wyoming_event import EventStream
 
 MAX_BYTES = 4_096
+_WRITER = create_autospec(asyncio.StreamWriter, instance=True)
 
 
 def run(data: bytes) -> None:
@@ -22,7 +23,7 @@ async def _connection(data: bytes) -> None:
     reader = asyncio.StreamReader()
     reader.feed_data(data)
     reader.feed_eof()
-    events = EventStream(reader, create_autospec(asyncio.StreamWriter, instance=True))
+    events = EventStream(reader, _WRITER)
     try:
         while (event := await events.receive()) is not None:
             assert isinstance(event.type, str)
