@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_OF_PROTOCOLS = ("telephone", "vosk", "gemini", "wyoming", "streamed")
+_OF_PROTOCOLS = ("telephone", "vosk", "gemini", "wyoming", "streamed", "sdp")
 NAMES = ("wire", "codecs", "containers", "segmenter", "servicer", *_OF_PROTOCOLS)
 
 

@@ -6,9 +6,12 @@ import json
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.gateway.raw_socket import CLOSE, PING, PONG, TEXT, RawSocket, raw_connect
 from translate_svc.gateway.server import GatewayServer
+from translate_svc.gateway.socket_response import MaskedFrames
 
 UPDATE = json.dumps({"type": "session.update", "session": {"audio": {"output": {"language": "es"}}}}).encode()
 
@@ -61,3 +64,35 @@ async def test_frames_that_come_with_the_handshake_are_masked_too(server: Gatewa
 
     async with raw_connect(server.target, pipelined=first) as client:
         assert await ended_with(client) == 1002
+
+
+class Taken:
+    """In place of a parser: what came."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self.data += data
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """Nothing depends on it."""
+
+
+@given(
+    st.lists(st.integers(0, 70_000), max_size=4),
+    st.lists(st.integers(1, 40_000), max_size=30),
+    st.integers(0),
+)
+def test_masked_frames_pass_as_they_are(sizes: list[int], steps: list[int], handshake: int) -> None:
+    client = object.__new__(RawSocket)  # its frames need no connection
+    sent = b"".join(client.frame(bytes(size)) for size in sizes)
+    with_handshake = handshake % (len(sent) + 1)
+    parser = Taken()
+    parser.feed_data(sent[:with_handshake])
+    frames, at = MaskedFrames(parser, sent[:with_handshake]), with_handshake
+    for step in (*steps, len(sent)):
+        frames.feed_data(sent[at : at + step])
+        at += step
+    assert parser.data == sent

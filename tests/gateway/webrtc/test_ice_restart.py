@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -166,3 +168,33 @@ async def test_delete_ends_a_call(server: GatewayServer) -> None:
         await asyncio.wait_for(caller.closed.wait(), 60)
         assert (await patch(server.target, caller, "", method="DELETE"))[0] == 404
         assert (await patch(server.target, caller, "", If_Match="*"))[0] == 404
+
+
+def sockets() -> int:
+    """Sockets of this process, which has both ends."""
+    count = 0
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the one of this listing is gone
+            count += "socket:" in str(each.readlink())
+    return count
+
+
+async def test_restarts_that_lead_nowhere_leave_nothing_behind(server: GatewayServer) -> None:
+    """Each one gathers sockets of its own; those of the one before are closed, and all with the call."""
+    before = sockets()
+    async with calling(server.target) as caller:
+        caller.send("session.update", session=SPANISH)
+        await said(caller, 1)
+        offer = caller.peer.localDescription.sdp
+        during = []
+        for number in range(8):
+            ice = IceFragment(f"user{number}", "password" * 3, ())
+            body = write_fragment(ice, offer)
+            assert (await patch(server.target, caller, body, If_Match="*"))[0] == 200
+            await asyncio.sleep(0.05)
+            during.append(sockets())
+        assert during[-1] <= during[0] + 2
+        await said(caller, 2)
+    async with asyncio.timeout(30):
+        while sockets() > before:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
