@@ -41,9 +41,24 @@ def seeds() -> Iterator[bytes]:
         vad=pb.VadSettings(threshold=0.4, min_silence_ms=400),
         include=[pb.INSPECT_TOKENS, pb.INSPECT_TRANSCRIPT],
     )
+    turns = pb.StreamSettings(
+        source_language="auto",
+        source_candidates=["en", "es"],
+        echo=pb.ECHO_PASS,
+        targets=[pb.TargetSettings(language="es"), pb.TargetSettings(language="en")],
+        beam_search=pb.BeamSearchSettings(num_beams=2),
+        simultaneous=pb.SimultaneousSettings(step_ms=480),
+    )
+    termed = pb.StreamSettings(
+        source_language="en",
+        targets=settings.targets,
+        terms=[pb.Term(source="train", target="ferrocarril", language="es"), pb.Term(source="Laura")],
+    )
     audio = pb.AudioFormat(encoding=pb.ENCODING_PCM_S16LE, sample_rate_hz=16_000)
     for message in (
         pb.StreamingTranslateRequest(config=pb.StreamConfig(input=audio, output=audio, settings=settings)),
+        pb.StreamingTranslateRequest(config=pb.StreamConfig(input=audio, output=audio, settings=turns)),
+        pb.StreamingTranslateRequest(update=pb.UpdateInput(settings=termed)),
         pb.StreamingTranslateRequest(audio=pb.AudioInput(data=bytes(64))),
         pb.StreamingTranslateRequest(silence=pb.SilenceInput(samples=9)),
         pb.StreamingTranslateRequest(finalize=pb.FinalizeInput()),
