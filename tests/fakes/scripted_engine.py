@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.fakes.engine_script import Script, ScriptedRequest, ScriptedSequence, echo_script, waveform
@@ -48,7 +48,6 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.scheduling.request_state import combined_status
-from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, TranslateSvcError
 from translate_svc.types import SAMPLES_PER_UNIT, StageTiming
 
@@ -246,7 +245,8 @@ class ScriptedEngine:
 
     async def _run_sequence(self, live: _Live, sequence: int) -> None:
         script = live.script.sequences[sequence]
-        if given := _given(live.request.sequences[sequence]):
+        if (spec := live.request.sequences[sequence]).is_scored:
+            given = spec.given_token_ids or spec.given_text.split()
             await asyncio.sleep(script.token_interval_s)
             scores = (script.log_probability,) * (len(given) + 1)
             live.emit(TextScored(live.request.request_id, sequence, scores))
@@ -314,8 +314,3 @@ class ScriptedEngine:
             if script.fail_after_pieces == index + 1:
                 raise _Failed("vocoding failed")
         return start_samples
-
-
-def _given(spec: SequenceSpec) -> Sequence[object]:
-    """The tokens of a text that is given; of one that is given as a text, its words."""
-    return spec.given_token_ids or spec.given_text.split()

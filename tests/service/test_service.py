@@ -22,6 +22,7 @@ from translate_svc.service import Service
 from translate_svc.session.session import Session
 from translate_svc.types import (
     ANONYMOUS,
+    AudioClip,
     AudioFormat,
     AudioInput,
     BeamSearchSettings,
@@ -40,6 +41,7 @@ from translate_svc.types import (
     TextDelta,
     TranslateRequest,
     UtteranceDone,
+    UtteranceStatus,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -230,6 +232,28 @@ async def test_a_given_text_scores_what_decoding_says_of_it_and_another_one_less
         assert min(await score(service.engine, source, "spa", wrong)) < -2
     with pytest.raises(InvalidArgument):
         await score(service.engine, SourceText("", "eng"), "spa", [5])
+
+
+@pytest.mark.parametrize("beams", [1, 4])
+async def test_a_text_in_its_own_language_is_spoken_as_it_is(service: Service, beams: int) -> None:
+    """Decoded freely, it says in its first sentence that the beach was not forgotten, and ends as a loop."""
+    text = "Meine Schwester hat die Straßenbahn nicht verpasst. " + "Nein, " * 49 + "nein."
+    targets = (TargetSettings("deu", speaker_id=1), TargetSettings("eng"))
+    search = BeamSearchSettings(beams) if beams > 1 else None
+    include = frozenset({Inspect.ALTERNATIVES} if beams > 1 else ())
+    call = TranslateRequest(text, targets, F32, "deu", include, beam_search=search)
+    events = await collect(service.translate(call, Caller("test")))
+    said = [event.delta for event in of(events, TextDelta) if event.language == "deu"]
+    assert "".join(said) == text
+    (done,) = of(events, UtteranceDone)
+    assert done.status is UtteranceStatus.OK
+    assert [each.language for each in done.confidences] == ["eng"], "it is nobody's guess"
+    assert not [each for each in of(events, StreamWarning) if each.language == "deu"]
+    chunks = [event for event in of(events, SpeechChunk) if event.language == "deu"]
+    first = AudioClip(F32, b"".join(chunk.data for chunk in chunks)[: 4 * 16_000 * 3])
+    heard = TranslateRequest(first, (), F32, "deu", frozenset({Inspect.TRANSCRIPT}))
+    events = await collect(service.translate(heard, Caller("test")))
+    assert "".join(event.delta for event in of(events, TextDelta)).startswith(text[:50])
 
 
 async def test_beams_and_their_alternatives_reach_the_stream(service: Service) -> None:

@@ -6,9 +6,9 @@ position in ``Request.sequences``. The first event of a request is ``RequestQueu
 needs the source language and nobody named it), ``TokenDecoded``*,
 ``AlternativesFound`` (if asked for), ``TextFinished``, ``UnitsPredicted`` (if there is speech),
 ``WaveformPiece``*, ``SequenceFinished``. When all sequences have finished, ``RequestFinished`` follows as the
-last event of the request. An aborted request gets no further event. A sequence with a given text has
-``TextScored`` and ``SequenceFinished`` alone. A request with a ``question`` gets ``LanguageHeard`` before any
-event of its sequences; those that are not for the language have ``SequenceFinished`` alone.
+last event of the request. An aborted request gets no further event. A sequence with a given text that is not
+spoken has ``TextScored`` and ``SequenceFinished`` alone. A request with a ``question`` gets ``LanguageHeard``
+before any event of its sequences; those that are not for the language have ``SequenceFinished`` alone.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class StopReason(enum.Enum):
 class TokenDecoded:
     """One token and the text that it completes (append-only; empty while a character is incomplete).
 
-    ``given``: it is part of a term, and the model did not choose it.
+    ``given``: it is part of a term or of a given text, and the model did not choose it.
     """
 
     request_id: str

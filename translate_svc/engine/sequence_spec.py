@@ -28,7 +28,8 @@ class SequenceSpec:
     multiplies those of the pauses once more: speech that catches up gives up silence before it hurries words.
 
     ``given_token_ids``: the tokens of a text, without prompt and end. If there are any, nothing is decoded:
-    the model says in one pass how probable this text is as a translation (``TextScored``).
+    the model says in one pass how probable this text is as a translation (``TextScored``). With ``speech``
+    it is spoken: its tokens are delivered as those of any text.
     ``given_text``: the same, as a text that the engine makes tokens of.
 
     ``num_beams``: above 1, the text is found by beam search (``engine.text.beam_search``), and takes as many
@@ -78,5 +79,10 @@ class SequenceSpec:
 
     @property
     def is_given(self) -> bool:
-        """Whether its text is given, and only scored."""
+        """Whether its text is given, to be scored or to be spoken."""
         return bool(self.given_token_ids or self.given_text)
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether its text is given, and only scored."""
+        return self.is_given and not self.speech

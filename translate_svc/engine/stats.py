@@ -39,7 +39,7 @@ class Totals:
         """Adds a request whose sequences have all ended; ``status`` is that of the request. One that only
         scores given texts does not count: it belongs to another.
         """
-        if all(spec.is_given for spec in state.request.sequences):
+        if all(spec.is_scored for spec in state.request.sequences):
             return
         if status is FinishStatus.FAILED:
             self.failed_requests += 1

@@ -137,8 +137,8 @@ def _validate_given(
     if not spec.is_given:
         return
     path = f"{path}.given_token_ids" if spec.given_token_ids else f"{path}.given_text"
-    if spec.speech or not request.allows_given_texts:
-        raise InvalidArgument("is for texts that are neither spoken nor hypotheses", field=path)
+    if not request.allows_given_texts:
+        raise InvalidArgument("is for texts that are no hypotheses", field=path)
     prompt = tokenizer.prompt(spec.language, request.source_language)
     longest = limits.max_slot_tokens - len(prompt) - 1  # the end takes one
     # as many tokens as characters at most, a prefix for the first word, and its tokens are counted later

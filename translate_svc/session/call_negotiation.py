@@ -34,9 +34,9 @@ class CallNegotiator:
 
         Raises:
             InvalidArgument: as ``Negotiator.negotiate_settings``. Also: a text without a source language,
-                with its source language among the targets, with a transcript, with control characters or
-                without a visible character; a clip without audio, or with audio in the wrong field. Names the
-                field.
+                with its source language among the targets that are not spoken, with a transcript, with
+                control characters or without a visible character; a clip without audio, or with audio in the
+                wrong field. Names the field.
             OutOfRange: as ``Negotiator.negotiate_settings``. Also: a text or a clip larger than the limits.
                 Names the field.
             Unsupported: a format that is not served. Names the field.
@@ -95,7 +95,7 @@ class CallNegotiator:
         terms = negotiate_terms(call.terms, streams.languages, streams.characters, "terms")
         settled = streams.negotiate_settings(replace(_as_stream(call, None), terms=()), "")
         for index, target in enumerate(settled.settings.targets):
-            if target.language == source.code:
+            if target.language == source.code and not target.speech:
                 raise InvalidArgument(
                     "is the language of the text itself", field=f"targets[{index}].language"
                 )

@@ -216,7 +216,7 @@ class OneShot:
         try:
             await self._router.submitter.submit_patiently(utterance, request, patience_s)
         except InvalidArgument as error:
-            if error.field != "source":
+            if error.field != "source" and not error.field.endswith(".given_text"):
                 raise
             raise type(error)(error.description, field=field) from None
 

@@ -28,6 +28,7 @@ from translate_svc.types import (
 )
 
 OPUS = AudioFormat(Encoding.OPUS, 48_000)
+ENGLISH_TEXT = TargetSettings("en-GB", speech=False)
 CLIP = clip_call(speech(0.5))
 F32 = AudioFormat(Encoding.PCM_F32LE, RATE_HZ)
 REFUSALS: list[tuple[TranslateRequest, type[TranslateSvcError], str]] = [
@@ -45,7 +46,11 @@ REFUSALS: list[tuple[TranslateRequest, type[TranslateSvcError], str]] = [
     (replace(CLIP, include=frozenset({Inspect.DRAFTS})), InvalidArgument, "include"),
     (text_call(targets=()), InvalidArgument, "targets"),
     (text_call(targets=SPANISH * 9), OutOfRange, "targets"),
-    (text_call(targets=(*SPANISH, TargetSettings("en-GB"))), InvalidArgument, "targets[1].language"),
+    (
+        text_call(targets=(*SPANISH, TargetSettings("en-GB", speech=False))),
+        InvalidArgument,
+        "targets[1].language",
+    ),
     (text_call(targets=(*SPANISH, *SPANISH)), InvalidArgument, "targets[1].language"),
     (text_call(targets=(TargetSettings(""),)), InvalidArgument, "targets[0].language"),
     (text_call(targets=(TargetSettings("es", speaker_id=12),)), InvalidArgument, "targets[0].speaker_id"),

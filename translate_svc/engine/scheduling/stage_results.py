@@ -131,7 +131,7 @@ class StageResults:
 
     def _apply_decoded(self, sequence: SequenceState, item: DecodeItem, decoded: DecodeResult) -> None:
         sequence.text.fed_tokens = item.position + len(item.token_ids) + len(decoded.accepted)
-        if item.is_given and sequence.spec.is_given:
+        if item.is_given and sequence.spec.is_scored:
             self.events.append(TextScored(*sequence.key, decoded.accepted))
             self._end(sequence, FinishStatus.OK, "")
             return

@@ -26,7 +26,9 @@ class WholeSequence(SequenceState):
         self.text.token_ids.append(decoded.token_id)
         source_ms = self.text.timestamp_ms(decoded.token_id)
         source_ms = decoded.source_ms if source_ms is None else source_ms
-        event = TokenDecoded(*self.key, decoded.token_id, text, decoded.log_probability, source_ms)
+        event = TokenDecoded(
+            *self.key, decoded.token_id, text, decoded.log_probability, source_ms, given=self.spec.is_given
+        )
         self.deliver(event, events)
 
     def source_times(self) -> list[int | None]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from translate_svc.engine.request import (
     FinishStatus,
     Request,
     SourceText,
     WaveformPiece,
 )
-from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.session.utterances.live_utterance import LiveUtterance
 from translate_svc.session.utterances.speech_writer import Playout
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
@@ -23,6 +25,8 @@ class WholeUtterance(LiveUtterance):
         self, content: Samples | SourceText, sequences: tuple[SequenceSpec, ...], *, source_times: bool
     ) -> Request:
         self._text = content if isinstance(content, SourceText) else None
+        if self._text is not None:
+            sequences = tuple(_as_it_is(spec, self._text) for spec in sequences)
         terms, transcript = self.settings.settings.terms, self.settings.transcript
         return Request(self.request_id, content, sequences, source_times, terms=terms, transcript=transcript)
 
@@ -41,3 +45,10 @@ class WholeUtterance(LiveUtterance):
             if sequence.text is not None and sequence.status is FinishStatus.OK
         }
         self.confidence.plan_comparisons(self.request_id, texts, self._text)
+
+
+def _as_it_is(spec: SequenceSpec, text: SourceText) -> SequenceSpec:
+    """A target in the language of the text itself: nothing is translated, and no guard doubts it."""
+    if spec.language != text.language:
+        return spec
+    return replace(spec, given_text=text.text, guards=TextGuards(), alternatives=False)
