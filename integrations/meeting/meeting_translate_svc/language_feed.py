@@ -31,6 +31,11 @@ class LanguageFeed:
         self._retry_s = options.retry_s
         self._channel: RTCDataChannel | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is published, down to its data channel."""
+        return self._channel is not None and self._channel.readyState == "open"
+
     async def publish(self, session: JanusSession, room: Room) -> None:
         """Publishes, and again when the connection is lost, until it is cancelled.
 
@@ -55,6 +60,5 @@ class LanguageFeed:
     def show(self, caption: Caption) -> None:
         """Sends a caption to those who listen."""
         channel = self._channel
-        if channel is None or channel.readyState != "open" or channel.bufferedAmount > _MAX_UNSENT_BYTES:
-            return
-        channel.send(caption.to_json())
+        if channel is not None and self.is_open and channel.bufferedAmount <= _MAX_UNSENT_BYTES:
+            channel.send(caption.to_json())

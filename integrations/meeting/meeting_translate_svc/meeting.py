@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,7 +29,7 @@ from meeting_translate_svc.janus.video_room import (
 )
 from meeting_translate_svc.language_feed import LanguageFeed
 from meeting_translate_svc.options import FEED_SUFFIX, MeetingOptions
-from meeting_translate_svc.sound.turns import RATE_HZ
+from meeting_translate_svc.sound.turns import RATE_HZ, SpeechKey
 from meeting_translate_svc.speaker import Speaker
 from meeting_translate_svc.tally import Tally
 from translate_svc.audio.pcm import from_s16
@@ -40,7 +39,7 @@ from translate_svc.types import Echo, Samples
 
 _log = logging.getLogger("meeting_translate_svc")
 _PRESENCE = "Interpreter"
-_SILENT_S = 0.2
+_SILENT_S = 0.5
 _PAUSE = bytes(2 * RATE_HZ)
 """A second of silence: it ends the utterance of somebody whose connection has broken."""
 
@@ -52,6 +51,7 @@ class _Person:
     feed: Feed
     speaker: Speaker
     listening: asyncio.Task[None] | None = field(default=None)
+    is_heard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,16 @@ class Meeting:
         asked = dict.fromkeys([*self._options.codes, *(code for code in known if code)])
         return tuple(asked)[: self._max_targets]
 
+    @property
+    def heard(self) -> frozenset[int | str]:
+        """The feeds of those whose sound comes now."""
+        return frozenset(feed_id for feed_id, person in self._people.items() if person.is_heard)
+
+    @property
+    def published(self) -> frozenset[str]:
+        """The languages whose feeds can be heard and read now."""
+        return frozenset(code for code, feed in self._feeds.items() if feed.is_open)
+
     async def run(self) -> None:
         """Interprets until the room is closed.
 
@@ -114,12 +124,12 @@ class Meeting:
             for feed_id in tuple(self._people):
                 self._leave(feed_id)
 
-    def say(self, language: str, key: Hashable, samples: Samples) -> None:
+    def say(self, language: str, key: SpeechKey, samples: Samples) -> None:
         """Implements ``Floor.say``."""
         if (feed := self._feeds.get(language)) is not None:
             feed.turns.add(key, samples)
 
-    def end(self, language: str, key: Hashable) -> None:
+    def end(self, language: str, key: SpeechKey) -> None:
         """Implements ``Floor.end``."""
         if (feed := self._feeds.get(language)) is not None:
             feed.turns.end(key)
@@ -228,12 +238,14 @@ class Meeting:
                     await peer.close()  # which ends the track
             except* JanusError as error:
                 _log.warning("room %s: cannot hear %s: %s", self._room.room_id, person.feed.feed_id, error)
+            person.is_heard = False
             person.speaker.hear(_PAUSE)
             await asyncio.sleep(self._options.retry_s)
 
     async def _hear(self, track: MediaStreamTrack, person: _Person) -> None:
         async with contextlib.aclosing(heard_audio(track, silent_s=_SILENT_S)) as parts:
             async for pcm in parts:
+                person.is_heard = True
                 person.speaker.hear(pcm)
                 if self._options.original:
                     self._pass_on(person, from_s16(np.frombuffer(pcm, "<i2")))

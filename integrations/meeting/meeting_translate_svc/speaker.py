@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from meeting_translate_svc.caption import Caption
 from meeting_translate_svc.options import MeetingOptions
-from meeting_translate_svc.sound.turns import RATE_HZ
+from meeting_translate_svc.sound.turns import RATE_HZ, SpeechKey
 from meeting_translate_svc.tally import Tally
 from meeting_translate_svc.unsent import Unsent
 from translate_svc.client import AsyncClient, AsyncStream, SpeechDecoder, stream_settings
@@ -42,10 +41,10 @@ _log = logging.getLogger("meeting_translate_svc")
 class Floor(Protocol):
     """Where what people say is heard and read in other languages."""
 
-    def say(self, language: str, key: Hashable, samples: Samples) -> None:
+    def say(self, language: str, key: SpeechKey, samples: Samples) -> None:
         """Adds to a speech."""
 
-    def end(self, language: str, key: Hashable) -> None:
+    def end(self, language: str, key: SpeechKey) -> None:
         """Ends a speech."""
 
     def show(self, caption: Caption) -> None:
@@ -213,8 +212,8 @@ class Speaker:
             del utterance.decoders[event.language]
             self._floor.end(event.language, self._key(event.utterance_id))
 
-    def _key(self, utterance_id: int) -> Hashable:
-        return self._speaker_id, self._streams, utterance_id
+    def _key(self, utterance_id: int) -> SpeechKey:
+        return SpeechKey(self._speaker_id, self._streams, utterance_id)
 
     def _end(self, utterance_id: int) -> None:
         utterance = self._live.pop(utterance_id, _Utterance())

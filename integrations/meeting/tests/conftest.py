@@ -35,3 +35,7 @@ def janus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def room() -> Room:
     """A room that no other test uses."""
     return Room(next(_numbers))
+
+
+other_room = room
+"""Another one."""

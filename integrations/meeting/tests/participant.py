@@ -133,11 +133,14 @@ class Participant:
         self._room = room
         self.display = display
         self.feed_id: int | str = 0
+        self.handle: JanusHandle | None = None
         self.microphone = Microphone()
         self.feeds: dict[int | str, Feed] = {}
+        self._hung_up = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def follow(self, handle: JanusHandle) -> None:
+        self.handle = handle
         self.feed_id, present = await join(handle, self._room, self.display)
         self.feeds = {feed.feed_id: feed for feed in present}
         self._start(self._follow(handle))
@@ -155,6 +158,17 @@ class Participant:
         await asyncio.wait_for(connected.wait(), 20)
         return heard
 
+    @asynccontextmanager
+    async def published_again(self) -> AsyncIterator[None]:
+        """Unpublishes, and publishes over another connection with another microphone."""
+        assert self.handle is not None, "it has joined"
+        await self.handle.ask({"request": "unpublish"})
+        await asyncio.wait_for(self._hung_up.wait(), 20)
+        self.microphone = Microphone()
+        async with publishing(self.handle, self.microphone) as (peer, _):
+            await until(lambda: peer.connectionState == "connected", 20)
+            yield
+
     def leave(self) -> None:
         for task in self._tasks:
             task.cancel()
@@ -166,7 +180,10 @@ class Participant:
 
     async def _follow(self, handle: JanusHandle) -> None:
         while True:
-            change = room_change(await handle.event())
+            event = await handle.event()
+            if event["janus"] == "hangup":
+                self._hung_up.set()
+            change = room_change(event)
             self.feeds.update((feed.feed_id, feed) for feed in change.feeds)
             if change.left is not None:
                 self.feeds.pop(change.left, None)
@@ -188,9 +205,10 @@ class Participant:
         async with attached_peer(self._session) as (peer, handle):
             peer.on("track", lambda track: self._start(hear(track)))
             peer.on("datachannel", attach)
-            attach(peer.createDataChannel(CHANNEL))
+            channel = peer.createDataChannel(CHANNEL)
+            attach(channel)
             await subscribe(peer, handle, self._room, feed, data=True)
-            await until(lambda: peer.connectionState == "connected", 20)
+            await until(lambda: channel.readyState == "open", 20)
             connected.set()
             await handle.until_hangup()
 

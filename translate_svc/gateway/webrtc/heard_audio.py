@@ -24,17 +24,18 @@ async def heard_audio(
     of the speaker's clock. A gap counts for five seconds at most: that ends any utterance.
 
     A gap is known when it ends. With ``silent_s`` it is told while it lasts, that much silence at a time: a
-    person who is muted in the middle of a word has ended the utterance, too.
+    person who is muted in the middle of a word has ended the utterance, too. Before the first sound there is
+    no gap.
     """
     expected: int | None = None
     while True:
         try:
-            async with asyncio.timeout(silent_s):
+            async with asyncio.timeout(None if expected is None else silent_s):
                 frame = await track.recv()
         except TimeoutError:
             silent_samples = round((silent_s or 0) * RATE_HZ)
             yield bytes(2 * silent_samples)
-            expected = None if expected is None else expected + silent_samples
+            expected = (expected or 0) + silent_samples
             continue
         except MediaStreamError:
             return
