@@ -63,10 +63,15 @@ class Service(ServedEngine):
             return Backlog(self.engine.status.waiting_requests, self.queued_input_ms)
 
         if fronts is None:
-            load_monitor = LoadMonitor(
-                engine, settings.capacity_options(), self._sessions.streams, lambda: self.admission.live
+            watched = LoadMonitor(
+                engine,
+                settings.capacity_options(),
+                self._sessions.streams,
+                lambda: self.admission.live,
+                lambda: self.admission.cost,
             )
-            self.admission = Admission(options, backlog, lambda: load_monitor.capacity)
+            load_monitor = watched
+            self.admission = Admission(options, backlog, lambda: watched.units)
             """Counts the streams and calls of this process."""
         else:
             load_monitor = SharedLoad(fronts, self._sessions.streams)
@@ -203,7 +208,7 @@ class Service(ServedEngine):
         session_id = uuid.uuid4().hex
         if start is not None and self._fronts is not None:
             self._fronts.acquire(start, session_id)
-        with self._admitted(caller, goes_on=goes_on) as slot:
+        with self._admitted(caller, negotiated.relative_cost, goes_on=goes_on) as slot:
             dependencies = SessionDependencies(
                 self.engine,
                 self.vad_loop.open_stream(),
@@ -232,7 +237,7 @@ class Service(ServedEngine):
         self._check_open()
         negotiator = self.negotiator.limited(caller.limits.max_targets)
         request, negotiated = CallNegotiator(negotiator, self._session_options).negotiate(request)
-        with self._admitted(caller) as slot:
+        with self._admitted(caller, negotiated.relative_cost) as slot:
             needs_vad = isinstance(request.source, AudioClip) and request.guards.voice_gate
             vad_stream = self.vad_loop.open_stream() if needs_vad else None
             call_id = uuid.uuid4().hex
@@ -249,7 +254,7 @@ class Service(ServedEngine):
         try:
             self._check_open()
             self.quotas.check(caller)
-            self.admission.check(_name_of(caller))
+            self.admission.check(None if caller == ANONYMOUS else caller.name)
         except TranslateSvcError as error:
             self.record_rejected(error)
             raise
@@ -263,10 +268,11 @@ class Service(ServedEngine):
         self._accounting.metrics.record_rejected(error)
 
     @contextmanager
-    def _admitted(self, caller: Caller, *, goes_on: bool = False) -> Iterator[AdmissionSlot]:
+    def _admitted(self, caller: Caller, cost: float, *, goes_on: bool = False) -> Iterator[AdmissionSlot]:
         """An admission slot. It is released if its session cannot be created."""
         self.quotas.check(caller, goes_on=goes_on)
-        slot = self.admission.admit(_name_of(caller), goes_on=goes_on)
+        name = None if caller == ANONYMOUS else caller.name
+        slot = self.admission.admit(name, cost, goes_on=goes_on)
         self.quotas.hold(caller, slot)
         try:
             yield slot
@@ -291,11 +297,6 @@ class Service(ServedEngine):
     def open_streams(self) -> Iterator[Session]:
         """The sessions of the streams that are open, without calls."""
         return self._sessions.streams()
-
-
-def _name_of(caller: Caller) -> str | None:
-    """Whose place it takes; None: nothing tells anonymous callers apart."""
-    return None if caller == ANONYMOUS else caller.name
 
 
 def _share_of(caller: Caller, session_id: str) -> str:

@@ -116,8 +116,8 @@ async def test_no_more_are_admitted_than_the_engine_keeps_up_with(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert service.info().load.stream_capacity == 8, "nothing was measured yet"
-    monkeypatch.setattr(CapacityEstimate, "streams", 2)
     one, other = (service.open_session(CONFIG, ANONYMOUS) for _ in range(2))
+    monkeypatch.setattr(CapacityEstimate, "units", service.admission.cost)
     for admit in (
         lambda: service.open_session(CONFIG, ANONYMOUS),
         lambda: service.translate(_text(), ANONYMOUS),
@@ -139,7 +139,7 @@ async def test_a_stream_that_is_resumed_takes_its_own_place(
     opened = await anext(session.events())
     assert isinstance(opened, Opened)
     other = service.open_session(CONFIG, ANONYMOUS)
-    monkeypatch.setattr(CapacityEstimate, "streams", 1)
+    monkeypatch.setattr(CapacityEstimate, "units", 1.0)
     resumed = service.open_session(replace(CONFIG, resume_token=opened.resume_token), ANONYMOUS)
     for each in (session, other, resumed):
         await each.cancel()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translate_svc.engine.request import FinishStatus
+from translate_svc.engine.relative_cost import relative_cost
+from translate_svc.engine.request import FinishStatus, HypothesisRequest
 from translate_svc.engine.scheduling.request_state import RequestState
 
 _SMOOTHING = 0.2
@@ -23,6 +24,8 @@ class Totals:
     Attributes:
         work_s: time that steps spent on speech, without the fixed cost of a step
             (``BatchCosts``). Texts do not count.
+        relative_samples: ``source_samples``, each weighed by what its kind of request costs beside others
+            (``relative_cost``).
         slot_s: time that slots were busy, of all slots together, while steps ran.
     """
 
@@ -34,6 +37,7 @@ class Totals:
     speech_units: int = 0
     work_s: float = 0.0
     slot_s: float = 0.0
+    relative_samples: float = 0.0
 
     def count(self, state: RequestState, status: FinishStatus) -> None:
         """Adds a request whose sequences have all ended; ``status`` is that of the request. One that only
@@ -47,7 +51,10 @@ class Totals:
         self.finished_requests += 1
         self.text_tokens += sum(sequence.delivered_tokens for sequence in state.sequences)
         self.speech_units += sum(sequence.speech.voiced_units for sequence in state.sequences)
-        self.source_samples += state.request.new_samples
+        request = state.request
+        self.source_samples += request.new_samples
+        cost = relative_cost(request.sequences, is_growing=isinstance(request, HypothesisRequest))
+        self.relative_samples += cost * request.new_samples
 
 
 class RetryEstimate:

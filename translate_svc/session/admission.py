@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,9 +45,9 @@ class Backlog:
 class AdmissionSlot:
     """The right of ``caller`` to one live stream or call. ``release`` gives it back."""
 
-    def __init__(self, admission: Admission, caller: str | None = None) -> None:
+    def __init__(self, admission: Admission, caller: str | None = None, cost: float = 1.0) -> None:
         self._admission: Admission | None = admission
-        self._caller = caller
+        self._caller, self._cost = caller, cost
         self._on_release: list[Callable[[], None]] = []
 
     @property
@@ -62,7 +63,7 @@ class AdmissionSlot:
         """Gives the slot back. Further calls do nothing."""
         admission, self._admission = self._admission, None
         if admission is not None:
-            admission._release(self._caller)
+            admission._release(self._caller, self._cost)
             for call in self._on_release:
                 call()
 
@@ -90,13 +91,13 @@ class Admission:
         self,
         options: AdmissionOptions,
         backlog: Callable[[], Backlog] = Backlog,
-        capacity: Callable[[], int] | None = None,
+        capacity: Callable[[], float] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``backlog`` is called at each admission, unless ``max_streams`` is reached already.
 
-        ``capacity``: streams and calls that the engine keeps up with; None: this is not measured. ``clock``:
-        in seconds.
+        ``capacity``: the relative cost of streams and calls that the engine keeps up with; None: this is not
+        measured. ``clock``: in seconds.
         """
         self._options = options
         self._backlog = backlog
@@ -104,6 +105,7 @@ class Admission:
         self._retries = RetrySchedule(options, clock)
         self._places = FairPlaces(clock)
         self._live = 0
+        self._cost = 0.0
         self.admitted = 0
         """Streams and calls admitted so far."""
         self.rejected = 0
@@ -114,25 +116,32 @@ class Admission:
         """Streams and calls that hold a slot."""
         return self._live
 
-    def admit(self, caller: str | None = None, *, goes_on: bool = False) -> AdmissionSlot:
+    @property
+    def cost(self) -> float:
+        """The sum of the relative costs of those that hold a slot."""
+        return self._cost
+
+    def admit(self, caller: str | None = None, cost: float = 1.0, *, goes_on: bool = False) -> AdmissionSlot:
         """Takes a slot for ``caller``; None: it cannot be told from others.
 
-        ``goes_on``: the stream continues one that has just ended here. The engine's load does not grow, so
-        its measured capacity does not count.
+        ``cost``: of its kind of stream beside one of a single text (``engine.relative_cost``). ``goes_on``:
+        the stream continues one that has just ended here. The engine's load does not grow, so its measured
+        capacity does not count.
 
         Raises:
             ResourceExhausted: a limit is reached. The error says which one, and when to try again.
         """
-        self.check(caller, goes_on=goes_on)
+        self.check(caller, cost, goes_on=goes_on)
         self._live += 1
+        self._cost += cost
         self.admitted += 1
         if caller is not None:
             self._places.enter(caller)
-        return AdmissionSlot(self, caller)
+        return AdmissionSlot(self, caller, cost)
 
-    def check(self, caller: str | None = None, *, goes_on: bool = False) -> None:
+    def check(self, caller: str | None = None, cost: float = 1.0, *, goes_on: bool = False) -> None:
         """Raises as ``admit`` does, and counts a refusal then, but takes no slot."""
-        if reason := self._refusal_reason(caller, goes_on):
+        if reason := self._refusal_reason(caller, cost, goes_on):
             self._refuse(reason, caller)
 
     def _refuse(self, reason: str, caller: str | None) -> NoReturn:
@@ -142,15 +151,16 @@ class Admission:
             self._places.refuse(caller, retry_after_s)
         raise ResourceExhausted(reason, retry_after_s=retry_after_s)
 
-    def _refusal_reason(self, caller: str | None, goes_on: bool) -> str:
+    def _refusal_reason(self, caller: str | None, cost: float, goes_on: bool) -> str:
         limits = self._options
         if self._live >= limits.max_streams:
             return f"all {limits.max_streams} streams are in use"
-        capacity = limits.max_streams if self._capacity is None or goes_on else self._capacity()
-        reserve = 0 if caller is None else self._places.reserve(caller, capacity)
-        if self._live >= max(1, capacity) + reserve:
-            return f"the engine keeps up with {capacity} streams, and {self._live} are open"
-        if caller is not None and not goes_on and self._places.gives_way(caller, capacity):
+        capacity = math.inf if self._capacity is None or goes_on else self._capacity()
+        reserve = 0.0 if caller is None else self._places.reserve(caller, cost, capacity)
+        places = self._places_like_those_inside(capacity)
+        if self._live and self._cost + cost > capacity + reserve:
+            return f"the engine keeps up with {places} streams, and {self._live} are open"
+        if caller is not None and not goes_on and self._places.gives_way(caller, places):
             return "a caller without a stream waits, and this one has its share of the places"
         backlog = self._backlog()
         if backlog.waiting_requests >= limits.max_waiting_requests:
@@ -159,7 +169,12 @@ class Admission:
             return f"{backlog.queued_input_ms} ms of audio wait to be processed"
         return ""
 
-    def _release(self, caller: str | None) -> None:
+    def _places_like_those_inside(self, capacity: float) -> int:
+        most = self._options.max_streams
+        return most if not self._live else max(1, int(min(capacity * self._live / self._cost, most)))
+
+    def _release(self, caller: str | None, cost: float) -> None:
         self._live -= 1
+        self._cost = self._cost - cost if self._live else 0.0
         if caller is not None:
             self._places.leave(caller)

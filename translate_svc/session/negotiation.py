@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.confidence import UNCALIBRATED, ConfidenceRule
+from translate_svc.engine.relative_cost import relative_cost
 from translate_svc.engine.simultaneous.hypothesis import (
     NO_HYPOTHESES,
     SAFE_COMMIT_DEFAULTS,
@@ -61,6 +62,12 @@ class Negotiated:
     confidence: ConfidenceRule = UNCALIBRATED
     detected: tuple[str, ...] = ()
     """Languages that the model can tell by their sound."""
+
+    @property
+    def relative_cost(self) -> float:
+        """What a second of speech costs the engine beside one with a single text."""
+        specs = [plan.spec for plan in self.sequences]
+        return relative_cost(specs, is_growing=self.simultaneous is not None)
 
     @property
     def detects_language(self) -> bool:

@@ -17,7 +17,8 @@ class SimulatedLoad:
     """Streams that speak ``activity`` of the time; the engine works ``cost`` seconds for a second of speech.
 
     ``slot_cost``: seconds that a second of speech keeps a slot busy. ``noise``: the cost varies by this share
-    from sample to sample. ``speed``: of the input; above 1 it is a file.
+    from sample to sample. ``speed``: of the input; above 1 it is a file. ``relative``: what the streams cost
+    beside those of one text each.
     """
 
     options: CapacityOptions = CapacityOptions(max_streams=1_000, target_load=0.5)  # noqa: RUF009 - frozen
@@ -26,6 +27,7 @@ class SimulatedLoad:
     slot_cost: float = 0.0
     noise: float = 0.0
     speed: float = 1.0
+    relative: float = 1.0
     lag_s: float = 0.0
     live: int = 0
     published: list[int] = field(default_factory=list)
@@ -55,10 +57,11 @@ class SimulatedLoad:
             before,
             now_s=before.now_s + STEP_S,
             settled=self.live,
-            live=self.live,
+            live=self.live * self.relative,
             work_s=before.work_s + audio_s * cost,
             slot_s=before.slot_s + audio_s * self.slot_cost,
             audio_s=before.audio_s + audio_s,
             lag_s=self.lag_s,
+            relative_audio_s=before.relative_s + audio_s * self.relative,
         )
         self.estimate.observe(self._sample)

@@ -32,6 +32,16 @@ def test_the_number_of_streams_inside_makes_no_difference(live: int) -> None:
     assert SimulatedLoad(live=live, activity=0.8).run(240) in (11, 12, 13)
 
 
+def test_streams_that_cost_more_and_have_left_keep_nobody_out() -> None:
+    """Simultaneous translation costs four times as much. Its speech stays in the average for a minute."""
+    load = SimulatedLoad(cost=0.2, relative=4.0, activity=0.8, live=3)
+    assert load.run(120) in (11, 12, 13), "as many as of one text each"
+    load.cost, load.relative = 0.05, 1.0
+    load.published.clear()
+    load.run(60)
+    assert set(load.published) <= {11, 12, 13}
+
+
 def test_slots_bound_it_too() -> None:
     load = SimulatedLoad(cost=0.001, slot_cost=10.0, activity=1.0, live=5)
     assert load.run(240) == pytest.approx(0.7 * SLOTS / 10, abs=1)

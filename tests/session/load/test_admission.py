@@ -125,3 +125,26 @@ def test_who_was_refused_and_does_not_come_again_keeps_nobody_out() -> None:
 def test_callers_who_cannot_be_told_apart_share_the_places() -> None:
     server = Server()
     assert sum(server.enters(None) is not None for _ in range(12)) == 8
+
+
+def test_a_place_is_what_its_kind_of_stream_costs() -> None:
+    admission = Admission(AdmissionOptions(max_streams=20), capacity=lambda: 8.0)
+    costly = [admission.admit(cost=3.0) for _ in range(2)]
+    assert refused_with(admission, 3.0) == "the engine keeps up with 2 streams, and 2 are open"
+    cheap = [admission.admit(cost=1.0) for _ in range(2)]
+    assert refused_with(admission, 1.0) == "the engine keeps up with 4 streams, and 4 are open"
+    costly[0].release()
+    admission.admit(cost=3.0)
+    for slot in (*costly, *cheap):
+        slot.release()
+    assert admission.cost == 3.0
+
+
+def test_an_empty_server_takes_whatever_it_is() -> None:
+    Admission(AdmissionOptions(max_streams=20), capacity=lambda: 1.0).admit(cost=4.0)
+
+
+def refused_with(admission: Admission, cost: float) -> str:
+    with pytest.raises(ResourceExhausted) as refused:
+        admission.admit(cost=cost)
+    return refused.value.description

@@ -54,6 +54,10 @@ class CapacityOptions:
     recovery_per_s: float = 0.01
 
 
+_COSTLIEST = 16.0
+"""No stream costs more than so many of one text each. Until costs are known, ``max_streams`` alone counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadSample:
     """Observations at one moment.
@@ -61,26 +65,34 @@ class LoadSample:
     Attributes:
         now_s: time, in seconds.
         settled: streams that have been open for some seconds, so that their speech shows in ``audio_s``.
-        live: streams and calls inside.
+        live: streams and calls inside, each counting as much as its kind costs (``relative_cost``).
         work_s: the engine's work on speech so far (``Totals.work_s``).
         slot_s: time that its slots were busy so far (``Totals.slot_s``).
         audio_s: speech that it has translated so far.
         slots: its slots.
         lag_s: how far the slower ones of the streams inside are behind; 0 if nobody is.
+        relative_audio_s: ``audio_s``, each second counting as much as its kind costs; None: all are alike.
     """
 
     now_s: float
     settled: int
-    live: int
+    live: float
     work_s: float
     slot_s: float
     audio_s: float
     slots: int
     lag_s: float = 0.0
+    relative_audio_s: float | None = None
+
+    @property
+    def relative_s(self) -> float:
+        """Speech so far, in seconds of the cheapest kind."""
+        return self.audio_s if self.relative_audio_s is None else self.relative_audio_s
 
 
 class CapacityEstimate:
-    """Estimates from samples how many streams the engine carries.
+    """Estimates from samples how many streams the engine carries: streams of one text each. A stream of a
+    kind that costs more counts for several.
 
     * The **cost** of a second of speech is the engine's work for it. The number of streams inside changes
       nothing about it, nor does a file that is sent faster than it plays.
@@ -97,10 +109,11 @@ class CapacityEstimate:
         self._options = options
         self._last: LoadSample | None = None
         self._measured_audio_s = 0.0
-        self._audio_s = self._work_s = self._slot_s = 0.0  # recent ones
+        self._audio_s = self._relative_s = self._work_s = self._slot_s = 0.0  # recent ones
         self._activity = 1.0
         self._recent: deque[tuple[float, float]] = deque()
-        self._streams = options.max_streams
+        self._most = options.max_streams * _COSTLIEST
+        self._streams = self._most
         self._trim = 1.0
         self._keeps_up = True
         self._calm_since_s: float | None = None
@@ -122,11 +135,16 @@ class CapacityEstimate:
         return self._keeps_up
 
     @property
-    def streams(self) -> int:
-        """Streams that may be inside, 1 to ``max_streams``."""
+    def units(self) -> float:
+        """Streams of one text that the engine carries, 1 or more, whatever ``max_streams`` is."""
         if not self._keeps_up and self._last is not None:
-            return max(1, min(self._streams, self._last.live))
+            return max(1.0, min(self._streams, self._last.live))
         return self._streams
+
+    @property
+    def streams(self) -> int:
+        """Streams of one text that may be inside, 1 to ``max_streams``."""
+        return min(math.floor(self.units), self._options.max_streams)
 
     def observe(self, sample: LoadSample) -> None:
         """Takes the next sample."""
@@ -149,6 +167,7 @@ class CapacityEstimate:
             return
         keep = math.exp(-min(audio_s / options.memory_audio_s, elapsed_s / options.memory_s))
         self._audio_s = keep * self._audio_s + audio_s
+        self._relative_s = keep * self._relative_s + sample.relative_s - last.relative_s
         self._work_s = keep * self._work_s + sample.work_s - last.work_s
         self._slot_s = keep * self._slot_s + sample.slot_s - last.slot_s
         self._measured_audio_s += audio_s
@@ -156,8 +175,8 @@ class CapacityEstimate:
     def _raw_streams(self, slots: int) -> float:
         options = self._options
         activity = max(options.least_activity, self._activity)
-        by_work = options.target_load * self._audio_s / max(self._work_s, 1e-9)
-        by_slots = options.target_slots * slots * self._audio_s / max(self._slot_s, 1e-9)
+        by_work = options.target_load * self._relative_s / max(self._work_s, 1e-9)
+        by_slots = options.target_slots * slots * self._relative_s / max(self._slot_s, 1e-9)
         return self._trim * min(by_work, by_slots) / activity
 
     def _settle(self, now_s: float, raw: float) -> None:
@@ -171,11 +190,11 @@ class CapacityEstimate:
         if spans >= options.fall_s:
             lately = [each for at_s, each in self._recent if at_s >= now_s - options.fall_s]
             if max(lately) < self._streams - margin / 2:
-                self._streams = max(1, math.floor(max(lately)))
+                self._streams = max(1.0, math.floor(max(lately)))
         if spans >= 0.8 * options.rise_s:
             lasting = min(each for _, each in self._recent)
             if lasting >= self._streams + 1 + margin:
-                self._streams = min(math.floor(lasting), options.max_streams)
+                self._streams = min(math.floor(lasting), self._most)
 
     def _observe_lag(self, sample: LoadSample, elapsed_s: float) -> None:
         options = self._options
@@ -189,7 +208,7 @@ class CapacityEstimate:
                 self._keeps_up, self._calm_since_s = False, None
                 self._trim = max(0.3, self._trim * options.backoff)
                 if not self.measured:
-                    self._streams = min(self._streams, max(1, math.floor(sample.live * options.backoff)))
+                    self._streams = min(self._streams, max(1.0, math.floor(sample.live * options.backoff)))
         elif sample.lag_s >= options.calm_lag_s and sample.live:
             self._calm_since_s = None
         elif self._calm_since_s is None:

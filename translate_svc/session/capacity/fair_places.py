@@ -40,9 +40,9 @@ class FairPlaces:
         if not self._held[caller]:
             self._waiting[caller] = self._clock() + retry_after_s + _GRACE_S
 
-    def reserve(self, caller: str, capacity: int) -> int:
-        """How many places above ``capacity`` ``caller`` may come into."""
-        return 0 if self._held[caller] else max(1, capacity // 4)
+    def reserve(self, caller: str, cost: float, capacity: float) -> float:
+        """How far above ``capacity`` ``caller`` may come in with a stream of this ``cost``."""
+        return 0.0 if self._held[caller] else max(cost, capacity / 4)
 
     def gives_way(self, caller: str, places: int) -> bool:
         """Whether ``caller`` has its share of ``places`` while somebody waits for a first one."""

@@ -82,24 +82,24 @@ class SharedAdmission(Admission):
         super().__init__(options, lambda: self._backlog_of_all(backlog()))
         self._fronts = fronts
 
-    def admit(self, caller: str | None = None, *, goes_on: bool = False) -> AdmissionSlot:
+    def admit(self, caller: str | None = None, cost: float = 1.0, *, goes_on: bool = False) -> AdmissionSlot:
         """Takes a slot. With ``goes_on`` that of a call that has just ended in this process.
 
         Raises:
             ResourceExhausted: a limit is reached, or this process has no lease. Says when to try again.
         """
-        slot = super().admit(caller, goes_on=goes_on)
+        slot = super().admit(caller, cost, goes_on=goes_on)
         if self.live >= self._fronts.state.leased:
             self._fronts.on_full()
         return slot
 
-    def check(self, caller: str | None = None, *, goes_on: bool = False) -> None:
+    def check(self, caller: str | None = None, cost: float = 1.0, *, goes_on: bool = False) -> None:
         """Raises, and counts a refusal, as ``admit`` would."""
         if self.live >= self._fronts.state.leased and not goes_on:
             self._fronts.missed += 1
             self._fronts.on_full()
             self._refuse("all streams are in use", caller)
-        super().check(caller, goes_on=goes_on)
+        super().check(caller, cost, goes_on=goes_on)
 
     def _backlog_of_all(self, own: Backlog) -> Backlog:
         return Backlog(own.waiting_requests, own.queued_input_ms + self._fronts.state.queued_input_ms)

@@ -45,9 +45,14 @@ class LoadMonitor:
         options: CapacityOptions,
         streams: Callable[[], Iterable[WatchedStream]],
         live: Callable[[], int],
+        cost: Callable[[], float] | None = None,
     ) -> None:
-        """``streams``: the open ones. ``live``: how many streams and calls are inside."""
+        """``streams``: the open ones. ``live``: how many streams and calls are inside. ``cost``: the sum of
+        their relative costs; None: they are not told apart.
+        """
         self._engine = engine
+        self._cost = cost
+        self._max_streams = options.max_streams
         self._is_measured = options.measured
         self._streams = streams
         self._live = live
@@ -57,9 +62,17 @@ class LoadMonitor:
         """How far the slower ones of the streams inside are behind."""
 
     @property
+    def units(self) -> float:
+        """Streams of one text each that may be inside. One that costs more counts for several."""
+        return self._estimate.units
+
+    @property
     def capacity(self) -> int:
-        """Streams and calls that may be inside."""
-        return self._estimate.streams
+        """Streams and calls that may be inside, if they are like those that are."""
+        live = self._live()
+        if self._cost is None or not live:
+            return self._estimate.streams
+        return max(1, min(math.floor(self.units * live / self._cost()), self._max_streams))
 
     @property
     def keeps_up(self) -> bool:
@@ -98,16 +111,18 @@ class LoadMonitor:
         streams = list(self._streams())
         self.lag_s = common_lag_s([stream.lag_s for stream in streams])
         status = self._engine.status
+        relative_s = status.totals.relative_samples / INTERNAL_SAMPLE_RATE_HZ
         self._estimate.observe(
             LoadSample(
                 now_s,
                 settled=sum(stream.age_s >= _SETTLED_S for stream in streams),
-                live=self._live(),
+                live=self._live() if self._cost is None else self._cost(),
                 work_s=status.totals.work_s,
                 slot_s=status.totals.slot_s,
                 audio_s=status.totals.source_samples / INTERNAL_SAMPLE_RATE_HZ,
                 slots=status.slots,
                 lag_s=self.lag_s,
+                relative_audio_s=None if self._cost is None else relative_s,
             )
         )
         degradation = self._degradation.observe(now_s, self.lag_s)

@@ -1,0 +1,24 @@
+"""What one kind of request costs beside another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from translate_svc.engine.sequence_spec import SequenceSpec
+
+_ENCODING, _TEXT, _SPEECH = 0.66, 0.34, 0.67
+"""Shares of an utterance with one text, at the published size on a CPU (``make full-size``, seconds): encoder
+4.0, decoder 2.1, and for speech 4.1 (text-to-unit 1.5, vocoder 2.6).
+"""
+_GROWING = 4.0
+"""Simultaneous translation hears the same audio several times (``make simultaneous``: engine time)."""
+
+
+def relative_cost(sequences: Sequence[SequenceSpec], *, is_growing: bool) -> float:
+    """The engine's work for a second of speech, for these ``sequences``; 1 is that for one text.
+
+    It only tells kinds apart: what the work is in seconds is measured. ``is_growing``: simultaneously.
+    """
+    texts = sum(_TEXT * spec.slots for spec in sequences)
+    speeches = sum(_SPEECH for spec in sequences if spec.speech)
+    return (_ENCODING + texts + speeches) * (_GROWING if is_growing else 1.0)
