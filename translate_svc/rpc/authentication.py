@@ -33,6 +33,8 @@ _OTHER_SCOPES = {
     "/nvidia.riva.nmt.RivaTranslation/StreamingTranslateSpeechToSpeech": Scope.STREAM,
     "/nvidia.riva.asr.RivaSpeechRecognition/Recognize": Scope.STREAM,
     "/nvidia.riva.asr.RivaSpeechRecognition/StreamingRecognize": Scope.STREAM,
+    "/nvidia.riva.tts.RivaSpeechSynthesis/Synthesize": Scope.TRANSLATE,
+    "/nvidia.riva.tts.RivaSpeechSynthesis/SynthesizeOnline": Scope.TRANSLATE,
 }
 """What a caller needs for methods of other services that let it translate."""
 

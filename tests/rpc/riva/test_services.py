@@ -13,7 +13,7 @@ import pytest
 import riva.client
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from riva.client.proto import riva_asr_pb2, riva_nmt_pb2
+from riva.client.proto import riva_asr_pb2, riva_nmt_pb2, riva_tts_pb2
 
 from tests.fakes.model_free_service import ModelFreeService
 from tests.rpc.conftest import until
@@ -27,15 +27,16 @@ from translate_svc.errors import InvalidArgument, Unavailable
 from translate_svc.rpc.server import RpcServer
 from translate_svc.types import Scope
 
-SERVICES = [
-    service for file in (riva_nmt_pb2, riva_asr_pb2) for service in file.DESCRIPTOR.services_by_name.values()
-]
+FILES = (riva_nmt_pb2, riva_asr_pb2, riva_tts_pb2)
+SERVICES = [service for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
 SCOPES = {
     "TranslateText": Scope.TRANSLATE,
     "StreamingTranslateSpeechToText": Scope.STREAM,
     "StreamingTranslateSpeechToSpeech": Scope.STREAM,
     "Recognize": Scope.STREAM,
     "StreamingRecognize": Scope.STREAM,
+    "Synthesize": Scope.TRANSLATE,
+    "SynthesizeOnline": Scope.TRANSLATE,
 }
 """What a caller needs; for the other methods it is ``Scope.INFO``."""
 METHODS = [(service, method) for service in SERVICES for method in service.methods]
@@ -56,7 +57,7 @@ async def answer_of(
     """The code of a call of a method with an empty message."""
     async with grpc.aio.insecure_channel(server.target) as channel:
         path, untouched = f"/{service.full_name}/{method.name}", bytes
-        call = channel.stream_stream(path, untouched, untouched)(iter([b""]), metadata=metadata)
+        call = channel.unary_stream(path, untouched, untouched)(b"", metadata=metadata)
         try:
             async for _ in call:
                 pass

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from translate_svc.languages import LanguageTable
 from translate_svc.rpc.authentication import caller, may_stay
@@ -20,6 +20,8 @@ from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.protocols import EventSink, TranslationService
 from translate_svc.serving.stream_driver import StreamDriver, idle_timeout
 from translate_svc.types import DEFAULT_ENCODING, AudioFormat, StreamConfig, StreamSettings
+
+T = TypeVar("T")
 
 NO_SPEECH = AudioFormat(DEFAULT_ENCODING, 16_000)
 """The output of calls without speech."""
@@ -65,7 +67,16 @@ class RivaContext:
         """
         with self.calls.admission(), self.calls.opening(caller()):
             async with self._reads.hold(context.peer()):
-                return await self._in_time(read_message(context))
+                return await self._in_time(read_message(context), self.options.config_timeout_s)
+
+    async def read_next(self, context: Context) -> Any:
+        """The next message of a stream; None after its last.
+
+        Raises:
+            StreamTimeout: none came for as long as a stream may be idle.
+            InvalidArgument: its bytes are not a message.
+        """
+        return await self._in_time(read_message(context), self.options.idle_timeout_s)
 
     async def run_speech(self, call: SpeechCall, reader: AudioReader, sink_of: SinkMaker) -> None:
         """Opens a session once the audio tells what it is, and runs it to its end.
@@ -75,13 +86,13 @@ class RivaContext:
         Raises:
             TranslateSvcError: the call must fail with this error, whose field is Riva's.
         """
-        audio = call.recognition.audio
+        audio, waited_s = call.recognition.audio, self.options.config_timeout_s
         names = {**call.recognition.names, **call.names, "audio": reader.field}
         with renamed(names):
             with self.calls.admission():
                 self.calls.check_open()
                 with self.calls.opening(caller()):
-                    source = await self._in_time(open_audio(audio, reader))
+                    source = await self._in_time(open_audio(audio, reader), waited_s)
                 if source is None:
                     return
                 self.calls.check_open()
@@ -90,12 +101,11 @@ class RivaContext:
             sink = sink_of(source.format.sample_rate_hz)
             await self.calls.run(StreamDriver(source, sink, session, self.options), may_stay())
 
-    async def _in_time(self, wait: Any) -> Any:
-        waited_s = self.options.config_timeout_s
+    async def _in_time(self, wait: Awaitable[T], timeout_s: float) -> T:
         try:
-            async with asyncio.timeout(waited_s) as patience:
+            async with asyncio.timeout(timeout_s) as patience:
                 return await wait
         except TimeoutError:
             if not patience.expired():
                 raise
-            raise idle_timeout(waited_s) from None
+            raise idle_timeout(timeout_s) from None

@@ -74,7 +74,7 @@ class ResultSink:
                 self._segments.append(event)
                 await self._send_interim(max(event.heard_through_sample, event.source.end))
             case UtteranceDone(status=UtteranceStatus.FAILED):
-                raise TranslationFailed(f"the speech at {event.source.start / self._rate_hz:.1f} s failed")
+                raise failure_at(event, self._rate_hz)
             case UtteranceDone():
                 await self._send_final(event)
 
@@ -106,6 +106,11 @@ class ResultSink:
         # an utterance ends before the pause that ends it
         self._heard_samples = max(self._heard_samples, heard_samples)
         return {"channel_tag": 1, "audio_processed": self._heard_samples / self._rate_hz}
+
+
+def failure_at(done: UtteranceDone, rate_hz: int) -> TranslationFailed:
+    """What a client is told of an utterance that failed; ``rate_hz``: of the input."""
+    return TranslationFailed(f"the speech at {done.source.start / rate_hz:.1f} s failed")
 
 
 def alternative(

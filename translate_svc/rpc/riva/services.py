@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from riva.client.proto import riva_asr_pb2, riva_asr_pb2_grpc, riva_nmt_pb2, riva_nmt_pb2_grpc
+from riva.client.proto import (
+    riva_asr_pb2,
+    riva_asr_pb2_grpc,
+    riva_nmt_pb2,
+    riva_nmt_pb2_grpc,
+    riva_tts_pb2,
+    riva_tts_pb2_grpc,
+)
 
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.rpc.riva.context import RivaContext
 from translate_svc.rpc.riva.recognition import RecognitionServicer
+from translate_svc.rpc.riva.synthesis import SynthesisServicer
 from translate_svc.rpc.riva.translation import TranslationServicer
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.protocols import TranslationService
@@ -41,6 +49,11 @@ def riva_services(
             riva_asr_pb2.DESCRIPTOR.services_by_name["RivaSpeechRecognition"].full_name,
             riva_asr_pb2_grpc.add_RivaSpeechRecognitionServicer_to_server,
             RecognitionServicer(context),
+        ),
+        _service(
+            riva_tts_pb2.DESCRIPTOR.services_by_name["RivaSpeechSynthesis"].full_name,
+            riva_tts_pb2_grpc.add_RivaSpeechSynthesisServicer_to_server,
+            SynthesisServicer(context),
         ),
     )
 

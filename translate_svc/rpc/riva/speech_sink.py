@@ -7,20 +7,25 @@ from collections.abc import Awaitable, Callable
 from translate_svc.errors import TranslationFailed
 from translate_svc.rpc.riva.audio.speech_output import SpeechPacker
 from translate_svc.rpc.status import code_of
-from translate_svc.types import Closed, SessionEvent, SpeechChunk, UtteranceDone, UtteranceStatus
+from translate_svc.types import SessionEvent, SpeechChunk, UtteranceDone, UtteranceStatus
 
 WriteSpeech = Callable[[bytes], Awaitable[int]]
 """Writes one piece of speech; returns the size of its message in bytes."""
+Failure = Callable[[UtteranceDone], TranslationFailed]
+"""What the client is told of an utterance that failed."""
 
 
 class SpeechSink:
-    """The ``EventSink`` of a session whose speech is all that its client gets."""
+    """The ``EventSink`` of a session or a call whose speech is all that its client gets."""
 
-    def __init__(self, write: WriteSpeech, packer: SpeechPacker, rate_hz: int) -> None:
-        """``rate_hz``: of the input, in which positions count."""
+    def __init__(
+        self, write: WriteSpeech, packer: SpeechPacker, last: type[SessionEvent], failure: Failure
+    ) -> None:
+        """``last``: the event after which no speech comes."""
         self._write = write
         self._packer = packer
-        self._rate_hz = rate_hz
+        self._last = last
+        self._failure = failure
         self._bytes_out = 0
 
     @property
@@ -38,9 +43,9 @@ class SpeechSink:
             case SpeechChunk():
                 await self._send(self._packer.pack(event))
             case UtteranceDone(status=UtteranceStatus.FAILED):
-                raise TranslationFailed(f"the speech at {event.source.start / self._rate_hz:.1f} s failed")
-            case Closed() if self._bytes_out:
-                await self._send(self._packer.finish())
+                raise self._failure(event)
+        if isinstance(event, self._last) and self._bytes_out:
+            await self._send(self._packer.finish())
 
     def status_of(self, error: BaseException | None) -> str:
         """The name of the gRPC code that the client gets."""

@@ -17,7 +17,7 @@ from translate_svc.rpc.riva.context import NO_SPEECH, RivaContext
 from translate_svc.rpc.riva.fields import refuse_others, renamed
 from translate_svc.rpc.riva.languages import resolve
 from translate_svc.rpc.riva.messages import audio_reader, configuration_of, id_of
-from translate_svc.rpc.riva.result_sink import ResultOptions, ResultSink
+from translate_svc.rpc.riva.result_sink import ResultOptions, ResultSink, failure_at
 from translate_svc.rpc.riva.speech_sink import SpeechSink
 from translate_svc.rpc.riva.texts.terms import terms_of, untagged
 from translate_svc.rpc.riva.texts.text_batch import TextBatch
@@ -25,6 +25,7 @@ from translate_svc.rpc.riva.translation_settings import speech_call, text_call
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.protocols import CallHandler
 from translate_svc.types import (
+    Closed,
     TargetSettings,
     TranslateRequest,
     UtteranceDone,
@@ -112,9 +113,11 @@ class TranslationServicer:
             return int(response.ByteSize())
 
         packer = packer_of(call.output)
-        await shared.run_speech(
-            call, audio_reader(context, _CONFIG), lambda rate_hz: SpeechSink(write, packer, rate_hz)
-        )
+
+        def sink_of(rate_hz: int) -> SpeechSink:
+            return SpeechSink(write, packer, Closed, functools.partial(failure_at, rate_hz=rate_hz))
+
+        await shared.run_speech(call, audio_reader(context, _CONFIG), sink_of)
 
     def _openers(self, request: Any) -> list[Callable[[], CallHandler]]:
         """What admits each text. Raises InvalidArgument, OutOfRange: a field is not valid. Names it."""
