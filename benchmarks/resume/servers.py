@@ -26,6 +26,13 @@ class Server:
         self._command = (*command, "--port", str(port))
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        if self._process is None:
+            raise RuntimeError("it was never started")
+        return self._process.pid
+
     async def start(self) -> None:
         """Returns when the server is ready."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TRANSLATE_SVC_")}

@@ -79,7 +79,7 @@ def _leaf(error: BaseException) -> BaseException:
 
 def main() -> None:
     """Runs the command."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
     try:
         asyncio.run(_run(_parser().parse_args()))
     except (KeyboardInterrupt, asyncio.CancelledError):

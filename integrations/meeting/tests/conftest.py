@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from janus_process import JANUS, janus_process
 from meeting_translate_svc import Room
+
+from benchmarks.meeting.janus_process import JANUS, janus_process
 
 _ROOMS = range(1, 33)
 _numbers = itertools.count(_ROOMS.start)

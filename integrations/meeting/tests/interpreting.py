@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from meeting_translate_svc import Interpreter, JanusServer, MeetingOptions, Room
-from participant import RATE_HZ, Floats, Heard, Participant, until
 
+from benchmarks.meeting.participant import RATE_HZ, Floats, Heard, Participant, until
 from translate_svc.client import AsyncClient
 from translate_svc.types import TextDelta, VadSettings
 

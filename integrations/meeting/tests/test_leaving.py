@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from interpreting import interpreting, ready, said
-from janus_process import janus_process
 from meeting_translate_svc import Interpreter, JanusError, JanusServer, MeetingOptions, Room
-from participant import RATE_HZ, clip, participating, until
 
+from benchmarks.meeting.janus_process import janus_process
+from benchmarks.meeting.participant import RATE_HZ, clip, participating, until
 from benchmarks.resume.servers import servers, starter_command
 from tests.clips import texts
 from translate_svc.access.resume_tokens import new_resume_key

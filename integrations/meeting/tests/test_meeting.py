@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 
 from interpreting import interpreting, ready, recognized, said
 from meeting_translate_svc import MeetingOptions, Room
-from participant import Participant, clip, participating, until
 
+from benchmarks.meeting.participant import Participant, clip, participating, until
 from tests.clips import texts
 from translate_svc.types import Echo
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,13 @@ from meeting_translate_svc.janus.video_room import (
 )
 
 from translate_svc.audio.codecs.opus_encoder import OpusEncoder
+from translate_svc.audio.pcm import from_s16
 from translate_svc.gateway.webrtc.heard_audio import heard_audio
 
-DATA = Path(__file__).resolve().parents[3] / "tests" / "data"
+if TYPE_CHECKING:
+    from av.stream import Stream
+
+DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 RATE_HZ = 48_000
 _FRAME = RATE_HZ // 50
 
@@ -72,7 +76,7 @@ class Microphone(MediaStreamTrack):
         self._said = np.concatenate([self._said, samples])
         self.finished.clear()
 
-    async def recv(self) -> Packet:
+    async def recv(self) -> Packet[Stream]:
         while True:
             now_s = asyncio.get_running_loop().time()
             self._began_s = self._began_s or now_s
@@ -102,7 +106,7 @@ class Heard:
     @property
     def samples(self) -> Floats:
         joined = b"".join(pcm for _, pcm in self.parts)
-        return np.frombuffer(joined, "<i2").astype(np.float32) / 32_768
+        return from_s16(np.frombuffer(joined, "<i2"))
 
     def loud(self, threshold: float = 0.008) -> npt.NDArray[np.bool_]:
         """Which frames of 20 ms are loud."""

@@ -87,6 +87,12 @@ class JanusProcess:
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        assert self._process is not None, "it was never started"
+        return self._process.pid
+
     def start(self) -> None:
         """Returns when it can be connected to."""
         assert JANUS is not None, "Debian's package janus is not installed"
