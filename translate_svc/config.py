@@ -27,6 +27,8 @@ class Settings(CoreSettings):
         tls_key: PEM file with the certificate's private key. Read again when it changes.
         tls_client_ca: PEM file with the authorities of client certificates. Clients without such a
             certificate are then refused (mTLS). Read again when it changes.
+        guard: receive gRPC through Envoy, which bounds what callers can do with a connection; see
+            docs/reliability/attacks.md.
         api_keys: file with the hashes of the keys that callers need; see ``translate-svc keys``. Read again
             when it changes.
         callers: TOML or YAML file with classes of callers and their limits, and with the issuers whose tokens
@@ -67,6 +69,7 @@ class Settings(CoreSettings):
     tls_client_ca: str = setting(
         "", "Refuse clients without a certificate of these authorities (mTLS).", metavar="PEM"
     )
+    guard: bool = setting(False, "Receive gRPC through Envoy, which holds floods of frames off.")
     api_keys: str = setting("", "Refuse callers without a key; see `keys new`.", metavar="FILE")
     callers: str = setting(
         "", "Limits of callers, and whose tokens or certificates name them.", metavar="FILE"

@@ -2,7 +2,7 @@
 
 For each attack bystanders speak in turns without and with it; both belong to the same streams. The first run
 is without any attack: its "ratio" is what the machine's own noise makes of equal things. The attacks on the
-connection itself come once more with Envoy in front, as in Kubernetes.
+connection itself come once more with ``serve --guard``: Envoy in front, set as in Kubernetes.
 
 ``python -m benchmarks.attacks NAME ...`` runs the named attacks and writes nothing.
 
@@ -22,10 +22,10 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.attacks.envoy import envoy, envoy_binary
 from benchmarks.attacks.floods import ATTACKS, BY_CONNECTION
 from benchmarks.attacks.measure import NAMES, AttackResult, Results, measure
 from benchmarks.attacks.server import attacked_server
+from translate_svc.cli.guard.envoy_process import find_envoy
 
 _RESULTS = Path(__file__).parents[1] / "results" / "attacks.json"
 _NO_ATTACK = "no attack"
@@ -33,15 +33,13 @@ _MAX_GROWN_MIB, _MAX_RATIO, _MAX_READY_MS = 256, 1.25, 100
 
 
 async def run(
-    names: Sequence[str], seconds: float, rounds: int, *, behind: str | None = None
+    names: Sequence[str], seconds: float, rounds: int, *, flags: Sequence[str] = ()
 ) -> dict[str, AttackResult]:
-    """Each attack, after a warm-up and a run without attacks. ``behind``: Envoy, if it stands in front."""
+    """Each attack, after a warm-up and a run without attacks. ``flags``: of ``serve``."""
     results: dict[str, AttackResult] = {}
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = await stack.enter_async_context(attacked_server(directory, NAMES))
-        if behind:
-            server.stand_behind(*await stack.enter_async_context(envoy(behind, directory, server.target)))
+        server = await stack.enter_async_context(attacked_server(directory, NAMES, flags))
         expected: Results = []
         await measure(None, server, expected, seconds, rounds)  # the allocator grows at first
         for name in (_NO_ATTACK, *names):
@@ -81,7 +79,7 @@ def broken(name: str, result: AttackResult) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("attacks", nargs="*", metavar="NAME", help=f"of {', '.join(ATTACKS)}")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of a turn")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of a turn")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     if unknown := set(given.attacks) - set(ATTACKS):
@@ -89,10 +87,10 @@ def main() -> int:
     chosen = given.attacks or list(ATTACKS)
     results = {"direct": asyncio.run(run(chosen, given.seconds, given.rounds))}
     proxied = [name for name in chosen if name in BY_CONNECTION]
-    if (binary := envoy_binary()) and proxied:
-        results["envoy"] = asyncio.run(run(proxied, given.seconds, given.rounds, behind=binary))
-    else:
-        print("not measured behind Envoy: `make attacks` installs it", file=sys.stderr)
+    if find_envoy() is not None and proxied:
+        results["envoy"] = asyncio.run(run(proxied, given.seconds, given.rounds, flags=["--guard"]))
+    elif proxied:
+        print("not measured with --guard: Envoy is missing (the extra guard)", file=sys.stderr)
     if not given.attacks:
         written = {
             side: {name: asdict(each) for name, each in measured.items()}

@@ -61,6 +61,8 @@ class Connection:
         """Frames by their kind."""
         self.is_cut = asyncio.Event()
         """Set when the server has closed the connection."""
+        self.greeted = asyncio.Event()
+        """Set when both have acknowledged the other's settings, or the connection is cut."""
 
     def start_call(self, path: str, key: str = "", *, end_stream: bool = False) -> tuple[Call, bytes]:
         """A new call, and its HEADERS frame, which is to be written in the order of these calls."""
@@ -119,9 +121,14 @@ class Connection:
             pass
         finally:
             self.is_cut.set()
+            self.greeted.set()
             self._moved.set()
             for call in self.calls.values():
                 call.end("cut off")
+
+    def _greet(self) -> None:
+        if self.received["Settings"] >= 2:
+            self.greeted.set()
 
     def _take(self, frame: Frame) -> None:
         self.received[type(frame).__name__.removesuffix("Frame")] += 1
@@ -133,6 +140,9 @@ class Connection:
                     each.window += initial - self._initial_window
                 self._initial_window = initial
                 self._writer.write(SettingsFrame(flags=["ACK"]).serialize())
+                self._greet()
+            case SettingsFrame():
+                self._greet()
             case WindowUpdateFrame(stream_id=0):
                 self._window += frame.window_increment
             case WindowUpdateFrame() if call is not None:

@@ -18,19 +18,17 @@ _STARTER = _ROOT / "model_cache" / "starter"
 
 
 class AttackedServer:
-    """The process. ``target`` and ``admin`` are its addresses; ``keys`` are the API keys that it takes."""
+    """The process. ``target`` and ``admin`` are its addresses; ``keys`` are the API keys that it takes.
+
+    The memory of its children counts too: Envoy's, with ``--guard``.
+    """
 
     def __init__(self, pid: int, target: str, admin: str, keys: dict[str, str]) -> None:
         self._pid = pid
-        self._pids = [pid]
+        self._pids = [pid, *_children(pid)]
         self.target = target
         self.admin = admin
         self.keys = keys
-
-    def stand_behind(self, target: str, pid: int) -> None:
-        """Callers go to a proxy from now on, whose memory counts too."""
-        self.target = target
-        self._pids.append(pid)
 
     def forget_peak(self) -> None:
         """Lets ``peak_mib`` begin anew (``proc(5)``, ``clear_refs``)."""
@@ -42,9 +40,13 @@ class AttackedServer:
         return sum(map(_peak_mib, self._pids))
 
     def cpu_s(self) -> float:
-        """The processor time that it has taken, without the proxy."""
+        """The processor time that it has taken, without its children."""
         fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _peak_mib(pid: int) -> float:

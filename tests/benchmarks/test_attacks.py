@@ -12,7 +12,6 @@ import pytest_asyncio
 
 from benchmarks.attacks.aim import Aim
 from benchmarks.attacks.bystanders import Speaker, open_stream
-from benchmarks.attacks.envoy import configuration
 from benchmarks.attacks.floods import ATTACKS
 from benchmarks.attacks.http2 import connect, message
 from benchmarks.attacks.measure import differences
@@ -83,18 +82,3 @@ async def test_bystanders_have_the_same_results_in_every_run(server: ServerProce
     assert len(one.first_texts) == 2, "the last one was cut by the end, not by a pause"
     assert differences(one.results(), same.results()) == 0
     assert differences(one.results(), other.results()) > 0
-
-
-def test_envoy_gets_what_the_gateway_says() -> None:
-    """The values of ``k8s/components/gateway`` are those that are attacked."""
-    (listener,) = configuration("127.0.0.1:50051", 443)["static_resources"]["listeners"]
-    limit, http = (each["typed_config"] for each in listener["filter_chains"][0]["filters"])
-    assert limit["max_connections"] == 2_048
-    assert listener["per_connection_buffer_limit_bytes"] == 32 * 1024
-    assert http["http2_protocol_options"]["max_concurrent_streams"] == 128
-    assert http["http2_protocol_options"]["initial_connection_window_size"] == 256 * 1024
-    assert http["http2_protocol_options"]["connection_keepalive"] == {"interval": "20s", "timeout": "10s"}
-    assert http["stream_idle_timeout"] == "360s"
-    (layer,) = configuration("127.0.0.1:50051", 443)["layered_runtime"]["layers"]
-    assert layer["static_layer"]["http.max_requests_per_io_cycle"] == 1
-    assert layer["static_layer"]["overload.premature_reset_total_stream_count"] == 100

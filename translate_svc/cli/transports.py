@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from translate_svc.addresses import is_local
 from translate_svc.cli.descriptors import connections_within_limit
+from translate_svc.cli.guard.exposure import warn_of_exposure
+from translate_svc.cli.guard.guarding import is_behind
 from translate_svc.cli.options import comma_parts
 from translate_svc.cli.ports import ListenAddress
 from translate_svc.config import Settings
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from translate_svc.serving.protocols import TranslationService, TransportServer
     from translate_svc.serving.tcp_server import TcpOptions, TcpServer
     from translate_svc.serving.tls_files import TlsFiles
-
-_log = logging.getLogger(__name__)
-
 
 ServerMaker = Callable[["TranslationService"], "TransportServer"]
 """Creates a server, which is not started yet."""
@@ -102,6 +99,9 @@ def _callers(settings: Settings) -> Callers:
     callers = Callers(keys, Path(settings.callers) if settings.callers else None)
     if callers.by_certificate and not settings.tls_client_ca:
         raise InvalidArgument("knows callers by certificates, which needs tls_client_ca", field="callers")
+    if callers.by_certificate and settings.guard:
+        message = "knows callers by certificates, which the server does not see behind guard: use keys"
+        raise InvalidArgument(message, field="callers")
     return callers
 
 
@@ -132,15 +132,15 @@ def _rpc_server_maker(settings: Settings, callers: Callers, reuse_port: bool) ->
         riva=settings.riva,
     )
     credentials = None
-    if settings.tls_certificate:
+    if settings.tls_certificate and not is_behind(settings):
         credentials = server_credentials(_tls_files(settings))
     try:
         refuse_plaintext(options, credentials)
     except InvalidArgument:
         message = "is not loopback: give tls_certificate and tls_key, or `insecure` to serve plaintext"
         raise InvalidArgument(message, field="host") from None
-    if callers.required and credentials is None and not is_local(settings.address):
-        _log.warning("API keys and tokens arrive in plaintext: anyone on the network can read them")
+    if not reuse_port:  # a front process, whose server has said it
+        warn_of_exposure(settings, callers)
     return lambda service: RpcServer(service, options, credentials, callers)
 
 

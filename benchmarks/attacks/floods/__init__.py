@@ -22,6 +22,7 @@ ATTACKS: dict[str, Attack] = {
     "SETTINGS": frames.settings,
     "WINDOW_UPDATE": frames.window_updates,
     "PING": frames.pings,
+    "CONTINUATION": frames.continuations,
     "a greedy caller": sessions.greedy_caller,
 }
 
@@ -32,5 +33,6 @@ BY_CONNECTION = (
     "SETTINGS",
     "WINDOW_UPDATE",
     "PING",
+    "CONTINUATION",
 )
 """Those that a proxy in front must hold off: gRPC for Python sees little or nothing of them."""

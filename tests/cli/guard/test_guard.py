@@ -1,0 +1,113 @@
+"""Envoy in front of a real gRPC server over scripted sessions: TLS, and an Envoy that ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.certificates import Authority
+from tests.cli.guard import needs_envoy
+from tests.rpc.conftest import until
+from tests.rpc.scripted_session import ScriptedService
+from translate_svc.cli.guard.envoy_process import find_envoy
+from translate_svc.cli.guard.guard import Guard
+from translate_svc.cli.guard.guarded_server import GuardedServer
+from translate_svc.cli.guard.options import GuardOptions
+from translate_svc.cli.interrupts import temporary_folder
+from translate_svc.client import AsyncClient, ClientOptions, tls_credentials
+from translate_svc.errors import Unavailable
+from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.server import RpcServer
+from translate_svc.serving.live_calls import DRAINING
+from translate_svc.serving.tls_files import TlsFiles
+
+pytestmark = [needs_envoy, pytest.mark.timeout(120)]
+
+
+@dataclass
+class Guarded:
+    """A server, its guard, and whether that is lost."""
+
+    server: GuardedServer
+    guard: Guard
+    lost: asyncio.Event
+
+
+@asynccontextmanager
+async def guarded(tls: TlsFiles | None = None, settled_s: float = 10.0) -> AsyncIterator[Guarded]:
+    program, lost = find_envoy(), asyncio.Event()
+    assert program is not None
+    with temporary_folder("guard-test-") as folder:
+        inner = folder / "grpc.sock"
+        options = GuardOptions("127.0.0.1", 0, folder, (inner,), tls=tls, settled_s=settled_s)
+        guard = Guard(program, options, lost.set)
+        server = GuardedServer(RpcServer(ScriptedService(), RpcOptions(address=f"unix:{inner}")), guard)
+        await server.start()
+        try:
+            yield Guarded(server, guard, lost)
+        finally:
+            await server.stop(0, DRAINING)
+
+
+async def version(running: Guarded, options: ClientOptions = ClientOptions()) -> str:  # noqa: B008 - frozen
+    async with AsyncClient(running.server.target, options) as client:
+        return (await client.info()).version
+
+
+async def test_tls_ends_in_envoy_which_asks_for_certificates(tmp_path: Path) -> None:
+    authority, other = Authority(tmp_path), Authority(tmp_path, "other")
+    server, caller = authority.issue("server"), authority.issue("caller", "caller")
+    stranger = other.issue("stranger", "stranger")
+    async with guarded(TlsFiles(server.certificate, server.key, authority.ca)) as running:
+        mine = tls_credentials(ca=authority.ca, certificate=caller.certificate, key=caller.key)
+        assert await version(running, ClientOptions(credentials=mine)) == "1.2.3"
+        theirs = tls_credentials(ca=authority.ca, certificate=stranger.certificate, key=stranger.key)
+        for wrong in (None, tls_credentials(ca=authority.ca), theirs):
+            with pytest.raises(Unavailable):
+                await version(running, ClientOptions(credentials=wrong, call_timeout_s=5))
+
+
+async def test_a_certificate_that_is_written_in_place_is_served(tmp_path: Path) -> None:
+    """As the server without a guard does it; Envoy by itself looks for files that are moved there."""
+    old, new = Authority(tmp_path, "old"), Authority(tmp_path, "new")
+    server, renewed = old.issue("server"), new.issue("renewed")
+    async with guarded(TlsFiles(server.certificate, server.key)) as running:
+        before, after = (ClientOptions(credentials=tls_credentials(ca=each.ca)) for each in (old, new))
+        assert await version(running, before) == "1.2.3"
+        shutil.copyfile(renewed.key, server.key)
+        shutil.copyfile(renewed.certificate, server.certificate)
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    assert await version(running, after) == "1.2.3"
+                except Unavailable:
+                    await asyncio.sleep(0.1)
+                else:
+                    break
+        with pytest.raises(Unavailable):
+            await version(running, ClientOptions(credentials=before.credentials, call_timeout_s=5))
+
+
+async def test_an_envoy_that_ends_is_started_again_on_the_same_port() -> None:
+    async with guarded(settled_s=0.0) as running:
+        before, target = running.guard.pid, running.server.target
+        os.kill(before, signal.SIGKILL)
+        await until(lambda: running.guard.pid not in (0, before))
+        assert running.server.target == target
+        assert await version(running, ClientOptions(call_timeout_s=30)) == "1.2.3"
+        assert not running.lost.is_set()
+
+
+async def test_an_envoy_that_does_not_stay_loses_the_guard() -> None:
+    async with guarded(settled_s=60.0) as running:
+        os.kill(running.guard.pid, signal.SIGKILL)
+        await asyncio.wait_for(running.lost.wait(), 60)
+        assert running.guard.pid == 0

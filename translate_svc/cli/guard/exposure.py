@@ -1,0 +1,33 @@
+"""What a server risks that strangers can reach: a line in the log for each, with the way out of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from translate_svc.addresses import is_local
+from translate_svc.config import Settings
+
+if TYPE_CHECKING:
+    from translate_svc.access.callers import Callers
+
+_log = logging.getLogger(__name__)
+
+
+def warn_of_exposure(settings: Settings, callers: Callers) -> None:
+    """Warns of what the gRPC server of ``settings`` lets others do, unless it stays on this machine."""
+    if is_local(settings.address):
+        return
+    if not settings.guard:
+        _log.warning(
+            "one connection can slow all others down, and take memory for good, with frames that nothing "
+            "here can bound: start with --guard, unless a proxy stands in front"
+        )
+    if not callers.required and not settings.tls_client_ca:
+        _log.warning(
+            "callers are not asked who they are: whoever reaches %s can use the server; "
+            "--api-keys, --callers or --tls-client-ca lets in whom you know",
+            settings.address,
+        )
+    if callers.required and not settings.tls_certificate:
+        _log.warning("API keys and tokens arrive in plaintext: anyone on the network can read them")

@@ -1,0 +1,106 @@
+"""Keeps Envoy running in front of the gRPC server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+
+from translate_svc.cli.guard.envoy_config import configuration
+from translate_svc.cli.guard.envoy_process import EnvoyProcess
+from translate_svc.cli.guard.options import GuardOptions
+from translate_svc.cli.guard.tls_secrets import TlsSecrets
+from translate_svc.errors import TranslateSvcError, Unavailable
+
+_RENEW_S = 1.0
+_AGAIN_S = 0.05
+_log = logging.getLogger(__name__)
+
+
+class Guard:
+    """Envoy, from ``start`` to ``stop``.
+
+    An Envoy that ends is started again on the same port: its callers come back and resume, and the model
+    stays loaded. One that ends soon after a start would do so for ever, and the guard is lost.
+    """
+
+    def __init__(self, program: str, options: GuardOptions, on_lost: Callable[[], None]) -> None:
+        """``program``: Envoy. ``on_lost`` is called once if Envoy does not stay; the log says why.
+
+        Raises:
+            InvalidArgument: the TLS files cannot be used. Names the setting.
+        """
+        self._program = program
+        self._options = options
+        self._on_lost = on_lost
+        self._secrets = TlsSecrets(options.folder, options.tls) if options.tls else None
+        self._envoy: EnvoyProcess | None = None
+        self._port = options.port
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def target(self) -> str:
+        """The address that a client connects to; known after ``start``."""
+        host = self._options.host
+        return f"[{host}]:{self._port}" if ":" in host else f"{host}:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        """The process id of Envoy; 0 while none runs."""
+        return 0 if self._envoy is None else self._envoy.pid
+
+    async def start(self) -> None:
+        """Starts Envoy. Returns when it listens.
+
+        Raises:
+            Unavailable: it does not. It has said why in the log.
+        """
+        envoy = await self._start()
+        self._port = await envoy.port()
+        self._tasks.append(asyncio.create_task(self._keep(envoy)))
+        if self._secrets is not None:
+            self._tasks.append(asyncio.create_task(self._renew(self._secrets)))
+
+    async def stop(self) -> None:
+        """Ends Envoy, once callers have taken what was sent to them, or ``finish_s`` are over. Idempotent."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        envoy, self._envoy = self._envoy, None
+        if envoy is None:
+            return
+        with contextlib.suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(self._options.finish_s):
+                while await envoy.open_streams():  # noqa: ASYNC110 - Envoy tells no events
+                    await asyncio.sleep(_AGAIN_S)
+        await envoy.stop()
+
+    async def _start(self) -> EnvoyProcess:
+        config = configuration(self._options, self._port)
+        self._envoy = await EnvoyProcess.start(self._program, config, self._options.folder)
+        return self._envoy
+
+    async def _keep(self, envoy: EnvoyProcess) -> None:
+        began_s = time.monotonic()
+        while True:
+            code = await envoy.wait()
+            self._envoy = None
+            await envoy.stop()
+            if time.monotonic() - began_s < self._options.settled_s:
+                break
+            _log.error("Envoy has gone (exit code %s) with all connections: it is started again", code)
+            began_s = time.monotonic()
+            try:
+                envoy = await self._start()
+            except TranslateSvcError as error:
+                _log.error("%s", error)
+                break
+        _log.critical("Envoy does not stay (exit code %s): nobody reaches gRPC, and the server leaves", code)
+        self._on_lost()
+
+    async def _renew(self, secrets: TlsSecrets) -> None:
+        while True:
+            await asyncio.sleep(_RENEW_S)
+            await asyncio.to_thread(secrets.renew)

@@ -1,0 +1,47 @@
+"""What a caller may do to connections: the values of ``k8s/components/gateway``, which a test compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_KIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class GuardLimits:
+    """The bounds that Envoy keeps. The reasons stand beside the same values in the component.
+
+    Attributes:
+        max_connections: of callers, at a time. Further ones are closed immediately.
+        buffer_bytes: what a connection holds that its other side has not taken, towards callers and servers.
+        stream_idle_s: a stream on which nothing moves ends; above the server's own limit, which says why.
+        connection_idle_s: a connection without a stream is closed.
+        max_streams: of one connection at a time.
+        stream_window_bytes, connection_window_bytes: what a caller may send before it is taken.
+        ping_interval_s, ping_timeout_s: a caller that froze is found by pings.
+        connect_timeout_s: of connections to the server.
+        server_streams: of one connection to the server at a time.
+        server_stream_window_bytes, server_connection_window_bytes: what the server may send before it is
+            taken.
+        server_requests, server_connections: to the server, at a time.
+        new_streams_per_turn: that one connection gets in a turn of Envoy's loop.
+        early_resets: a connection ends when half of so many streams, its first ones, were reset at once.
+    """
+
+    max_connections: int = 2_048
+    buffer_bytes: int = 32 * _KIB
+    stream_idle_s: float = 360.0
+    connection_idle_s: float = 300.0
+    max_streams: int = 128
+    stream_window_bytes: int = 64 * _KIB
+    connection_window_bytes: int = 256 * _KIB
+    ping_interval_s: float = 20.0
+    ping_timeout_s: float = 10.0
+    connect_timeout_s: float = 5.0
+    server_streams: int = 16
+    server_stream_window_bytes: int = 64 * _KIB
+    server_connection_window_bytes: int = 1_024 * _KIB
+    server_requests: int = 16_384
+    server_connections: int = 4_096
+    new_streams_per_turn: int = 1
+    early_resets: int = 100
