@@ -10,12 +10,17 @@ between words, but one between sentences.
 """
 
 
+def separator_of(scripts: Iterable[str]) -> str:
+    """What stands between two sentences. ``scripts``: as ``TextTrack`` takes them."""
+    return "" if next(iter(scripts), "") in _UNSPACED_SCRIPTS else " "
+
+
 class TextTrack:
     """Puts the space between two utterances, so that a client only has to append what it gets."""
 
     def __init__(self, scripts: Iterable[str]) -> None:
         """``scripts``: in which the language is written (ISO 15924), the most common one first."""
-        self._separator = "" if next(iter(scripts), "") in _UNSPACED_SCRIPTS else " "
+        self._separator = separator_of(scripts)
         self._utterance_id: int | None = None
         self._last = ""
 

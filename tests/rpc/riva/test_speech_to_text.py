@@ -58,7 +58,7 @@ async def test_a_file_is_translated_as_riva_programs_send_it(starter: RpcServer,
     found = await results(starter, file, config(encoding=0, sample_rate_hertz=0))
     assert all(result.is_final for result in found)
     said = [texts(name)["spa"] for name in ("eng_1", "eng_3")]
-    assert [result.alternatives[0].transcript for result in found] == said
+    assert "".join(result.alternatives[0].transcript for result in found) == " ".join([*said, ""])
     for result in found:
         (best,) = result.alternatives
         assert 0 < best.confidence <= 1
@@ -77,7 +77,7 @@ async def test_a_file_is_translated_as_riva_programs_send_it(starter: RpcServer,
 async def test_every_encoding_is_understood(starter: RpcServer, encoding: int) -> None:
     audio = chunks(encoded(samples_of("eng_1"), encoding), 1_001)
     (found,) = await results(starter, audio, config(encoding=encoding))
-    assert found.alternatives[0].transcript == texts("eng_1")["spa"]
+    assert found.alternatives[0].transcript.strip() == texts("eng_1")["spa"]
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -92,7 +92,7 @@ async def test_interim_results_grow_while_somebody_speaks(starter: RpcServer) ->
     assert [result.is_final for result in found] == [False] * len(interim) + [True]
     assert len(interim) > 1
     (final,) = last.alternatives
-    assert final.transcript == texts("eng_2")["spa"]
+    assert final.transcript.strip() == texts("eng_2")["spa"]
     before = ""
     for result in interim:
         now = result.alternatives[0].transcript
@@ -116,7 +116,7 @@ async def test_phrases_are_kept_in_speech(starter: RpcServer) -> None:
 async def test_a_language_is_found_out_where_none_is_named(starter: RpcServer) -> None:
     audio = chunks(encoded(samples_of("fra_1"), AudioEncoding.LINEAR_PCM))
     (found,) = await results(starter, audio, config(language_code="", source="", target="en"))
-    assert found.alternatives[0].transcript == texts("fra_1")["eng"]
+    assert found.alternatives[0].transcript.strip() == texts("fra_1")["eng"]
 
 
 @pytest.mark.parametrize("data", [b"", TONE[:2], TONE[:3]], ids=["none", "a sample", "one and a half"])
@@ -125,6 +125,13 @@ async def test_without_speech_there_are_no_results(
 ) -> None:
     assert await results(server, iter([data] if data else []), config()) == []
     assert set(service.held.values()) == {0}
+
+
+@pytest.mark.parametrize(("target", "end"), [("es", " "), ("zh-CN", ""), ("ja", "")])
+async def test_final_texts_can_be_joined(server: RpcServer, target: str, end: str) -> None:
+    (found,) = await results(server, chunks(TONE), config(target=target))
+    text = found.alternatives[0].transcript
+    assert text == text.strip() + end
 
 
 async def test_samples_may_be_cut_anywhere(server: RpcServer) -> None:

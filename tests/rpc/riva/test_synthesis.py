@@ -47,7 +47,7 @@ async def test_what_is_spoken_is_the_text(starter: RpcServer, name: str, languag
     assert (spoken.meta.text, spoken.meta.processed_text) == (text, text)
     asr = riva.client.ASRService(auth_of(starter))
     answer = await called(lambda: asr.offline_recognize(spoken.audio, recognition(language_code=language)))
-    assert " ".join(each.alternatives[0].transcript for each in answer.results) == text
+    assert "".join(each.alternatives[0].transcript for each in answer.results).strip() == text
 
 
 @pytest.mark.asyncio(loop_scope="module")

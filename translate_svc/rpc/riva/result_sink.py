@@ -11,6 +11,7 @@ from riva.client.proto import riva_asr_pb2 as asr
 from translate_svc.errors import TranslationFailed
 from translate_svc.languages import LanguageTable
 from translate_svc.rpc.status import code_of
+from translate_svc.serving.text_track import separator_of
 from translate_svc.subtitles.segments import Segment, Segments, confidence_of
 from translate_svc.types import (
     LanguageDetected,
@@ -99,7 +100,11 @@ class ResultSink:
             return
         self._interim = ""
         result = asr.StreamingRecognitionResult(is_final=True, **self._common(event.source.end))
-        result.alternatives.append(alternative(segment, event, tag, words=self._options.words))
+        language = self._languages.find(tag)
+        separator = separator_of(() if language is None else language.scripts)
+        result.alternatives.append(
+            alternative(segment, event, tag, separator=separator, words=self._options.words)
+        )
         self._bytes_out += await self._write(result)
 
     def _common(self, heard_samples: int) -> dict[str, Any]:
@@ -114,12 +119,15 @@ def failure_at(done: UtteranceDone, rate_hz: int) -> TranslationFailed:
 
 
 def alternative(
-    segment: Segment, done: UtteranceDone, tag: str, *, words: bool
+    segment: Segment, done: UtteranceDone, tag: str, *, separator: str, words: bool
 ) -> asr.SpeechRecognitionAlternative:
-    """The text of an utterance with its confidence. ``tag``: of its language; may be empty."""
+    """The text of an utterance with its confidence. ``tag``: of its language; may be empty.
+
+    The text ends with ``separator``, as those of Riva's servers do: its programs just join them.
+    """
     told = next((each.confidence for each in done.confidences), None)
     found = asr.SpeechRecognitionAlternative(
-        transcript=segment.text.strip(),
+        transcript=segment.text.strip() + separator,
         confidence=confidence_of(segment.tokens) if told is None else told,
         language_code=[tag] if tag else [],
     )
