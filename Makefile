@@ -148,9 +148,11 @@ gateway: $(READY) ## OpenAI's protocol: its slow tests, in browsers and through 
 	$(BIN)/python -m pytest -n 0 -m slow tests/gateway
 
 .PHONY: integrations
-integrations: $(READY) ## install LiveKit Agents, Pipecat and LiteLLM, each into an environment of its own, and test with them (ten minutes)
+integrations: $(READY) ## install LiveKit Agents, its plugin of NVIDIA, Pipecat and LiteLLM, each into an environment of its own, and test with them (ten minutes)
 	$(PYTHON) -m venv build/integrations/litellm
 	build/integrations/litellm/bin/pip install --quiet --disable-pip-version-check "litellm[proxy]"
+	$(PYTHON) -m venv build/integrations/livekit-nvidia
+	build/integrations/livekit-nvidia/bin/pip install --quiet --disable-pip-version-check livekit-plugins-nvidia
 	for name in livekit pipecat; do \
 		$(PYTHON) -m venv build/integrations/$$name && \
 		build/integrations/$$name/bin/pip install --quiet --disable-pip-version-check -e "integrations/$$name[test]" || exit 1; \
