@@ -64,11 +64,9 @@ async def _run(arguments: argparse.Namespace) -> None:
     )
     janus = JanusServer(arguments.janus, os.environ.get(SECRET_VARIABLE, ""))
     async with AsyncClient(arguments.server) as client:
-        running = asyncio.ensure_future(
-            Interpreter(client, janus, [_room(each) for each in arguments.room], options).run()
-        )
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
-        await running
+        interpreter = Interpreter(client, janus, [_room(each) for each in arguments.room], options)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, interpreter.finish)
+        await interpreter.run()
 
 
 def _leaf(error: BaseException) -> BaseException:

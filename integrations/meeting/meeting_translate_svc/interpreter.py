@@ -39,8 +39,13 @@ class Interpreter:
         """The meetings by the ids of their rooms, once ``run`` has begun."""
         return MappingProxyType(self._meetings)
 
+    def finish(self) -> None:
+        """Hears nobody any more. ``run`` returns when what was said is interpreted, or soon after."""
+        for meeting in self._meetings.values():
+            meeting.finish()
+
     async def run(self) -> None:
-        """Interprets until all rooms are closed.
+        """Interprets until all rooms are closed, or until ``finish``.
 
         Raises:
             InvalidArgument: the model of the server does not speak a language. Names the field.

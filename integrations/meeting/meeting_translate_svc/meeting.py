@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from aiortc import MediaStreamTrack
@@ -16,6 +18,7 @@ from meeting_translate_svc.janus.session import (
     JanusLost,
     JanusServer,
     JanusSession,
+    Message,
     janus_session,
 )
 from meeting_translate_svc.janus.video_room import (
@@ -40,6 +43,9 @@ from translate_svc.types import Echo, Samples
 _log = logging.getLogger("meeting_translate_svc")
 _PRESENCE = "Interpreter"
 _SILENT_S = 0.5
+_LAST_S = 0.5
+"""How long the last words are on their way to those who listen."""
+
 _PAUSE = bytes(2 * RATE_HZ)
 """A second of silence: it ends the utterance of somebody whose connection has broken."""
 
@@ -91,6 +97,8 @@ class Meeting:
         self._people: dict[int | str, _Person] = {}
         self._feeds: dict[str, LanguageFeed] = {}
         self._publishing: dict[str, asyncio.Task[None]] = {}
+        self._speaking: set[asyncio.Task[None]] = set()
+        self._finishing = asyncio.Event()
         self.tally = Tally()
 
     @property
@@ -111,18 +119,22 @@ class Meeting:
         return frozenset(code for code, feed in self._feeds.items() if feed.is_open)
 
     async def run(self) -> None:
-        """Interprets until the room is closed.
+        """Interprets until the room is closed, or after ``finish`` until what was said is interpreted.
 
         Raises:
             JanusError: there is no such room, or the pin is wrong.
             TranslateSvcError: the translation server does not take the settings or the caller.
         """
         async with asyncio.TaskGroup() as speaking:
-            while not await self._attend(speaking):
+            while not (await self._attend(speaking) or self._finishing.is_set()):
                 _log.warning("room %s: the connection to Janus was lost", self._room.room_id)
                 await asyncio.sleep(self._options.retry_s)
             for feed_id in tuple(self._people):
                 self._leave(feed_id)
+
+    def finish(self) -> None:
+        """Hears nobody any more. ``run`` returns when what was said is interpreted, or soon after."""
+        self._finishing.set()
 
     def say(self, language: str, key: SpeechKey, samples: Samples) -> None:
         """Implements ``Floor.say``."""
@@ -155,7 +167,7 @@ class Meeting:
         return closed
 
     async def _follow_room(self, here: _Attendance) -> None:
-        """Returns when the room is closed."""
+        """Returns when the room is closed, or all is finished."""
         handle = await here.session.attach(PLUGIN)
         _, present = await join(handle, self._room, _PRESENCE)
         for gone in self._people.keys() - {feed.feed_id for feed in present}:
@@ -163,13 +175,37 @@ class Meeting:
         for person in self._people.values():
             person.listening = here.tasks.create_task(self._listen(here.session, person))
         self._meet(present, here)
-        while True:
-            change = room_change(await handle.event())
+        while (message := await self._unless_finishing(handle.event())) is not None:
+            change = room_change(message)
             if change.closed:
                 return
             if change.left is not None:
                 self._leave(change.left)
             self._meet(change.feeds, here)
+        await self._finish()
+
+    async def _unless_finishing(self, event: Coroutine[Any, Any, Message]) -> Message | None:
+        """What ``event`` returns; None once there is nothing more to hear."""
+        coming, finishing = asyncio.ensure_future(event), asyncio.ensure_future(self._finishing.wait())
+        both: set[asyncio.Future[Any]] = {coming, finishing}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            return None if finishing.done() else coming.result()
+        finally:
+            coming.cancel()
+            finishing.cancel()
+
+    async def _finish(self) -> None:
+        """Waits until what was said is interpreted and heard."""
+        for feed_id in tuple(self._people):
+            self._leave(feed_id)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.finish_s):
+                if self._speaking:
+                    await asyncio.wait(self._speaking)
+                while any(feed.turns.waiting_samples for feed in self._feeds.values()):  # noqa: ASYNC110
+                    await asyncio.sleep(_LAST_S)
+                await asyncio.sleep(_LAST_S)
 
     def _meet(self, feeds: tuple[Feed, ...], here: _Attendance) -> None:
         """Listens to those who are new, and publishes what they ask for."""
@@ -182,7 +218,9 @@ class Meeting:
             if feed.audio_mid and not feed.display.endswith(FEED_SUFFIX):
                 person = self._people[feed.feed_id] = _Person(feed, self._speaker(feed))
                 person.speaker.interpret_into(self.languages)
-                here.speaking.create_task(person.speaker.run())
+                running = here.speaking.create_task(person.speaker.run())
+                self._speaking.add(running)
+                running.add_done_callback(self._speaking.discard)
                 person.listening = here.tasks.create_task(self._listen(here.session, person))
         self._publish_languages(here)
 

@@ -51,6 +51,7 @@ class MeetingOptions:
         catch_up_duration_factor: how much speech may be hurried where it falls behind; 0.5 to 1; None: never.
         max_waiting_s: a speech that would begin later than that behind others is not said, only written.
         max_unsent_s: how much of each person's sound waits while no server can be reached.
+        finish_s: how long the last words may take when the interpreter is told to stop.
         retry_s: before something that failed is tried again.
     """
 
@@ -65,6 +66,7 @@ class MeetingOptions:
     catch_up_duration_factor: float | None = 0.8
     max_waiting_s: float = 60.0
     max_unsent_s: float = 90.0
+    finish_s: float = 20.0
     retry_s: float = 1.0
 
     def __post_init__(self) -> None:

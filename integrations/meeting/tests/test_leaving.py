@@ -133,6 +133,23 @@ async def test_who_publishes_again_is_heard_again(server: str, janus: str, room:
             assert heard.texts() == [texts("eng_1")["spa"]]
 
 
+async def test_an_interpreter_that_is_told_to_stop_finishes_its_sentence(
+    server: str, janus: str, room: Room
+) -> None:
+    async with participating(janus, room, "Ann (en)") as ann, AsyncClient(server) as client:
+        interpreter = Interpreter(client, JanusServer(janus), [room], OPTIONS)
+        running = asyncio.ensure_future(interpreter.run())
+        heard = await ann.listen(SPANISH)
+        await ready(interpreter, room, ann, languages=2)
+        ann.microphone.say(clip("eng_1"))
+        await ann.microphone.finished.wait()
+        await asyncio.sleep(0.2)  # the last packets are on their way
+        interpreter.finish()
+        await asyncio.wait_for(running, 20)
+        assert heard.texts() == [texts("eng_1")["spa"]]
+        assert heard.loud_s() > 0.8
+
+
 async def test_what_cannot_be_is_refused_by_name(server: str, janus: str) -> None:
     async with AsyncClient(server) as client:
         with pytest.raises(InvalidArgument, match="languages\\[1\\]"):
