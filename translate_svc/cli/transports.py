@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate_svc.cli.descriptors import connections_within_limit
+from translate_svc.cli.guard.envoy_config import PEER_HEADER
 from translate_svc.cli.guard.exposure import warn_of_exposure
 from translate_svc.cli.guard.guarding import is_behind
 from translate_svc.cli.options import comma_parts
@@ -130,6 +131,7 @@ def _rpc_server_maker(settings: Settings, callers: Callers, reuse_port: bool) ->
         max_connections=connections_within_limit(RpcOptions().max_connections),
         reuse_port=reuse_port,
         riva=settings.riva,
+        peer_header=PEER_HEADER if is_behind(settings) else "",
     )
     credentials = None
     if settings.tls_certificate and not is_behind(settings):

@@ -25,7 +25,7 @@ class CallLimiter:
 
     @contextmanager
     def hold(self, peer: str) -> Iterator[None]:
-        """Counts a call as open; ``peer`` is that of gRPC's context.
+        """Counts a call as open; ``peer``: see there.
 
         Raises:
             ResourceExhausted: as many calls are open as may be, in all or of this caller.
@@ -47,7 +47,8 @@ class CallLimiter:
 def caller_or_host(peer: str) -> str:
     """Who makes a call: its caller by name, or the host of ``peer`` (``ipv4:1.2.3.4``) if it has none.
 
-    Behind a gateway all callers have one host. Those of a Unix socket have one, too.
+    Behind a gateway all callers have one host, unless it says more (``RpcOptions.peer_header``). Those of a
+    Unix socket have one, too.
     """
     name = caller().name
     return peer.rpartition(":")[0] if name == ANONYMOUS.name else f"caller {name}"

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from translate_svc.errors import InvalidArgument
 from translate_svc.rpc.call_limiter import CallLimiter
 from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.peer import find_peer
 from translate_svc.rpc.request_reader import RequestReader, parse
 from translate_svc.rpc.status import abort
 
@@ -94,7 +95,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
     def _guarded(self, behaviour: Behaviour, *, discards_input: bool = False) -> Behaviour:
         async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             try:
-                with self._calls.hold(context.peer()):
+                with self._calls.hold(find_peer(context, self._options.peer_header)):
                     return await behaviour(request, context)
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 # a swallowed cancellation leaks the call's memory (grpc#43360)

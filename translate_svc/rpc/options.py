@@ -23,6 +23,8 @@ class RpcOptions(CallOptions):
         insecure: allow plaintext on an address that is not loopback.
         reuse_port: other processes of this user may listen at the same port; connections are spread.
         riva: serve the services of NVIDIA Riva, too.
+        peer_header: metadata in which the proxy in front says where a call comes from, ``1.2.3.4:567``. Only
+            for a server that nobody else can reach. Empty: where its connection comes from.
         max_message_bytes: the transport refuses larger messages, without naming a field. Therefore this is
             larger than the longest clip that the service takes, plus the other fields of a request.
         discard_idle_s: before a stream fails, the server reads and discards what its client still sends,
@@ -55,6 +57,7 @@ class RpcOptions(CallOptions):
     insecure: bool = False
     reuse_port: bool = False
     riva: bool = False
+    peer_header: str = ""
     max_message_bytes: int = 4 * MIB + 256 * KIB
     discard_idle_s: float = 0.01
     discard_timeout_s: float = 0.25

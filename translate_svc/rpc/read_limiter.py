@@ -48,7 +48,7 @@ class ReadLimiter:
 
     @asynccontextmanager
     async def hold(self, peer: str) -> AsyncIterator[Read]:
-        """Counts a read, once there is room for it; ``peer`` is that of gRPC's context.
+        """Counts a read, once there is room for it; ``peer``: see there.
 
         Raises:
             ResourceExhausted: there was no room in time.

@@ -14,6 +14,7 @@ from translate_svc.errors import InvalidArgument
 from translate_svc.rpc.authentication import HEALTH_PREFIX, scope_of
 from translate_svc.rpc.event_writer import Context
 from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.peer import peer
 from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.serving.stream_driver import idle_timeout
 from translate_svc.types import Scope
@@ -56,7 +57,7 @@ class RequestReader:
             self._check_admission()
         reads = self._health_reads if method.startswith(HEALTH_PREFIX) else self._reads
         timeout_s = self._options.message_timeout_s
-        async with reads.hold(context.peer()) as read:
+        async with reads.hold(peer()) as read:
             try:
                 async with asyncio.timeout(timeout_s):
                     data = await context.read()

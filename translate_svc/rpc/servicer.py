@@ -12,6 +12,7 @@ from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.rpc.authentication import caller, may_stay
 from translate_svc.rpc.event_writer import Context, EventWriter
 from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.peer import peer
 from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.live_calls import LiveCalls
@@ -71,7 +72,7 @@ class SpeechTranslationServicer:
 
     async def _read_config(self, context: Context) -> StreamConfig:
         with self.calls.opening(caller()):
-            async with self._reads.hold(context.peer()):
+            async with self._reads.hold(peer()):
                 request = await read_request(context, self._options.config_timeout_s)
         if request is None:
             raise InvalidArgument("the stream ended before it came", field="config")

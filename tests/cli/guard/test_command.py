@@ -39,10 +39,15 @@ async def running() -> AsyncIterator[Running]:
         yield started
 
 
+def children(server: asyncio.subprocess.Process, program: str) -> list[int]:
+    """The process ids of the children of ``server`` whose command line holds ``program``."""
+    pids = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    return [int(pid) for pid in pids if program in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
 def envoy_of(server: asyncio.subprocess.Process) -> int:
-    """The process id of the only child of ``server``."""
-    (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    return int(child)
+    (envoy,) = children(server, "disable-hot-restart")
+    return envoy
 
 
 def is_there(pid: int) -> bool:
@@ -101,6 +106,21 @@ async def test_a_stream_over_tls_is_drained_through_envoy_which_ends_last(tmp_pa
         await asyncio.wait_for(server.communicate(), 60)
         assert server.returncode == 0
         assert not is_there(envoy)
+
+
+async def test_a_front_process_that_is_gone_is_passed_over() -> None:
+    async with (
+        serving("--guard", "--front-processes", "2") as (server, address),
+        AsyncClient(address) as client,
+    ):
+        one, _ = fronts = children(server, "front_process")
+        assert len((await client.info()).front_processes) == len(fronts)
+        os.kill(one, signal.SIGKILL)
+        await until(lambda: one not in children(server, "front_process"))
+        for _ in range(6):
+            async with client.stream(targets=["es"], source="en", sample_rate_hz=16_000) as stream:
+                await stream.end()
+                assert [type(event) async for event in stream][-1] is Closed
 
 
 @_in_the_servers_loop

@@ -8,15 +8,20 @@ import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2
 
+from benchmarks.attacks.http2 import connect, message
 from tests.certificates import Authority
 from tests.cli.guard import needs_envoy
 from tests.rpc.conftest import until
 from tests.rpc.scripted_session import ScriptedService
+from translate_svc.cli.guard.envoy_config import PEER_HEADER
 from translate_svc.cli.guard.envoy_process import find_envoy
 from translate_svc.cli.guard.guard import Guard
 from translate_svc.cli.guard.guarded_server import GuardedServer
@@ -42,14 +47,19 @@ class Guarded:
 
 
 @asynccontextmanager
-async def guarded(tls: TlsFiles | None = None, settled_s: float = 10.0) -> AsyncIterator[Guarded]:
+async def guarded(
+    tls: TlsFiles | None = None,
+    settled_s: float = 10.0,
+    rpc: RpcOptions = RpcOptions(),  # noqa: B008 - frozen
+) -> AsyncIterator[Guarded]:
     program, lost = find_envoy(), asyncio.Event()
     assert program is not None
     with temporary_folder("guard-test-") as folder:
         inner = folder / "grpc.sock"
         options = GuardOptions("127.0.0.1", 0, folder, (inner,), tls=tls, settled_s=settled_s)
         guard = Guard(program, options, lost.set)
-        server = GuardedServer(RpcServer(ScriptedService(), RpcOptions(address=f"unix:{inner}")), guard)
+        rpc = replace(rpc, address=f"unix:{inner}")
+        server = GuardedServer(RpcServer(ScriptedService(), rpc), guard)
         await server.start()
         try:
             yield Guarded(server, guard, lost)
@@ -111,3 +121,23 @@ async def test_an_envoy_that_does_not_stay_loses_the_guard() -> None:
         os.kill(running.guard.pid, signal.SIGKILL)
         await asyncio.wait_for(running.lost.wait(), 60)
         assert running.guard.pid == 0
+
+
+async def test_each_address_has_its_own_limits_and_says_nothing_of_itself() -> None:
+    one_call = RpcOptions(max_calls_per_caller=1, peer_header=PEER_HEADER)
+    async with guarded(rpc=one_call) as running, connect(running.server.target, "127.0.0.2") as other:
+        watch = "/grpc.health.v1.Health/Watch"
+        call, headers = other.start_call(watch)
+        await other.write(headers)
+        await other.send_message(call, message(health_pb2.HealthCheckRequest().SerializeToString()))
+        await until(lambda: other.received["Data"] == 1)
+        async with grpc.aio.insecure_channel(running.server.target) as channel:
+            watching: Any = cast(Any, channel).unary_stream(watch)
+            lies = ((PEER_HEADER, "127.0.0.3:1"),)
+            first = watching(b"", metadata=lies)
+            assert await first.read()
+            second = watching(b"", metadata=((PEER_HEADER, "127.0.0.4:1"),))
+            with pytest.raises(grpc.aio.AioRpcError, match="too many calls are open"):
+                await second.read()
+            first.cancel()
+        assert not call.outcome

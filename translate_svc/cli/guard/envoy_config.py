@@ -14,6 +14,9 @@ from translate_svc.cli.guard.tls_secrets import tls_context
 ADMIN_SOCKET = "admin.sock"
 """Envoy's own port, in the folder of ``GuardOptions``."""
 
+PEER_HEADER = "x-translate-svc-peer"
+"""Metadata in which the server learns from Envoy where a call comes from."""
+
 _TYPES = "type.googleapis.com/envoy"
 _HTTP = f"{_TYPES}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _CONNECTION_LIMIT = f"{_TYPES}.extensions.filters.network.connection_limit.v3.ConnectionLimit"
@@ -36,7 +39,7 @@ def configuration(options: GuardOptions, port: int) -> dict[str, Any]:
     }
     return {
         "node": {"id": _NAME, "cluster": _NAME},
-        "admin": {"address": _pipe(options.folder / ADMIN_SOCKET)},
+        "admin": {"address": {"pipe": {"path": str(options.folder / ADMIN_SOCKET), "mode": 0o600}}},
         "layered_runtime": {"layers": [{"name": _NAME, "static_layer": runtime}]},
         "static_resources": {"listeners": [_listener(options, port)], "clusters": [_cluster(options)]},
     }
@@ -97,6 +100,13 @@ def _route(limits: GuardLimits) -> dict[str, Any]:
     """All of gRPC: what the server does not have, the server refuses."""
     return {
         "match": {"prefix": "/", "grpc": {}},
+        # in place of what a caller says of itself
+        "request_headers_to_add": [
+            {
+                "header": {"key": PEER_HEADER, "value": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%"},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }
+        ],
         "route": {
             "cluster": _NAME,
             # a stream lasts as long as a call; Envoy's own limit is 15 s after the caller's last message

@@ -11,6 +11,7 @@ from translate_svc.languages import LanguageTable
 from translate_svc.rpc.authentication import caller, may_stay
 from translate_svc.rpc.event_writer import Context
 from translate_svc.rpc.options import RpcOptions
+from translate_svc.rpc.peer import peer
 from translate_svc.rpc.read_limiter import ReadLimiter
 from translate_svc.rpc.riva.audio.audio_source import AudioReader, open_audio
 from translate_svc.rpc.riva.fields import renamed
@@ -66,7 +67,7 @@ class RivaContext:
             InvalidArgument: its bytes are not a message.
         """
         with self.calls.admission(), self.calls.opening(caller()):
-            async with self._reads.hold(context.peer()):
+            async with self._reads.hold(peer()):
                 return await self._in_time(read_message(context), self.options.config_timeout_s)
 
     async def read_next(self, context: Context) -> Any:
