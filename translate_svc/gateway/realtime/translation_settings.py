@@ -15,6 +15,7 @@ from translate_svc.errors import InvalidArgument, Unsupported
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.realtime.audio_formats import PCM_24K, InputFormat, read_format
+from translate_svc.gateway.realtime.session_target import TARGET_FIELDS, SessionTarget, bcp47
 from translate_svc.gateway.realtime.turn_detection import (
     DEFAULT_VAD,
     describe_turn_detection,
@@ -31,7 +32,6 @@ from translate_svc.types import (
     Inspect,
     SimultaneousSettings,
     StreamSettings,
-    TargetSettings,
     Term,
     VadSettings,
 )
@@ -54,27 +54,7 @@ INCLUDES: Mapping[str, Inspect | None] = MappingProxyType(
 """What a session can ask for beside OpenAI's events, and what of it the engine must be asked for."""
 
 _SIMULTANEOUS = tuple(each.name for each in fields(SimultaneousSettings))
-_TARGET = tuple(each.name for each in fields(TargetSettings))
-_OUTPUT = (*_TARGET, "targets", "echo")
-
-
-@dataclass(frozen=True, slots=True)
-class SessionTarget:
-    """One target language. ``speech`` None: where the language has a voice."""
-
-    language: str
-    text: bool = True
-    speech: bool | None = None
-    speaker_id: int | None = None
-    duration_factor: float = 1.0
-    catch_up_duration_factor: float | None = None
-
-    def speaks(self, languages: LanguageTable) -> bool:
-        """Whether this target has speech."""
-        if self.speech is not None:
-            return self.speech
-        language = languages.find(self.language)
-        return language is None or language.speech_out
+_OUTPUT = (*TARGET_FIELDS, "targets", "echo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +168,8 @@ class TranslationSettings:
             if "language" in wanted and wanted.text("language", "") != former.language:
                 former = SessionTarget("", text=former.text, speech=former.speech)
             others = () if "language" in wanted else self.targets[1:]
-            return (_target(wanted, former, _OUTPUT), *others)
-        targets = tuple(_target(each, SessionTarget(""), _TARGET) for each in wanted.objects("targets"))
+            return (former.updated(wanted, known=_OUTPUT), *others)
+        targets = tuple(SessionTarget("").updated(each) for each in wanted.objects("targets"))
         first = wanted.text("language", None)
         if not targets or (first is not None and targets[0].language != first):
             raise InvalidArgument("must begin with `language`", field=wanted.under("targets"))
@@ -205,20 +185,10 @@ class TranslationSettings:
             include.add(Inspect.TRANSCRIPT)
         if self.simultaneous is None:
             include.discard(Inspect.DRAFTS)
-        targets = [
-            TargetSettings(
-                target.language,
-                target.text,
-                target.speaks(languages),
-                target.speaker_id,
-                target.duration_factor,
-                target.catch_up_duration_factor,
-            )
-            for target in self.targets
-        ]
+        targets = tuple(target.target_settings(languages) for target in self.targets)
         source = source_or_auto(self.source_language, languages)
         return StreamSettings(
-            tuple(targets),
+            targets,
             source,
             frozenset(include),
             segmentation_of(self.vad),
@@ -231,17 +201,7 @@ class TranslationSettings:
 
     def to_json(self, languages: LanguageTable) -> dict[str, Any]:
         """The fields ``audio``, ``include``, ``simultaneous`` and ``terms`` of the session object."""
-        targets = [
-            {
-                "language": bcp47(target.language, languages),
-                "text": target.text,
-                "speech": target.speaks(languages),
-                "speaker_id": target.speaker_id,
-                "duration_factor": target.duration_factor,
-                "catch_up_duration_factor": target.catch_up_duration_factor,
-            }
-            for target in self.targets
-        ]
+        targets = [target.to_json(languages) for target in self.targets]
         output: dict[str, Any] = dict(targets[0]) | {"targets": targets} if targets else {}
         output["echo"] = self.echo.value
         transcription = None
@@ -277,29 +237,6 @@ def first_settings(options: GatewayOptions, service: TranslationService) -> Tran
     return TranslationSettings(
         source_language=options.source_language,
         simultaneous=SimultaneousSettings() if service.calibrated else None,
-    )
-
-
-def bcp47(tag: str, languages: LanguageTable) -> str:
-    """The BCP-47 tag of a language; ``tag`` itself if the checkpoint does not have the language."""
-    language = languages.find(tag)
-    return tag if language is None else language.bcp47
-
-
-def _target(wanted: JsonObject, former: SessionTarget, known: tuple[str, ...]) -> SessionTarget:
-    wanted.refuse_unknown(known)
-    language = wanted.text("language", former.language)
-    if not language:
-        raise InvalidArgument("is required", field=wanted.under("language"))
-    return SessionTarget(
-        language,
-        wanted.boolean("text", former.text),
-        wanted.boolean("speech", None) if "speech" in wanted else former.speech,
-        wanted.whole("speaker_id", None) if "speaker_id" in wanted else former.speaker_id,
-        wanted.number("duration_factor", former.duration_factor),
-        wanted.number("catch_up_duration_factor", None)
-        if "catch_up_duration_factor" in wanted
-        else former.catch_up_duration_factor,
     )
 
 
