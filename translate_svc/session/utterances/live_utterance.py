@@ -10,7 +10,6 @@ from types import MappingProxyType
 from translate_svc.engine.request import (
     AlternativesFound,
     EngineEvent,
-    FinishStatus,
     Request,
     RequestFinished,
     SequenceFinished,
@@ -37,10 +36,10 @@ from translate_svc.session.utterances.live_sequence import (
 from translate_svc.session.utterances.passed_sound import PassedSound
 from translate_svc.session.utterances.speech_writer import Playout, SpeechWriter
 from translate_svc.session.utterances.text_confidence import ConfidenceMeter
+from translate_svc.session.utterances.utterance_outcome import UtteranceOutcome
 from translate_svc.session.utterances.utterance_phase import UtterancePhase
 from translate_svc.session.utterances.utterance_times import UtteranceTimes
 from translate_svc.types import (
-    INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,
     DraftReport,
     Echo,
@@ -52,10 +51,7 @@ from translate_svc.types import (
     SpeechChunk,
     SpeechEnded,
     StreamWarning,
-    TextAlternative,
-    TextAlternatives,
     TextDelta,
-    Usage,
     UtteranceDone,
     UtteranceStatus,
 )
@@ -95,7 +91,9 @@ class LiveUtterance(abc.ABC):
             for plan in settings.sequences
         ]
         self.confidence = ConfidenceMeter(settings.confidence, settings.sequences)
-        self._alternatives: dict[int, tuple[TextAlternative, ...]] = {}  # by sequence
+        self._outcome = UtteranceOutcome(
+            self._sequences, self._times, self.confidence, settings.settings.include
+        )
         self._source_samples = 0
         self._voiced_s: float | None = None  # also None once the client was warned of a short text
 
@@ -274,7 +272,7 @@ class LiveUtterance(abc.ABC):
             case TokenDecoded():
                 self.confidence.add(event.sequence, event.token_id, event.log_probability, given=event.given)
             case AlternativesFound():
-                self._alternatives[event.sequence] = event.alternatives
+                self._outcome.alternatives[event.sequence] = event.alternatives
             case TextFinished():
                 self._sequences[event.sequence].text = event
             case TextScored():
@@ -330,27 +328,7 @@ class LiveUtterance(abc.ABC):
 
     def done_event(self, status: UtteranceStatus | None = None) -> UtteranceDone:
         """The event ``UtteranceDone``. ``status``: by default it follows from the sequences."""
-        texts = {
-            index
-            for index, sequence in enumerate(self._sequences)
-            if status is None and sequence.status in (FinishStatus.OK, FinishStatus.TRUNCATED)
-            if not sequence.plan.is_hidden
-        }
-        return UtteranceDone(
-            utterance_id=self.utterance_id,
-            source=self.source,
-            status=status or self._status(),
-            usage=self._usage(),
-            timings=self._times.timings() if Inspect.TIMINGS in self._include else (),
-            end_to_first_text_ms=self._times.first_text_ms,
-            end_to_first_audio_ms=self._times.first_audio_ms,
-            confidences=self.confidence.confidences(texts),
-            alternatives=tuple(
-                TextAlternatives(*self.plans[index].name, found)
-                for index, found in sorted(self._alternatives.items())
-                if index in texts
-            ),
-        )
+        return self._outcome.done_event(self.utterance_id, self.source, self._source_samples, status)
 
     def report(self, done: UtteranceDone, now_s: float) -> UtteranceReport:
         """The report of its end for the observer."""
@@ -381,19 +359,3 @@ class LiveUtterance(abc.ABC):
             for index, plan in enumerate(self.plans)
         )
         return tuple(replace(spec, speech=False) for spec in specs) if self.speech_skipped else specs
-
-    def _status(self) -> UtteranceStatus:
-        statuses = {sequence.status for sequence in self._sequences if sequence.plan.lanes}
-        if self._times.result is not None:
-            statuses.add(self._times.result.status)
-        if FinishStatus.FAILED in statuses or None in statuses:
-            return UtteranceStatus.FAILED
-        return UtteranceStatus.EMPTY if statuses <= {FinishStatus.EMPTY} else UtteranceStatus.OK
-
-    def _usage(self) -> Usage:
-        return Usage(
-            source_ms=self._source_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ,
-            text_tokens=sum(each.tokens for each in self._sequences),
-            speech_ms=round(sum(each.written_s for each in self._sequences) * 1000),
-            utterances=1,
-        )
