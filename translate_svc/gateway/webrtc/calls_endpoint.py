@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import NamedTuple
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from translate_svc.errors import ResourceExhausted
 from translate_svc.gateway.context import GatewayContext
@@ -20,13 +20,12 @@ from translate_svc.gateway.realtime import translation_settings
 from translate_svc.gateway.realtime.audio_formats import pcm
 from translate_svc.gateway.webrtc.call import Call
 from translate_svc.gateway.webrtc.heard_audio import RATE_HZ
-from translate_svc.gateway.webrtc.ice_fragment import MEDIA_TYPE, read_fragment
+from translate_svc.gateway.webrtc.ice_requests import answered, change
 from translate_svc.gateway.webrtc.ice_servers import parse_ice_server
-from translate_svc.gateway.webrtc.offer import SDP, Offer, offer_of
+from translate_svc.gateway.webrtc.offer import Offer, offer_of
 from translate_svc.types import Caller, Scope
 
 _RETRY_AFTER_S = 5.0
-_ACCEPT_PATCH = "Accept-Patch"
 
 
 class _LiveCall(NamedTuple):
@@ -70,33 +69,15 @@ class CallsEndpoint:
         task = asyncio.create_task(call.run(settings, who, model))
         self._calls[name] = _LiveCall(call, who.caller, task)
         task.add_done_callback(lambda _: self._calls.pop(name))
-        return _described(request, name, call, answer, HTTPStatus.CREATED)
+        return answered(f"{request.path}/{name}", call.peer, answer, HTTPStatus.CREATED)
 
     async def change(self, request: web.Request) -> web.Response:
-        """Takes an SDP fragment (RFC 9725, section 4.3). ``If-Match: *`` with new credentials restarts ICE,
-        and the answer brings those of this side. With the connection's ``ETag`` come further candidates.
+        """Takes an SDP fragment, as ``ice_requests.change``.
 
         Raises:
             CallNotFound: as ``hang_up``.
         """
-        live = await self._live(request)
-        if request.content_type != MEDIA_TYPE:
-            return web.Response(status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE, headers={_ACCEPT_PATCH: MEDIA_TYPE})
-        wanted = request.headers.get(hdrs.IF_MATCH, "").strip()
-        if not wanted:
-            return web.Response(status=HTTPStatus.PRECONDITION_REQUIRED)
-        if wanted not in ("*", _etag(live.call)):
-            return web.Response(status=HTTPStatus.PRECONDITION_FAILED, headers={hdrs.ETAG: _etag(live.call)})
-        ice = read_fragment(await request.text())
-        if live.call.knows(ice):
-            await live.call.trickle(ice)
-            return web.Response(status=HTTPStatus.NO_CONTENT)
-        if wanted != "*":
-            return web.Response(status=HTTPStatus.PRECONDITION_FAILED, headers={hdrs.ETAG: _etag(live.call)})
-        await live.call.restart(ice)
-        return web.Response(
-            text=live.call.fragment, content_type=MEDIA_TYPE, headers={hdrs.ETAG: _etag(live.call)}
-        )
+        return await change(request, (await self._live(request)).call.peer)
 
     async def hang_up(self, request: web.Request) -> web.Response:
         """Ends a call as if its client had hung up, and answers 200 when it is over.
@@ -134,16 +115,16 @@ class CallsEndpoint:
             (
                 name
                 for name, live in self._calls.items()
-                if live.caller.name == caller.name and live.call.offer.peer == offer.peer
+                if live.caller.name == caller.name and live.call.peer.offer.peer == offer.peer
             ),
             None,
         )
 
     async def _continue(self, request: web.Request, name: str, offer: Offer) -> web.Response:
-        call = self._calls[name].call
-        if not call.knows(offer.ice):
-            await call.restart(offer.ice)
-        return _described(request, name, call, call.description, HTTPStatus.OK)
+        peer = self._calls[name].call.peer
+        if not peer.knows(offer.ice):
+            await peer.restart(offer.ice)
+        return answered(f"{request.path}/{name}", peer, peer.description, HTTPStatus.OK)
 
     async def _answer(self, offer: Offer) -> tuple[Call, str]:
         """A call for an offer, and its answer.
@@ -173,17 +154,3 @@ class CallsEndpoint:
             yield
         finally:
             self._answering -= 1
-
-
-def _described(request: web.Request, name: str, call: Call, answer: str, status: HTTPStatus) -> web.Response:
-    headers = {
-        hdrs.LOCATION: f"{request.path}/{name}",
-        hdrs.ETAG: _etag(call),
-        _ACCEPT_PATCH: MEDIA_TYPE,
-    }
-    return web.Response(text=answer, status=status, content_type=SDP, headers=headers)
-
-
-def _etag(call: Call) -> str:
-    """Names the ICE session of a call; each restart begins another one."""
-    return f'"{call.restarts}"'
