@@ -13,7 +13,7 @@ from aiortc.mediastreams import AudioStreamTrack
 
 from translate_svc.errors import TranslateSvcError
 from translate_svc.gateway.webrtc.ice_fragment import IceFragment, read_fragment, with_ice, write_fragment
-from translate_svc.gateway.webrtc.offer import read_offer
+from translate_svc.gateway.webrtc.offer import read_media_offer, read_offer
 
 MAX_BYTES = 8_192
 
@@ -21,6 +21,9 @@ MAX_BYTES = 8_192
 def run(data: bytes) -> None:
     """The text is read as an offer, and as a fragment, whose candidates a connection takes."""
     text = data.decode("utf-8", "replace")
+    for sends in (True, False):
+        with contextlib.suppress(TranslateSvcError):
+            read_media_offer(text, sends=sends)
     with contextlib.suppress(TranslateSvcError):
         with_ice(_offer(), read_offer(text).ice, 2)
     try:

@@ -85,6 +85,10 @@ class CallNotFound(InvalidArgument):
     """The request names a call that has ended, or that is not the caller's."""
 
 
+class RoomTaken(InvalidArgument):
+    """Somebody else speaks in this room."""
+
+
 class UnknownParameter(InvalidArgument):
     """The request has a field that the protocol does not have."""
 
@@ -113,6 +117,7 @@ _KINDS: tuple[tuple[type[TranslateSvcError], HTTPStatus, int, str, str], ...] = 
     (SessionExpired, HTTPStatus.SERVICE_UNAVAILABLE, CLOSE_GOING_AWAY, _SERVER, "session_expired"),
     (UnknownParameter, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "unknown_parameter"),
     (ModelNotFound, HTTPStatus.NOT_FOUND, CLOSE_POLICY, _REQUEST, "model_not_found"),
+    (RoomTaken, HTTPStatus.CONFLICT, CLOSE_POLICY, _REQUEST, "room_taken"),
     (CallNotFound, HTTPStatus.NOT_FOUND, CLOSE_POLICY, _REQUEST, "call_not_found"),
     (OutOfRange, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "out_of_range"),
     (InvalidArgument, HTTPStatus.BAD_REQUEST, CLOSE_POLICY, _REQUEST, "invalid_value"),

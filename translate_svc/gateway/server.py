@@ -29,7 +29,7 @@ from translate_svc.gateway.realtime.endpoint import TRANSCRIPTION, TRANSLATION, 
 from translate_svc.gateway.realtime.secrets_endpoint import SecretsEndpoint
 from translate_svc.gateway.telephone.endpoint import TelephoneEndpoint
 from translate_svc.gateway.vosk.endpoint import VoskEndpoint
-from translate_svc.gateway.webrtc.availability import Calls, calls_of
+from translate_svc.gateway.webrtc.availability import Broadcasts, Calls, broadcasts_of, calls_of
 from translate_svc.serving.listener import bound_address, listen
 from translate_svc.serving.live_calls import DRAINING
 from translate_svc.serving.protocols import TranslationService
@@ -75,6 +75,7 @@ class GatewayServer:
         )
         self._context = GatewayContext(service, options, self._authenticator)
         self._calls: Calls = calls_of(self._context)
+        self._broadcasts: Broadcasts = broadcasts_of(self._context)
         self._telephone = telephone
         origins = Origins(
             options.origins,
@@ -112,6 +113,11 @@ class GatewayServer:
             router.add_post(f"{path}/{{call_id}}/hangup", self._calls.hang_up)
             router.add_delete(f"{path}/{{call_id}}", self._calls.hang_up)
             router.add_patch(f"{path}/{{call_id}}", self._calls.change)
+        for path, answer in (("whip", self._broadcasts.publish), ("whep", self._broadcasts.listen)):
+            router.add_post(f"/v1/{path}/{{room}}", answer)
+            router.add_options(f"/v1/{path}/{{room}}", self._broadcasts.accepts)
+            router.add_patch(f"/v1/{path}/{{room}}/{{name}}", self._broadcasts.change)
+            router.add_delete(f"/v1/{path}/{{room}}/{{name}}", self._broadcasts.leave)
         router.add_get("/v1/vosk", VoskEndpoint(self._context).connect)
         gemini = GeminiEndpoint(self._context)
         for path in GEMINI_PATHS:
@@ -167,7 +173,7 @@ class GatewayServer:
         If called again with a shorter grace, the earlier deadline counts. The listener closes last.
         """
         await self._context.drain(grace_s, reason)
-        await self._calls.stop()
+        await asyncio.gather(self._calls.stop(), self._broadcasts.stop())
         if self._revoking is not None:
             self._revoking.cancel()
         if self._listening is not None:

@@ -26,8 +26,8 @@ HTTP_PATHS = {
     "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent": "Exact",
     "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent": "Exact",
 }
-"""OpenAI's protocol and those of Vosk and Gemini, without calls over WebRTC: no proxy of HTTP carries their
-sound.
+"""OpenAI's protocol and those of Vosk and Gemini, without calls over WebRTC and the rooms of WHIP: no proxy
+of HTTP carries their sound.
 """
 
 _SERVER_IDLE_S = CallOptions().idle_timeout_s

@@ -31,8 +31,30 @@ class Calls(Protocol):
         """Ends the calls that a drain has left."""
 
 
+class Broadcasts(Protocol):
+    """The endpoint of WHIP and WHEP."""
+
+    async def publish(self, request: web.Request) -> web.Response:
+        """``POST /v1/whip/{room}``."""
+
+    async def listen(self, request: web.Request) -> web.Response:
+        """``POST /v1/whep/{room}``."""
+
+    async def change(self, request: web.Request) -> web.Response:
+        """``PATCH`` of a ``Location``."""
+
+    async def leave(self, request: web.Request) -> web.Response:
+        """``DELETE`` of a ``Location``."""
+
+    async def accepts(self, request: web.Request) -> web.Response:
+        """``OPTIONS``."""
+
+    async def stop(self) -> None:
+        """Ends the rooms that a drain has left."""
+
+
 class _NoCalls:
-    """Refuses every call."""
+    """Refuses every call and every room."""
 
     async def create(self, request: web.Request) -> NoReturn:
         """Implements ``Calls.create``."""
@@ -42,9 +64,7 @@ class _NoCalls:
         """Implements ``Calls.change``."""
         await self.create(request)
 
-    async def hang_up(self, request: web.Request) -> NoReturn:
-        """Implements ``Calls.hang_up``."""
-        await self.create(request)
+    hang_up = publish = listen = leave = accepts = change
 
     async def stop(self) -> None:
         """Implements ``Calls.stop``."""
@@ -63,6 +83,20 @@ def calls_of(context: GatewayContext) -> Calls:
     from translate_svc.gateway.webrtc.calls_endpoint import CallsEndpoint
 
     return CallsEndpoint(context)
+
+
+def broadcasts_of(context: GatewayContext) -> Broadcasts:
+    """The endpoint of WHIP and WHEP, as far as this machine has one.
+
+    Raises:
+        InvalidArgument: as ``check_ice_servers``.
+    """
+    check_ice_servers(context.options)
+    if not _installed():
+        return _NoCalls()
+    from translate_svc.gateway.whip.endpoint import WhipEndpoint
+
+    return WhipEndpoint(context)
 
 
 def check_ice_servers(options: GatewayOptions) -> None:

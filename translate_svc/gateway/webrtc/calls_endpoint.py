@@ -22,7 +22,7 @@ from translate_svc.gateway.webrtc.call import Call
 from translate_svc.gateway.webrtc.heard_audio import RATE_HZ
 from translate_svc.gateway.webrtc.ice_requests import answered, change
 from translate_svc.gateway.webrtc.ice_servers import parse_ice_server
-from translate_svc.gateway.webrtc.offer import Offer, offer_of
+from translate_svc.gateway.webrtc.offer import Offer, offer_of, read_offer
 from translate_svc.types import Caller, Scope
 
 _RETRY_AFTER_S = 5.0
@@ -61,7 +61,7 @@ class CallsEndpoint:
         if wanted is not None:
             session = JsonObject(wanted, "session")
             settings, model = settings.updated(session), session.text("model", model)
-        offer = await offer_of(request)
+        offer = await offer_of(request, read_offer)
         if (name := self._name_of(who.caller, offer)) is not None:
             return await self._continue(request, name, offer)
         call, answer = await self._answer(offer)

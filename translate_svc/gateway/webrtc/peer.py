@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -35,6 +36,8 @@ class Peer:
         self.restarts = 0
         """How often its connection was made anew."""
         self.connection = RTCPeerConnection(RTCConfiguration(ice_servers))
+        self.connected = asyncio.Event()
+        """Set when the caller has connected."""
         self._ice_servers = ice_servers
         self._patience_s = patience_s
         self._paths: IcePaths | None = None
@@ -139,5 +142,7 @@ class Peer:
             self._paths = IcePaths(transport.transport, self._ice_servers, self._patience_s)
 
     def _follow_state(self) -> None:
+        if self.connection.connectionState == "connected":
+            self.connected.set()
         if self.connection.connectionState in _LOST:
             self._on_lost()

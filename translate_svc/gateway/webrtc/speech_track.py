@@ -32,6 +32,11 @@ class SpeechTrack(MediaStreamTrack):
         self._began_s: float | None = None
         self._frames = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds as much as it may."""
+        return len(self._unplayed) > _MAX_BYTES
+
     def append(self, pcm: bytes) -> None:
         """Adds speech, as ``OUTPUT`` says."""
         self._unplayed += pcm
