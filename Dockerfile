@@ -41,7 +41,7 @@ RUN pip install --no-cache-dir --no-deps --require-hashes -r /src/torch.txt
 # hadolint ignore=DL3006
 FROM torch-${ACCELERATOR} AS build
 WORKDIR /src
-# Calls over WebRTC take server,otel,webrtc; clients of NVIDIA Riva server,otel,riva; jobs/batch-ray takes server,ray; without traces: server.
+# Calls over WebRTC take server,otel,webrtc; clients of NVIDIA Riva server,otel,riva; --guard server,otel,guard; jobs/batch-ray takes server,ray; without traces: server.
 ARG EXTRAS=server,otel
 COPY constraints.txt constraints-hashes.txt pyproject.toml README.md LICENSE ./
 COPY release/hashes.py release/

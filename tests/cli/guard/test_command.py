@@ -10,9 +10,11 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 import pytest_asyncio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from benchmarks.attacks.aim import Aim
 from benchmarks.attacks.bystanders import open_stream
@@ -48,6 +50,14 @@ def children(server: asyncio.subprocess.Process, program: str) -> list[int]:
 def envoy_of(server: asyncio.subprocess.Process) -> int:
     (envoy,) = children(server, "disable-hot-restart")
     return envoy
+
+
+async def health(address: str, options: ClientOptions) -> int:
+    assert options.credentials is not None
+    async with grpc.aio.secure_channel(address, options.credentials) as channel:
+        check = health_pb2_grpc.HealthStub(channel).Check
+        status: int = (await check(health_pb2.HealthCheckRequest())).status
+        return status
 
 
 def is_there(pid: int) -> bool:
@@ -101,6 +111,7 @@ async def test_a_stream_over_tls_is_drained_through_envoy_which_ends_last(tmp_pa
             async for event in stream:
                 kinds.append(type(event))
                 if isinstance(event, GoAway):
+                    assert await health(address, options) == health_pb2.HealthCheckResponse.NOT_SERVING
                     await stream.end()
             assert kinds[-1] is Closed
         await asyncio.wait_for(server.communicate(), 60)

@@ -155,6 +155,9 @@ class EnvoyProcess:
     async def _relay(self) -> None:
         """What it says, into the log. Its lines are of configuration and sockets, never of what is sent."""
         assert self._process.stderr is not None
-        with contextlib.suppress(ValueError):  # a line without an end
-            async for line in self._process.stderr:
-                _log.error("envoy: %s", line.decode(errors="replace").strip())
+        line = b"-"
+        while line:
+            with contextlib.suppress(ValueError):  # too long for a line: it is passed over
+                line = await self._process.stderr.readline()
+                if line:
+                    _log.error("envoy: %s", line.decode(errors="replace").strip())

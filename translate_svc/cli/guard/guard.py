@@ -94,7 +94,7 @@ class Guard:
             began_s = time.monotonic()
             try:
                 envoy = await self._start()
-            except TranslateSvcError as error:
+            except (TranslateSvcError, OSError) as error:
                 _log.error("%s", error)
                 break
         _log.critical("Envoy does not stay (exit code %s): nobody reaches gRPC, and the server leaves", code)
