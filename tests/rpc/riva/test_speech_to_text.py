@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.rpc.riva.conftest import OPTIONS, auth_of, listed, refusal
 from tests.rpc.riva.speech import RATE_HZ, chunks, encoded, recognition, samples_of, tone, wav_file
 from translate_svc.engine.request import Request
+from translate_svc.rpc.riva.audio.declared_audio import DeclaredAudio
 from translate_svc.rpc.server import RpcServer
 
 INVALID, OUT_OF_RANGE = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE
@@ -140,11 +143,37 @@ async def test_samples_may_be_cut_anywhere(server: RpcServer) -> None:
     assert one == other
 
 
-async def test_a_header_that_says_the_same_is_no_sound(server: RpcServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [1, 10, 1_000])
+def test_a_header_that_says_the_same_is_no_sound(tmp_path: Path, size: int) -> None:
     data = wav_file(tmp_path, tone()).read_bytes()
-    (one,) = await results(server, chunks(TONE), config())
-    (other,) = await results(server, chunks(data, 10), config())
-    assert one == other
+    opened = DeclaredAudio(AudioEncoding.LINEAR_PCM, RATE_HZ, 1, "config").parts(b"")
+    assert opened is not None
+    assert b"".join(chunk for piece in chunks(data, size) for chunk in opened[0].push(piece)) == data[44:]
+
+
+async def test_a_header_that_says_something_else_is_refused(server: RpcServer, tmp_path: Path) -> None:
+    data = wav_file(tmp_path, tone()).read_bytes()
+    client = riva.client.NeuralMachineTranslationClient(auth_of(server))
+    wanted = config(sample_rate_hertz=8_000)
+    code, message = await refusal(lambda: list(client.streaming_s2t_response_generator(chunks(data), wanted)))
+    assert code is INVALID
+    assert message.startswith(f"{RECOGNITION}.encoding: ")
+
+
+async def test_a_header_that_does_not_come_is_not_waited_for(service: ModelFreeService) -> None:
+    patience = replace(OPTIONS, config_timeout_s=0.3)
+    ended = threading.Event()
+
+    def silent() -> Iterator[bytes]:
+        yield b"RIFF"
+        ended.wait(30)
+
+    async with RpcServer(service, patience) as server:
+        client = riva.client.NeuralMachineTranslationClient(auth_of(server))
+        wanted = config(encoding=0)
+        code, _ = await refusal(lambda: list(client.streaming_s2t_response_generator(silent(), wanted)))
+        ended.set()
+    assert code is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 async def test_silence_ends_an_utterance_as_soon_as_was_asked(server: RpcServer) -> None:

@@ -64,6 +64,12 @@ async def test_a_caller_with_one_call_may_send_many_texts() -> None:
         assert not any(service.held.values())
 
 
+async def test_tags_are_no_text(server: RpcServer) -> None:
+    tagged = "<dnt>ab</dnt> c <dnt>d\ne</dnt>"
+    answer = await called(lambda: client_of(server).translate([tagged], "", "en", "es"))
+    assert answer.translations[0].text == f"spa {len('ab c d e')}"
+
+
 async def test_the_id_of_a_request_comes_back(server: RpcServer) -> None:
     request = nmt.TranslateTextRequest(**GOOD, id=riva_common_pb2.RequestId(value="a7"))
     answer = await called(lambda: client_of(server).stub.TranslateText(request))

@@ -29,13 +29,12 @@ def under(path: str, name: str) -> str:
 def renamed(names: Mapping[str, str]) -> Iterator[None]:
     """Errors that name a field of our contract name that of Riva's message in its place.
 
-    ``names``: the paths of Riva's by ours. A path stands for all that is inside it, unless there is a longer
-    one.
+    ``names``: the paths of Riva's by ours. A path stands for all that is inside it.
     """
     try:
         yield
     except (InvalidArgument, Unsupported) as error:
-        ours = max((each for each in names if error.field.startswith(each)), key=len, default=None)
+        ours = next((each for each in names if error.field.startswith(each)), None)
         if ours is None:
             raise
         raise type(error)(error.description, field=names[ours]) from None

@@ -28,7 +28,6 @@ _TRANSLATION_FIELDS = frozenset({"source_language_code", "target_language_code",
 _SPEECH_FIELDS = frozenset({"encoding", "sample_rate_hz", "voice_name", "language_code"})
 _NAMES = {
     "config.settings.targets": f"{_TRANSLATION}.target_language_code",
-    "config.settings.targets[0].speech": f"{_TRANSLATION}.target_language_code",
     "config.settings.source_language": f"{_TRANSLATION}.source_language_code",
     "config.settings.terms": f"{_TRANSLATION}.dnt_phrases",
 }

@@ -23,5 +23,5 @@ def terms_of(phrases: Iterable[str]) -> tuple[Term, ...]:
 
 def untagged(text: str) -> tuple[str, tuple[Term, ...]]:
     """A text without the tags ``<dnt>`` around words that are to be kept, and those words as terms."""
-    kept = dict.fromkeys(words.strip() for words in _TAGGED.findall(text))
+    kept = dict.fromkeys(" ".join(words.split()) for words in _TAGGED.findall(text))
     return _TAGGED.sub(r"\1", text), tuple(Term(words) for words in kept if words)
