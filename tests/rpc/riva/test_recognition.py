@@ -84,6 +84,15 @@ async def test_a_recording_may_be_in_every_encoding(starter: RpcServer, encoding
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_a_recording_is_cut_by_hindsight(starter: RpcServer) -> None:
+    """Live, the first two of its sentences are one utterance: the pause between them is short."""
+    data = encoded(samples_of("eng_three"), PCM)
+    answer = await called(lambda: client_of(starter).offline_recognize(data, recognition()))
+    said = [result.alternatives[0].transcript.strip() for result in answer.results]
+    assert said == [sentence["transcript"] for sentence in sentences("eng_three")]
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_interim_results_become_final_ones(starter: RpcServer) -> None:
     def spoken() -> Iterator[bytes]:
         for chunk in chunks(encoded(samples_of("eng_2", 1.0), PCM)):
