@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import statistics
@@ -32,8 +33,8 @@ from translate_svc.access.resume_tokens import new_resume_key
 MAX_LAG_S = 2.5
 """The bar: sound behind the speaker, the mean of the lags of first and last words."""
 
-_SETTLE_S = 3.0
-_LAST_S = 8.0
+_SETTLE_S = 5.0
+_LAST_S = 40.0
 _KILLED_S = 2.0
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,8 +53,8 @@ async def interpreter(url: str, server: Server, rooms: int) -> AsyncIterator[int
         if process.returncode is not None:
             raise RuntimeError("the interpreter has ended")
     finally:
-        if process.returncode is None:
-            process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()  # it says what it has counted
         await process.wait()
 
 
@@ -69,7 +70,7 @@ async def meet(rooms: int, minutes: float, pause_s: float, folder: Path, *, kill
         conversations = [
             await stack.enter_async_context(Conversation(url, Room(room))) for room in range(1, rooms + 1)
         ]
-        await asyncio.sleep(_SETTLE_S)
+        await asyncio.gather(*(each.check_sound() for each in conversations))
         shares = Shares(server, janus, interpreting)
         talking = asyncio.gather(*(each.talk(60 * minutes, pause_s) for each in conversations))
         if kill:
@@ -79,11 +80,20 @@ async def meet(rooms: int, minutes: float, pause_s: float, folder: Path, *, kill
             await server.start()
         await talking
         busy = {} if kill else shares.measure()
-        await asyncio.sleep(_LAST_S + (20 if kill else 0))
+        figures = await _last_texts(conversations)
+    return {"rooms": rooms, "minutes": minutes, "killed": kill} | summary(figures, lags=not kill) | busy
+
+
+async def _last_texts(conversations: list[Conversation]) -> Figures:
+    """The figures, once all texts have come, or long after the last one should have."""
+    ends_s = asyncio.get_running_loop().time() + _LAST_S
+    while True:
+        await asyncio.sleep(_SETTLE_S)
         figures = Figures()
         for each in conversations:
             each.measure(figures)
-    return {"rooms": rooms, "minutes": minutes, "killed": kill} | summary(figures, lags=not kill) | busy
+        if not figures.lost or asyncio.get_running_loop().time() > ends_s:
+            return figures
 
 
 class Shares:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from meeting_translate_svc import Room
 
-from benchmarks.meeting.participant import RATE_HZ, Heard, Participant, clip, participating
+from benchmarks.meeting.participant import RATE_HZ, Heard, Participant, clip, participating, until
 from tests.clips import entries, texts
 
 PEOPLE = {
@@ -21,6 +22,8 @@ PEOPLE = {
 """Names, languages, feeds, and what each says, one sentence a turn."""
 
 _FRAME_S = 0.02
+_SOUND_CHECKS = 5
+_SOUND_CHECK_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,25 @@ class Conversation:
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
 
+    async def check_sound(self) -> None:
+        """Everybody says something until the others can read it: only then the interpreter hears all."""
+        for name in PEOPLE:
+            await self._check(name)
+        self._turns.clear()
+        for heard in self._heard.values():
+            heard.captions.clear()
+
+    async def _check(self, name: str) -> None:
+        others = [heard for listener, heard in self._heard.items() if listener != name]
+        for _ in range(_SOUND_CHECKS):
+            await self._say(name, PEOPLE[name][2][0])
+            with contextlib.suppress(TimeoutError):
+                await until(lambda: all(self._texts(heard, name) for heard in others), _SOUND_CHECK_S)
+                await asyncio.sleep(_SOUND_CHECK_S / 2)  # for what a further attempt has still to bring
+                break
+        else:
+            raise RuntimeError(f"{name} of room {self._room.room_id} is not interpreted")
+
     async def talk(self, seconds: float, pause_s: float) -> None:
         """Speaks in turns for that long; between them it is quiet for ``pause_s``."""
         now_s = asyncio.get_running_loop().time
@@ -116,14 +138,18 @@ class Conversation:
 
     def _count_texts(self, figures: Figures, heard: Heard, speaker: str, language: str) -> None:
         """A person's texts come in the order in which they were said."""
-        speaker_id = self._people[speaker].feed_id
-        came = [
-            each["text"] for each in heard.captions if each["final"] and each["speaker"]["id"] == speaker_id
-        ]
+        came = self._texts(heard, speaker)
         wanted = [texts(turn.clip)[language] for turn in self._turns if turn.name == speaker]
         figures.wanted += len(wanted)
         figures.lost += max(0, len(wanted) - len(came))
         figures.as_written += sum(text in came for text in wanted)
+
+    def _texts(self, heard: Heard, speaker: str) -> list[str]:
+        """What came of a person over a feed, utterance by utterance."""
+        speaker_id = self._people[speaker].feed_id
+        return [
+            each["text"] for each in heard.captions if each["final"] and each["speaker"]["id"] == speaker_id
+        ]
 
 
 def _measure_sound(figures: Figures, turn: Turn, times_s: np.ndarray) -> None:

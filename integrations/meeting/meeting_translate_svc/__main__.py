@@ -17,6 +17,8 @@ from translate_svc.client import AsyncClient
 from translate_svc.errors import TranslateSvcError
 from translate_svc.types import Echo
 
+_log = logging.getLogger("meeting_translate_svc")
+
 SECRET_VARIABLE = "JANUS_API_SECRET"
 PIN_VARIABLE = "JANUS_ROOM_PIN"
 
@@ -66,7 +68,11 @@ async def _run(arguments: argparse.Namespace) -> None:
     async with AsyncClient(arguments.server) as client:
         interpreter = Interpreter(client, janus, [_room(each) for each in arguments.room], options)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, interpreter.finish)
-        await interpreter.run()
+        try:
+            await interpreter.run()
+        finally:
+            for room_id, meeting in interpreter.meetings.items():
+                _log.info("room %s: %s", room_id, meeting.tally)
 
 
 def _leaf(error: BaseException) -> BaseException:
@@ -78,6 +84,7 @@ def _leaf(error: BaseException) -> BaseException:
 def main() -> None:
     """Runs the command."""
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    _log.setLevel(logging.INFO)
     try:
         asyncio.run(_run(_parser().parse_args()))
     except (KeyboardInterrupt, asyncio.CancelledError):
