@@ -23,10 +23,15 @@ def server() -> str:
 
 
 @pytest.fixture(scope="session")
-def janus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a Janus server with many rooms."""
+def janus_installed() -> None:
+    """Skips tests where Janus is not installed."""
     if JANUS is None:
         pytest.skip("Janus is not installed: apt-get install janus")
+
+
+@pytest.fixture(scope="session")
+def janus(janus_installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a Janus server with many rooms."""
     folder: Path = tmp_path_factory.mktemp("janus")
     with janus_process(folder, rooms=_ROOMS) as (url, _):
         yield url

@@ -101,6 +101,7 @@ async def test_no_utterance_is_lost_with_a_killed_server(janus: str, room: Room,
         assert (tally.done, tally.failed, tally.lost_streams, tally.lost_ms) == (3, 0, 0, 0)
 
 
+@pytest.mark.usefixtures("janus_installed")
 async def test_the_interpreter_comes_back_to_a_janus_that_was_killed(server: str, tmp_path: Path) -> None:
     room = Room(1)
     with janus_process(tmp_path) as (url, janus):
