@@ -72,7 +72,8 @@ class _Attendance:
 class Meeting:
     """Interprets one room. Implements ``Floor``.
 
-    Streams and turns outlive a lost connection to Janus: it is made again, and who is still there goes on.
+    Streams and turns outlive a lost connection to Janus: it is made again, and who is still there goes on. A
+    room that was joined once may be missing then, until somebody has made it again.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Meeting:
         self._publishing: dict[str, asyncio.Task[None]] = {}
         self._speaking: set[asyncio.Task[None]] = set()
         self._finishing = asyncio.Event()
+        self._joined = False
         self.tally = Tally()
 
     @property
@@ -157,11 +159,15 @@ class Meeting:
         try:
             async with janus_session(self._server) as session, asyncio.TaskGroup() as tasks:
                 await self._follow_room(_Attendance(session, tasks, speaking))
-                for task in [*self._publishing.values(), *self._listening()]:
+                listening = [each.listening for each in self._people.values() if each.listening]
+                for task in [*self._publishing.values(), *listening]:
                     task.cancel()
                 closed = True
         except* JanusLost:
             pass
+        except* JanusError:
+            if not self._joined:
+                raise
         finally:
             self._publishing.clear()
         return closed
@@ -170,6 +176,7 @@ class Meeting:
         """Returns when the room is closed, or all is finished."""
         handle = await here.session.attach(PLUGIN)
         _, present = await join(handle, self._room, _PRESENCE)
+        self._joined = True
         for gone in self._people.keys() - {feed.feed_id for feed in present}:
             self._leave(gone)
         for person in self._people.values():
@@ -260,9 +267,6 @@ class Meeting:
         for feed in self._feeds.values():
             if feed.originals is not None:
                 feed.originals.forget(feed_id)
-
-    def _listening(self) -> list[asyncio.Task[None]]:
-        return [each.listening for each in self._people.values() if each.listening is not None]
 
     async def _listen(self, session: JanusSession, person: _Person) -> None:
         """Hears a person, and again when the connection was cut off, until it is cancelled."""
