@@ -4,7 +4,7 @@ For each attack bystanders speak in turns without and with it; both belong to th
 is without any attack: its "ratio" is what the machine's own noise makes of equal things. The attacks on the
 connection itself come once more with ``serve --guard``: Envoy in front, set as in Kubernetes.
 
-``python -m benchmarks.attacks NAME ...`` runs the named attacks and writes nothing.
+``python -m benchmarks.attacks NAME ...`` runs the named attacks, and writes only with ``--results FILE``.
 
 Exits with 1 if a limit is broken: 256 MiB, results that are not identical, 1.25 times the p95 of first texts,
 100 ms for readiness, a newcomer who is neither served nor refused.
@@ -81,6 +81,7 @@ def main() -> int:
     parser.add_argument("attacks", nargs="*", metavar="NAME", help=f"of {', '.join(ATTACKS)}")
     parser.add_argument("--seconds", type=float, default=10.0, help="of a turn")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--results", type=Path, help="where to write; of all attacks: attacks.json")
     given = parser.parse_args()
     if unknown := set(given.attacks) - set(ATTACKS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
@@ -91,12 +92,12 @@ def main() -> int:
         results["envoy"] = asyncio.run(run(proxied, given.seconds, given.rounds, flags=["--guard"]))
     elif proxied:
         print("not measured with --guard: Envoy is missing (the extra guard)", file=sys.stderr)
-    if not given.attacks:
+    if file := given.results or (None if given.attacks else _RESULTS):
         written = {
             side: {name: asdict(each) for name, each in measured.items()}
             for side, measured in results.items()
         }
-        _RESULTS.write_text(json.dumps(written, indent=1) + "\n")
+        file.write_text(json.dumps(written, indent=1) + "\n")
     findings = [
         f"{side}: {said}"
         for side, measured in results.items()

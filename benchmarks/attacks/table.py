@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "results" / "attacks.json"
+FRAMES = RESULTS.with_name("attacks_of_frames.json")
+"""Those of floods of frames alone: ``python -m benchmarks.attacks NAME ... --results`` this file."""
 SIDES = ("direct", "envoy")
 _DONE = {
     "halves sent": "halves",
@@ -23,6 +25,24 @@ _DONE = {
 def rows(results: Mapping[str, Any]) -> list[str]:
     """One row for each attack of a side of the results."""
     return [_row(name, result) for name, result in results.items()]
+
+
+def compared(results: Mapping[str, Any]) -> list[str]:
+    """One row for each attack: what it was without and with Envoy in front."""
+    direct, envoy = (results[side] for side in SIDES)
+    return [_pair(name, direct[name], envoy[name]) for name in direct]
+
+
+def _pair(name: str, *sides: Mapping[str, Any]) -> str:
+    cells = (
+        name,
+        *("{:,}".format(each["done"].get("frames", 0)) for each in sides),
+        " / ".join(f"{each['grown_mib']:.0f}" for each in sides) + " MiB",
+        " / ".join(f"{each['text_p95_ratio']:.2f}" for each in sides),
+        " / ".join(f"{each['attack']['newcomer_p95_ms']:,.0f}" for each in sides) + " ms",
+        " / ".join(f"{each['load_average']:.0f}" for each in sides),
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _row(name: str, result: Mapping[str, Any]) -> str:
@@ -51,3 +71,4 @@ def _done(done: Mapping[str, int]) -> str:
 if __name__ == "__main__":
     for side in SIDES:
         print(*rows(json.loads(RESULTS.read_text())[side]), "", sep="\n")
+    print(*compared(json.loads(FRAMES.read_text())), sep="\n")
