@@ -126,12 +126,15 @@ async def test_a_text_is_handled_by_its_translation(spanish: WyomingServer) -> N
         assert Handled.from_event(await until(client, "handled")) == Handled("Hola.")
 
 
-async def test_a_text_is_spoken_in_another_language(plain: WyomingServer, spanish: WyomingServer) -> None:
+async def test_a_text_is_spoken_in_another_language_or_as_it_is(
+    plain: WyomingServer, spanish: WyomingServer
+) -> None:
     said = texts("eng_2")["eng"]
-    for server, voice in (
-        (plain, SynthesizeVoice("en>es")),
-        (spanish, SynthesizeVoice("en>es", speaker="0")),
-        (spanish, SynthesizeVoice(language="en")),
+    for server, voice, code, tag in (
+        (plain, SynthesizeVoice("en>es"), "spa", "es"),
+        (plain, SynthesizeVoice("en>en"), "eng", "en"),
+        (spanish, SynthesizeVoice("en>es", speaker="0"), "spa", "es"),
+        (spanish, SynthesizeVoice(language="en"), "spa", "es"),
     ):
         async with connected(server) as client:
             await client.write_event(Synthesize(said, voice).event())
@@ -144,6 +147,6 @@ async def test_a_text_is_spoken_in_another_language(plain: WyomingServer, spanis
             assert len(samples) > 16_000
             assert chunks[-1].timestamp == sum(each.milliseconds for each in chunks[:-1])
             transcript = await transcribed(
-                client, samples.tobytes() + bytes(32_000), Transcribe(language="es")
+                client, samples.tobytes() + bytes(32_000), Transcribe(language=tag)
             )
-            assert transcript.text == texts("eng_2")["spa"]
+            assert transcript.text == texts("eng_2")[code]
