@@ -81,6 +81,12 @@ def configure_logs(level: str, log_format: str = "auto", *, waits: bool = True) 
     logging.getLogger("translate_svc").setLevel(level.upper())
 
 
+def flush_logs() -> None:
+    """Waits until what was logged is written, for a second at most: what is printed next comes behind it."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
 def log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """The exception handler of an event loop: logs what happened and where.
 

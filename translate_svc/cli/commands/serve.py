@@ -19,7 +19,7 @@ from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.fronts.front_count import with_front_processes
 from translate_svc.cli.guard.guarded_server import GuardedServer
 from translate_svc.cli.guard.guarding import guarding, refuse_unguardable
-from translate_svc.cli.logs import configure_logs, log_loop_error
+from translate_svc.cli.logs import configure_logs, flush_logs, log_loop_error
 from translate_svc.cli.memory_watch import MemoryWatch
 from translate_svc.cli.ports import refuse_taken_ports
 from translate_svc.cli.server_group import drain_servers, start_servers
@@ -74,8 +74,11 @@ def serve(**flags: Any) -> None:
             min(links, key=len),
         )
     allow_all_descriptors()
-    with options.named_as_given(flags), collection_paused():  # until ``keep_all``
-        code = interrupts.run(_run(settings))
+    try:
+        with options.named_as_given(flags), collection_paused():  # until ``keep_all``
+            code = interrupts.run(_run(settings))
+    finally:
+        flush_logs()  # an error that ends the command is printed now
     if code == EXIT_LOST:
         _exit_now(code)
     sys.exit(code)
