@@ -78,8 +78,8 @@ class _TimedSession:
         if isinstance(message, AudioInput):
             self.handled_s.append(time.monotonic())
 
-    async def half_close(self) -> None:
-        await self._session.half_close()
+    async def half_close(self, *, cut_off: bool = False) -> None:
+        await self._session.half_close(cut_off=cut_off)
 
     def events(self) -> AsyncIterator[SessionEvent]:
         return self._session.events()

@@ -25,6 +25,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return Bench(folder, TINY, ("bfloat16",), "float32", threads=1, rounds=1, minutes=0.05)
 
 
+@pytest.mark.slow
 def test_every_part_gives_figures(bench: Bench) -> None:
     parts: dict[str, Any] = {
         name: figures

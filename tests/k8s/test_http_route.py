@@ -7,8 +7,8 @@ from tests.k8s.manifests import Manifests
 from tests.k8s.rules.routes import HTTP_PATHS
 from translate_svc.gateway.server import GatewayServer
 
-_INSIDE = {"/v1/realtime/calls", "/v1/realtime/translations/calls"}
-"""Calls over WebRTC: their sound does not come through the gateway."""
+_INSIDE = {"/v1/realtime/calls", "/v1/realtime/translations/calls", "/v1/whip", "/v1/whep"}
+"""Calls over WebRTC and rooms of WHIP: their sound does not come through the gateway."""
 
 
 def test_the_route_has_every_path() -> None:

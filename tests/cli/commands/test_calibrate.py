@@ -64,7 +64,8 @@ def labelled(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.timeout(600)  # half a minute of one core, of which a busy machine gives little
+@pytest.mark.slow  # a hundred seconds of one core
+@pytest.mark.timeout(900)
 def test_it_is_written_beside_the_weights_and_the_model_still_verifies(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

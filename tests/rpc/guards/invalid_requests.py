@@ -36,7 +36,11 @@ INVALID_REQUESTS: list[tuple[pb.TranslateRequest, grpc.StatusCode, str]] = [
     (bad_text(source_language=""), WRONG, "source_language"),
     (bad_text(source_language="por"), WRONG, "source_language"),
     (bad_text(source_language="x-" * 1_000_000), WRONG, "source_language"),
-    (bad_text(source_language="es"), WRONG, "targets[0].language"),
+    (
+        bad_text(targets=[pb.TargetSettings(language="eng", speech=False)]),
+        WRONG,
+        "targets[0].language",
+    ),
     (bad_text(include=[pb.INSPECT_TRANSCRIPT]), WRONG, "include"),
     (bad_text(targets=[]), WRONG, "targets"),
     (bad_text(targets=SPANISH * 2), WRONG, "targets[1].language"),

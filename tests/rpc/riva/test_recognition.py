@@ -21,7 +21,17 @@ from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.rpc.riva.conftest import OPTIONS, auth_of, called, listed, refusal
 from tests.rpc.riva.speech import RATE_HZ, chunks, encoded, recognition, samples_of, tone, wav_file
 from translate_svc.engine.request import Request
+from translate_svc.languages import packaged
+from translate_svc.rpc.riva.result_sink import ResultOptions, ResultSink
 from translate_svc.rpc.server import RpcServer
+from translate_svc.types import (
+    SampleRange,
+    SpeechStarted,
+    TextDelta,
+    Usage,
+    UtteranceDone,
+    UtteranceStatus,
+)
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 PCM = AudioEncoding.LINEAR_PCM
@@ -194,3 +204,21 @@ async def test_a_recording_with_a_hole_is_no_answer() -> None:
         code, message = await refusal(lambda: client_of(server).offline_recognize(TONE, recognition()))
     assert code is grpc.StatusCode.INTERNAL
     assert message == "the speech at 0.0 s failed"
+
+
+async def test_what_ends_out_of_order_is_told_in_the_order_of_speech() -> None:
+    """A short utterance may be done before the long one that it follows."""
+    told: list[str] = []
+
+    async def write(result: Any) -> int:
+        told.append(result.alternatives[0].transcript.strip())
+        return 0
+
+    sink = ResultSink(write, ResultOptions(tag="en"), packaged(), RATE_HZ)
+    place = SampleRange(0, RATE_HZ)
+    for number in (0, 1, 2):
+        await sink.send(SpeechStarted(number, 0, 0))
+    for number in (1, 2, 0):
+        await sink.send(TextDelta(number, place, "eng", f"Sentence {number}.", final=True, transcript=True))
+        await sink.send(UtteranceDone(number, place, UtteranceStatus.OK, Usage()))
+    assert told == ["Sentence 0.", "Sentence 1.", "Sentence 2."]

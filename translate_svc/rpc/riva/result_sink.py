@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,8 @@ class ResultSink:
         self._rate_hz = rate_hz
         self._segments = Segments(rate_hz)
         self._tags: dict[int, str] = {}
+        self._open: deque[int] = deque()
+        self._done: dict[int, UtteranceDone] = {}
         self._interim = ""
         self._heard_samples = 0
         self._bytes_out = 0
@@ -68,6 +71,7 @@ class ResultSink:
         match event:
             case SpeechStarted():
                 self._segments.begin(event)
+                self._open.append(event.utterance_id)
             case LanguageDetected() if not self._options.tag:
                 language = self._languages.find(event.language)
                 self._tags[event.utterance_id] = language.bcp47 if language else ""
@@ -77,7 +81,8 @@ class ResultSink:
             case UtteranceDone(status=UtteranceStatus.FAILED):
                 raise failure_at(event, self._rate_hz)
             case UtteranceDone():
-                await self._send_final(event)
+                self._done[event.utterance_id] = event
+                await self._send_finals()
 
     def status_of(self, error: BaseException | None) -> str:
         """The name of the gRPC code that the client gets."""
@@ -92,6 +97,12 @@ class ResultSink:
         result = asr.StreamingRecognitionResult(stability=_STABILITY, **self._common(heard_samples))
         result.alternatives.add(transcript=text)
         self._bytes_out += await self._write(result)
+
+    async def _send_finals(self) -> None:
+        """Sends what has ended in the order of speech: an utterance may end before the one before it."""
+        while self._open and (done := self._done.pop(self._open[0], None)) is not None:
+            self._open.popleft()
+            await self._send_final(done)
 
     async def _send_final(self, event: UtteranceDone) -> None:
         segment = self._segments.end(event.utterance_id)
