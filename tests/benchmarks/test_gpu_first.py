@@ -97,6 +97,7 @@ def test_single_kernels_and_faults_are_tried_on_the_stand_in(
     assert 0 < precision["bfloat16, worst difference"] < precision["largest sample"]
 
 
+@pytest.mark.slow
 def test_live_streams_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = run(tmp_path, monkeypatch, "--device", "cpu", "--part", "D")
     assert len(lines) == 3

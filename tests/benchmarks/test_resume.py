@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.resume.kills import run_kills
 
-pytestmark = [pytest.mark.realtime, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.realtime, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 async def test_a_killed_server_costs_its_calls_nothing() -> None:
