@@ -254,7 +254,7 @@ class Service(ServedEngine):
         try:
             self._check_open()
             self.quotas.check(caller)
-            self.admission.check(None if caller == ANONYMOUS else caller.name)
+            self.admission.check(_name_of(caller))
         except TranslateSvcError as error:
             self.record_rejected(error)
             raise
@@ -271,8 +271,7 @@ class Service(ServedEngine):
     def _admitted(self, caller: Caller, cost: float, *, goes_on: bool = False) -> Iterator[AdmissionSlot]:
         """An admission slot. It is released if its session cannot be created."""
         self.quotas.check(caller, goes_on=goes_on)
-        name = None if caller == ANONYMOUS else caller.name
-        slot = self.admission.admit(name, cost, goes_on=goes_on)
+        slot = self.admission.admit(_name_of(caller), cost, goes_on=goes_on)
         self.quotas.hold(caller, slot)
         try:
             yield slot
@@ -299,6 +298,12 @@ class Service(ServedEngine):
         return self._sessions.streams()
 
 
+def _name_of(caller: Caller) -> str | None:
+    """None: nothing tells anonymous callers apart."""
+    return None if caller == ANONYMOUS else caller.name
+
+
 def _share_of(caller: Caller, session_id: str) -> str:
-    """Whose share of the engine it takes. Nothing tells anonymous callers apart: each stream has its own."""
-    return session_id if caller == ANONYMOUS else f"caller {caller.name}"
+    """Whose share of the engine it takes. Of anonymous callers each stream has its own."""
+    name = _name_of(caller)
+    return session_id if name is None else f"caller {name}"

@@ -72,7 +72,7 @@ class Server:
 @asynccontextmanager
 async def servers(count: int, command: Sequence[str]) -> AsyncIterator[list[Server]]:
     """``count`` servers that are ready; at the end they are killed."""
-    running = [Server(port, command) for port in _free_ports(count)]
+    running = [Server(port, command) for port in free_ports(count)]
     try:
         await asyncio.gather(*(server.start() for server in running))
         yield running
@@ -93,7 +93,7 @@ def starter_command(keys: Path, *flags: str) -> tuple[str, ...]:
     return (*serve, "--no-measure-capacity", "--resume-keys", str(keys), *flags)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """None that the kernel gives away by itself: a server that was killed needs its own again."""
     free: list[int] = []
     while len(free) < count:

@@ -21,7 +21,7 @@ import soundfile
 import soxr
 
 from benchmarks.newcomers import speech
-from benchmarks.resume.servers import Server, servers, starter_command
+from benchmarks.resume.servers import Server, free_ports, servers, starter_command
 from benchmarks.soak.speaker import RATE_HZ
 from translate_svc.access.resume_tokens import new_resume_key
 from translate_svc.client import AsyncClient, pace
@@ -70,7 +70,7 @@ async def run_mixed(seconds: float, kill_every_s: float) -> MixedResult:
     the other server, a session of OpenAI's protocol, and files.
     """
     seen, said = _Seen(), speech(_STREAM_S)
-    port = random.randrange(20_000, 32_768)
+    (port,) = free_ports(1)
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder) / "resume-keys"
         keys.write_text(new_resume_key() + "\n")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from translate_svc.errors import ResourceExhausted
 from translate_svc.rpc.authentication import caller
+from translate_svc.serving.held_places import HeldPlaces
 from translate_svc.types import ANONYMOUS
 
 
@@ -20,8 +20,7 @@ class CallLimiter:
     def __init__(self, max_calls: int, max_calls_per_caller: int) -> None:
         self._max_calls = max_calls
         self._max_calls_per_caller = max_calls_per_caller
-        self._open: Counter[str] = Counter()  # by caller
-        self._open_in_all = 0
+        self._open = HeldPlaces()
 
     @contextmanager
     def hold(self, peer: str) -> Iterator[None]:
@@ -31,17 +30,10 @@ class CallLimiter:
             ResourceExhausted: as many calls are open as may be, in all or of this caller.
         """
         who = caller_or_host(peer)
-        if self._open_in_all >= self._max_calls or self._open[who] >= self._max_calls_per_caller:
+        if self._open.total >= self._max_calls or self._open.of(who) >= self._max_calls_per_caller:
             raise ResourceExhausted("too many calls are open")
-        self._open[who] += 1
-        self._open_in_all += 1
-        try:
+        with self._open.hold(who):
             yield
-        finally:
-            self._open_in_all -= 1
-            self._open[who] -= 1
-            if not self._open[who]:
-                del self._open[who]
 
 
 def caller_or_host(peer: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -16,6 +15,7 @@ from translate_svc.errors import (
     Unavailable,
 )
 from translate_svc.serving.call_driver import CallDriver
+from translate_svc.serving.held_places import HeldPlaces
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.protocols import TranslationService
 from translate_svc.types import ANONYMOUS, Caller
@@ -34,7 +34,7 @@ class LiveCalls:
         self._empty = asyncio.Event()
         self._empty.set()
         self._drain_reason: TranslateSvcError | None = None
-        self._unopened: Counter[str] = Counter()  # by caller
+        self._unopened = HeldPlaces()
 
     def __len__(self) -> int:
         """Streams and calls that are open now."""
@@ -58,19 +58,14 @@ class LiveCalls:
                 them, or as many as this caller may have, are of this caller. Nothing tells anonymous callers
                 apart, so for them this does not count.
         """
-        everybody, own = self._unopened.total(), self._unopened[caller.name]
+        everybody, own = self._unopened.total, self._unopened.of(caller.name)
         if everybody >= self._options.max_unopened_streams:
             raise ResourceExhausted(f"{everybody} streams are being opened")
         share = max(1, self._options.max_unopened_streams // 4)
         if caller != ANONYMOUS and own >= min(share, caller.limits.max_streams or share):
             raise QuotaExceeded(f"{own} streams of this caller are being opened")
-        self._unopened[caller.name] += 1
-        try:
+        with self._unopened.hold(caller.name):
             yield
-        finally:
-            self._unopened[caller.name] -= 1
-            if not self._unopened[caller.name]:
-                del self._unopened[caller.name]
 
     def check_open(self) -> None:
         """Raises the reason of the drain once ``drain`` has been called."""

@@ -122,41 +122,38 @@ async def test_a_text_with_a_hole_is_no_answer() -> None:
         await until(lambda: service.held == NOTHING)
 
 
-async def test_a_client_that_stops_sending_is_given_up() -> None:
-    async def stalling() -> AsyncIterator[bytes]:
-        yield b"--b\r\nContent-Disposition: form-data; name=file; filename=a.flac\r\n\r\n" + CLIP[:1_000]
-        await asyncio.sleep(60)
-        yield b"\r\n--b--\r\n"
+BEGINNING = b"--b\r\nContent-Disposition: form-data; name=file; filename=a.flac\r\n\r\n" + CLIP[:1_000]
 
-    options = GatewayOptions(upload_timeout_s=0.2)
+
+async def status_of(parts: AsyncIterator[bytes], options: GatewayOptions) -> int:
+    """What a client gets whose form comes in these parts."""
     async with (
         model_free_service() as service,
         GatewayServer(service, options) as server,
         aiohttp.ClientSession(server.target) as http,
-        http.post(
-            PATH, data=stalling(), headers={"Content-Type": "multipart/form-data; boundary=b"}
-        ) as response,
+        http.post(PATH, data=parts, headers={"Content-Type": "multipart/form-data; boundary=b"}) as response,
     ):
-        assert response.status == 408
+        return response.status
+
+
+async def test_a_client_that_stops_sending_is_given_up() -> None:
+    async def stalling() -> AsyncIterator[bytes]:
+        yield BEGINNING
+        await asyncio.sleep(60)
+        yield b"\r\n--b--\r\n"
+
+    assert await status_of(stalling(), GatewayOptions(upload_timeout_s=0.2)) == 408
 
 
 async def test_a_client_that_sends_for_ever_is_given_up() -> None:
     async def trickling() -> AsyncIterator[bytes]:
-        yield b"--b\r\nContent-Disposition: form-data; name=file; filename=a.flac\r\n\r\n" + CLIP[:1_000]
+        yield BEGINNING
         while True:
             await asyncio.sleep(0.05)
             yield b"x"
 
     options = GatewayOptions(upload_timeout_s=30, upload_limit_s=0.5)
-    async with (
-        model_free_service() as service,
-        GatewayServer(service, options) as server,
-        aiohttp.ClientSession(server.target) as http,
-        http.post(
-            PATH, data=trickling(), headers={"Content-Type": "multipart/form-data; boundary=b"}
-        ) as response,
-    ):
-        assert response.status == 408
+    assert await status_of(trickling(), options) == 408
 
 
 @pytest.mark.parametrize("suffix", ["flac", "ogg"])

@@ -132,17 +132,19 @@ class Caller:
         self._changed.set()
 
     def _listen(self, track: MediaStreamTrack) -> None:
-        self._listening.append(asyncio.ensure_future(self._hear(track)))
+        self._listening.append(asyncio.ensure_future(hear(track, self._heard)))
 
-    async def _hear(self, track: MediaStreamTrack) -> None:
-        while True:
-            try:
-                frame = await track.recv()
-            except MediaStreamError:
-                return
-            assert isinstance(frame, AudioFrame)
-            assert frame.sample_rate == _OPUS_RATE_HZ
-            self._heard.append(frame.to_ndarray().reshape(-1, 2)[:, 0].astype(np.int16).tobytes())
+
+async def hear(track: MediaStreamTrack, heard: list[bytes]) -> None:
+    """Appends the left channel of each frame of a track, 16-bit PCM at 48 kHz, until the track ends."""
+    while True:
+        try:
+            frame = await track.recv()
+        except MediaStreamError:
+            return
+        assert isinstance(frame, AudioFrame)
+        assert frame.sample_rate == _OPUS_RATE_HZ
+        heard.append(frame.to_ndarray().reshape(-1, 2)[:, 0].astype(np.int16).tobytes())
 
 
 async def post_offer(

@@ -13,13 +13,12 @@ import aiohttp
 import numpy as np
 import pytest
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack, VideoStreamTrack
-from av import AudioFrame
+from aiortc.mediastreams import MediaStreamTrack, VideoStreamTrack
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import from_pcm16, tone
-from tests.gateway.webrtc.caller import SpokenTrack, post_offer
+from tests.gateway.webrtc.caller import SpokenTrack, hear, post_offer
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.engine.request import Request
@@ -73,16 +72,7 @@ class Client:
         await asyncio.gather(*self._hearing, return_exceptions=True)
 
     def _listen(self, track: MediaStreamTrack) -> None:
-        self._hearing.append(asyncio.ensure_future(self._hear(track)))
-
-    async def _hear(self, track: MediaStreamTrack) -> None:
-        while True:
-            try:
-                frame = await track.recv()
-            except MediaStreamError:
-                return
-            assert isinstance(frame, AudioFrame)
-            self._heard.append(frame.to_ndarray().reshape(-1, 2)[:, 0].astype(np.int16).tobytes())
+        self._hearing.append(asyncio.ensure_future(hear(track, self._heard)))
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:

@@ -179,7 +179,7 @@ async def test_streams_that_never_say_what_they_want_are_bounded_too() -> None:
         stub: Any = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
         mute = [stub.StreamingTranslate() for _ in range(2)]
         await asyncio.gather(*(call.wait_for_connection() for call in mute))
-        await until(lambda: server._servicer.calls._unopened.total() == 2)
+        await until(lambda: server._servicer.calls._unopened.total == 2)
         third = stub.StreamingTranslate()
         with pytest.raises(grpc.aio.AioRpcError) as refusal:
             await third.read()
@@ -189,7 +189,7 @@ async def test_streams_that_never_say_what_they_want_are_bounded_too() -> None:
         call, _ = await open_stream(stub, service)
         for each in (*mute, call):
             each.cancel()
-        await until(lambda: server._servicer.calls._unopened.total() == 0)
+        await until(lambda: server._servicer.calls._unopened.total == 0)
 
 
 async def read_all(stream: AsyncStream) -> list[SessionEvent]:

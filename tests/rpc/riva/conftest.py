@@ -11,8 +11,10 @@ import pytest
 import pytest_asyncio
 import riva.client
 
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.conftest import STARTER
+from translate_svc.engine.request import Request
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.service import Service
@@ -30,6 +32,17 @@ async def starter() -> AsyncIterator[RpcServer]:
 @pytest.fixture
 async def service() -> AsyncIterator[ModelFreeService]:
     async with model_free_service() as running:
+        yield running
+
+
+@pytest.fixture
+async def tone_service() -> AsyncIterator[ModelFreeService]:
+    """Every speech of it is a tone."""
+
+    def script(request: Request) -> ScriptedRequest:
+        return ScriptedRequest(tuple(ScriptedSequence(tone_hz=440.0) for _ in request.sequences))
+
+    async with model_free_service(script) as running:
         yield running
 
 

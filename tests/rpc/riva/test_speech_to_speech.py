@@ -15,12 +15,10 @@ from riva.client.proto import riva_asr_pb2 as asr
 from riva.client.proto import riva_nmt_pb2 as nmt
 from riva.client.proto.riva_audio_pb2 import AudioEncoding
 
-from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
-from tests.fakes.model_free_service import model_free_service
+from tests.fakes.model_free_service import ModelFreeService
 from tests.rpc.riva.conftest import auth_of, listed, refusal
 from tests.rpc.riva.speech import RATE_HZ, chunks, encoded, recognition, samples_of, tone, wav_file
 from translate_svc.client import AsyncClient
-from translate_svc.engine.request import Request
 from translate_svc.rpc.server import RpcServer
 from translate_svc.types import TargetSettings
 
@@ -69,12 +67,8 @@ async def test_it_is_the_speech_that_our_own_client_hears(
 
 
 @pytest.fixture
-async def service() -> Any:
-    def script(request: Request) -> ScriptedRequest:
-        return ScriptedRequest(tuple(ScriptedSequence(tone_hz=440.0) for _ in request.sequences))
-
-    async with model_free_service(script) as running:
-        yield running
+async def service(tone_service: ModelFreeService) -> ModelFreeService:
+    return tone_service
 
 
 @pytest.mark.parametrize(

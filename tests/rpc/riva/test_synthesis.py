@@ -84,12 +84,8 @@ async def test_online_speech_is_that_of_the_whole_texts(starter: RpcServer) -> N
 
 
 @pytest.fixture
-async def service() -> Any:
-    def script(request: Request) -> ScriptedRequest:
-        return ScriptedRequest(tuple(ScriptedSequence(tone_hz=440.0) for _ in request.sequences))
-
-    async with model_free_service(script) as running:
-        yield running
+async def service(tone_service: ModelFreeService) -> ModelFreeService:
+    return tone_service
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from translate_svc.errors import ResourceExhausted
+from translate_svc.serving.held_places import HeldPlaces
 from translate_svc.types import ANONYMOUS, Caller
 
 
@@ -19,7 +19,7 @@ class UploadPlaces:
     def __init__(self, places: int, places_per_caller: int) -> None:
         self._places = places
         self._places_per_caller = places_per_caller
-        self._taken: Counter[str] = Counter()
+        self._taken = HeldPlaces()
 
     @contextmanager
     def place(self, caller: Caller) -> Iterator[None]:
@@ -28,15 +28,10 @@ class UploadPlaces:
         Raises:
             ResourceExhausted: all places are taken, or all that the caller may have.
         """
-        mine = self._taken[caller.name]
+        mine = self._taken.of(caller.name)
         if mine >= self._places_per_caller and caller.name != ANONYMOUS.name:
             raise ResourceExhausted(f"{mine} files of this caller are being translated")
-        if self._taken.total() >= self._places:
-            raise ResourceExhausted(f"{self._taken.total()} files are being translated")
-        self._taken[caller.name] += 1
-        try:
+        if self._taken.total >= self._places:
+            raise ResourceExhausted(f"{self._taken.total} files are being translated")
+        with self._taken.hold(caller.name):
             yield
-        finally:
-            self._taken[caller.name] -= 1
-            if not self._taken[caller.name]:
-                del self._taken[caller.name]
