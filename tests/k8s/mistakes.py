@@ -15,6 +15,11 @@ GONE = object()
 
 _PREFIX = "TRANSLATE_SVC_"
 _TRIGGER = "ScaledObject spec triggers 0 metadata query"
+_PROMETHEUS = "ScaledObject spec triggers 0 metadata serverAddress"
+_SCRAPER = "NetworkPolicy:translate-svc spec ingress 1 from 0 namespaceSelector"
+_ENDPOINT = "ServiceMonitor spec endpoints 0"
+_POD_NAME = "BackendTLSPolicy spec validation hostname"
+_SPREAD = "pod topologySpreadConstraints"
 
 MISTAKES: dict[str, tuple[tuple[str, str, Any, str], ...]] = {
     # rule: overlay, place, value, a part of the message
@@ -68,6 +73,23 @@ MISTAKES: dict[str, tuple[tuple[str, str, Any, str], ...]] = {
     "scaling_reads_metrics_that_exist": (
         ("everything", _TRIGGER, "sum(translate_svc_streams)", "not exposed"),
     ),
+    "a_pod_too_many_on_a_node_still_starts": (
+        ("gpu", f"{_SPREAD} 0 whenUnsatisfiable", "DoNotSchedule", "is pending where kubernetes.io/host"),
+        ("gpu", f"{_SPREAD} 1 whenUnsatisfiable", GONE, "is pending where topology.kubernetes.io/zone"),
+    ),
+    "prometheus_is_let_in": (
+        ("everything", _PROMETHEUS, "http://prometheus.observability.svc:9090", "is not let in to scrape"),
+        ("everything", f"{_SCRAPER} matchLabels", {"x": "y"}, "is not let in to scrape"),
+    ),
+    "scrapes_come_often_enough": (
+        ("everything", f"{_ENDPOINT} interval", "5m", "every 300 s, alerts look at 120 s"),
+        ("everything", f"{_ENDPOINT} interval", "20s", "every 20 s, scaling asks every 15 s"),
+        ("everything", f"{_ENDPOINT} scrapeTimeout", "20s", "longer than until the next"),
+    ),
+    "tmp_holds_the_uploads": (
+        ("gpu", "pod volumes tmp emptyDir sizeLimit", "1Mi", "1 MiB of /tmp for 0 uploads"),
+        ("everything", "pod volumes tmp emptyDir sizeLimit", "1Gi", "1024 MiB of /tmp for 64 uploads"),
+    ),
     "routes_show_the_contract_alone": (
         ("everything", "GRPCRoute spec rules 0 matches", [], "lets everything out"),
     ),
@@ -85,6 +107,11 @@ MISTAKES: dict[str, tuple[tuple[str, str, Any, str], ...]] = {
     "gateways_end_tls": (("everything", "Gateway spec listeners 0 protocol", "HTTP", "does not end TLS"),),
     "routes_have_listeners": (
         ("everything", "HTTPRoute spec hostnames", ["x"], "https does not listen for x"),
+    ),
+    "hosts_are_said": (
+        ("everything", "Gateway spec listeners 0 hostname", "translate.example.org", "does not know"),
+        ("everything", "Gateway spec listeners 0 hostname", GONE, "grpcs takes *"),
+        ("everything", _POD_NAME, "translate-svc.default.svc", "must name translate-svc.default.svc"),
     ),
 }
 

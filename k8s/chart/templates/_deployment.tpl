@@ -189,9 +189,10 @@ spec:
             {{- end }}
             {{- end }}
       volumes:
+        # Files of callers while they are translated: 16 of 25 MiB for each front process.
         - name: tmp
           emptyDir:
-            sizeLimit: 1Gi
+            sizeLimit: 2Gi
         - name: models
           {{- if .Values.model.starterImage }}
           emptyDir:

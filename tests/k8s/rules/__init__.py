@@ -1,7 +1,7 @@
 """What schemas cannot see: each rule is one way in which valid objects do not fit one another, or the server.
 
-A rule yields each fault, in words, with the object's name; nothing when all is well. What a single field
-says is no rule: the chart and the overlays, which are compared, both have it.
+A rule yields each fault, in words, with the object's name; nothing when all is well. A mistake that is made
+in the chart alone, or in the overlays alone, is also seen by comparing them; a rule sees one made in both.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from tests.k8s.manifests import Manifests
 from tests.k8s.rules import (
     models,
+    monitoring,
     network,
     pod_security,
     ports,
@@ -22,6 +23,7 @@ from tests.k8s.rules import (
     selectors,
     settings,
     shutdown,
+    storage,
 )
 
 __all__ = ["RULES", "Rule", "findings"]
@@ -57,11 +59,16 @@ RULES: tuple[Rule, ...] = (
     models.models_are_verified_last,
     scaling.replicas_have_one_owner,
     scaling.scaling_reads_metrics_that_exist,
+    scaling.a_pod_too_many_on_a_node_still_starts,
+    monitoring.prometheus_is_let_in,
+    monitoring.scrapes_come_often_enough,
+    storage.tmp_holds_the_uploads,
     routes.routes_show_the_contract_alone,
     routes.proxies_let_streams_live,
     routes.connections_are_bounded_and_spread,
     routes.gateways_end_tls,
     routes.routes_have_listeners,
+    routes.hosts_are_said,
 )
 
 

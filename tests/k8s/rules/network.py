@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from tests.k8s.manifests import ROOT, Manifests, Object, Workload, matches
 from tests.k8s.rules.settings import servers_that_load
 
-_NAMESPACE = "kubernetes.io/metadata.name"
+NAMESPACE = "kubernetes.io/metadata.name"
+"""The label of a namespace with its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,13 @@ class Peer:
     namespace: dict[str, str] | None = None
 
 
-STRANGER = Peer(namespace={_NAMESPACE: "elsewhere"})
+STRANGER = Peer(namespace={NAMESPACE: "elsewhere"})
 NEIGHBOUR = Peer()
-SCRAPER = Peer(namespace={_NAMESPACE: "monitoring"})
-CALLER = Peer(namespace={_NAMESPACE: "calls", "translate-svc/client": "true"})
+SCRAPER = Peer(namespace={NAMESPACE: "monitoring"})
+CALLER = Peer(namespace={NAMESPACE: "calls", "translate-svc/client": "true"})
 PROXY = Peer(
     labels={"gateway.envoyproxy.io/owning-gateway-name": "translate-svc"},
-    namespace={_NAMESPACE: "envoy-gateway-system"},
+    namespace={NAMESPACE: "envoy-gateway-system"},
 )
 
 
@@ -73,7 +74,7 @@ def ways_out(manifests: Manifests, workload: Workload) -> Iterator[tuple[str, st
     for item in _policies_of(manifests, workload):
         for rule in item["spec"].get("egress") or []:
             for peer in rule.get("to") or [{}]:
-                namespace = peer.get("namespaceSelector", {}).get("matchLabels", {}).get(_NAMESPACE)
+                namespace = peer.get("namespaceSelector", {}).get("matchLabels", {}).get(NAMESPACE)
                 chosen = peer.get("podSelector", {}).get("matchLabels")
                 where = namespace if namespace and chosen else "anywhere"
                 for port in rule.get("ports") or [{}]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tests.k8s.manifests import Manifests, Object, title
+from tests.k8s.manual import MANUAL
 from tests.k8s.rules.settings import servers_that_load
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.serving.options import CallOptions
@@ -123,9 +124,28 @@ def routes_have_listeners(manifests: Manifests) -> Iterator[str]:
                     yield f"{title(item)}: {owner} has the name {name} at {section}"
 
 
+def hosts_are_said(manifests: Manifests) -> Iterator[str]:
+    """A listener takes the host of its routes alone, which the manual names, since each installation has its
+    own; and a proxy wants of the pods the name of their Service.
+    """
+    for item in manifests.of_kind("Gateway"):
+        for listener in item["spec"]["listeners"]:
+            host = listener.get("hostname", "*")
+            if host.startswith("*") or f"`{host}`" not in MANUAL:
+                yield f"{title(item)}: {listener['name']} takes {host}, of which the manual does not know"
+    for item in manifests.of_kind("BackendTLSPolicy"):
+        names = [
+            f"{each['name']}.{item['metadata']['namespace']}.svc"
+            for each in item["spec"]["targetRefs"]
+            if each["kind"] == "Service"
+        ]
+        if (host := item["spec"]["validation"]["hostname"]) not in names:
+            yield f"{title(item)}: the pods' certificate must name {host}, and they are {', '.join(names)}"
+
+
 def _idle(who: str, http: Object) -> Iterator[str]:
     given = http.get("streamIdleTimeout", "30s")
-    if given != "0s" and _seconds(given) <= _SERVER_IDLE_S:
+    if given != "0s" and seconds(given) <= _SERVER_IDLE_S:
         yield f"{who}: a silent stream ends after {given}, before the server's own {_SERVER_IDLE_S:g} s"
 
 
@@ -150,7 +170,7 @@ def _most_streams(manifests: Manifests) -> int:
     )
 
 
-def _seconds(duration: str) -> float:
+def seconds(duration: str) -> float:
     """A duration of the Gateway API: ``1h30m``, ``6m``, ``500ms``."""
     units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
     return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)(h|ms|m|s)", duration))

@@ -28,3 +28,11 @@ def scaling_reads_metrics_that_exist(manifests: Manifests) -> Iterator[str]:
             yield from (f"{title(item)}: {each}" for each in complaints(query))
             if f'namespace="{item["metadata"]["namespace"]}"' not in query:
                 yield f"{title(item)}: counts the streams of other namespaces too"
+
+
+def a_pod_too_many_on_a_node_still_starts(manifests: Manifests) -> Iterator[str]:
+    """Spreading is a wish: where a zone or its nodes are gone, or a roll takes one more, others do."""
+    for workload in manifests.workloads:
+        for constraint in workload.pod.get("topologySpreadConstraints", []):
+            if constraint.get("whenUnsatisfiable", "DoNotSchedule") != "ScheduleAnyway":
+                yield f"{workload.name}: is pending where {constraint['topologyKey']} is short"
