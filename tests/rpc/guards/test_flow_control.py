@@ -170,26 +170,43 @@ async def test_admission_is_the_services_own_and_says_when_to_come_back() -> Non
         await again.__aexit__(None, None, None)
 
 
+async def mute_streams(stub: Any) -> dict[asyncio.Task[Any], Any]:
+    """Three streams that say nothing, by what is to be read of them; one at least was refused."""
+    opened = [stub.StreamingTranslate() for _ in range(3)]
+    calls = {asyncio.ensure_future(call.read()): call for call in opened}
+    refused, _ = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    for event in refused:
+        error = event.exception()
+        assert isinstance(error, grpc.aio.AioRpcError)
+        assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    return calls
+
+
+async def served_of(calls: dict[asyncio.Task[Any], Any]) -> int:
+    """How many streams open now that they say what they want."""
+    for call in calls.values():
+        if not call.done():
+            await call.write(request(config=CONFIG))
+    await asyncio.wait(calls)
+    return sum(
+        event.exception() is None and event.result().WhichOneof("event") == "opened" for event in calls
+    )
+
+
 async def test_streams_that_never_say_what_they_want_are_bounded_too() -> None:
-    service = ScriptedService()
+    """Two places, for three streams. Who says what it wants, or leaves, gives its place back."""
     async with (
-        RpcServer(service, RpcOptions(max_unopened_streams=2)) as server,
+        RpcServer(ScriptedService(), RpcOptions(max_unopened_streams=2)) as server,
         grpc.aio.insecure_channel(server.target) as channel,
     ):
         stub: Any = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
-        mute = [stub.StreamingTranslate() for _ in range(2)]
-        await asyncio.gather(*(call.wait_for_connection() for call in mute))
-        await until(lambda: server._servicer.calls._unopened.total == 2)
-        third = stub.StreamingTranslate()
-        with pytest.raises(grpc.aio.AioRpcError) as refusal:
-            await third.read()
-        assert refusal.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        await mute[0].write(request(config=CONFIG))
-        assert (await mute[0].read()).WhichOneof("event") == "opened"
-        call, _ = await open_stream(stub, service)
-        for each in (*mute, call):
-            each.cancel()
-        await until(lambda: server._servicer.calls._unopened.total == 0)
+        assert await served_of(await mute_streams(stub)) == 2
+        assert await served_of(await mute_streams(stub)) == 2, "the first two are still open"
+        for call in (await mute_streams(stub)).values():
+            call.cancel()
+        async with asyncio.timeout(10):
+            while await served_of(await mute_streams(stub)) < 2:  # the server learns late who left
+                pass
 
 
 async def read_all(stream: AsyncStream) -> list[SessionEvent]:
