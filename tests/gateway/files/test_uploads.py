@@ -24,6 +24,7 @@ from translate_svc.gateway.server import GatewayServer
 from translate_svc.session.admission import AdmissionOptions
 
 PATH = "/v1/audio/translations"
+PATHS = (PATH, "/v1/audio/transcriptions")
 CLIP = (ROOT / "tests" / "data" / "eng_two.flac").read_bytes()
 NOTHING = {"admitted": 0, "requests": 0, "vad_places": 0}
 
@@ -43,8 +44,12 @@ def failing_script(request: Request) -> ScriptedRequest:
     return ScriptedRequest((ScriptedSequence(),) * len(request.sequences), encode_fails=True)
 
 
-async def post(server: GatewayServer, data: object) -> tuple[int, str]:
-    async with aiohttp.ClientSession(server.target) as http, http.post(PATH, data=data) as response:
+async def post(server: GatewayServer, data: object, path: str = PATH, key: str = "") -> tuple[int, str]:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    async with (
+        aiohttp.ClientSession(server.target, headers=headers) as http,
+        http.post(path, data=data) as response,
+    ):
         body = await response.json()
         return response.status, body["error"]["code"] if "error" in body else body["text"]
 
@@ -168,31 +173,26 @@ async def test_a_small_file_that_holds_too_much_sound_is_refused(suffix: str) ->
 
 
 async def test_a_caller_that_fills_its_places_leaves_others_theirs(tmp_path: Path) -> None:
-    keys = [new_key() for _ in range(2)]
+    """It is told that the limit is its own. Who comes when all places are taken learns that of the server."""
+    keys = [new_key() for _ in range(3)]
     (tmp_path / "keys").write_text("\n".join(key_line(f"caller-{n}", key) for n, key in enumerate(keys)))
-    callers = Callers(ApiKeys(tmp_path / "keys"))
     options = GatewayOptions(max_uploads=3, max_uploads_per_caller=2)
     async with (
         model_free_service(slow_script) as service,
-        GatewayServer(service, options, callers=callers) as server,
+        GatewayServer(service, options, callers=Callers(ApiKeys(tmp_path / "keys"))) as server,
     ):
-
-        async def translate(key: str) -> int:
-            headers = {"Authorization": f"Bearer {key}"}
-            async with (
-                aiohttp.ClientSession(server.target, headers=headers) as http,
-                http.post(PATH, data=form()) as response,
-            ):
-                return response.status
-
-        greedy = [asyncio.create_task(translate(keys[0])) for _ in range(2)]
-        await until(lambda: service.held["requests"] == 2)
-        assert await translate(keys[0]) == 429
-        other = asyncio.create_task(translate(keys[1]))
-        await until(lambda: service.held["requests"] == 3)
-        for each in (*greedy, other):
+        inside = []
+        for number, key in enumerate((keys[0], keys[0], keys[1])):
+            if number == 2:
+                for path in PATHS:
+                    assert await post(server, form(), path, keys[0]) == (429, "rate_limit_exceeded")
+            inside.append(asyncio.create_task(post(server, form(), key=key)))
+            await until(lambda: service.held["requests"] == len(inside))
+        for path in PATHS:
+            assert await post(server, form(), path, keys[2]) == (429, "overloaded")
+        for each in inside:
             each.cancel()
-        await asyncio.gather(*greedy, other, return_exceptions=True)
+        await asyncio.gather(*inside, return_exceptions=True)
 
 
 async def test_a_client_that_leaves_is_no_error_of_the_server(caplog: pytest.LogCaptureFixture) -> None:

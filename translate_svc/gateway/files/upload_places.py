@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from translate_svc.errors import ResourceExhausted
+from translate_svc.errors import QuotaExceeded, ResourceExhausted
 from translate_svc.serving.held_places import HeldPlaces
 from translate_svc.types import ANONYMOUS, Caller
 
@@ -26,11 +26,12 @@ class UploadPlaces:
         """A place for one file, for the time of the block.
 
         Raises:
-            ResourceExhausted: all places are taken, or all that the caller may have.
+            QuotaExceeded: the caller has all that one may have.
+            ResourceExhausted: all places are taken.
         """
         mine = self._taken.of(caller.name)
         if mine >= self._places_per_caller and caller.name != ANONYMOUS.name:
-            raise ResourceExhausted(f"{mine} files of this caller are being translated")
+            raise QuotaExceeded(f"{mine} files of this caller are being translated")
         if self._taken.total >= self._places:
             raise ResourceExhausted(f"{self._taken.total} files are being translated")
         with self._taken.hold(caller.name):
