@@ -96,7 +96,7 @@ def _turn_of(turns: list[_Turn], source: SampleRange) -> _Turn:
 async def hear(service: Service, turns: list[_Turn], settings: StreamSettings) -> None:
     """Says the turns to one stream, and notes what came of each."""
     samples = joined(turns)
-    session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), _CALLER)
+    session = await service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), _CALLER)
 
     async def feed() -> None:
         for start in range(0, len(samples), _CHUNK_SAMPLES):

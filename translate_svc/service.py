@@ -186,7 +186,9 @@ class Service(ServedEngine):
         """Fails every live stream and call: nothing can be computed for it any more."""
         self._sessions.fail(lambda: EngineLost(ENGINE_LOST))
 
-    def open_session(self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0) -> Session:
+    async def open_session(
+        self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0
+    ) -> Session:
         """Admits a stream and starts its session. ``caller`` appears in the log.
 
         With a resume token the session continues at the commit point of an older one. If the older one is
@@ -226,7 +228,7 @@ class Service(ServedEngine):
         self._sessions.add(session)
         return session
 
-    def translate(self, request: TranslateRequest, caller: Caller) -> OneShot:
+    async def translate(self, request: TranslateRequest, caller: Caller) -> OneShot:
         """Admits one text or one clip, under the same limits as a stream, and starts its translation.
 
         Raises:
@@ -249,7 +251,7 @@ class Service(ServedEngine):
         self._sessions.add(one_shot)
         return one_shot
 
-    def check_admission(self, caller: Caller) -> None:
+    async def check_admission(self, caller: Caller) -> None:
         """Raises as ``translate`` if every call of ``caller`` would be refused now: nobody reads it then."""
         try:
             self._check_open()

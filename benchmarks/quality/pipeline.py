@@ -78,7 +78,7 @@ def settings_for(
 
 async def translate(service: Service, samples: Samples, settings: StreamSettings) -> PipelineOutput:
     """One stream: the clip in, everything out."""
-    session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), Caller("quality"))
+    session = await service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), Caller("quality"))
     sender = asyncio.create_task(_send(session, samples))
     try:
         return await _collect(session.events())
@@ -123,7 +123,7 @@ async def translate_text(
 ) -> PipelineOutput:
     """A written text by ``Translate``."""
     call = TranslateRequest(text, tuple(targets), _FORMAT, source, guards=_NO_GUARDS, terms=terms)
-    one_shot = service.translate(call, Caller("quality"))
+    one_shot = await service.translate(call, Caller("quality"))
     try:
         return await _collect(one_shot.events())
     finally:

@@ -81,7 +81,7 @@ class RecognizedSpeech:
 
 async def listen(service: Service, samples: Samples, settings: StreamSettings) -> RecognizedSpeech:
     """Sends frames of 32 ms, each when its last sample has been spoken by the running loop's clock."""
-    session = service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), ANONYMOUS)
+    session = await service.open_session(StreamConfig(_FORMAT, _FORMAT, settings), ANONYMOUS)
     started_s = asyncio.get_running_loop().time()
     sending = asyncio.create_task(_send(session, samples, started_s))
     try:

@@ -101,10 +101,10 @@ class _TimedService:
     def __getattr__(self, name: str) -> object:
         return getattr(self._service, name)
 
-    def open_session(
+    async def open_session(
         self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0
     ) -> _TimedSession:
-        session = self._service.open_session(config, caller, audio_patience_s)
+        session = await self._service.open_session(config, caller, audio_patience_s)
         self.sessions.append(_TimedSession(session))
         return self.sessions[-1]
 

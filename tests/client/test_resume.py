@@ -272,7 +272,7 @@ async def test_a_server_that_stopped_hearing_cuts_no_sentence_in_two(
 @both
 async def test_a_full_server_is_not_the_last_one_asked(pair: MakePair, call: Call) -> None:
     two = await pair(max_streams=1)
-    other = two.services[0].open_session(CONFIG, Caller("other"))
+    other = await two.services[0].open_session(CONFIG, Caller("other"))
     got = Received()
     assert await call(two.addresses, Talk(spoken(1)), got, ClientOptions()) == ()
     assert not got.faults
@@ -284,7 +284,7 @@ async def test_a_full_server_is_not_the_last_one_asked(pair: MakePair, call: Cal
 @both
 async def test_a_full_server_is_asked_again_until_it_has_room(pair: MakePair, call: Call) -> None:
     two = await pair(max_streams=1)
-    other = two.services[1].open_session(CONFIG, Caller("other"))
+    other = await two.services[1].open_session(CONFIG, Caller("other"))
     got, talk = Received(), Talk(spoken(), hold_s=2.5)
     running = asyncio.ensure_future(call(two.addresses, talk, got, ClientOptions()))
     await _heard(got, 1)
@@ -354,8 +354,8 @@ async def test_a_stream_that_ends_its_servers_is_given_up(
     def open_and_fail(service: ModelFreeService) -> None:
         original = service.open_session
 
-        def open_session(config: StreamConfig, caller: Caller) -> Session:
-            session = original(config, caller)
+        async def open_session(config: StreamConfig, caller: Caller) -> Session:
+            session = await original(config, caller)
             opened.append(session.session_id)
             asyncio.get_running_loop().call_later(0.1, session.fail, Unavailable("struck"))
             return session

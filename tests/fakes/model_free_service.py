@@ -81,7 +81,9 @@ class ModelFreeService:
         self._call_negotiator = CallNegotiator(self._negotiator, options)
         self._resumption = resumption or Resumption(ResumeTokens(None, 3_600), _MODEL)
 
-    def open_session(self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0) -> Session:
+    async def open_session(
+        self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0
+    ) -> Session:
         """Starts a session as ``Service.open_session`` does."""
         config, start, issue_token = self._resumption.begin(config, caller)
         config, negotiated = self._negotiator.negotiate(config)
@@ -95,7 +97,7 @@ class ModelFreeService:
         )
         return Session(uuid.uuid4().hex, config, negotiated, dependencies, start)
 
-    def translate(self, request: TranslateRequest, caller: Caller) -> OneShot:
+    async def translate(self, request: TranslateRequest, caller: Caller) -> OneShot:
         """Starts a translation as ``Service.translate`` does."""
         request, negotiated = self._call_negotiator.negotiate(request)
         slot = self.admission.admit()
@@ -104,7 +106,7 @@ class ModelFreeService:
         dependencies = OneShotDependencies(self.engine, self._options, slot, vad_stream)
         return OneShot(uuid.uuid4().hex, request, negotiated, dependencies)
 
-    def check_admission(self, caller: Caller) -> None:
+    async def check_admission(self, caller: Caller) -> None:
         """Raises if no call is admitted now."""
         self.admission.check()
 

@@ -187,7 +187,7 @@ class ScriptedService:
         self.finish_s = 0.0
         self._opened = asyncio.Condition()
 
-    def open_session(
+    async def open_session(
         self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0
     ) -> ScriptedSession:
         if self.refusal is not None:
@@ -195,7 +195,7 @@ class ScriptedService:
         self.sessions.append(ScriptedSession(config))
         return self.sessions[-1]
 
-    def translate(self, request: TranslateRequest, caller: Caller) -> ScriptedCall:
+    async def translate(self, request: TranslateRequest, caller: Caller) -> ScriptedCall:
         if self.refusal is not None:
             raise copy.copy(self.refusal)  # as the service does: calls share no exception
         call = ScriptedCall(request)
@@ -203,7 +203,7 @@ class ScriptedService:
         self.calls.append(call)
         return call
 
-    def check_admission(self, caller: Caller) -> None:
+    async def check_admission(self, caller: Caller) -> None:
         if isinstance(self.early_refusal, Exception):
             raise self.early_refusal
 

@@ -116,7 +116,11 @@ async def test_a_session_that_breaks_becomes_an_incident(
 async def test_a_cancellation_is_raised_again() -> None:
     # swallowing it leaks the call's memory
     options = RpcOptions()
-    reader = RequestReader(options, ReadLimiter(1, 1, 1.0), lambda: None)
+
+    async def admitted() -> None:
+        pass
+
+    reader = RequestReader(options, ReadLimiter(1, 1, 1.0), admitted)
     interceptor = ErrorInterceptor(["service"], options, reader, CallLimiter(1, 1))
 
     async def cancelled(request: Any, context: Any) -> None:

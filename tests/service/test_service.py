@@ -84,7 +84,7 @@ async def _converse(session: Session, samples: Samples) -> list[SessionEvent]:
 
 
 async def _hear(service: Service, name: str, config: StreamConfig) -> list[SessionEvent]:
-    return await _converse(service.open_session(config, ANONYMOUS), _clip(name))
+    return await _converse(await service.open_session(config, ANONYMOUS), _clip(name))
 
 
 async def test_silence_and_noise_come_to_nothing(service: Service) -> None:
@@ -98,7 +98,7 @@ async def test_silence_and_noise_come_to_nothing(service: Service) -> None:
 async def test_streams_cancelled_at_any_moment_leave_the_engine_empty(service: Service) -> None:
     samples = _clip("eng_two.flac")
     for count in (1, 2, 4, 7, 12, 20):
-        session = service.open_session(_config("spa", "eng"), ANONYMOUS)
+        session = await service.open_session(_config("spa", "eng"), ANONYMOUS)
         for start in range(0, len(samples), 16_000):
             await session.receive(AudioInput(samples[start : start + 16_000].tobytes()))
         await session.half_close()
@@ -120,7 +120,7 @@ async def test_a_stream_that_is_refused_takes_no_slot(service: Service) -> None:
         (replace(_config("spa"), input=AudioFormat(Encoding.OPUS, 16_000)), "config.input.sample_rate_hz"),
     ):
         with pytest.raises(Exception, match=field.replace("[", r"\[").replace("]", r"\]")):
-            service.open_session(config, ANONYMOUS)
+            await service.open_session(config, ANONYMOUS)
         assert service.live_sessions == 0
 
 
@@ -141,11 +141,11 @@ async def test_info_tells_what_is_served(service: Service) -> None:
 async def test_leaving_drops_what_is_open_and_draining_takes_nothing_new() -> None:
     before = asyncio.all_tasks()
     async with Service.start(replace(SETTINGS, max_streams=2)) as service:
-        session = service.open_session(_config("spa"), ANONYMOUS)
+        session = await service.open_session(_config("spa"), ANONYMOUS)
         await session.receive(AudioInput(_clip("eng_1.flac").tobytes()[:64_000]))
         service.drain(Unavailable("the server is draining"))
         with pytest.raises(Unavailable, match="draining"):
-            service.open_session(_config("spa"), ANONYMOUS)
+            await service.open_session(_config("spa"), ANONYMOUS)
     assert service.live_sessions == 0
     assert service.refusal is not None
     await asyncio.sleep(0)
@@ -222,7 +222,7 @@ async def test_a_given_text_scores_what_decoding_says_of_it_and_another_one_less
     call = TranslateRequest(
         source.text, (TargetSettings("spa", speech=False),), F32, "eng", frozenset({Inspect.TOKENS})
     )
-    events = await collect(service.translate(call, Caller("test")))
+    events = await collect(await service.translate(call, Caller("test")))
     tokens = [token for event in of(events, TextDelta) for token in event.tokens]
     scores = await score(service.engine, source, "spa", [token.token_id for token in tokens])
     assert len(scores) == len(tokens) + 1, "its end"
@@ -242,7 +242,7 @@ async def test_a_text_in_its_own_language_is_spoken_as_it_is(service: Service, b
     search = BeamSearchSettings(beams) if beams > 1 else None
     include = frozenset({Inspect.ALTERNATIVES} if beams > 1 else ())
     call = TranslateRequest(text, targets, F32, "deu", include, beam_search=search)
-    events = await collect(service.translate(call, Caller("test")))
+    events = await collect(await service.translate(call, Caller("test")))
     said = [event.delta for event in of(events, TextDelta) if event.language == "deu"]
     assert "".join(said) == text
     (done,) = of(events, UtteranceDone)
@@ -252,7 +252,7 @@ async def test_a_text_in_its_own_language_is_spoken_as_it_is(service: Service, b
     chunks = [event for event in of(events, SpeechChunk) if event.language == "deu"]
     first = AudioClip(F32, b"".join(chunk.data for chunk in chunks)[: 4 * 16_000 * 3])
     heard = TranslateRequest(first, (), F32, "deu", frozenset({Inspect.TRANSCRIPT}))
-    events = await collect(service.translate(heard, Caller("test")))
+    events = await collect(await service.translate(heard, Caller("test")))
     assert "".join(event.delta for event in of(events, TextDelta)).startswith(text[:50])
 
 
@@ -290,11 +290,11 @@ async def test_terms_reach_texts_and_clips_and_bring_no_transcript(service: Serv
     assert all(len(each.confidences) == 1 for each in of(events, UtteranceDone))
     targets = (TargetSettings("spa", speech=False),)
     call = TranslateRequest("The bakery is open. Where is the bakery?", targets, F32, "eng", terms=terms)
-    told = of(await collect(service.translate(call, Caller("test"))), TextDelta)
+    told = of(await collect(await service.translate(call, Caller("test"))), TextDelta)
     assert "".join(each.delta for each in told) == "La tahona está abierta. ¿Dónde está la tahona?"
     wrong = replace(call, terms=(Term("bakery", "пекарня"),))
     with pytest.raises(InvalidArgument) as caught:
-        service.translate(wrong, Caller("test"))
+        await service.translate(wrong, Caller("test"))
     assert caught.value.field == "terms[0].target"
 
 

@@ -63,29 +63,29 @@ async def service(checkpoint: Path) -> AsyncIterator[Service]:
 
 async def test_audio_that_waits_to_be_heard_keeps_others_out(service: Service) -> None:
     """Nothing here waits before it is done, so no session hears anything meanwhile."""
-    one, other = (service.open_session(CONFIG, ANONYMOUS) for _ in range(2))
+    one, other = [await service.open_session(CONFIG, ANONYMOUS) for _ in range(2)]
     for session, seconds in ((one, 3), (other, 2)):
         for _ in range(seconds):
             await session.receive(SECOND)
-    third = service.open_session(CONFIG, ANONYMOUS)
+    third = await service.open_session(CONFIG, ANONYMOUS)
     await other.receive(SECOND)
     for admit in (
         lambda: service.open_session(CONFIG, ANONYMOUS),
         lambda: service.translate(_text(), ANONYMOUS),
     ):
         with pytest.raises(ResourceExhausted, match="6000 ms of audio wait") as refusal:
-            admit()
+            await admit()
         assert refusal.value.retry_after_s > 0
     for session in (one, other, third):
         await session.cancel()
-    await service.open_session(CONFIG, ANONYMOUS).cancel()
+    await (await service.open_session(CONFIG, ANONYMOUS)).cancel()
 
 
 async def test_an_hour_of_silence_in_one_message_refuses_no_other_stream(service: Service) -> None:
-    quiet = service.open_session(CONFIG, ANONYMOUS)
+    quiet = await service.open_session(CONFIG, ANONYMOUS)
     await quiet.receive(SilenceInput(3_600 * 16_000))
     assert quiet.queued_s == 3_600
-    await service.open_session(CONFIG, ANONYMOUS).cancel()
+    await (await service.open_session(CONFIG, ANONYMOUS)).cancel()
 
 
 async def test_requests_that_wait_for_the_engine_keep_others_out(
@@ -100,47 +100,47 @@ async def test_requests_that_wait_for_the_engine_keep_others_out(
         return execute(runner, plan)
 
     monkeypatch.setattr(ModelRunner, "execute", halted)
-    calls = [service.translate(_text(), ANONYMOUS) for _ in range(2)]
+    calls = [await service.translate(_text(), ANONYMOUS) for _ in range(2)]
     async with asyncio.timeout(60):
         while service.info().load.waiting_requests < 2:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.005)
     with pytest.raises(ResourceExhausted, match="2 requests wait for the engine"):
-        service.open_session(CONFIG, ANONYMOUS)
+        await service.open_session(CONFIG, ANONYMOUS)
     going.set()
     for call in calls:
         assert [event async for event in call.events()]
-    await service.open_session(CONFIG, ANONYMOUS).cancel()
+    await (await service.open_session(CONFIG, ANONYMOUS)).cancel()
 
 
 async def test_no_more_are_admitted_than_the_engine_keeps_up_with(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert service.info().load.stream_capacity == 8, "nothing was measured yet"
-    one, other = (service.open_session(CONFIG, ANONYMOUS) for _ in range(2))
+    one, other = [await service.open_session(CONFIG, ANONYMOUS) for _ in range(2)]
     monkeypatch.setattr(CapacityEstimate, "units", service.admission.cost)
     for admit in (
         lambda: service.open_session(CONFIG, ANONYMOUS),
         lambda: service.translate(_text(), ANONYMOUS),
     ):
         with pytest.raises(ResourceExhausted, match="keeps up with 2 streams, and 2 are open") as refusal:
-            admit()
+            await admit()
         assert refusal.value.retry_after_s > 0
     assert service.info().load.stream_capacity == service.snapshot().streams_capacity == 2
     assert service.not_ready_reason == "", "full, but well"
     await one.cancel()
-    await service.open_session(CONFIG, ANONYMOUS).cancel()
+    await (await service.open_session(CONFIG, ANONYMOUS)).cancel()
     await other.cancel()
 
 
 async def test_a_stream_that_is_resumed_takes_its_own_place(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = service.open_session(CONFIG, ANONYMOUS)
+    session = await service.open_session(CONFIG, ANONYMOUS)
     opened = await anext(session.events())
     assert isinstance(opened, Opened)
-    other = service.open_session(CONFIG, ANONYMOUS)
+    other = await service.open_session(CONFIG, ANONYMOUS)
     monkeypatch.setattr(CapacityEstimate, "units", 1.0)
-    resumed = service.open_session(replace(CONFIG, resume_token=opened.resume_token), ANONYMOUS)
+    resumed = await service.open_session(replace(CONFIG, resume_token=opened.resume_token), ANONYMOUS)
     for each in (session, other, resumed):
         await each.cancel()
 
@@ -166,7 +166,8 @@ async def test_each_caller_has_a_share_of_the_engine_and_each_anonymous_stream(
 
     monkeypatch.setattr(AsyncEngine, "submit", record)
     for caller in (Caller("alice"), Caller("alice"), ANONYMOUS, ANONYMOUS):
-        assert [event async for event in service.translate(_text(), caller).events()]
+        call = await service.translate(_text(), caller)
+        assert [event async for event in call.events()]
     alice, again, one, other = shares
     assert alice == again
     assert len({alice, one, other}) == 3

@@ -61,30 +61,30 @@ def caller(name: str, **limits: Any) -> Caller:
 
 async def test_a_stream_is_resumed_where_it_is_the_only_one(service: Service) -> None:
     alice = caller("alice", max_streams=1)
-    first = service.open_session(CONFIG, alice)
+    first = await service.open_session(CONFIG, alice)
     opened = await anext(aiter(first.events()))
     assert isinstance(opened, Opened)
-    again = service.open_session(replace(CONFIG, resume_token=opened.resume_token), alice)
+    again = await service.open_session(replace(CONFIG, resume_token=opened.resume_token), alice)
     with pytest.raises(ResourceExhausted):
-        service.open_session(CONFIG, alice)
+        await service.open_session(CONFIG, alice)
     for each in (first, again):
         await each.cancel()
-    await service.open_session(CONFIG, alice).cancel()
+    await (await service.open_session(CONFIG, alice)).cancel()
 
 
 async def test_targets_are_bounded_also_in_an_update(service: Service) -> None:
     alice = caller("alice", max_targets=1)
     with pytest.raises(OutOfRange) as refused:
-        service.open_session(replace(CONFIG, settings=BOTH), alice)
+        await service.open_session(replace(CONFIG, settings=BOTH), alice)
     assert refused.value.field == "config.settings.targets"
     with pytest.raises(OutOfRange, match="more than 1 entries"):
-        service.translate(replace(TEXT, targets=BOTH.targets), alice)
-    stream = service.open_session(CONFIG, alice)
+        await service.translate(replace(TEXT, targets=BOTH.targets), alice)
+    stream = await service.open_session(CONFIG, alice)
     with pytest.raises(OutOfRange) as refused:
         await stream.receive(UpdateInput(BOTH))
     assert refused.value.field == "update.settings.targets"
     await stream.cancel()
-    await service.open_session(replace(CONFIG, settings=BOTH), caller("bob")).cancel()
+    await (await service.open_session(replace(CONFIG, settings=BOTH), caller("bob"))).cancel()
 
 
 async def test_a_model_that_a_caller_may_not_use(service: Service) -> None:
@@ -95,9 +95,9 @@ async def test_a_model_that_a_caller_may_not_use(service: Service) -> None:
         lambda: service.check_admission(alice),
     ):
         with pytest.raises(PermissionDenied):
-            attempt()
+            await attempt()
     own = caller("alice", models=frozenset({service.info().model.name}))
-    await service.open_session(CONFIG, own).cancel()
+    await (await service.open_session(CONFIG, own)).cancel()
 
 
 async def _sent(stream: Session, seconds: int) -> int:
@@ -118,13 +118,13 @@ async def _read(stream: Session) -> None:
 
 async def test_all_streams_of_a_caller_use_the_same_audio(service: Service) -> None:
     alice, bob = (caller(name, audio_s_per_minute=6.0, audio_burst_s=6.0) for name in ("carol", "dave"))
-    streams = one, two, other = [service.open_session(CONFIG, each) for each in (alice, alice, bob)]
+    streams = one, two, other = [await service.open_session(CONFIG, each) for each in (alice, alice, bob)]
     readers = [asyncio.create_task(_read(each)) for each in streams]
     assert await _sent(one, 4) == 4
     assert await _sent(two, 4) in (2, 3), "audio comes back while it is sent"
     assert await _sent(one, 1) == 0
     with pytest.raises(ResourceExhausted):
-        service.open_session(CONFIG, alice)
+        await service.open_session(CONFIG, alice)
     assert await _sent(other, 4) == 4
     for each in streams:
         await each.cancel()
@@ -133,7 +133,7 @@ async def test_all_streams_of_a_caller_use_the_same_audio(service: Service) -> N
 
 async def test_what_was_heard_is_finished_before_the_stream_ends(service: Service) -> None:
     frank = caller("frank", audio_s_per_minute=6.0, audio_burst_s=3.0)
-    stream = service.open_session(CONFIG, frank)
+    stream = await service.open_session(CONFIG, frank)
     reader = asyncio.create_task(_read(stream))
     assert await _sent(stream, 5) in (3, 4)
     assert stream.queued_s == 0
@@ -143,22 +143,22 @@ async def test_what_was_heard_is_finished_before_the_stream_ends(service: Servic
 
 async def test_a_clip_counts_and_is_refused_before_it_is_read(service: Service) -> None:
     erin = caller("erin", audio_s_per_minute=2.0, audio_burst_s=2.0)
-    service.check_admission(erin)
-    call = service.translate(CLIP, erin)
+    await service.check_admission(erin)
+    call = await service.translate(CLIP, erin)
     assert [event async for event in call.events()]
     await call.cancel()
     with pytest.raises(ResourceExhausted, match="2 s of audio a minute"):
-        service.check_admission(erin)
+        await service.check_admission(erin)
     with pytest.raises(ResourceExhausted):
-        service.translate(TEXT, erin)
+        await service.translate(TEXT, erin)
 
 
 async def test_metrics_know_classes_and_no_names(service: Service, metrics: Metrics) -> None:
     grace = Caller("grace", "partner", CallerLimits(max_streams=1))
-    stream = service.open_session(CONFIG, grace)
+    stream = await service.open_session(CONFIG, grace)
     await stream.receive(SECOND)
     with pytest.raises(ResourceExhausted):
-        service.open_session(CONFIG, grace)
+        await service.open_session(CONFIG, grace)
     await stream.cancel()
 
     def count(name: str) -> float | None:

@@ -75,7 +75,7 @@ async def _translate(
     encoder, step = chunk_encoder(audio_format), audio_format.sample_rate_hz // 50
     framing = codec_of(audio_format).framing
     settings = StreamSettings((target,), source_language=source, include=frozenset({Inspect.TRANSCRIPT}))
-    session = service.open_session(StreamConfig(audio_format, output, settings), ANONYMOUS)
+    session = await service.open_session(StreamConfig(audio_format, output, settings), ANONYMOUS)
     reader = asyncio.create_task(collect(session))
     try:
         pieces = [encoder.encode(spoken[start : start + step]) for start in range(0, len(spoken), step)]

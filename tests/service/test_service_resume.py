@@ -48,16 +48,16 @@ async def service(metrics: Metrics) -> AsyncIterator[Service]:
 
 async def _opened(service: Service, config: StreamConfig, caller: Caller = ANONYMOUS) -> Opened:
     """What a new session tells first."""
-    session = service.open_session(config, caller)
+    session = await service.open_session(config, caller)
     event = await anext(aiter(session.events()))
     await session.cancel()
     assert isinstance(event, Opened)
     return event
 
 
-def _refused(service: Service, config: StreamConfig, caller: Caller = ANONYMOUS) -> TranslateSvcError:
+async def _refused(service: Service, config: StreamConfig, caller: Caller = ANONYMOUS) -> TranslateSvcError:
     with pytest.raises(TranslateSvcError) as refused:
-        service.open_session(config, caller)
+        await service.open_session(config, caller)
     assert service.live_sessions == 0
     return refused.value
 
@@ -90,7 +90,7 @@ async def test_a_token_is_refused_by_its_field(service: Service) -> None:
         (replace(resumed, input=replace(PCM, sample_rate_hz=8_000)), "alice", "other formats"),
         (replace(resumed, output=AudioFormat(Encoding.MULAW, 8_000)), "alice", "other formats"),
     ):
-        error = _refused(service, config, Caller(caller))
+        error = await _refused(service, config, Caller(caller))
         assert isinstance(error, InvalidArgument)
         assert error.field == "config.resume_token"
         assert says in error.description
@@ -99,28 +99,28 @@ async def test_a_token_is_refused_by_its_field(service: Service) -> None:
 
 async def test_fields_that_need_a_token_are_refused_without_one(service: Service) -> None:
     for field in ("resume_from_sample", "resume_utterance_id"):
-        error = _refused(service, replace(CONFIG, **{field: 7}))  # type: ignore[arg-type]
+        error = await _refused(service, replace(CONFIG, **{field: 7}))  # type: ignore[arg-type]
         assert error.field == f"config.{field}"
 
 
 async def test_a_newer_session_ends_the_older_one_and_takes_its_place(service: Service) -> None:
     """The server is full: the older session's place is the only one."""
-    old = service.open_session(CONFIG, ANONYMOUS)
+    old = await service.open_session(CONFIG, ANONYMOUS)
     events = aiter(old.events())
     opened = await anext(events)
     assert isinstance(opened, Opened)
     with pytest.raises(ResourceExhausted):
-        service.open_session(CONFIG, ANONYMOUS)
-    new = service.open_session(replace(CONFIG, resume_token=opened.resume_token), ANONYMOUS)
+        await service.open_session(CONFIG, ANONYMOUS)
+    new = await service.open_session(replace(CONFIG, resume_token=opened.resume_token), ANONYMOUS)
     with pytest.raises(Superseded):
         await anext(events)
     assert service.live_sessions == 1
     await old.cancel()
     newest = await anext(aiter(new.events()))
     assert isinstance(newest, Opened)
-    third = service.open_session(replace(CONFIG, resume_token=newest.resume_token), ANONYMOUS)
+    third = await service.open_session(replace(CONFIG, resume_token=newest.resume_token), ANONYMOUS)
     with pytest.raises(InvalidArgument, match="resumed since") as refused:
-        service.open_session(replace(CONFIG, resume_token=opened.resume_token), ANONYMOUS)
+        await service.open_session(replace(CONFIG, resume_token=opened.resume_token), ANONYMOUS)
     assert refused.value.field == "config.resume_token"
     assert third.live
     for session in (new, third):
@@ -135,14 +135,14 @@ async def test_servers_that_share_keys_take_each_others_streams(tmp_path: Path) 
     async with Service.start(shared) as one, Service.start(shared) as other, Service.start(SETTINGS) as alone:
         token = (await _opened(one, CONFIG)).resume_token
         await _opened(other, replace(CONFIG, resume_token=token))
-        assert "lacks its key" in _refused(alone, replace(CONFIG, resume_token=token)).description
+        assert "lacks its key" in (await _refused(alone, replace(CONFIG, resume_token=token))).description
 
 
 async def test_a_token_expires(tmp_path: Path) -> None:
     async with Service.start(replace(SETTINGS, resume_lifetime_s=1.0)) as service:
         token = (await _opened(service, CONFIG)).resume_token
         await asyncio.sleep(2.1)  # a token's time is in whole seconds
-        assert "expired" in _refused(service, replace(CONFIG, resume_token=token)).description
+        assert "expired" in (await _refused(service, replace(CONFIG, resume_token=token))).description
 
 
 async def test_keys_that_cannot_be_used_are_found_before_a_model_is_loaded(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ async def _converse(session: Session, samples: Samples) -> list[SessionEvent]:
 async def test_clear_silences_a_stream_that_speaks(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """``Cleared`` comes with the received sample. The engine drops its requests in one step."""
     samples = np.concatenate([_clip("eng_three.flac"), _clip("demo_eng.flac")])
-    session = service.open_session(_config(TargetSettings("spa", duration_factor=2.0)), ANONYMOUS)
+    session = await service.open_session(_config(TargetSettings("spa", duration_factor=2.0)), ANONYMOUS)
     stream = session.events()
     events: list[SessionEvent] = []
     try:
@@ -146,13 +146,13 @@ async def test_two_targets_and_the_transcript_come_from_one_encoding(
     both = (TargetSettings("spa"), TargetSettings("eng"))
     include = frozenset({Inspect.TRANSCRIPT})
     events = await _converse(
-        service.open_session(_config(*both, include=include), ANONYMOUS), _clip("demo_eng.flac")
+        await service.open_session(_config(*both, include=include), ANONYMOUS), _clip("demo_eng.flac")
     )
     check_contract(events)
     utterances = len(of(events, UtteranceDone))
     assert utterances == 2
     assert list(slots.values()) == [3] * utterances
-    alone = await _converse(service.open_session(_config(both[0]), ANONYMOUS), _clip("demo_eng.flac"))
+    alone = await _converse(await service.open_session(_config(both[0]), ANONYMOUS), _clip("demo_eng.flac"))
     written, transcripts = texts(events), texts(events, transcript=True)
     for number in range(utterances):
         assert written[number, "spa"] == texts(alone)[number, "spa"]
@@ -164,10 +164,10 @@ async def test_two_targets_and_the_transcript_come_from_one_encoding(
 async def test_targets_that_the_checkpoint_lacks_are_refused_by_their_field(service: Service) -> None:
     tags = ("eng", "spa", "fra", "deu", "ita", "por", "pol", "rus")
     with pytest.raises(InvalidArgument) as caught:
-        service.open_session(_config(*map(TargetSettings, tags)), ANONYMOUS)
+        await service.open_session(_config(*map(TargetSettings, tags)), ANONYMOUS)
     assert caught.value.field == "config.settings.targets[4].language"
     with pytest.raises(InvalidArgument) as caught:
-        service.open_session(_config(*[TargetSettings("spa")] * 8), ANONYMOUS)
+        await service.open_session(_config(*[TargetSettings("spa")] * 8), ANONYMOUS)
     assert caught.value.field == "config.settings.targets[1].language"
     assert service.live_sessions == 0
 
@@ -179,7 +179,7 @@ async def test_targets_that_the_checkpoint_lacks_are_refused_by_their_field(serv
 async def test_push_to_talk_without_a_word_yields_no_invented_text(service: Service, name: str) -> None:
     """Complaint 254 of SeamlessM4T's users: silence or noise yields invented text."""
     asked = service.info().load.finished_requests
-    session = service.open_session(
+    session = await service.open_session(
         _config(TargetSettings("spa"), segmentation=Segmentation.MANUAL), ANONYMOUS
     )
     samples = _clip(name)
@@ -201,7 +201,7 @@ async def test_push_to_talk_without_a_word_yields_no_invented_text(service: Serv
 async def test_push_to_talk_with_words_is_translated(service: Service, name: str) -> None:
     samples = _clip(name)
     config = _config(TargetSettings("spa"), segmentation=Segmentation.MANUAL)
-    events = await _converse(service.open_session(config, ANONYMOUS), samples)
+    events = await _converse(await service.open_session(config, ANONYMOUS), samples)
     assert of(events, StreamWarning) == []
     assert [done.status for done in of(events, UtteranceDone)] == [UtteranceStatus.OK]
 
@@ -209,9 +209,9 @@ async def test_push_to_talk_with_words_is_translated(service: Service, name: str
 async def test_the_load_counts_what_was_done(service: Service) -> None:
     before = service.info().load
     targets = (TargetSettings("spa"), TargetSettings("eng", speech=False))
-    sessions = [service.open_session(_config(*targets), ANONYMOUS) for _ in range(2)]
+    sessions = [await service.open_session(_config(*targets), ANONYMOUS) for _ in range(2)]
     with pytest.raises(ResourceExhausted):
-        service.open_session(_config(*targets), ANONYMOUS)
+        await service.open_session(_config(*targets), ANONYMOUS)
     assert service.info().load.live_streams == 2
     conversations = [
         _converse(session, _clip(name))

@@ -58,7 +58,7 @@ def clips(*names: str) -> Samples:
 
 
 async def hear(service: Service, samples: Samples, settings: StreamSettings) -> list[SessionEvent]:
-    session = service.open_session(StreamConfig(F32, F32, settings), ANONYMOUS)
+    session = await service.open_session(StreamConfig(F32, F32, settings), ANONYMOUS)
     reader = asyncio.create_task(collect(session))
     try:
         for start in range(0, len(samples), 1_600):
@@ -189,4 +189,4 @@ async def test_nobody_hears_of_languages_who_does_not_ask(service: Service) -> N
 async def test_candidates_that_cannot_be(service: Service, settings: dict[str, object], field: str) -> None:
     wanted = StreamSettings((TargetSettings("eng"),), **settings)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match=field):
-        service.open_session(StreamConfig(F32, F32, wanted), ANONYMOUS)
+        await service.open_session(StreamConfig(F32, F32, wanted), ANONYMOUS)

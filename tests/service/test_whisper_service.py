@@ -54,7 +54,7 @@ def config(
 @pytest.mark.parametrize("source", ["es", None])
 async def test_a_stream_has_texts_and_ends(service: Service, source: str | None, simultaneous: bool) -> None:
     asked = config("en", source=source, simultaneous=simultaneous)
-    events = await _converse(service.open_session(asked, ANONYMOUS), _clip("spa_1.flac"))
+    events = await _converse(await service.open_session(asked, ANONYMOUS), _clip("spa_1.flac"))
     check_contract(events)
     assert of(events, UtteranceDone)
     assert of(events, TextDelta)
@@ -73,7 +73,7 @@ async def test_what_whisper_cannot_is_refused_by_name(
     service: Service, asked: StreamConfig, field: str
 ) -> None:
     with pytest.raises(InvalidArgument) as refused:
-        service.open_session(asked, ANONYMOUS)
+        await service.open_session(asked, ANONYMOUS)
     assert refused.value.field == field
 
 
@@ -81,7 +81,7 @@ async def test_it_reads_no_text(service: Service) -> None:
     targets = (TargetSettings("en", speech=False),)
     call = TranslateRequest("Buenos días.", targets, F32, source_language="es")
     with pytest.raises(InvalidArgument) as refused:
-        service.translate(call, ANONYMOUS)
+        await service.translate(call, ANONYMOUS)
     assert refused.value.field == "text"
 
 

@@ -86,6 +86,20 @@ def test_a_drain_refuses_new_calls_and_waits_for_those_inside() -> None:
     play(scenario)
 
 
+def test_a_call_that_was_being_admitted_when_a_drain_began_ends_at_once() -> None:
+    """It is in nobody's list at that moment, and would be told nothing."""
+
+    async def scenario() -> None:
+        calls, talk = LiveCalls(ScriptedService(), OPTIONS), FakeSession()
+        await calls.drain(30, DRAINING)
+        with pytest.raises(Unavailable, match="draining"):
+            await start(calls, talk)
+        assert (now_s(), len(calls)) == (pytest.approx(0), 0)
+        assert talk.end is not None, "all is released"
+
+    play(scenario)
+
+
 def test_what_is_left_at_the_deadline_fails_with_the_reason() -> None:
     async def scenario() -> None:
         calls = LiveCalls(ScriptedService(), OPTIONS)

@@ -159,7 +159,7 @@ async def _translate(service: Service, clip: LabelledClip, written: set[str]) ->
     )
     texts: defaultdict[str, str] = defaultdict(str)
     tokens: defaultdict[str, list[TokenInfo]] = defaultdict(list)
-    one_shot = service.translate(call, Caller("calibration"))
+    one_shot = await service.translate(call, Caller("calibration"))
     try:
         async for event in one_shot.events():
             if isinstance(event, TextDelta):

@@ -176,7 +176,7 @@ async def _translate(service: Service, recording: _Recording, samples: Samples) 
         _NO_GUARDS,
     )
     texts: dict[str, str] = {}
-    one_shot = service.translate(call, Caller("calibration"))
+    one_shot = await service.translate(call, Caller("calibration"))
     try:
         async for event in one_shot.events():
             if isinstance(event, TextDelta):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -31,7 +31,9 @@ _PAUSE_RATIO = 3
 class RequestReader:
     """Reads and parses messages of calls with a single request. ``grpc.aio`` itself would not wait."""
 
-    def __init__(self, options: RpcOptions, reads: ReadLimiter, check_admission: Callable[[], None]) -> None:
+    def __init__(
+        self, options: RpcOptions, reads: ReadLimiter, check_admission: Callable[[], Awaitable[None]]
+    ) -> None:
         """``check_admission`` raises if a translation would be refused with any message."""
         self._options = options
         self._reads = reads
@@ -54,7 +56,7 @@ class RequestReader:
             OutOfRange: it holds too many fields.
         """
         if scope_of(method) is not Scope.INFO:
-            self._check_admission()
+            await self._check_admission()
         reads = self._health_reads if method.startswith(HEALTH_PREFIX) else self._reads
         timeout_s = self._options.message_timeout_s
         async with reads.hold(peer()) as read:

@@ -39,7 +39,7 @@ class SpeechTranslationServicer:
         with self.calls.admission():
             config = await self._read_config(context)
             self.calls.check_open()
-            session = self._service.open_session(config, caller())
+            session = await self._service.open_session(config, caller())
         source, sink = MessageReader(context), EventWriter(context, wire.encode_response)
         await self.calls.run(StreamDriver(source, sink, session, self._options), may_stay())
 
@@ -48,7 +48,7 @@ class SpeechTranslationServicer:
         with self.calls.admission():
             decoded = wire.decode_translate_request(request)
             self.calls.check_open()
-            handler = self._service.translate(decoded, caller())
+            handler = await self._service.translate(decoded, caller())
         sink = EventWriter(context, wire.encode_translate_response)
         await self.calls.run(CallDriver(sink, handler, self._options, last=UtteranceDone), may_stay())
 

@@ -75,11 +75,15 @@ class LiveCalls:
     async def run(self, call: CallDriver, may_stay: Callable[[], bool] = lambda: True) -> None:
         """Runs an admitted call to its end. The caller must not await between the admission and this.
 
+        A drain may have begun while the call was being admitted: then it ends at once.
+
         ``may_stay``: whether its caller is still admitted; ``end_revoked`` asks.
 
         Raises:
             TranslateSvcError, asyncio.CancelledError: as in ``CallDriver.run``.
         """
+        if self._drain_reason is not None:
+            call.go_away(0, self._drain_reason)
         self._calls[call] = may_stay
         self._empty.clear()
         try:

@@ -54,9 +54,13 @@ class StreamSession(CallHandler, Protocol):
 
 
 class TranslationService(Protocol):
-    """Admits streams and calls. There is one service per process."""
+    """Admits streams and calls. There is one service per process.
 
-    def open_session(
+    An admission may take a moment, since another process may decide about it. Who waits for one may be
+    cancelled, and has nothing then.
+    """
+
+    async def open_session(
         self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0
     ) -> StreamSession:
         """Admits a stream. ``audio_patience_s``: how long in all audio beyond the caller's limit may wait,
@@ -67,7 +71,7 @@ class TranslationService(Protocol):
                 EngineLost: the stream is not admitted.
         """
 
-    def translate(self, request: TranslateRequest, caller: Caller) -> CallHandler:
+    async def translate(self, request: TranslateRequest, caller: Caller) -> CallHandler:
         """Admits one text or one clip. All its events are ``ResultEvent``, the last one is ``UtteranceDone``.
 
         Raises:
@@ -75,7 +79,7 @@ class TranslationService(Protocol):
                 EngineLost: the request is not admitted.
         """
 
-    def check_admission(self, caller: Caller) -> None:
+    async def check_admission(self, caller: Caller) -> None:
         """Raises if ``translate`` would refuse every request of ``caller`` now.
 
         Raises:

@@ -93,7 +93,7 @@ class PhoneCall:
             self._calls.check_open()
             config = StreamConfig(started.audio, started.audio, stream_settings(settings))
             try:
-                session = service.open_session(config, who.caller)
+                session = await service.open_session(config, who.caller)
             except TranslateSvcError as error:
                 error.field = error.field.removeprefix("config.settings.")
                 raise

@@ -115,7 +115,7 @@ class WyomingConnection:
         with self._calls.admission():
             self._calls.check_open()
             who = self._identify(Scope.STREAM)
-            session = self._service.open_session(StreamConfig(audio, audio, settings), who.caller)
+            session = await self._service.open_session(StreamConfig(audio, audio, settings), who.caller)
         transcription = Transcription(self._events, first, self._programs.languages)
         driver = StreamDriver(transcription, transcription, session, self._options)
         await self._calls.run(driver, who.may_stay)
@@ -147,7 +147,7 @@ class WyomingConnection:
         with self._calls.admission():
             self._calls.check_open()
             who = self._identify(Scope.TRANSLATE)
-            handler = self._service.translate(request, who.caller)
+            handler = await self._service.translate(request, who.caller)
         answer = TextAnswer(self._events)
         await self._calls.run(CallDriver(answer, handler, self._options, last=UtteranceDone), who.may_stay)
         return answer.text

@@ -53,9 +53,9 @@ async def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     async with model_free_service() as service:
         open_session = service.open_session
 
-        def noting(config: StreamConfig, caller: Caller) -> Any:
+        async def noting(config: StreamConfig, caller: Caller) -> Any:
             made.callers.append(caller.name)
-            return open_session(config, caller)
+            return await open_session(config, caller)
 
         monkeypatch.setattr(service, "open_session", noting)
         async with GatewayServer(service, callers=Callers(ApiKeys(file)), secrets=secrets) as made.server:

@@ -51,7 +51,8 @@ class CaptionsEndpoint:
             settings = StreamSettings((target,), request.query.get("from"))
             with context.calls.admission():
                 context.calls.check_open()
-                session = context.service.open_session(StreamConfig(FORMAT, FORMAT, settings), who.caller)
+                config = StreamConfig(FORMAT, FORMAT, settings)
+                session = await context.service.open_session(config, who.caller)
             sink = EventSender(socket, captions)
             await context.calls.run(
                 StreamDriver(CaptionsInput(socket), sink, session, context.options), who.may_stay

@@ -47,15 +47,15 @@ class CallerRecorder(ScriptedService):
         super().__init__()
         self.callers: list[str] = []
 
-    def open_session(
+    async def open_session(
         self, config: StreamConfig, caller: Caller, audio_patience_s: float = 0.0
     ) -> ScriptedSession:
         self.callers.append(caller.name)
-        return super().open_session(config, caller)
+        return await super().open_session(config, caller)
 
-    def translate(self, request: TranslateRequest, caller: Caller) -> ScriptedCall:
+    async def translate(self, request: TranslateRequest, caller: Caller) -> ScriptedCall:
         self.callers.append(caller.name)
-        return super().translate(request, caller)
+        return await super().translate(request, caller)
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ class LocalTranslator:
 
     async def translate(self, request: TranslateRequest) -> AsyncIterator[SessionEvent]:
         """The events of one utterance; the last one is ``UtteranceDone``."""
-        one_shot = self._service.translate(request, _CALLER)
+        one_shot = await self._service.translate(request, _CALLER)
         try:
             async for event in one_shot.events():
                 yield event
@@ -146,7 +146,7 @@ class LocalStream:
         self._feed_error: Exception | None = None
 
     async def __aenter__(self) -> LocalStream:
-        self._session = self._service.open_session(self._config, _CALLER)
+        self._session = await self._service.open_session(self._config, _CALLER)
         return self
 
     async def __aexit__(

@@ -136,7 +136,7 @@ def _translations(typed: Sequence[TypedText]) -> Iterator[SourceText]:
 
 async def _say(service: Service, text: TypedText | SourceText, language: str, speaker_id: int) -> SpokenClip:
     target = TargetSettings(language, speaker_id=speaker_id)
-    call = service.translate(
+    call = await service.translate(
         TranslateRequest(text.text, (target,), _FORMAT, text.language), Caller("calibration")
     )
     try:

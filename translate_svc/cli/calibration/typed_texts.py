@@ -126,7 +126,7 @@ async def _translated(service: Service, text: TypedText, language: str) -> Typed
         GuardSettings(),
     )
     said, scores, flagged = "", [], False
-    one_shot = service.translate(call, Caller("calibration"))
+    one_shot = await service.translate(call, Caller("calibration"))
     try:
         async for event in one_shot.events():
             if isinstance(event, TextDelta):

@@ -159,7 +159,7 @@ class FilesEndpoint:
                 patience_s = self._context.options.file_patience_s
                 _check_length(audio.stated_s, who.caller.limits, patience_s)
                 try:
-                    session = self._context.service.open_session(config, who.caller, patience_s)
+                    session = await self._context.service.open_session(config, who.caller, patience_s)
                 except InvalidArgument as error:
                     error.field = _FIELDS.get(error.field, error.field.removeprefix("config.settings."))
                     raise

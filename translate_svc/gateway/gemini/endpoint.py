@@ -80,7 +80,7 @@ class GeminiEndpoint:
             calibrated=context.service.calibrated,
         )
         handle = SessionHandle.read(setup.handle) if setup.handle else SessionHandle(b"")
-        session = self._open(settings, handle, who.caller)
+        session = await self._open(settings, handle, who.caller)
         output = LiveOutput(socket, setup, context.languages, handle.position)
         source = LiveInput(socket, output, setup, handle.position)
         if handle.token:
@@ -90,7 +90,7 @@ class GeminiEndpoint:
         except TranslateSvcError as error:
             raise in_gemini_terms(error) from None
 
-    def _open(self, settings: StreamSettings, handle: SessionHandle, caller: Caller) -> StreamSession:
+    async def _open(self, settings: StreamSettings, handle: SessionHandle, caller: Caller) -> StreamSession:
         context = self._context
         config = StreamConfig(_INPUT, OUTPUT, settings, handle.token)
         if handle.token:
@@ -98,6 +98,6 @@ class GeminiEndpoint:
         with context.calls.admission():
             context.calls.check_open()
             try:
-                return context.service.open_session(config, caller)
+                return await context.service.open_session(config, caller)
             except TranslateSvcError as error:
                 raise in_gemini_terms(error) from None

@@ -76,7 +76,8 @@ class RealtimeSession:
             self._context.calls.check_open()
             try:
                 config = stream_config(wanted, self._context.languages)
-                return self._context.service.open_session(config, caller), wanted, wanted is not first
+                session = await self._context.service.open_session(config, caller)
+                return session, wanted, wanted is not first
             except (InvalidArgument, Unsupported) as error:
                 if wanted is first:
                     raise in_openai_terms(error, self._dialect) from None

@@ -77,7 +77,7 @@ class VoskEndpoint:
         audio = AudioFormat(DEFAULT_ENCODING, rate_hz)
         with context.calls.admission():
             context.calls.check_open()
-            session = context.service.open_session(StreamConfig(audio, audio, settings), who.caller)
+            session = await context.service.open_session(StreamConfig(audio, audio, settings), who.caller)
         recognition = Recognition(socket, first, rate_hz, words=words)
         await context.calls.run(
             StreamDriver(recognition, recognition, session, context.options), who.may_stay

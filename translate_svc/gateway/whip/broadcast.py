@@ -76,10 +76,11 @@ class Broadcast:
         self.bytes_out = 0
         """Implements ``EventSink.bytes_out``: speech as 16-bit PCM, once for all listeners."""
         self._listening: asyncio.Task[None] | None = None
+        self._session: StreamSession | None = None
         self.peer.connection.on("track", self._listen)
 
-    def driver(self, settings: StreamSettings, who: Identified) -> StreamDriver:
-        """Opens the session, which must be run at once.
+    async def driver(self, settings: StreamSettings, who: Identified) -> StreamDriver:
+        """Opens the session, which must be run, or ended by ``close``.
 
         Raises:
             TranslateSvcError: it is not admitted.
@@ -88,8 +89,14 @@ class Broadcast:
         with self._context.calls.admission():
             self._context.calls.check_open()
             config = StreamConfig(audio, OUTPUT, settings)
-            session: StreamSession = self._context.service.open_session(config, who.caller)
+            self._session = session = await self._context.service.open_session(config, who.caller)
         return StreamDriver(self, self, session, self._context.options)
+
+    async def close(self) -> None:
+        """Closes a connection whose session is not run."""
+        await self.peer.close()
+        if self._session is not None:
+            await self._session.cancel()
 
     async def run(self, driver: StreamDriver, who: Identified) -> None:
         """Runs the session until the speaker has left, closes that connection, and tells listeners to go."""

@@ -70,9 +70,10 @@ class WhipEndpoint:
             try:
                 answer = await broadcast.peer.answer(None)
                 self._check_free(room)
-                driver = broadcast.driver(settings, who)
+                driver = await broadcast.driver(settings, who)
+                self._check_free(room)
             except BaseException as error:
-                await broadcast.peer.close()
+                await broadcast.close()
                 if isinstance(error, TranslateSvcError):
                     error.field = _FIELDS.get(_INDEXED.sub("", error.field), error.field)
                 raise

@@ -98,7 +98,7 @@ class RivaContext:
                     return
                 self.calls.check_open()
                 config = StreamConfig(source.format, call.output, call.settings)
-                session = self.service.open_session(config, caller())
+                session = await self.service.open_session(config, caller())
             sink = sink_of(source.format.sample_rate_hz)
             await self.calls.run(StreamDriver(source, sink, session, self.options), may_stay())
 

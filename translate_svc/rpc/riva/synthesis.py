@@ -84,7 +84,7 @@ class SynthesisServicer:
             wanted = self._translate_request(request)
             shared.calls.check_open()
             with renamed(_NAMES):
-                handler = shared.service.translate(wanted, caller())
+                handler = await shared.service.translate(wanted, caller())
         sink = SpeechSink(write, packer_of(wanted.output), UtteranceDone, _failure)
         await shared.calls.run(CallDriver(sink, handler, shared.options, last=UtteranceDone), may_stay())
 

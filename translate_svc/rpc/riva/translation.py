@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 from riva.client.proto import riva_nmt_pb2 as nmt
@@ -20,7 +19,7 @@ from translate_svc.rpc.riva.messages import audio_reader, configuration_of, id_o
 from translate_svc.rpc.riva.result_sink import ResultOptions, ResultSink, failure_at
 from translate_svc.rpc.riva.speech_sink import SpeechSink
 from translate_svc.rpc.riva.texts.terms import terms_of, untagged
-from translate_svc.rpc.riva.texts.text_batch import TextBatch
+from translate_svc.rpc.riva.texts.text_batch import TextBatch, TextOpener
 from translate_svc.rpc.riva.translation_settings import speech_call, text_call
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.protocols import CallHandler
@@ -54,7 +53,7 @@ class TranslationServicer:
         calls = self._context.calls
         with calls.admission():
             calls.check_open()
-            batch = TextBatch(self._openers(request))
+            batch = await TextBatch.open(self._openers(request))
         await calls.run(CallDriver(batch, batch, self._context.options, last=UtteranceDone), may_stay())
         translations = [nmt.Translation(text=text, language=request.target_language) for text in batch.texts]
         return nmt.TranslateTextResponse(translations=translations, id=id_of(request))
@@ -119,7 +118,7 @@ class TranslationServicer:
 
         await shared.run_speech(call, audio_reader(context, _CONFIG), sink_of)
 
-    def _openers(self, request: Any) -> list[Callable[[], CallHandler]]:
+    def _openers(self, request: Any) -> list[TextOpener]:
         """What admits each text. Raises InvalidArgument, OutOfRange: a field is not valid. Names it."""
         refuse_others(request, _TEXT_FIELDS)
         if not request.texts:
@@ -131,7 +130,7 @@ class TranslationServicer:
         target = resolve(request.target_language, languages, "target_language")
         terms = terms_of(request.dnt_phrases)
 
-        def opener(index: int, tagged: str) -> Callable[[], CallHandler]:
+        def opener(index: int, tagged: str) -> TextOpener:
             text, kept = untagged(tagged)
             one = TranslateRequest(
                 text,
@@ -144,6 +143,6 @@ class TranslationServicer:
 
         return [opener(index, text) for index, text in enumerate(request.texts)]
 
-    def _open(self, request: TranslateRequest, index: int) -> CallHandler:
+    async def _open(self, request: TranslateRequest, index: int) -> CallHandler:
         with renamed(_TEXT_PATHS | {"text": f"texts[{index}]"}):
-            return self._context.service.translate(request, caller())
+            return await self._context.service.translate(request, caller())

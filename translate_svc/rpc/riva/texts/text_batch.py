@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from translate_svc.errors import TranslationFailed
 from translate_svc.rpc.status import code_of
 from translate_svc.serving.protocols import CallHandler
 from translate_svc.types import CallOutcome, SessionEvent, TextDelta, UtteranceDone, UtteranceStatus
 
-TextOpener = Callable[[], CallHandler]
+TextOpener = Callable[[], Awaitable[CallHandler]]
 """Admits one text. Raises the reason if it is not admitted."""
 
 
@@ -20,13 +20,18 @@ class TextBatch:
     caller that may have one call may send many texts.
     """
 
-    def __init__(self, openers: Sequence[TextOpener]) -> None:
-        """``openers``: of the texts, at least one. Admits the first. Raises as it does."""
+    def __init__(self, first: CallHandler, openers: Sequence[TextOpener]) -> None:
+        """``first`` handles the first text, ``openers`` open the others. Use ``TextBatch.open``."""
         self._waiting = list(reversed(openers))
-        self._current = self._waiting.pop()()
+        self._current = first
         self._parts: list[str] = []
         self.texts: list[str] = []
         """The translations, in the order of their texts."""
+
+    @classmethod
+    async def open(cls, openers: Sequence[TextOpener]) -> TextBatch:
+        """Admits the first text. ``openers``: of all texts, at least one. Raises as the first one does."""
+        return cls(await openers[0](), openers[1:])
 
     async def events(self) -> AsyncIterator[SessionEvent]:
         """Implements ``CallHandler.events``: those of all texts."""
@@ -36,7 +41,7 @@ class TextBatch:
             if not self._waiting:
                 return
             await self._current.cancel(CallOutcome(self.status_of(None), None, len(self.texts[-1].encode())))
-            self._current = self._waiting.pop()()
+            self._current = await self._waiting.pop()()
 
     async def cancel(self, end: CallOutcome | None = None) -> None:
         """Implements ``CallHandler.cancel``."""
