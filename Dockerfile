@@ -41,8 +41,9 @@ RUN pip install --no-cache-dir --no-deps --require-hashes -r /src/torch.txt
 # hadolint ignore=DL3006
 FROM torch-${ACCELERATOR} AS build
 WORKDIR /src
-# Calls over WebRTC take server,otel,webrtc; clients of NVIDIA Riva server,otel,riva; --guard server,otel,guard; jobs/batch-ray takes server,ray; without traces: server.
-ARG EXTRAS=server,otel
+# guard: where others can reach a container, Envoy stands in front of its server (the manifests of k8s/ have one for all pods, and switch it off).
+# Calls over WebRTC need webrtc too, clients of NVIDIA Riva riva; jobs/batch-ray takes server,ray; without traces and Envoy: server.
+ARG EXTRAS=server,otel,guard
 COPY constraints.txt constraints-hashes.txt pyproject.toml README.md LICENSE ./
 COPY release/hashes.py release/
 COPY translate_svc translate_svc

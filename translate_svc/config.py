@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from translate_svc.core_settings import CoreSettings
-from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
+from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.setting_sources import SettingInfo, SettingSources, info_of, setting
 
 _NEEDED = {"tls_certificate": "tls_key", "tls_key": "tls_certificate", "tls_client_ca": "tls_certificate"}
@@ -27,8 +27,8 @@ class Settings(CoreSettings):
         tls_key: PEM file with the certificate's private key. Read again when it changes.
         tls_client_ca: PEM file with the authorities of client certificates. Clients without such a
             certificate are then refused (mTLS). Read again when it changes.
-        guard: receive gRPC through Envoy, which bounds what callers can do with a connection; see
-            docs/reliability/attacks.md.
+        guard: receive gRPC through Envoy, which bounds what callers can do with a connection; ``auto``: where
+            others than this machine can connect, and Envoy is installed. See docs/reliability/guard.md.
         api_keys: file with the hashes of the keys that callers need; see ``translate-svc keys``. Read again
             when it changes.
         callers: TOML or YAML file with classes of callers and their limits, and with the issuers whose tokens
@@ -69,7 +69,11 @@ class Settings(CoreSettings):
     tls_client_ca: str = setting(
         "", "Refuse clients without a certificate of these authorities (mTLS).", metavar="PEM"
     )
-    guard: bool = setting(False, "Receive gRPC through Envoy, which holds floods of frames off.")
+    guard: str = setting(
+        "auto",
+        "Receive gRPC through Envoy, which holds floods off: auto (where others can connect), on or off.",
+        choices=("auto", "on", "off"),
+    )
     api_keys: str = setting("", "Refuse callers without a key; see `keys new`.", metavar="FILE")
     callers: str = setting(
         "", "Limits of callers, and whose tokens or certificates name them.", metavar="FILE"
@@ -109,24 +113,23 @@ class Settings(CoreSettings):
     step_timeout_s: float = setting(
         30.0, "An engine step that takes longer ends the process.", low=0.1, high=3_600
     )
-    log_level: str = setting("info", "debug, info, warning or error.")
-    log_format: str = setting("auto", "auto, text, json or logfmt; auto is text on a terminal, else json.")
+    log_level: str = setting(
+        "info", "debug, info, warning or error.", choices=("debug", "info", "warning", "error")
+    )
+    log_format: str = setting(
+        "auto",
+        "auto, text, json or logfmt; auto is text on a terminal, else json.",
+        choices=("auto", "text", "json", "logfmt"),
+    )
 
     def __post_init__(self) -> None:
         if not self.model:
             raise InvalidArgument("must name a model", field="model")
         for name, info in setting_infos().items():
-            if info.low is None or info.high is None:
-                continue
-            if not info.low <= getattr(self, name) <= info.high:
-                raise OutOfRange(f"must be {info.low} to {info.high}", field=name)
-        if self.log_level not in ("debug", "info", "warning", "error"):
-            raise InvalidArgument("must be debug, info, warning or error", field="log_level")
+            info.check(name, getattr(self, name))
         for name, needed in _NEEDED.items():
             if getattr(self, name) and not getattr(self, needed):
                 raise InvalidArgument(f"needs {needed}", field=name)
-        if self.log_format not in ("auto", "text", "json", "logfmt"):
-            raise InvalidArgument("must be auto, text, json or logfmt", field="log_format")
         self.vad_options()
 
     @classmethod

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from translate_svc.config_file import read_config_file, typed
-from translate_svc.errors import InvalidArgument, TranslateSvcError
+from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
 from translate_svc.variables import API_KEY_VARIABLE, ENVIRONMENT_PREFIX, SERVER_VARIABLE, service_links
 
 T = TypeVar("T")
@@ -34,19 +34,40 @@ class SettingInfo:
         low: the lowest allowed number.
         high: the highest allowed number.
         metavar: the name of the value in the help, if the type is not enough.
+        choices: the texts that are allowed; empty: any.
     """
 
     help: str
     low: float | None = None
     high: float | None = None
     metavar: str | None = None
+    choices: tuple[str, ...] = ()
+
+    def check(self, name: str, value: Any) -> None:
+        """Checks the value of the field ``name``.
+
+        Raises:
+            OutOfRange: the number is too low or too high.
+            InvalidArgument: the text is none of the choices.
+        """
+        if self.low is not None and self.high is not None and not self.low <= value <= self.high:
+            raise OutOfRange(f"must be {self.low} to {self.high}", field=name)
+        if self.choices and value not in self.choices:
+            *others, last = self.choices
+            raise InvalidArgument(f"must be {', '.join(others)} or {last}", field=name)
 
 
 def setting(
-    default: T, help: str, *, low: float | None = None, high: float | None = None, metavar: str | None = None
+    default: T,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    metavar: str | None = None,
+    choices: tuple[str, ...] = (),
 ) -> T:
     """A field of ``Settings`` with its ``SettingInfo``, which defines the flag and the limits."""
-    metadata = {_INFO: SettingInfo(help, low, high, metavar)}
+    metadata = {_INFO: SettingInfo(help, low, high, metavar, choices)}
     return dataclasses.field(default=default, metadata=metadata)
 
 

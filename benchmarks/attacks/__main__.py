@@ -89,7 +89,7 @@ def main() -> int:
     results = {"direct": asyncio.run(run(chosen, given.seconds, given.rounds))}
     proxied = [name for name in chosen if name in BY_CONNECTION]
     if find_envoy() is not None and proxied:
-        results["envoy"] = asyncio.run(run(proxied, given.seconds, given.rounds, flags=["--guard"]))
+        results["envoy"] = asyncio.run(run(proxied, given.seconds, given.rounds, flags=["--guard", "on"]))
     elif proxied:
         print("not measured with --guard: Envoy is missing (the extra guard)", file=sys.stderr)
     if file := given.results or (None if given.attacks else _RESULTS):

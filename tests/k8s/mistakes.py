@@ -35,6 +35,7 @@ MISTAKES: dict[str, tuple[tuple[str, str, Any, str], ...]] = {
         ("everything", "settings RESUME_KEYS", GONE, "is refused by the others"),
     ),
     "servers_can_be_called": (("gpu", "settings HOST", GONE, "has a Service and listens on 127.0.0.1"),),
+    "one_proxy_is_in_front": (("gpu", "settings GUARD", GONE, "guard is auto"),),
     "paths_are_mounted": (("cpu-dev", "server volumeMounts models readOnly", GONE, "written by the server"),),
     "listeners_are_declared": (("gpu", "settings PORT", "50052", "'grpc': 50052}"),),
     "ports_are_found": (

@@ -37,6 +37,14 @@ def test_the_server_takes_its_settings_and_its_model_is_there() -> None:
     assert f"127.0.0.1:{settings.port}:{settings.port}" in SERVER["ports"]
 
 
+def test_envoy_is_in_front_and_in_the_image() -> None:
+    assert _settings().guard == "on"
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    extras = re.search(r"^ARG EXTRAS=(\S+)$", dockerfile, re.MULTILINE)
+    assert extras is not None
+    assert "guard" in extras[1].split(",")
+
+
 def test_it_has_the_time_to_drain() -> None:
     settings = _settings()
     assert int(SERVER["stop_grace_period"].removesuffix("s")) > settings.drain_grace_s + drain_slack_s()

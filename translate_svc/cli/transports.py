@@ -43,7 +43,7 @@ def transport_makers(settings: Settings, *, reuse_port: bool = False) -> list[Se
         InvalidArgument: an address is not loopback and TLS is off, or a file cannot be used. Names the
             setting.
     """
-    callers, wanted = _callers(settings), listen_addresses(settings)
+    callers, wanted = callers_of(settings), listen_addresses(settings)
     return [each.maker(settings, callers, reuse_port) for each in TRANSPORTS if each.name in wanted]
 
 
@@ -91,7 +91,7 @@ class Transport:
         return f"{self.scheme}{'s' * tls}://{address}" if self.scheme else str(address)
 
 
-def _callers(settings: Settings) -> Callers:
+def callers_of(settings: Settings) -> Callers:
     """Finds out who calls, for every transport. Raises InvalidArgument if a file cannot be used."""
     from translate_svc.access.api_keys import ApiKeys
     from translate_svc.access.callers import Callers
@@ -100,7 +100,7 @@ def _callers(settings: Settings) -> Callers:
     callers = Callers(keys, Path(settings.callers) if settings.callers else None)
     if callers.by_certificate and not settings.tls_client_ca:
         raise InvalidArgument("knows callers by certificates, which needs tls_client_ca", field="callers")
-    if callers.by_certificate and settings.guard:
+    if callers.by_certificate and settings.guard == "on":
         message = "knows callers by certificates, which the server does not see behind guard: use keys"
         raise InvalidArgument(message, field="callers")
     return callers

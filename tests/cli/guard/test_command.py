@@ -37,7 +37,7 @@ Running = tuple[asyncio.subprocess.Process, str]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running() -> AsyncIterator[Running]:
-    async with serving("--guard") as started:
+    async with serving("--guard", "on") as started:
         yield started
 
 
@@ -100,7 +100,7 @@ async def test_a_stream_over_tls_is_drained_through_envoy_which_ends_last(tmp_pa
     tls = ("--tls-certificate", str(issued.certificate), "--tls-key", str(issued.key))
     options = ClientOptions(credentials=tls_credentials(ca=authority.ca))
     async with (
-        serving("--guard", "--drain-grace-s", "30", *tls) as (server, address),
+        serving("--guard", "on", "--drain-grace-s", "30", *tls) as (server, address),
         AsyncClient(address, options) as client,
     ):
         envoy = envoy_of(server)
@@ -121,9 +121,10 @@ async def test_a_stream_over_tls_is_drained_through_envoy_which_ends_last(tmp_pa
 
 async def test_a_front_process_that_is_gone_is_passed_over() -> None:
     async with (
-        serving("--guard", "--front-processes", "2") as (server, address),
-        AsyncClient(address) as client,
+        serving("--host", "0.0.0.0", "--insecure", "--front-processes", "2") as (server, address),
+        AsyncClient(address.replace("0.0.0.0", "127.0.0.1")) as client,
     ):
+        assert is_there(envoy_of(server)), "nobody asked for it: others can connect"
         one, _ = fronts = children(server, "front_process")
         assert len((await client.info()).front_processes) == len(fronts)
         os.kill(one, signal.SIGKILL)
@@ -145,7 +146,7 @@ async def test_nothing_is_left_of_a_server_that_is_killed(running: Running) -> N
 
 
 async def test_a_server_whose_envoy_does_not_stay_leaves_and_says_why() -> None:
-    async with serving("--guard") as (server, _):
+    async with serving("--guard", "on") as (server, _):
         # before it has settled; later it would be started again
         os.kill(envoy_of(server), signal.SIGKILL)
         _, log = await asyncio.wait_for(server.communicate(), 60)
@@ -176,7 +177,8 @@ def test_what_a_guard_cannot_do_is_said_before_a_model_is_loaded(
     callers.write_text("[certificates]\n")
     names = {"ca": authority.ca, "certificate": server.certificate, "key": server.key, "callers": callers}
     given = [flag.format(**names) for flag in flags]
-    code, output, error = command("serve", "--guard", "--model", "no-such-model", *given, variables=variables)
+    given = ["--guard", "on", "--model", "no-such-model", *given]
+    code, output, error = command("serve", *given, variables=variables)
     assert (code, output) == (1, "")
     assert error.splitlines()[-1].startswith(f"translate-svc: {said}")
 
@@ -184,9 +186,9 @@ def test_what_a_guard_cannot_do_is_said_before_a_model_is_loaded(
 @pytest.mark.parametrize(
     ("flags", "risks"),
     [
-        (("--insecure",), {"start with --guard", "callers are not asked who they are"}),
-        (("--insecure", "--guard"), {"callers are not asked who they are"}),
-        (("--insecure", "--api-keys", "{keys}"), {"start with --guard", "in plaintext"}),
+        (("--insecure",), {"callers are not asked who they are"}),
+        (("--insecure", "--guard", "off"), {"callers are not asked who they are"}),
+        (("--insecure", "--api-keys", "{keys}"), {"in plaintext"}),
         (("--insecure", "--host", "127.0.0.1"), set()),
     ],
 )
@@ -205,7 +207,7 @@ def test_a_public_address_is_told_what_it_risks(
 def test_without_envoy_the_extra_is_named(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "envoy", None)
     code, output, error = command(
-        "serve", "--guard", "--model", "no-such-model", variables={"PATH": "/nonexistent"}
+        "serve", "--guard", "on", "--model", "no-such-model", variables={"PATH": "/nonexistent"}
     )
     assert (code, output) == (1, "")
     assert error.splitlines()[-1].startswith("translate-svc: --guard: needs Envoy: pip install ")

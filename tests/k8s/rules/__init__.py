@@ -39,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     settings.traffic_is_protected,
     settings.callers_are_known_everywhere,
     settings.servers_can_be_called,
+    settings.one_proxy_is_in_front,
     settings.paths_are_mounted,
     ports.listeners_are_declared,
     ports.ports_are_found,

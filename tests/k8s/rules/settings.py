@@ -60,6 +60,13 @@ def servers_can_be_called(manifests: Manifests) -> Iterator[str]:
             yield f"{workload.name}: has a Service and listens on {settings.host}"
 
 
+def one_proxy_is_in_front(manifests: Manifests) -> Iterator[str]:
+    """Pods start no Envoy of their own: the gateway stands in front of all, and policies keep others out."""
+    for workload, _, settings in servers_that_load(manifests):
+        if settings.guard != "off" and not settings.host.startswith("unix:"):
+            yield f"{workload.name}: guard is {settings.guard}, so each pod may start an Envoy of its own"
+
+
 def paths_are_mounted(manifests: Manifests) -> Iterator[str]:
     """Every path in the settings lies in a mount: the root filesystem holds none of them."""
     for workload, container, settings in servers_that_load(manifests):

@@ -17,6 +17,7 @@ from translate_svc.cli import interrupts, options
 from translate_svc.cli.descriptors import allow_all_descriptors, connections_within_limit
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.fronts.front_count import with_front_processes
+from translate_svc.cli.guard.guard_choice import with_guard
 from translate_svc.cli.guard.guarded_server import GuardedServer
 from translate_svc.cli.guard.guarding import guarding, refuse_unguardable
 from translate_svc.cli.logs import configure_logs, flush_logs, log_loop_error
@@ -25,6 +26,7 @@ from translate_svc.cli.ports import refuse_taken_ports
 from translate_svc.cli.server_group import drain_servers, start_servers
 from translate_svc.cli.transports import (
     ServerMaker,
+    callers_of,
     listen_addresses,
     refuse_unknown_language,
     tracing_of_environment,
@@ -90,6 +92,7 @@ async def _run(settings: Settings) -> int:
     from translate_svc.admin.probes import Probes
     from translate_svc.observability.metrics import Metrics
 
+    settings = with_guard(settings, by_certificate=callers_of(settings).by_certificate)
     refuse_unguardable(settings)
     makers = transport_makers(settings)
     asyncio.get_running_loop().set_exception_handler(log_loop_error)

