@@ -19,7 +19,7 @@ STARTER = str(ROOT / "model_cache" / "starter")
 
 _NOTICE = read_identity(Path(STARTER)).notice.partition(";")[0]
 NOTICE = f"translate-svc: starter: {_NOTICE} (more: translate-svc models)\n"
-"""What every command says on standard error before it translates with the starter."""
+"""What a command says on standard error before it first translates with the starter."""
 
 
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -27,12 +27,14 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRANSLATE_SVC_")}
     # no admin port unless a test wants one: servers of several tests would meet on it
     # and none of the models that this machine's other programs downloaded
+    # a model's notice is told with every command: what was told before cannot be noted there
     # a busy machine must not make a server refuse streams
     own = {
         "OMP_NUM_THREADS": "1",
         "TRANSLATE_SVC_ADMIN": "false",
         "TRANSLATE_SVC_MEASURE_CAPACITY": "false",
         "HF_HUB_CACHE": "/nonexistent",
+        "XDG_STATE_HOME": "/dev/null",
     }
     return kept | own | dict(variables or {})
 

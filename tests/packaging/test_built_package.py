@@ -41,7 +41,11 @@ def run(
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRANSLATE_SVC_")}
     libraries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     outside = [str(built), *(path for path in libraries if path and Path(path) != ROOT)]
-    own = {"PYTHONPATH": os.pathsep.join(outside), "XDG_CACHE_HOME": f"{cwd}-cache"}
+    own = {
+        "PYTHONPATH": os.pathsep.join(outside),
+        "XDG_CACHE_HOME": f"{cwd}-cache",
+        "XDG_STATE_HOME": "/dev/null",
+    }
     return subprocess.run(
         [sys.executable, "-m", "translate_svc", *arguments],
         cwd=cwd,
@@ -119,7 +123,7 @@ def test_the_wheel_in_a_fresh_environment_shows_the_demo_translates_and_serves(t
         return subprocess.run(
             [fresh / "bin" / "translate-svc", *arguments],
             cwd=folder,
-            env=bare | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
+            env=bare | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_STATE_HOME": "/dev/null"},
             capture_output=True,
             text=True,
             check=False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -63,16 +62,6 @@ class Backend(Protocol):
 
     def open(self) -> AbstractAsyncContextManager[Translator]:
         """Loads the model, or connects."""
-
-
-async def show_notice(backend: Backend) -> None:
-    """Prints how the model's notice to its users begins on standard error, if it has one. ``models`` prints
-    all of it.
-    """
-    model = await backend.model()
-    if model.notice:
-        said = model.notice.partition(";")[0]
-        print(f"translate-svc: {model.name}: {said} (more: translate-svc models)", file=sys.stderr)
 
 
 def choose_backend(

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from translate_svc.audio.media_files import open_media_file
-from translate_svc.cli.backends.backend import Backend, show_notice
+from translate_svc.cli.backends.backend import Backend
+from translate_svc.cli.backends.notice import show_notice
 from translate_svc.cli.batch.arguments import BatchArguments
 from translate_svc.cli.batch.file_work import FileWork
 from translate_svc.cli.batch.items import BatchItem, batch_items

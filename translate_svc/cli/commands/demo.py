@@ -20,7 +20,8 @@ from rich.text import Text
 from translate_svc import languages, wire
 from translate_svc.audio.files import read_audio
 from translate_svc.cli import interrupts, options
-from translate_svc.cli.backends.backend import Translator, show_notice
+from translate_svc.cli.backends.backend import Translator
+from translate_svc.cli.backends.notice import show_notice
 from translate_svc.cli.backends.remote_backend import RemoteBackend
 from translate_svc.cli.backends.server_process import server_process
 from translate_svc.cli.commands.completion import complete_language

@@ -22,8 +22,9 @@ from translate_svc.audio.resampler import Resampler
 from translate_svc.cli import interrupts, options
 from translate_svc.cli.audio.audio_device import AudioDevice
 from translate_svc.cli.audio.sound_device import SoundDevice, list_devices
-from translate_svc.cli.backends.backend import Backend, show_notice
+from translate_svc.cli.backends.backend import Backend
 from translate_svc.cli.backends.connection import ModelFlags
+from translate_svc.cli.backends.notice import show_notice
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.output.event_view import EventView
 from translate_svc.cli.output.text_view import TextView

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from translate_svc.cli import interrupts, options
-from translate_svc.cli.backends.backend import Backend, show_notice
+from translate_svc.cli.backends.backend import Backend
 from translate_svc.cli.backends.connection import ModelFlags
+from translate_svc.cli.backends.notice import show_notice
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.output.dub_file import check_output

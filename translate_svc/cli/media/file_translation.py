@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from translate_svc.cli.audio.media_reader import STDIN, MediaReader
-from translate_svc.cli.backends.backend import Backend, Translator, show_notice
+from translate_svc.cli.backends.backend import Backend, Translator
+from translate_svc.cli.backends.notice import show_notice
 from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.media.argument_checks import form_of
 from translate_svc.cli.media.arguments import TranslateArguments
