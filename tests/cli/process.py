@@ -39,10 +39,13 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | own | dict(variables or {})
 
 
-async def start(*arguments: str, variables: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
-    """``translate-svc`` with both outputs in pipes."""
+async def start(
+    *arguments: str, variables: Mapping[str, str] | None = None, stdin: int | None = None
+) -> asyncio.subprocess.Process:
+    """``translate-svc`` with both outputs in pipes. ``stdin``: as of ``subprocess``."""
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "translate_svc", *arguments),
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,

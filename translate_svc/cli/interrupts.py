@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 INTERRUPTED = "translate-svc: interrupted"
 
 _CLEAN_UP_S = 2.0
-_SETTLED_S = 60.0
+_SETTLED_S = 5.0
 _SAME_PRESS_S = 0.05
 """Two signals within this time are one press: ``timeout`` of coreutils sends two."""
 
@@ -75,7 +75,7 @@ def removed_at_end(path: Path) -> Iterator[None]:
 
 def remove_leftovers(folder: Path, pattern: str) -> None:
     """Removes what ``removed_at_end`` of a killed process has left in ``folder``: paths that match
-    ``pattern``, are a minute old, and that no process holds.
+    ``pattern``, are some seconds old, and that no process holds.
     """
     for path in folder.glob(pattern):
         with suppress(OSError):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from translate_svc.cli.media.text_files import cue_lines
 from translate_svc.cli.output.channel_sides import ChannelSide, speaker_name
-from translate_svc.cli.output.output_file import naming
+from translate_svc.cli.output.growing_texts import GrowingTexts
 from translate_svc.cli.output.sinks import UnsureTexts
 from translate_svc.subtitles.cues import Cue, SpokenText, timed
 from translate_svc.subtitles.speech_starts import SpeechStarts
@@ -38,7 +38,7 @@ class TextStream:
 
 
 class CueSink:
-    """Keeps all cues until the end, because the end of one cue depends on the next.
+    """Keeps all cues until the end, because the end of one cue depends on the next; the files grow meanwhile.
 
     A text that the model is unsure of ends in ``(?)``. With two sides each cue has the name of its speaker.
     """
@@ -68,6 +68,7 @@ class CueSink:
         self._texts: defaultdict[tuple[ChannelSide, int], dict[TextStream, list[TextDelta]]] = defaultdict(
             dict
         )
+        self._files = GrowingTexts(self._rendered_files)
 
     def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Adds a text, or makes cues of an utterance that is done."""
@@ -80,6 +81,7 @@ class CueSink:
             self._texts[side, event.utterance_id].setdefault(stream, []).append(event)
         elif isinstance(event, UtteranceDone):
             self._add_cues(event, side)
+            self._files.grow()
         elif isinstance(event, StreamWarning):
             self._unsure[side].add(event)
 
@@ -116,16 +118,21 @@ class CueSink:
 
     def finish(self, source_samples: int) -> None:
         """Writes the files."""
+        self._files.finish()
+
+    def keep(self) -> None:
+        """Writes the cues of a run that fails."""
+        self._files.keep()
+
+    def _rendered_files(self) -> Iterator[tuple[Path, str]]:
         for stream, files in self._outputs.items():
             cues = self.cues(stream)
             for form, path in files:
-                with naming(path):
-                    path.write_text(TEXT_FORMATS[form](cues, stream.language), encoding="utf-8")
+                yield path, TEXT_FORMATS[form](cues, stream.language)
         streams = sorted(self._outputs, key=lambda stream: not stream.transcript)
         for form, path in self._together:
             both = stacked([self.cues(stream) for stream in streams])
-            with naming(path):
-                path.write_text(TEXT_FORMATS[form](both, streams[0].language), encoding="utf-8")
+            yield path, TEXT_FORMATS[form](both, streams[0].language)
 
     def _ms(self, position: int) -> int:
         return position * 1000 // self._input_rate_hz

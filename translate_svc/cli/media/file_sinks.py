@@ -46,18 +46,20 @@ def file_sinks(
     outputs: dict[TextStream, list[tuple[str, Path]]] = {stream: [] for stream in streams}
     together: list[tuple[str, Path]] = []
     if arguments.subtitles is not None and arguments.bilingual:
-        together.append((form_of(arguments.subtitles), files.add(arguments.subtitles)))
+        together.append((form_of(arguments.subtitles), files.add(arguments.subtitles, grows=True)))
     for stream in streams if arguments.subtitles is not None and not together else ():
         assert arguments.subtitles is not None
         several = len(codes) > 1 if not stream.transcript else bool(codes)
         path = path_for(arguments.subtitles, stream.language, several=several)
-        outputs[stream].append((form_of(path), files.add(path)))
+        outputs[stream].append((form_of(path), files.add(path, grows=True)))
     for named in _named_after(arguments, source, TEXT_FORMATS):
         for stream in streams:
             path = path_for(named, stream.language, several=True)
-            outputs[stream].append((form_of(path), files.add(path)))
+            outputs[stream].append((form_of(path), files.add(path, grows=True)))
     if together or any(outputs.values()):
-        yield CueSink(outputs, rate_hz, together, kept_times=kept_times)
+        cues = CueSink(outputs, rate_hz, together, kept_times=kept_times)
+        files.at_failure(cues.keep)
+        yield cues
 
 
 def plain_files(
@@ -65,7 +67,9 @@ def plain_files(
 ) -> dict[str, list[Path]]:
     """The files of ``--format txt``, by language."""
     named = list(_named_after(arguments, source, (PLAIN_FORM,)))
-    return {code: [files.add(path_for(each, code, several=True)) for each in named] for code in codes}
+    return {
+        code: [files.add(path_for(each, code, several=True), grows=True) for each in named] for code in codes
+    }
 
 
 def sound_and_events(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -165,7 +165,7 @@ class FileTranslation:
             reader = next(iter(readers.values()))
             if reader.media.track is not None:
                 _say(f"{reader.name}: {reader.media.track}")
-            with OutputFiles(self._inputs) as files:
+            with _kept_texts_told(OutputFiles(self._inputs)) as files:
                 rate_hz = reader.media.sample_rate_hz
                 track = 1 if reader.media.track is None else reader.media.track.number
                 sinks = [counter, *file_sinks(self._arguments, path, settings, files, rate_hz, track)]
@@ -189,10 +189,11 @@ class FileTranslation:
                 end_ms = max(end_ms, reader.duration_ms or 0)
                 track = 1 if reader.media.track is None else reader.media.track.number
             codes = [target.language for target in settings.targets]
-            with OutputFiles(self._inputs) as files:
+            with _kept_texts_told(OutputFiles(self._inputs)) as files:
                 shown: PlainSink | CueSink
                 if text.is_plain:
                     shown = PlainSink(text, codes, plain_files(arguments, path, codes, files))
+                    files.at_failure(shown.keep)
                     others = sound_and_events(arguments, path, codes, files, TEXT_RATE_HZ)
                 else:
                     shown = CueSink({}, TEXT_RATE_HZ, kept_times=True)
@@ -248,6 +249,18 @@ def sides_hint(reader: MediaReader, arguments: TranslateArguments) -> str:
     if reader.media.speakers_are_apart:
         return _APART
     return _ALIKE if arguments.speakers_by_channel and reader.media.sides_are_alike else ""
+
+
+@contextmanager
+def _kept_texts_told(files: OutputFiles) -> Iterator[OutputFiles]:
+    """Opens the files. If the block raises, it is said where its texts so far are."""
+    try:
+        with files:
+            yield files
+    except Exception:
+        for path in files.kept:
+            _say(f"{path}: what was translated so far; the next run replaces it")
+        raise
 
 
 async def _fetched(source: Source, opened: AsyncExitStack) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from translate_svc.cli.backends.backend import Translator
 from translate_svc.cli.media.text_files import Passage, TextFile
 from translate_svc.cli.output.channel_sides import ChannelSide
-from translate_svc.cli.output.output_file import naming
+from translate_svc.cli.output.growing_texts import GrowingTexts
 from translate_svc.cli.output.sinks import Sink, UnsureTexts
 from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.errors import ResourceExhausted, Unavailable
@@ -159,6 +159,7 @@ class PlainSink:
         self._files = files
         self._unsure = UnsureTexts()
         self._said: dict[str, list[str]] = {code: [""] * len(text.passages) for code in codes}
+        self._growing = GrowingTexts(self._rendered_files)
 
     def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Keeps a text."""
@@ -169,6 +170,7 @@ class PlainSink:
         elif isinstance(event, UtteranceDone):
             for _, language in self._unsure.take(event):
                 self._said[language][event.utterance_id] += " (?)"
+            self._growing.grow()
 
     def rendered(self, code: str, form: str) -> str:
         """The whole text in one language."""
@@ -176,7 +178,13 @@ class PlainSink:
 
     def finish(self, source_samples: int) -> None:
         """Writes the files."""
+        self._growing.finish()
+
+    def keep(self) -> None:
+        """Writes the texts of a run that fails."""
+        self._growing.keep()
+
+    def _rendered_files(self) -> Iterator[tuple[Path, str]]:
         for code, paths in self._files.items():
             for path in paths:
-                with naming(path):
-                    path.write_text(self.rendered(code, "txt"), encoding="utf-8")
+                yield path, self.rendered(code, "txt")

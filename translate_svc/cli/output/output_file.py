@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -20,16 +20,20 @@ class OutputFiles(ExitStack):
     """The output files of one command: all of them appear when its block ends, or none if it raises.
 
     They never replace a file that the command reads, under any name, and never each other.
+
+    Attributes:
+        kept: hidden files with texts that a block which raised had written; see ``output_file``.
     """
 
     def __init__(self, inputs: Collection[Path] = ()) -> None:
         """``inputs``: the files that the command reads."""
         super().__init__()
+        self.kept: list[Path] = []
         self._inputs = inputs
         self._targets: set[Path] = set()
 
-    def add(self, path: Path) -> Path:
-        """The file to write in place of ``path``; see ``output_file``.
+    def add(self, path: Path, *, grows: bool = False) -> Path:
+        """The file to write in place of ``path``; see ``output_file``. ``grows``: half of it is of use, too.
 
         Raises:
             InvalidArgument: ``path`` is an input or an earlier output, or nothing can be written there. Names
@@ -41,15 +45,26 @@ class OutputFiles(ExitStack):
         if target in self._targets and not _is_special(target):
             raise InvalidArgument("would be written twice", field=str(path))
         self._targets.add(target)
-        return self.enter_context(output_file(path))
+        return self.enter_context(output_file(path, self.kept if grows else None))
+
+    def at_failure(self, act: Callable[[], None]) -> None:
+        """Calls ``act`` if the block raises, before its files are removed."""
+
+        def acting(kind: object, *_: object) -> None:
+            if kind is not None:
+                act()
+
+        self.push(acting)
 
 
 @contextmanager
-def output_file(path: Path) -> Iterator[Path]:
+def output_file(path: Path, kept: list[Path] | None = None) -> Iterator[Path]:
     """Yields the path of a hidden file next to ``path``, and renames it to ``path`` at the end of the block.
 
-    If the block raises, the hidden file is removed and an existing ``path`` stays unchanged. If ``path`` is
-    not a regular file (a pipe, ``/dev/null``), the block writes to it directly.
+    If the block raises, the hidden file is removed and an existing ``path`` stays unchanged. With ``kept`` an
+    error leaves it, if it holds anything, and adds it to that list; an interruption never does. What is left,
+    also by a process that was killed, is removed by the next one that writes ``path``. If ``path`` is not a
+    regular file (a pipe, ``/dev/null``), the block writes to it directly.
 
     Raises:
         InvalidArgument: ``path`` is a directory, or its folder is missing or not writable. Names the path.
@@ -64,19 +79,31 @@ def output_file(path: Path) -> Iterator[Path]:
     if not target.parent.is_dir():
         raise InvalidArgument("its folder does not exist", field=str(path))
     hidden = f".{short_name(target.name, _MAX_NAME_BYTES)}"
-    remove_leftovers(target.parent, f"{glob.escape(hidden)}.[0-9]*.part")
+    leftovers = f"{glob.escape(hidden)}.[0-9]*.part"
+    remove_leftovers(target.parent, leftovers)
     part = target.with_name(f"{hidden}.{os.getpid()}.part")
     try:
         part.touch(exist_ok=False)
     except OSError as error:
         raise InvalidArgument(f"cannot be written: {error.strerror}", field=str(path)) from None
     try:
-        with removed_at_end(part):
+        with removed_at_end(part), _kept_on_error(part, kept):
             yield part
             part.replace(target)
+            remove_leftovers(target.parent, leftovers)
     except OSError as error:
         if error.errno is not None and error.filename == str(part):
             raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+@contextmanager
+def _kept_on_error(part: Path, kept: list[Path] | None) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        if kept is not None and part.is_file() and part.stat().st_size:
+            kept.append(part.replace(part.with_suffix(f".kept{part.suffix}")))
         raise
 
 

@@ -176,7 +176,7 @@ class JsonSink:
         self._file: TextIO = sys.stdout
         self._path = path
         if path != STDOUT:
-            self._path = files.add(path)
+            self._path = files.add(path, grows=True)
             self._file = self._path.open("w", encoding="utf-8")
             files.callback(self._close)
 
