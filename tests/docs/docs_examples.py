@@ -61,7 +61,7 @@ async def serving() -> AsyncIterator[dict[str, str]]:
 
 
 async def run(code: str, addresses: dict[str, str]) -> str:
-    """What an example prints in an empty folder, or in the checkout if it reads a recording of the tests.
+    """What an example prints in an empty folder.
 
     Raises RuntimeError with its complaint when it fails.
     """
@@ -70,7 +70,7 @@ async def run(code: str, addresses: dict[str, str]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", code),
-            cwd=ROOT if "tests/data" in code else folder,
+            cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

@@ -1,4 +1,4 @@
-"""Examples of the pages that are programs run as they stand, and print what the page says they print."""
+"""Programs of the pages run as they stand in an empty folder, and print what the page says they print."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.docs.docs_examples import ADDRESS, HTTP_ADDRESS, PAGES, examples, run, serving
+from tests.docs.docs_examples import ADDRESS, HTTP_ADDRESS, PAGES, ROOT, examples, run, serving
 
 EXAMPLES = [
     pytest.param(code, printed, id=f"{page}-{number}")
@@ -24,6 +24,13 @@ async def addresses() -> AsyncIterator[dict[str, str]]:
 
 def test_the_pages_have_examples() -> None:
     assert len(EXAMPLES) >= 6
+
+
+def test_no_program_of_a_page_reads_what_only_a_checkout_has() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "integrations").glob("*/README.md")]
+    programs = [(page, code) for page in pages for code, _ in examples(str(page.relative_to(ROOT)))]
+    assert len(programs) > len(EXAMPLES)
+    assert [page for page, code in programs if "tests/" in code] == []
 
 
 @pytest.mark.asyncio(loop_scope="module")
