@@ -25,7 +25,7 @@ from pathlib import Path
 from benchmarks.attacks.floods import ATTACKS, BY_CONNECTION
 from benchmarks.attacks.measure import NAMES, AttackResult, Results, measure
 from benchmarks.attacks.server import attacked_server
-from translate_svc.cli.guard.envoy_process import find_envoy
+from translate_svc.cli.guard.envoy.process import find_envoy
 
 _RESULTS = Path(__file__).parents[1] / "results" / "attacks.json"
 _NO_ATTACK = "no attack"

@@ -12,6 +12,7 @@ from tests.fakes.fake_vad import EnergyVad
 from translate_svc.access.callers import Callers
 from translate_svc.cli import transports
 from translate_svc.cli.fronts.front_process import main
+from translate_svc.cli.guard.doors import Place
 from translate_svc.cli.transports import ServerMaker, Transport
 from translate_svc.config import Settings
 from translate_svc.errors import TranslateSvcError
@@ -49,9 +50,9 @@ class ModelNameServer:
         writer.close()
 
 
-def _maker(settings: Settings, callers: Callers, reuse_port: bool) -> ServerMaker:
+def _maker(settings: Settings, callers: Callers, place: Place) -> ServerMaker:
     host, port = settings.admin_host, settings.admin_port
-    return lambda service: ModelNameServer(service, host, port, reuse_port)
+    return lambda service: ModelNameServer(service, host, port, place.is_shared)
 
 
 THIRD = Transport("third", ("admin_host", "admin_port"), "", _maker)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from translate_svc.cli.descriptors import connections_within_limit
-from translate_svc.cli.guard.envoy_config import PEER_HEADER
+from translate_svc.cli.guard.doors import Place, guarded
+from translate_svc.cli.guard.envoy.parts import PEER_HEADER
 from translate_svc.cli.guard.exposure import warn_of_exposure
-from translate_svc.cli.guard.guarding import is_behind
 from translate_svc.cli.options import comma_parts
 from translate_svc.cli.ports import ListenAddress
 from translate_svc.config import Settings
@@ -32,19 +32,24 @@ if TYPE_CHECKING:
 ServerMaker = Callable[["TranslationService"], "TransportServer"]
 """Creates a server, which is not started yet."""
 
+_OWN = Place()
+"""Servers of one process, at the addresses of the settings."""
 
-def transport_makers(settings: Settings, *, reuse_port: bool = False) -> list[ServerMaker]:
+
+def transport_makers(settings: Settings, place: Place = _OWN) -> list[ServerMaker]:
     """Functions that create the servers of ``settings``, in the order of ``TRANSPORTS``.
 
-    The settings are checked now, before a model is loaded. With ``reuse_port`` other processes may listen at
-    the same ports.
+    The settings are checked now, before a model is loaded.
 
     Raises:
         InvalidArgument: an address is not loopback and TLS is off, or a file cannot be used. Names the
             setting.
     """
     callers, wanted = callers_of(settings), listen_addresses(settings)
-    return [each.maker(settings, callers, reuse_port) for each in TRANSPORTS if each.name in wanted]
+    makers = [each.maker(settings, callers, place) for each in TRANSPORTS if each.name in wanted]
+    if place == _OWN:  # else the server has said it
+        warn_of_exposure(settings, guarded(wanted).values(), callers)
+    return makers
 
 
 def listen_addresses(settings: Settings) -> dict[str, ListenAddress]:
@@ -53,12 +58,16 @@ def listen_addresses(settings: Settings) -> dict[str, ListenAddress]:
     return {name: address for name, address in addresses.items() if address is not None}
 
 
+def target_of(name: str, address: object, settings: Settings) -> str:
+    """What a client of the transport ``name`` connects to, at the address ``host:port``."""
+    (transport,) = (each for each in TRANSPORTS if each.name == name)
+    return transport.target(address, bool(settings.tls_certificate))
+
+
 def client_targets(settings: Settings, addresses: Mapping[str, ListenAddress]) -> dict[str, str]:
     """What clients of each transport connect to, where it listens at ``addresses``."""
-    tls = bool(settings.tls_certificate)
-    return {
-        each.name: each.target(addresses[each.name], tls) for each in TRANSPORTS if each.name in addresses
-    }
+    names = [each.name for each in TRANSPORTS if each.name in addresses]
+    return {name: target_of(name, addresses[name], settings) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +79,14 @@ class Transport:
         fields: the settings with its address: one with ``host:port``, where empty means that it is off, or
             one with the host and one with the port.
         scheme: of its URLs without TLS; empty: clients connect to ``host:port``.
-        maker: checks its settings, and returns what creates its server. The last argument says whether other
-            processes listen at the same port. Raises ``InvalidArgument``, which names the setting.
+        maker: checks its settings, and returns what creates its server at a place. Raises
+            ``InvalidArgument``, which names the setting.
     """
 
     name: str
     fields: tuple[str, ...]
     scheme: str
-    maker: Callable[[Settings, Callers, bool], ServerMaker]
+    maker: Callable[[Settings, Callers, Place], ServerMaker]
 
     def address(self, settings: Settings) -> ListenAddress | None:
         """Where it will listen; None: it is off."""
@@ -86,8 +95,8 @@ class Transport:
             return ListenAddress(*values, *self.fields)
         return ListenAddress.parse(*values, *self.fields) if values[0] else None
 
-    def target(self, address: ListenAddress, tls: bool) -> str:
-        """What a client connects to."""
+    def target(self, address: object, tls: bool) -> str:
+        """What a client connects to: ``address`` is ``host:port``."""
         return f"{self.scheme}{'s' * tls}://{address}" if self.scheme else str(address)
 
 
@@ -106,7 +115,7 @@ def callers_of(settings: Settings) -> Callers:
     return callers
 
 
-def _rpc_server_maker(settings: Settings, callers: Callers, reuse_port: bool) -> ServerMaker:
+def _rpc_server_maker(settings: Settings, callers: Callers, place: Place) -> ServerMaker:
     """A function that creates the gRPC server of ``settings``, not started yet.
 
     The settings are checked now, before a model is loaded.
@@ -122,27 +131,26 @@ def _rpc_server_maker(settings: Settings, callers: Callers, reuse_port: bool) ->
 
     if settings.riva and importlib.util.find_spec("riva") is None:
         raise InvalidArgument("needs NVIDIA's protocol: pip install 'translate-svc[riva]'", field="riva")
+    socket = place.socket("grpc")
     options = RpcOptions(
-        address=settings.address,
+        address=f"unix:{socket}" if socket else settings.address,
         insecure=settings.insecure,
         keepalive_time_ms=settings.keepalive_time_ms,
         keepalive_timeout_ms=settings.keepalive_timeout_ms,
         ping_timeout_ms=settings.ping_timeout_ms,
         max_connections=connections_within_limit(RpcOptions().max_connections),
-        reuse_port=reuse_port,
+        reuse_port=place.is_shared,
         riva=settings.riva,
-        peer_header=PEER_HEADER if is_behind(settings) else "",
+        peer_header=PEER_HEADER if socket else "",
     )
     credentials = None
-    if settings.tls_certificate and not is_behind(settings):
+    if settings.tls_certificate and not socket:
         credentials = server_credentials(_tls_files(settings))
     try:
         refuse_plaintext(options, credentials)
     except InvalidArgument:
         message = "is not loopback: give tls_certificate and tls_key, or `insecure` to serve plaintext"
         raise InvalidArgument(message, field="host") from None
-    if not reuse_port:  # a front process, whose server has said it
-        warn_of_exposure(settings, callers)
     return lambda service: RpcServer(service, options, credentials, callers)
 
 
@@ -153,7 +161,7 @@ def _tls_files(settings: Settings) -> TlsFiles:
     return TlsFiles(Path(settings.tls_certificate), Path(settings.tls_key), client_ca)
 
 
-def _gateway_maker(settings: Settings, callers: Callers, reuse_port: bool) -> ServerMaker:
+def _gateway_maker(settings: Settings, callers: Callers, place: Place) -> ServerMaker:
     """A function that creates the HTTP server of ``settings``, not started yet.
 
     Raises:
@@ -161,15 +169,18 @@ def _gateway_maker(settings: Settings, callers: Callers, reuse_port: bool) -> Se
     """
     from translate_svc.access.client_secrets import ClientSecrets
     from translate_svc.access.resume_tokens import shared_keys
-    from translate_svc.gateway.options import GatewayOptions
+    from translate_svc.gateway.options import GatewayOptions, Proxy
     from translate_svc.gateway.origins import Origins
     from translate_svc.gateway.server import GatewayServer, refuse_plaintext
     from translate_svc.gateway.tls import server_context
     from translate_svc.gateway.webrtc.availability import check_ice_servers
     from translate_svc.telephone.telephone_file import Telephone
 
+    socket = place.socket("http")
+    proxy = Proxy(socket, PEER_HEADER, tls=bool(settings.tls_certificate)) if socket else None
     options = GatewayOptions(
         address=settings.http,
+        proxy=proxy,
         insecure=settings.insecure,
         origins=_named(settings.http_origins),
         ice_servers=_named(settings.http_ice_servers),
@@ -177,9 +188,9 @@ def _gateway_maker(settings: Settings, callers: Callers, reuse_port: bool) -> Se
         source_language=settings.http_source_language,
         ping_interval_s=settings.keepalive_time_ms / 1000,
         ping_timeout_s=settings.ping_timeout_ms / 1000,
-        reuse_port=reuse_port,
+        reuse_port=place.is_shared,
     )
-    tls = server_context(_tls_files(settings)) if settings.tls_certificate else None
+    tls = server_context(_tls_files(settings)) if settings.tls_certificate and not socket else None
     refuse_plaintext(options, tls)
     check_ice_servers(options)
     Origins(options.origins, keys_required=lambda: callers.required)
@@ -188,7 +199,7 @@ def _gateway_maker(settings: Settings, callers: Callers, reuse_port: bool) -> Se
     return lambda service: GatewayServer(service, options, tls, callers, secrets, telephone)
 
 
-def _audiosocket_maker(settings: Settings, callers: Callers, reuse_port: bool) -> ServerMaker:
+def _audiosocket_maker(settings: Settings, callers: Callers, place: Place) -> ServerMaker:
     """A function that creates the server of Asterisk's AudioSocket, not started yet.
 
     Raises:
@@ -199,13 +210,13 @@ def _audiosocket_maker(settings: Settings, callers: Callers, reuse_port: bool) -
 
     if not settings.telephone:
         raise InvalidArgument("needs telephone, which says what becomes of calls", field="audiosocket")
-    options = _tcp_options(settings, settings.audiosocket, AudioSocketServer, reuse_port)
+    options = _tcp_options(settings, settings.audiosocket, AudioSocketServer, place)
     telephone = Telephone(Path(settings.telephone))
     refuse_unnamed(telephone, callers)
     return lambda service: AudioSocketServer(service, telephone, options, callers)
 
 
-def _wyoming_maker(settings: Settings, callers: Callers, reuse_port: bool) -> ServerMaker:
+def _wyoming_maker(settings: Settings, callers: Callers, place: Place) -> ServerMaker:
     """A function that creates the server of the Wyoming protocol, not started yet.
 
     Raises:
@@ -213,19 +224,19 @@ def _wyoming_maker(settings: Settings, callers: Callers, reuse_port: bool) -> Se
     """
     from translate_svc.wyoming.server import WyomingServer, refuse_unnamed
 
-    options = _tcp_options(settings, settings.wyoming, WyomingServer, reuse_port)
+    options = _tcp_options(settings, settings.wyoming, WyomingServer, place)
     refuse_unnamed(settings.wyoming_caller, callers)
     names = {"target": settings.wyoming_target, "caller": settings.wyoming_caller}
     return lambda service: WyomingServer(service, options, callers, **names)
 
 
-def _tcp_options(settings: Settings, text: str, kind: type[TcpServer], reuse_port: bool) -> TcpOptions:
+def _tcp_options(settings: Settings, text: str, kind: type[TcpServer], place: Place) -> TcpOptions:
     """Options of a server of ``kind`` at the address in ``text``. Raises InvalidArgument, as it does."""
     from translate_svc.serving.tcp_server import TcpOptions
 
     address = ListenAddress.parse(text, kind.field)
     options = TcpOptions(
-        host=address.host, port=address.port, insecure=settings.insecure, reuse_port=reuse_port
+        host=address.host, port=address.port, insecure=settings.insecure, reuse_port=place.is_shared
     )
     kind.refuse_unprotected(options)
     return options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -46,12 +47,19 @@ def middleware(origins: Origins) -> Middleware:
     return around
 
 
-async def name_server(request: web.Request, response: web.StreamResponse) -> None:
-    """Headers of every response, also of those that an endpoint has begun by itself."""
-    response.headers[hdrs.SERVER] = SERVER
-    if request.secure and not is_plain_host(request.host):
-        # browsers take no promise from an address, and one of localhost would bind the ports of others
-        response.headers["Strict-Transport-Security"] = _HSTS
+def every_response(*, is_secure: bool) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Adds the headers of every response, also of those that an endpoint has begun by itself.
+
+    ``is_secure``: callers come by TLS.
+    """
+
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers[hdrs.SERVER] = SERVER
+        if is_secure and not is_plain_host(request.host):
+            # browsers take no promise from an address, and one of localhost would bind the ports of others
+            response.headers["Strict-Transport-Security"] = _HSTS
+
+    return add
 
 
 async def _answer(request: web.Request, handler: Handler, origins: Origins) -> web.StreamResponse:

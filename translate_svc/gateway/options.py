@@ -12,11 +12,28 @@ MIB = 1024 * KIB
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """What stands in front of the server and brings its callers.
+
+    Attributes:
+        socket: the path of the Unix socket at which the server listens to it, and to nobody else.
+        peer_header: the header in which it says where a request comes from, ``1.2.3.4:567``. It replaces what
+            the request says.
+        tls: whether it serves TLS to callers.
+    """
+
+    socket: str
+    peer_header: str
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayOptions(CallOptions):
     """Address, message sizes and pages of the server, in addition to ``CallOptions``.
 
     Attributes:
-        address: ``host:port``; port 0 takes a free port.
+        address: ``host:port``, where callers come in; port 0 takes a free port.
+        proxy: listens at ``address`` for the server; None: the server does so itself.
         insecure: allow plaintext on an address that is not loopback.
         reuse_port: other processes of this user may listen at the same port; connections are spread.
         max_connections: at a time. Further ones are closed immediately.
@@ -47,6 +64,7 @@ class GatewayOptions(CallOptions):
     """
 
     address: str = "127.0.0.1:0"
+    proxy: Proxy | None = None
     insecure: bool = False
     reuse_port: bool = False
     max_connections: int = 8_192

@@ -24,15 +24,20 @@ class Origins:
     """Checks the ``Origin`` that browsers send. Programs that are no browsers send none and may call."""
 
     def __init__(
-        self, allowed: tuple[str, ...], *, keys_required: Callable[[], bool], is_local: bool = False
+        self,
+        allowed: tuple[str, ...],
+        *,
+        keys_required: Callable[[], bool],
+        is_secure: bool = False,
+        is_local: bool = False,
     ) -> None:
         """``allowed``: as in ``GatewayOptions.origins``.
 
         ``keys_required``: whether callers need a key. Without keys only the address keeps strangers out, or
         a certificate, which browsers show for every page; and a page may reach it under a name of its own
         (DNS rebinding). So the server's own pages count as its own only where it is called by an IP address
-        or as ``localhost``. ``is_local``: only this machine reaches it, in plaintext. Then nothing but a page
-        can call it by another name, and what pages read is refused there.
+        or as ``localhost``. ``is_secure``: callers come by TLS. ``is_local``: only this machine reaches it,
+        in plaintext. Then nothing but a page can call it by another name, and what pages read is refused.
 
         Raises:
             InvalidArgument: an origin is not ``scheme://host`` or ``scheme://host:port``.
@@ -45,6 +50,7 @@ class Origins:
                 raise InvalidArgument("must be like https://example.org", field="http_origins")
         self._allowed = frozenset(allowed)
         self._keys_required = keys_required
+        self._scheme = "https" if is_secure else "http"
         self._is_local = is_local
 
     def check(self, request: web.Request) -> None:
@@ -83,13 +89,13 @@ class Origins:
         """
         if not self._is_local or self._keys_required() or hdrs.UPGRADE in request.headers:
             return True
-        host, own = request.host, _origin("http", request.host)
+        host, own = request.host, _origin(self._scheme, request.host)
         return is_plain_host(host) or ANY in self._allowed or own in self._allowed
 
     def _allows(self, origin: str, request: web.Request) -> bool:
         if ANY in self._allowed or origin in self._allowed:
             return True
-        own = origin == _origin("https" if request.secure else "http", request.host)
+        own = origin == _origin(self._scheme, request.host)
         return own and (self._keys_required() or is_plain_host(request.host))
 
 

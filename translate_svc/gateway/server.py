@@ -20,7 +20,7 @@ from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.files.endpoint import FilesEndpoint
 from translate_svc.gateway.gemini.endpoint import PATHS as GEMINI_PATHS
 from translate_svc.gateway.gemini.endpoint import GeminiEndpoint
-from translate_svc.gateway.middleware import middleware, name_server
+from translate_svc.gateway.middleware import every_response, middleware
 from translate_svc.gateway.models_endpoint import ModelsEndpoint
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.origins import Origins
@@ -30,7 +30,7 @@ from translate_svc.gateway.realtime.secrets_endpoint import SecretsEndpoint
 from translate_svc.gateway.telephone.endpoint import TelephoneEndpoint
 from translate_svc.gateway.vosk.endpoint import VoskEndpoint
 from translate_svc.gateway.webrtc.availability import Broadcasts, Calls, broadcasts_of, calls_of
-from translate_svc.serving.listener import bound_address, listen
+from translate_svc.serving.listener import bound_address, listen, listen_at_socket
 from translate_svc.serving.live_calls import DRAINING
 from translate_svc.serving.protocols import TranslationService
 from translate_svc.telephone.telephone_file import Telephone
@@ -41,7 +41,8 @@ _MAX_JSON_BYTES = 64 * 1024
 
 def refuse_plaintext(options: GatewayOptions, tls: ssl.SSLContext | None) -> None:
     """Raises InvalidArgument if audio and text would leave this machine in plaintext without ``insecure``."""
-    if tls is None and not options.insecure and not is_local(options.address):
+    protected = tls is not None or options.insecure or options.proxy is not None
+    if not protected and not is_local(options.address):
         raise InvalidArgument(
             "is not loopback: give a certificate, or --insecure to serve plaintext", field="http"
         )
@@ -70,6 +71,7 @@ class GatewayServer:
         refuse_plaintext(options, tls)
         self._options = options
         self._tls = tls
+        self._is_secure = tls is not None or (options.proxy is not None and options.proxy.tls)
         self._authenticator = authenticator = Authenticator(
             callers or Callers(), secrets or ClientSecrets(), service.record_rejected
         )
@@ -80,7 +82,8 @@ class GatewayServer:
         origins = Origins(
             options.origins,
             keys_required=lambda: authenticator.keys_required,
-            is_local=tls is None and is_local(options.address),
+            is_secure=self._is_secure,
+            is_local=not self._is_secure and is_local(options.address),
         )
         self._runner = web.AppRunner(
             self._application(origins), handler_cancellation=True, shutdown_timeout=options.abort_timeout_s
@@ -101,7 +104,7 @@ class GatewayServer:
     def _application(self, origins: Origins) -> web.Application:
         models, files = ModelsEndpoint(self._context), FilesEndpoint(self._context)
         application = web.Application(middlewares=[middleware(origins)], client_max_size=_MAX_JSON_BYTES)
-        application.on_response_prepare.append(name_server)
+        application.on_response_prepare.append(every_response(is_secure=self._is_secure))
         router = application.router
         router.add_get("/v1/models", models.list_models)
         router.add_get("/v1/models/{model}", models.get_model)
@@ -135,7 +138,7 @@ class GatewayServer:
 
     @property
     def target(self) -> str:
-        """The address that a client connects to, as a URL."""
+        """The address that a client connects to, as a URL; behind a proxy that is the proxy's affair."""
         host = self._options.address.rpartition(":")[0]
         return f"{'http' if self._tls is None else 'https'}://{host}:{self._port}"
 
@@ -153,19 +156,24 @@ class GatewayServer:
         await self._runner.setup()
         assert self._runner.server is not None, "set up above"
         try:
-            self._listening = await listen(
-                ConnectionBound(self._runner.server, self._options.max_connections, self._connection_options),
-                self._options.host,
-                self._options.port,
-                tls=self._tls,
-                reuse_port=self._options.reuse_port,
+            self._listening = await self._listen(
+                ConnectionBound(self._runner.server, self._options.max_connections, self._connection_options)
             )
         except OSError:
             await self._runner.cleanup()
             raise InvalidArgument("cannot be bound", field="http") from None
-        _, self._port = bound_address(self._listening)
         if self._authenticator.required:
             self._revoking = asyncio.create_task(self._context.calls.end_revoked())
+
+    async def _listen(self, protocol: ConnectionBound) -> asyncio.Server:
+        options = self._options
+        if options.proxy is not None:
+            return await listen_at_socket(protocol, options.proxy.socket)
+        listening = await listen(
+            protocol, options.host, options.port, tls=self._tls, reuse_port=options.reuse_port
+        )
+        _, self._port = bound_address(listening)
+        return listening
 
     async def stop(self, grace_s: float, reason: TranslateSvcError = DRAINING) -> None:
         """Drains for up to ``grace_s``, then ends all remaining sessions. Idempotent.

@@ -32,9 +32,18 @@ async def listen(
     server = await loop.create_server(
         protocol, host, port, ssl=tls, reuse_port=reuse_port or None, backlog=1, start_serving=True
     )
-    for listening in server.sockets:
-        with listening.dup() as same:
-            same.listen(_BACKLOG)
+    _widen(server)
+    return server
+
+
+async def listen_at_socket(protocol: Callable[[], asyncio.BaseProtocol], path: str) -> asyncio.Server:
+    """The same at a Unix socket. One that is left over is replaced; its folder says who may connect.
+
+    Raises:
+        OSError: the path cannot be bound.
+    """
+    server = await asyncio.get_running_loop().create_unix_server(protocol, path, backlog=1)
+    _widen(server)
     return server
 
 
@@ -42,3 +51,10 @@ def bound_address(server: asyncio.Server) -> tuple[str, int]:
     """Host and port of the first address that ``server`` listens on."""
     address: tuple[str, int] = server.sockets[0].getsockname()[:2]
     return address
+
+
+def _widen(server: asyncio.Server) -> None:
+    """Makes the kernel's queue longer than what asyncio accepts in a row."""
+    for listening in server.sockets:
+        with listening.dup() as same:
+            same.listen(_BACKLOG)

@@ -6,10 +6,12 @@ import asyncio
 import os
 import re
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+import aiohttp
 import grpc
 import numpy as np
 import pytest
@@ -23,7 +25,9 @@ from tests.certificates import Authority
 from tests.cli.conftest import Command
 from tests.cli.guard import needs_envoy
 from tests.cli.process import serving
+from tests.gateway.clients import connect
 from tests.rpc.conftest import until
+from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.client import AsyncClient, ClientOptions, tls_credentials
 from translate_svc.types import Closed, GoAway
@@ -94,16 +98,25 @@ async def test_a_flood_of_frames_costs_no_memory_and_a_newcomer_is_served(
     assert peak_mib(pids) - before_mib < MAX_GROWTH_MIB
 
 
-async def test_a_stream_over_tls_is_drained_through_envoy_which_ends_last(tmp_path: Path) -> None:
+async def http_address(server: asyncio.subprocess.Process) -> str:
+    """The URL of the HTTP port, which the second line of a server names."""
+    assert server.stdout is not None
+    return (await server.stdout.readline()).decode().removeprefix(READY_PREFIX).strip()
+
+
+async def test_streams_over_tls_are_drained_through_envoy_which_ends_last(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     issued = authority.issue("server")
     tls = ("--tls-certificate", str(issued.certificate), "--tls-key", str(issued.key))
     options = ClientOptions(credentials=tls_credentials(ca=authority.ca))
+    trusting = ssl.create_default_context(cafile=authority.ca)
     async with (
-        serving("--guard", "on", "--drain-grace-s", "30", *tls) as (server, address),
+        serving("--guard", "on", "--http", "127.0.0.1:0", "--drain-grace-s", "30", *tls) as (server, address),
         AsyncClient(address, options) as client,
+        connect(await http_address(server), ssl=trusting) as socket,
     ):
         envoy = envoy_of(server)
+        await socket.open("es")
         async with client.stream(targets=["es"], source="en", sample_rate_hz=16_000) as stream:
             await stream.send(np.zeros(16_000, np.float32))
             server.send_signal(signal.SIGTERM)
@@ -114,17 +127,21 @@ async def test_a_stream_over_tls_is_drained_through_envoy_which_ends_last(tmp_pa
                     assert await health(address, options) == health_pb2.HealthCheckResponse.NOT_SERVING
                     await stream.end()
             assert kinds[-1] is Closed
+        await socket.send("session.close")
+        assert await socket.to_the_end() == 1000, "it was heard to its end"
         await asyncio.wait_for(server.communicate(), 60)
         assert server.returncode == 0
         assert not is_there(envoy)
 
 
 async def test_a_front_process_that_is_gone_is_passed_over() -> None:
+    flags = ("--host", "0.0.0.0", "--http", "0.0.0.0:0", "--insecure", "--front-processes", "2")
     async with (
-        serving("--host", "0.0.0.0", "--insecure", "--front-processes", "2") as (server, address),
+        serving(*flags) as (server, address),
         AsyncClient(address.replace("0.0.0.0", "127.0.0.1")) as client,
     ):
         assert is_there(envoy_of(server)), "nobody asked for it: others can connect"
+        http = (await http_address(server)).replace("0.0.0.0", "127.0.0.1")
         one, _ = fronts = children(server, "front_process")
         assert len((await client.info()).front_processes) == len(fronts)
         os.kill(one, signal.SIGKILL)
@@ -133,6 +150,8 @@ async def test_a_front_process_that_is_gone_is_passed_over() -> None:
             async with client.stream(targets=["es"], source="en", sample_rate_hz=16_000) as stream:
                 await stream.end()
                 assert [type(event) async for event in stream][-1] is Closed
+            async with aiohttp.ClientSession() as session, session.get(f"{http}/v1/models") as response:
+                assert response.status == 200
 
 
 @_in_the_servers_loop
@@ -151,9 +170,7 @@ async def test_a_server_whose_envoy_does_not_stay_leaves_and_says_why() -> None:
         os.kill(envoy_of(server), signal.SIGKILL)
         _, log = await asyncio.wait_for(server.communicate(), 60)
         assert server.returncode == EXIT_LOST
-        assert (
-            "Envoy does not stay (exit code -9): nobody reaches gRPC, and the server leaves" in log.decode()
-        )
+        assert "Envoy does not stay (exit code -9): nobody reaches the server, which leaves" in log.decode()
 
 
 @pytest.mark.parametrize(

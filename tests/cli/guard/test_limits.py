@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import pytest
 import yaml
 
-from translate_svc.cli.guard.envoy_config import configuration
-from translate_svc.cli.guard.limits import GuardLimits
-from translate_svc.cli.guard.options import GuardOptions
+from translate_svc.cli.guard.envoy.configuration import configuration
+from translate_svc.cli.guard.limits import GuardLimits, HttpLimits
+from translate_svc.cli.guard.options import Door, GuardOptions
+from translate_svc.gateway.options import GatewayOptions
 
 COMPONENT = Path(__file__).parents[3] / "k8s" / "components" / "gateway"
 UNITS = {"Ki": 1024, "Mi": 1024**2, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "": 1}
@@ -64,9 +67,26 @@ def test_the_values_are_those_of_the_gateway() -> None:
     )
 
 
-def test_envoy_is_told_every_one_of_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "kind"), [("grpc", GuardLimits), ("http", HttpLimits)])
+def test_envoy_is_told_every_one_of_them(
+    tmp_path: Path, name: str, kind: type[GuardLimits] | type[HttpLimits]
+) -> None:
     """Each limit has a value of its own here, and all of these are somewhere in what Envoy reads."""
-    odd = {name: 7_001 + index for index, name in enumerate(GuardLimits.__dataclass_fields__)}
-    options = GuardOptions("127.0.0.1", 0, tmp_path, (tmp_path / "x",), limits=GuardLimits(**odd))
-    said = re.findall(r"\b7\d{3}(?=s?\b)", str(configuration(options, 0)))
-    assert {int(each) for each in said} == set(odd.values())
+    odd = {each: 7_001 + index for index, each in enumerate(kind.__dataclass_fields__)}
+    if "header_bytes" in odd:
+        odd["header_bytes"] = 7_500 * 1_024
+    limits = kind(**odd)
+    door = Door(name, "127.0.0.1", 0, (tmp_path / "x",))
+    options = GuardOptions((door,), tmp_path)
+    field = "limits" if name == "grpc" else "http_limits"
+    options = replace(options, **cast(Any, {field: limits}))
+    said = re.findall(r"\b7\d{3}(?=s?\b)", str(configuration(options, {name: 0})))
+    expected = {each // 1_024 if each > 10_000 else each for each in odd.values()}
+    assert {int(each) for each in said} == expected
+
+
+def test_a_connection_waits_no_longer_than_at_the_server_itself() -> None:
+    limits, server = HttpLimits(), GatewayOptions()
+    assert limits.header_s == limits.connection_idle_s == server.request_timeout_s
+    assert limits.server_idle_s < server.request_timeout_s, "or requests meet a server that hangs up"
+    assert limits.stream_idle_s > max(server.file_patience_s, server.config_timeout_s)

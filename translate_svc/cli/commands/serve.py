@@ -17,6 +17,8 @@ from translate_svc.cli import interrupts, options
 from translate_svc.cli.descriptors import allow_all_descriptors, connections_within_limit
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.fronts.front_count import with_front_processes
+from translate_svc.cli.guard.doors import Behind, Place
+from translate_svc.cli.guard.guard import Guard
 from translate_svc.cli.guard.guard_choice import with_guard
 from translate_svc.cli.guard.guarded_server import GuardedServer
 from translate_svc.cli.guard.guarding import guarding, refuse_unguardable
@@ -29,6 +31,7 @@ from translate_svc.cli.transports import (
     callers_of,
     listen_addresses,
     refuse_unknown_language,
+    target_of,
     tracing_of_environment,
     transport_makers,
 )
@@ -163,7 +166,7 @@ class _Leaving:
         _arm_exit()
 
     def lose_guard(self) -> None:
-        """Nobody can reach gRPC any more; the guard has logged why. Other transports are drained."""
+        """Nobody reaches what is behind it any more; the guard has logged why. Others are drained."""
         self._guard_lost = True
         self.calls.put_nowait(None)
 
@@ -185,14 +188,27 @@ async def _served(
     refuse_taken_ports(listen_addresses(settings).values())
     refuse_unknown_language(settings)
     settings = await asyncio.to_thread(with_front_processes, settings)
-    with guarding(settings, leaving.lose_guard) as (behind, guard):
-        if guard is not None:
-            makers = transport_makers(behind)
-        async with _created(behind, makers, leaving.lose_engine, metrics) as (service, servers):
-            if guard is not None:  # gRPC's server comes first
-                servers[0] = GuardedServer(servers[0], guard)
+    with guarding(settings, leaving.lose_guard) as guarded:
+        behind = None
+        if guarded is not None:
+            behind, guard = guarded
+            makers = transport_makers(settings, Place(behind=behind))
+        async with _created(settings, makers, leaving.lose_engine, metrics, behind) as (service, servers):
+            if guarded is not None:
+                servers = _behind(guard, servers, settings)
             await start_servers(servers)
             yield service, servers
+
+
+def _behind(guard: Guard, servers: Sequence[TransportServer], settings: Settings) -> list[TransportServer]:
+    """``servers``, each behind its door of the guard, if it has one."""
+
+    def behind(name: str, server: TransportServer) -> TransportServer:
+        if name not in guard.names:
+            return server
+        return GuardedServer(server, guard, name, lambda address: target_of(name, address, settings))
+
+    return list(map(behind, listen_addresses(settings), servers))
 
 
 @asynccontextmanager
@@ -201,12 +217,13 @@ async def _created(
     makers: Sequence[ServerMaker],
     on_fatal: Callable[[BaseException], None],
     metrics: Metrics,
+    behind: Behind | None,
 ) -> AsyncIterator[tuple[ServedEngine, list[TransportServer]]]:
     """The service and its servers, which are not started yet."""
     if settings.front_processes > 1:
         from translate_svc.cli.fronts.fronted_server import FrontedServer
 
-        async with FrontedServer.start(settings, on_fatal=on_fatal, metrics=metrics) as whole:
+        async with FrontedServer.start(settings, on_fatal=on_fatal, metrics=metrics, behind=behind) as whole:
             yield whole, whole.servers
         return
 

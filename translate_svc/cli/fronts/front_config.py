@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Self
 
+from translate_svc.cli.guard.doors import Behind
 from translate_svc.config import Settings
 
 
@@ -18,11 +19,13 @@ class FrontConfig:
         index: which front process it is, from 0.
         path: the socket at which the engine's process waits.
         settings: those of the server. Its ports are known by now.
+        behind: what stands behind a guard; None: there is none.
     """
 
     index: int
     path: str
     settings: Settings
+    behind: Behind | None = None
 
     def to_line(self) -> bytes:
         """The line: JSON with a line break."""
@@ -32,4 +35,10 @@ class FrontConfig:
     def from_line(cls, line: bytes) -> Self:
         """The inverse of ``to_line``."""
         values = json.loads(line)
-        return cls(values["index"], values["path"], Settings(**values["settings"]))
+        behind = values["behind"]
+        return cls(
+            values["index"],
+            values["path"],
+            Settings(**values["settings"]),
+            Behind(behind["folder"], tuple(behind["names"])) if behind else None,
+        )

@@ -17,6 +17,7 @@ from translate_svc.cli.descriptors import allow_all_descriptors
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.fronts.front_config import FrontConfig
 from translate_svc.cli.fronts.remote_service import remote_service
+from translate_svc.cli.guard.doors import Place
 from translate_svc.cli.logs import configure_logs, log_loop_error
 from translate_svc.cli.server_group import drain_servers, start_servers
 from translate_svc.cli.transports import (
@@ -86,7 +87,7 @@ async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> 
         _log.critical("%s", error)
         lost.set()
 
-    makers = transport_makers(settings, reuse_port=True)
+    makers = transport_makers(settings, Place(config.index, is_shared=True, behind=config.behind))
     metrics, fronts = ForwardedMetrics(), FrontPeers()
     async with (
         tracing_of_environment() as tracing,

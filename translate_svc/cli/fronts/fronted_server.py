@@ -11,7 +11,7 @@ from pathlib import Path
 from translate_svc.access.resume_tokens import new_resume_key
 from translate_svc.assembly import load_engine, running
 from translate_svc.cli.fronts.supervisor import COMMAND, Supervisor
-from translate_svc.cli.guard.guarding import has_sockets
+from translate_svc.cli.guard.doors import Behind
 from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.ports import ListenAddress, shared_port
 from translate_svc.cli.transports import client_targets, listen_addresses
@@ -54,7 +54,12 @@ class FrontedServer(ServedEngine):
     @classmethod
     @asynccontextmanager
     async def start(
-        cls, settings: Settings, *, on_fatal: Callable[[BaseException], None], metrics: Metrics
+        cls,
+        settings: Settings,
+        *,
+        on_fatal: Callable[[BaseException], None],
+        metrics: Metrics,
+        behind: Behind | None = None,
     ) -> AsyncIterator[FrontedServer]:
         """Loads the model, starts engine and front processes, and ends all on exit.
 
@@ -62,19 +67,23 @@ class FrontedServer(ServedEngine):
             settings: the operator's settings.
             on_fatal: called when the engine is lost.
             metrics: where to count what happens in all processes.
+            behind: what stands behind a guard; there each process has sockets of its own.
 
         Raises:
             CheckpointError, InvalidArgument: as ``load_engine``; or an address cannot be shared.
             Unavailable: a front process could not be started. It has said why on standard error.
         """
         async with AsyncExitStack() as stack:
+            inside = behind.names if behind else ()
             shared = {
-                name: address if has_sockets(settings, address) else stack.enter_context(shared_port(address))
+                name: address if name in inside else stack.enter_context(shared_port(address))
                 for name, address in listen_addresses(settings).items()
             }
             engine, facts = await asyncio.to_thread(load_engine, settings, metrics, on_fatal)
             await stack.enter_async_context(running(engine, settings.step_timeout_s))
-            yield await stack.enter_async_context(cls.on_engine(settings, engine, facts, metrics, shared))
+            yield await stack.enter_async_context(
+                cls.on_engine(settings, engine, facts, metrics, shared, behind=behind)
+            )
 
     @classmethod
     @asynccontextmanager
@@ -88,10 +97,12 @@ class FrontedServer(ServedEngine):
         *,
         command: Sequence[str] = COMMAND,
         options: ConnectionOptions = ConnectionOptions(),  # noqa: B008 - frozen
+        behind: Behind | None = None,
     ) -> AsyncIterator[FrontedServer]:
         """Starts front processes for an engine that the caller starts, watches and stops.
 
         ``shared``: where each transport listens, by its name. ``command`` starts a front process.
+        ``behind``: as of ``start``.
         """
         with temporary_folder("translate-svc-") as folder:
             told = _front_settings(settings, shared, folder)
@@ -103,7 +114,7 @@ class FrontedServer(ServedEngine):
                 max_waiting_requests=settings.max_waiting_requests,
                 options=options,
             )
-            supervisor = Supervisor(group, told, folder, command)
+            supervisor = Supervisor(group, told, folder, command, behind)
             telling = asyncio.create_task(group.run())
             try:
                 await supervisor.start(settings.front_processes)

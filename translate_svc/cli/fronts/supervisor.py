@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from translate_svc.cli.fronts.front_config import FrontConfig
-from translate_svc.cli.guard.guarding import of_front
+from translate_svc.cli.guard.doors import Behind
 from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.remote_engine.front_group import FrontGroup
@@ -34,13 +34,21 @@ class Supervisor:
     """
 
     def __init__(
-        self, group: FrontGroup, settings: Settings, folder: Path, command: Sequence[str] = COMMAND
+        self,
+        group: FrontGroup,
+        settings: Settings,
+        folder: Path,
+        command: Sequence[str] = COMMAND,
+        behind: Behind | None = None,
     ) -> None:
-        """``folder``: where the sockets are; only this user may enter it. ``command`` starts a process."""
+        """``folder``: where the sockets are; only this user may enter it. ``command`` starts a process.
+        ``behind``: what stands behind a guard.
+        """
         self._group = group
         self._settings = settings
         self._folder = folder
         self._command = command
+        self._behind = behind
         self._keeping: list[asyncio.Task[None]] = []
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._starts: dict[int, int] = {}
@@ -114,7 +122,7 @@ class Supervisor:
         path = self._folder / f"{index}-{start}.sock"
         serving = asyncio.create_task(self._group.serve(index, str(path)))
         await asyncio.sleep(0)  # it is bound before anybody connects
-        process = await self._spawn(FrontConfig(index, str(path), of_front(self._settings, index)))
+        process = await self._spawn(FrontConfig(index, str(path), self._settings, self._behind))
         self._processes[index] = process
         exited = asyncio.create_task(process.wait())
         try:

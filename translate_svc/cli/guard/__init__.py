@@ -1,1 +1,1 @@
-"""``serve --guard``: Envoy on the public address of gRPC, the gRPC server behind it on a private socket."""
+"""``serve --guard``: Envoy at the addresses of gRPC and HTTP, their servers behind it at private sockets."""

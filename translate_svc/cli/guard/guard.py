@@ -1,4 +1,4 @@
-"""Keeps Envoy running in front of the gRPC server."""
+"""Keeps Envoy running in front of the servers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from translate_svc.cli.guard.envoy_config import configuration
-from translate_svc.cli.guard.envoy_process import EnvoyProcess
+from translate_svc.cli.guard.envoy.configuration import configuration
+from translate_svc.cli.guard.envoy.process import EnvoyProcess
+from translate_svc.cli.guard.envoy.tls_secrets import TlsSecrets
 from translate_svc.cli.guard.options import GuardOptions
-from translate_svc.cli.guard.tls_secrets import TlsSecrets
 from translate_svc.errors import TranslateSvcError, Unavailable
 
 _RENEW_S = 1.0
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class Guard:
-    """Envoy, from ``start`` to ``stop``.
+    """Envoy, from when all of its doors are open until all are closed.
 
     An Envoy that ends is started again on the same port: its callers come back and resume, and the model
     stays loaded. One that ends soon after a start would do so for ever, and the guard is lost.
@@ -37,34 +37,48 @@ class Guard:
         self._on_lost = on_lost
         self._secrets = TlsSecrets(options.folder, options.tls) if options.tls else None
         self._envoy: EnvoyProcess | None = None
-        self._port = options.port
+        self._ports = {door.name: door.port for door in options.doors}
+        self._open: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
+    def address(self, name: str) -> str:
+        """Host and port that a client of a door connects to; known when Envoy listens."""
+        (host,) = (door.host for door in self._options.doors if door.name == name)
+        return f"[{host}]:{self._ports[name]}" if ":" in host else f"{host}:{self._ports[name]}"
+
     @property
-    def target(self) -> str:
-        """The address that a client connects to; known after ``start``."""
-        host = self._options.host
-        return f"[{host}]:{self._port}" if ":" in host else f"{host}:{self._port}"
+    def names(self) -> tuple[str, ...]:
+        """Those of its doors."""
+        return tuple(self._ports)
 
     @property
     def pid(self) -> int:
         """The process id of Envoy; 0 while none runs."""
         return 0 if self._envoy is None else self._envoy.pid
 
-    async def start(self) -> None:
-        """Starts Envoy. Returns when it listens.
+    async def open(self, name: str) -> None:
+        """Opens the door ``name``, behind which its server listens. The last one starts Envoy.
 
         Raises:
-            Unavailable: it does not. It has said why in the log.
+            Unavailable: it does not listen. It has said why in the log.
         """
+        self._open.add(name)
+        if self._open < self._ports.keys():
+            return
         envoy = await self._start()
-        self._port = await envoy.port()
+        self._ports = await envoy.ports()
         self._tasks.append(asyncio.create_task(self._keep(envoy)))
         if self._secrets is not None:
             self._tasks.append(asyncio.create_task(self._renew(self._secrets)))
 
-    async def stop(self) -> None:
-        """Ends Envoy, once callers have taken what was sent to them, or ``finish_s`` are over. Idempotent."""
+    async def close(self, name: str) -> None:
+        """Closes a door, whose server has drained. Idempotent.
+
+        The last one ends Envoy, once callers have taken what was sent to them, or ``finish_s`` are over.
+        """
+        self._open.discard(name)
+        if self._open:
+            return
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -78,7 +92,7 @@ class Guard:
         await envoy.stop()
 
     async def _start(self) -> EnvoyProcess:
-        config = configuration(self._options, self._port)
+        config = configuration(self._options, self._ports)
         self._envoy = await EnvoyProcess.start(self._program, config, self._options.folder)
         return self._envoy
 
@@ -97,7 +111,7 @@ class Guard:
             except (TranslateSvcError, OSError) as error:
                 _log.error("%s", error)
                 break
-        _log.critical("Envoy does not stay (exit code %s): nobody reaches gRPC, and the server leaves", code)
+        _log.critical("Envoy does not stay (exit code %s): nobody reaches the server, which leaves", code)
         self._on_lost()
 
     async def _renew(self, secrets: TlsSecrets) -> None:

@@ -6,7 +6,9 @@ import dataclasses
 import logging
 
 from translate_svc.addresses import is_local
-from translate_svc.cli.guard.envoy_process import find_envoy
+from translate_svc.cli.guard.doors import guarded
+from translate_svc.cli.guard.envoy.process import find_envoy
+from translate_svc.cli.transports import listen_addresses
 from translate_svc.config import Settings
 
 INSTALL = "pip install 'translate-svc[guard]'"
@@ -26,7 +28,8 @@ def with_guard(settings: Settings, *, by_certificate: bool) -> Settings:
     """
     if settings.guard != "auto":
         return settings
-    if is_local(settings.address):
+    reached = [str(each) for each in guarded(listen_addresses(settings)).values() if not is_local(str(each))]
+    if not reached:
         return dataclasses.replace(settings, guard="off")
     if find_envoy() is None:
         _log.warning(
@@ -42,5 +45,7 @@ def with_guard(settings: Settings, *, by_certificate: bool) -> Settings:
             _RISK,
         )
         return dataclasses.replace(settings, guard="off")
-    _log.info("Envoy stands in front, since others can reach %s (--guard off declines it)", settings.address)
+    _log.info(
+        "Envoy stands in front, since others can reach %s (--guard off declines it)", " and ".join(reached)
+    )
     return dataclasses.replace(settings, guard="on")

@@ -45,3 +45,33 @@ class GuardLimits:
     server_connections: int = 4_096
     new_streams_per_turn: int = 1
     early_resets: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """The same of the HTTP port. What a request, a file or a message may be is bounded by the server.
+
+    Attributes:
+        max_connections: of callers, at a time. Further ones are closed immediately.
+        buffer_bytes: what a connection holds that its other side has not taken, towards callers and servers.
+        header_bytes: all headers of a request, and its first line.
+        headers: how many a request has.
+        header_s: how long they may take to come.
+        stream_idle_s: a request or a WebSocket on which nothing moves ends: above what the longest file takes
+            to be translated. Sockets are pinged by the server.
+        connection_idle_s: a connection without a request is closed; as ``GatewayOptions.request_timeout_s``.
+        connect_timeout_s: of connections to the server.
+        server_idle_s: a connection to the server without a request is closed; before the server does so.
+        server_connections: to the server, at a time.
+    """
+
+    max_connections: int = 2_048
+    buffer_bytes: int = 32 * _KIB
+    header_bytes: int = 32 * _KIB
+    headers: int = 100
+    header_s: float = 30.0
+    stream_idle_s: float = 3_600.0
+    connection_idle_s: float = 30.0
+    connect_timeout_s: float = 5.0
+    server_idle_s: float = 15.0
+    server_connections: int = 4_096

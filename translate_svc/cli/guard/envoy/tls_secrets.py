@@ -14,10 +14,10 @@ _SERVER, _CALLERS = "server", "callers"
 _LINKS = "tls"
 
 
-def tls_context(folder: Path, files: TlsFiles) -> dict[str, Any]:
+def tls_context(folder: Path, files: TlsFiles, protocol: str) -> dict[str, Any]:
     """The transport socket of a listener that serves TLS with what ``TlsSecrets`` has put into ``folder``."""
     common: dict[str, Any] = {
-        "alpn_protocols": ["h2"],
+        "alpn_protocols": [protocol],
         "tls_certificate_sds_secret_configs": [_source(folder, _SERVER)],
     }
     if files.client_ca is not None:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from translate_svc.cli.guard.envoy_config import ADMIN_SOCKET
+from translate_svc.cli.guard.envoy.configuration import ADMIN_SOCKET
 from translate_svc.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -83,17 +83,15 @@ class EnvoyProcess:
         """Its process id."""
         return self._process.pid
 
-    async def port(self) -> int:
-        """The port that its listener has found."""
-        (listener,) = (await self._ask("/listeners?format=json"))["listener_statuses"]
-        port: int = listener["local_address"]["socket_address"]["port_value"]
-        return port
+    async def ports(self) -> dict[str, int]:
+        """The ports that its listeners have found, by their names."""
+        listeners = (await self._ask("/listeners?format=json"))["listener_statuses"]
+        return {each["name"]: each["local_address"]["socket_address"]["port_value"] for each in listeners}
 
     async def open_streams(self) -> int:
-        """Streams of callers that are open now."""
-        (found,) = (await self._ask("/stats?format=json&filter=^http.callers.downstream_rq_active$"))["stats"]
-        count: int = found["value"]
-        return count
+        """Streams, requests and WebSockets of callers that are open now."""
+        found = await self._ask(r"/stats?format=json&filter=^http\.(grpc|http)\.downstream_rq_active$")
+        return sum(each["value"] for each in found["stats"])
 
     async def wait(self) -> int:
         """Returns when it has ended, with its exit code: negative for a signal."""

@@ -1,0 +1,83 @@
+"""Which front process Envoy gives a request over HTTP: what belongs together comes to one of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from tests.cli.guard import needs_envoy
+from translate_svc.cli.guard.envoy.process import find_envoy
+from translate_svc.cli.guard.guard import Guard
+from translate_svc.cli.guard.options import Door, GuardOptions
+from translate_svc.cli.interrupts import temporary_folder
+
+pytestmark = [needs_envoy, pytest.mark.timeout(120)]
+
+FRONTS = 3
+
+
+@asynccontextmanager
+async def front(socket: Path, number: int) -> AsyncIterator[None]:
+    """Answers every request with its number."""
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(text=str(number))
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    await web.UnixSite(runner, str(socket)).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[str]:
+    program = find_envoy()
+    assert program is not None
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(temporary_folder("guard-test-"))
+        sockets = tuple(folder / f"{number}.sock" for number in range(FRONTS))
+        for number, socket in enumerate(sockets):
+            await stack.enter_async_context(front(socket, number))
+        options = GuardOptions((Door("http", "127.0.0.1", 0, sockets),), folder)
+        guard = Guard(program, options, lambda: None)
+        await guard.open("http")
+        stack.push_async_callback(guard.close, "http")
+        yield f"http://{guard.address('http')}"
+
+
+async def asked(address: str, path: str, method: str = "POST") -> str:
+    """Which front process answers, over a connection of its own."""
+    async with aiohttp.ClientSession() as http, http.request(method, address + path) as response:
+        return await response.text()
+
+
+async def test_all_of_a_room_comes_to_one_process_and_rooms_are_spread(address: str) -> None:
+    seen = set()
+    for room in (f"room-{number}" for number in range(12)):
+        speaker = await asked(address, f"/v1/whip/{room}?language=en")
+        assert await asked(address, f"/v1/whep/{room}") == speaker
+        assert await asked(address, f"/v1/whep/{room}/abc", "PATCH") == speaker
+        assert await asked(address, f"/v1/whip/{room}/def", "DELETE") == speaker
+        seen.add(speaker)
+    assert len(seen) > 1
+
+
+async def test_a_call_is_changed_and_ended_where_it_was_answered(address: str) -> None:
+    answered = await asked(address, "/v1/realtime/translations/calls?model=m")
+    for path in ("/v1/realtime/translations/calls/c1", "/v1/realtime/calls/c1"):
+        assert await asked(address, path, "PATCH") == answered
+        assert await asked(address, path, "DELETE") == answered
+    assert await asked(address, "/v1/realtime/calls/c1/hangup") == answered
+
+
+async def test_other_requests_are_spread(address: str) -> None:
+    answers = {await asked(address, "/v1/realtime/translations", "GET") for _ in range(40)}
+    assert answers == {str(number) for number in range(FRONTS)}
