@@ -129,7 +129,7 @@ full-size: $(READY) ## the published size on this CPU, with random weights: memo
 	$(BIN)/python -m benchmarks.full_size --minutes 5 --rounds 1
 
 .PHONY: soak
-soak: $(READY) ## many streams for long: latency, memory, leaks; property tests on new examples; writes benchmarks/results/soak.json (25 minutes)
+soak: $(READY) ## many streams for long: latency, memory, leaks; property tests on new examples; writes benchmarks/results/soak.json (half an hour)
 	$(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m pytest -m soak -s
 	$(BIN)/python -m pytest -m slow tests/cli/commands/test_calibrate.py tests/benchmarks

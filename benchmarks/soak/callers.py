@@ -22,6 +22,7 @@ from translate_svc.types import Samples, SimultaneousSettings, TargetSettings, T
 
 _PART_S = 0.2
 _PAUSE_S = 10.0
+_ENDS_WITHIN_S = 60.0
 _SPANISH = {"audio": {"output": {"language": "es"}}}
 
 
@@ -107,7 +108,10 @@ async def webrtc_call(places: Places, key: str, said: Samples) -> None:
         caller.track.say(_resampled(said))
         await caller.track.finished.wait()
         caller.send("session.close")
-        await caller.until("session.closed")
+        async with asyncio.timeout(_ENDS_WITHIN_S):
+            await caller.closed.wait()
+        if errors := caller.of("error"):
+            raise RuntimeError(errors[0]["error"]["message"])
         _check(caller.text())
         if not caller.heard.any():
             raise RuntimeError("nothing was heard")

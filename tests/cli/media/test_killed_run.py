@@ -22,8 +22,8 @@ SENTENCES = [each["translation"] for each in sentences("demo_eng")]
 PAUSE_S = 1.0
 
 
-async def _kill_when_it_has_written(process: asyncio.subprocess.Process, folder: Path) -> Path:
-    """Speaks into a pipe without end, until a hidden file holds cues of its own for two sentences."""
+async def _hidden_file_with_texts(process: asyncio.subprocess.Process, folder: Path) -> Path:
+    """Speaks into a pipe without end, until there is a file that holds a cue for each sentence."""
     samples, rate_hz = soundfile.read(CLIP, dtype="int16")
     endless = 0xFFFF_FFFF
     header = struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", endless, b"WAVEfmt ", 16, 1, 1, rate_hz, 2 * rate_hz,
@@ -35,9 +35,7 @@ async def _kill_when_it_has_written(process: asyncio.subprocess.Process, folder:
         await process.stdin.drain()
         await asyncio.sleep(0.5)
         for part in _in(folder):
-            if _text(part).count("-->") >= 2:
-                process.kill()
-                await process.wait()
+            if _text(part).count("-->") >= len(SENTENCES):
                 return part
 
 
@@ -54,9 +52,13 @@ async def test_texts_of_a_killed_run_can_be_read_until_the_next_one(tmp_path: Pa
     target = tmp_path / "film.srt"
     flags = ("--from", "en", "--to", "es", "--model", STARTER, "--subtitles", str(target))
     process = await start("translate", "-", *flags, stdin=asyncio.subprocess.PIPE)
-    part = await asyncio.wait_for(_kill_when_it_has_written(process, tmp_path), 120)
+    try:
+        part = await asyncio.wait_for(_hidden_file_with_texts(process, tmp_path), 120)
+    finally:
+        process.kill()
+        await process.wait()
     assert _in(tmp_path) == [part]
-    assert [" ".join(cue.lines) for cue in read_srt(_text(part))][:2] == SENTENCES
+    assert [" ".join(cue.lines) for cue in read_srt(_text(part))][: len(SENTENCES)] == SENTENCES
     os.utime(part, (0, 0))
     code, _, error = await run("translate", str(CLIP), *flags)
     assert code == 0, error
