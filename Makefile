@@ -165,7 +165,7 @@ batch: $(READY) ## `batch` and Ray's workers are killed, and lose nothing (five 
 	$(BIN)/python -m pytest -m slow tests/cli/batch tests/cli/commands/test_batch.py
 
 .PHONY: attacks
-attacks: $(READY) ## one attack after another beside callers who do nothing wrong, also with --guard; writes benchmarks/results/attacks.json (40 minutes)
+attacks: $(READY) ## one attack after another beside callers who do nothing wrong, also with --guard; writes benchmarks/results/attacks.json (70 minutes)
 	$(BIN)/python -m benchmarks.attacks
 
 .PHONY: capacity

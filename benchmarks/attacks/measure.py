@@ -19,6 +19,8 @@ SPEAKERS = 3
 NEWCOMER, ATTACKER = "newcomer", "attacker"
 NAMES = (NEWCOMER, ATTACKER, *(f"bystander-{number}" for number in range(SPEAKERS)))
 _BEGIN_S, _SETTLE_S, _LAST_S = 3.0, 1.0, 4.0
+GIVEN_BACK_S = 60.0
+"""How long memory may stay that an attack took."""
 _NEWCOMER_EVERY_S, _PROBE_EVERY_S = 0.5, 0.1
 
 Results = list[list[tuple[tuple[int, int], str, int, int]]]
@@ -48,6 +50,8 @@ class Side:
 class AttackResult:
     """``attack`` beside ``calm``. ``done``: what the attacker did and met. ``wrong``: results of bystanders
     that differ from those without attacks. ``grown_mib``: the peak of memory under attack over that of calm.
+    ``kept_mib``: what of it is still there ``GIVEN_BACK_S`` after the attacker has left, over what an idle
+    server had before.
     """
 
     calm: Side
@@ -55,6 +59,7 @@ class AttackResult:
     text_p95_ratio: float
     text_p50_ratio: float
     grown_mib: float
+    kept_mib: float
     wrong: int
     done: dict[str, int]
     seconds: float
@@ -102,7 +107,12 @@ def stream_s(seconds: float, rounds: int) -> float:
 
 
 async def measure(
-    name: str | None, server: AttackedServer, expected: Results, seconds: float, rounds: int
+    name: str | None,
+    server: AttackedServer,
+    expected: Results,
+    seconds: float,
+    rounds: int,
+    given_back_s: float = GIVEN_BACK_S,
 ) -> tuple[AttackResult, Results]:
     """The attack ``name``, or None: ``rounds`` times ``seconds`` without, then with it."""
     total_s = stream_s(seconds, rounds)
@@ -110,6 +120,7 @@ async def measure(
         [Speaker(server.target, server.keys[f"bystander-{n}"], n, total_s) for n in range(SPEAKERS)]
     )  # fmt: skip
     done: dict[str, int] = {}
+    before_mib, left_s = server.resident_mib(), 0.0
     async with AsyncExitStack() as stack:
         side = None
         if name is not None:
@@ -131,6 +142,7 @@ async def measure(
             await _window(watch, "attack", server, seconds)
             if side is not None:
                 done = await side.stop()
+            left_s = time.monotonic()
             await asyncio.sleep(_SETTLE_S)
         ends = await asyncio.gather(*speaking, return_exceptions=True)
         for other in others:
@@ -138,8 +150,10 @@ async def measure(
     for end in ends:
         if isinstance(end, BaseException):
             print(f"  a bystander's stream failed: {end!r:.300}", flush=True)
+    await asyncio.sleep(left_s + given_back_s - time.monotonic())
+    kept_mib = round(server.resident_mib() - before_mib, 1)
     results = [speaker.results() for speaker in watch.speakers]
-    return _result(watch, results, expected, done, seconds * rounds), results
+    return _result(watch, results, expected, done, seconds * rounds, kept_mib), results
 
 
 async def _window(watch: _Watch, name: str, server: AttackedServer, seconds: float) -> None:
@@ -152,7 +166,12 @@ async def _window(watch: _Watch, name: str, server: AttackedServer, seconds: flo
 
 
 def _result(
-    watch: _Watch, results: Results, expected: Results, done: dict[str, int], seconds: float
+    watch: _Watch,
+    results: Results,
+    expected: Results,
+    done: dict[str, int],
+    seconds: float,
+    kept_mib: float,
 ) -> AttackResult:
     calm, attack = watch.side("calm"), watch.side("attack")
     peaks = zip(watch.peaks_mib["calm"], watch.peaks_mib["attack"], strict=True)
@@ -162,6 +181,7 @@ def _result(
         text_p95_ratio=round(attack.text_p95_ms / calm.text_p95_ms, 2),
         text_p50_ratio=round(attack.text_p50_ms / calm.text_p50_ms, 2),
         grown_mib=round(max(after - before for before, after in peaks), 1),
+        kept_mib=kept_mib,
         wrong=sum(map(differences, results, expected)) if expected else 0,
         done=dict(sorted(done.items())),
         seconds=seconds,

@@ -37,7 +37,11 @@ class AttackedServer:
 
     def peak_mib(self) -> float:
         """The most resident memory since the start, or since ``forget_peak``."""
-        return sum(map(_peak_mib, self._pids))
+        return sum(_status_mib(pid, "VmHWM") for pid in self._pids)
+
+    def resident_mib(self) -> float:
+        """The resident memory of now."""
+        return sum(_status_mib(pid, "VmRSS") for pid in self._pids)
 
     def cpu_s(self) -> float:
         """The processor time that it has taken, without its children."""
@@ -49,8 +53,8 @@ def _children(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _peak_mib(pid: int) -> float:
-    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+def _status_mib(pid: int, name: str) -> float:
+    (kilobytes,) = re.findall(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(kilobytes) / 1024
 
 

@@ -10,6 +10,8 @@ from typing import Any
 RESULTS = Path(__file__).parents[1] / "results" / "attacks.json"
 FRAMES = RESULTS.with_name("attacks_of_frames.json")
 """Those of floods of frames alone: ``python -m benchmarks.attacks NAME ... --results`` this file."""
+GIVEN_BACK = RESULTS.with_name("attacks_given_back.json")
+"""The memory of all, a minute after the attacker has left."""
 SIDES = ("direct", "envoy")
 _DONE = {
     "halves sent": "halves",
@@ -31,6 +33,23 @@ def compared(results: Mapping[str, Any]) -> list[str]:
     """One row for each attack: what it was without and with Envoy in front."""
     direct, envoy = (results[side] for side in SIDES)
     return [_pair(name, direct[name], envoy[name]) for name in direct]
+
+
+def given_back(results: Mapping[str, Any]) -> list[str]:
+    """One row for each attack: memory at its peak and a minute later, without and with Envoy in front."""
+    direct, envoy = (results[side] for side in SIDES)
+    return [_memory(name, direct[name], envoy.get(name)) for name in direct]
+
+
+def _memory(name: str, *sides: Mapping[str, Any] | None) -> str:
+    measured = [each for each in sides if each is not None]
+    cells = (
+        name,
+        " / ".join(f"{each['grown_mib']:.0f}" for each in measured) + " MiB",
+        " / ".join(f"{each['kept_mib']:.0f}" for each in measured) + " MiB",
+        " / ".join(f"{each['load_average']:.0f}" for each in measured),
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _pair(name: str, *sides: Mapping[str, Any]) -> str:
@@ -71,4 +90,5 @@ def _done(done: Mapping[str, int]) -> str:
 if __name__ == "__main__":
     for side in SIDES:
         print(*rows(json.loads(RESULTS.read_text())[side]), "", sep="\n")
-    print(*compared(json.loads(FRAMES.read_text())), sep="\n")
+    print(*compared(json.loads(FRAMES.read_text())), "", sep="\n")
+    print(*given_back(json.loads(GIVEN_BACK.read_text())), sep="\n")

@@ -65,6 +65,19 @@ def test_one_caller_leaves_places_for_others() -> None:
     play(scenario)
 
 
+def test_an_address_is_a_caller_where_nobody_says_who_they_are() -> None:
+    async def scenario() -> None:
+        calls = LiveCalls(ScriptedService(), CallOptions(max_unopened_streams=8))
+        with ExitStack() as stack:
+            for address in ("192.0.2.1", "192.0.2.2"):
+                for _ in range(2):
+                    stack.enter_context(calls.opening(ANONYMOUS, address))
+                with pytest.raises(ResourceExhausted, match="2 streams"), calls.opening(ANONYMOUS, address):
+                    pass
+
+    play(scenario)
+
+
 def test_a_drain_refuses_new_calls_and_waits_for_those_inside() -> None:
     async def scenario() -> None:
         calls, talk = LiveCalls(ScriptedService(), OPTIONS), FakeSession()
@@ -94,7 +107,8 @@ def test_a_call_that_was_being_admitted_when_a_drain_began_ends_at_once() -> Non
         await calls.drain(30, DRAINING)
         with pytest.raises(Unavailable, match="draining"):
             await start(calls, talk)
-        assert (now_s(), len(calls)) == (pytest.approx(0), 0)
+        assert now_s() == pytest.approx(0)
+        assert len(calls) == 0
         assert talk.end is not None, "all is released"
 
     play(scenario)

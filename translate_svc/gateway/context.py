@@ -11,6 +11,7 @@ from translate_svc.errors import StreamTimeout, TranslateSvcError
 from translate_svc.gateway.authentication import Authenticator
 from translate_svc.gateway.failures import SessionExpired
 from translate_svc.gateway.options import GatewayOptions
+from translate_svc.gateway.peer import holder
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.protocols import TranslationService
@@ -52,7 +53,7 @@ class GatewayContext:
         waited_s = self.options.config_timeout_s
         if is_crowded:
             waited_s = min(waited_s, self.options.crowded_timeout_s)
-        with self.calls.opening(caller):
+        with self.calls.opening(caller, holder(caller)):
             try:
                 async with asyncio.timeout(waited_s) as patience:
                     self._openings.add(patience)

@@ -12,7 +12,9 @@ from aiohttp.typedefs import Handler, Middleware
 
 from translate_svc.gateway.connections import SERVER
 from translate_svc.gateway.failures import Failure, failure_of
+from translate_svc.gateway.options import Proxy
 from translate_svc.gateway.origins import Origins, is_plain_host, is_preflight
+from translate_svc.gateway.peer import find_host
 from translate_svc.observability.telemetry import attach_trace_context
 
 _HSTS = "max-age=31536000"
@@ -33,11 +35,12 @@ def error_response(failure: Failure) -> web.Response:
     return web.json_response({"error": failure.to_json()}, status=failure.status, headers=headers)
 
 
-def middleware(origins: Origins) -> Middleware:
-    """The middleware of the application."""
+def middleware(origins: Origins, proxy: Proxy | None) -> Middleware:
+    """The middleware of the application. ``proxy``: what stands in front."""
 
     @web.middleware
     async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
+        find_host(request, proxy)
         response = await _answer(request, handler, origins)
         if not response.prepared:
             response.headers["x-request-id"] = f"req_{secrets.token_hex(16)}"

@@ -52,7 +52,7 @@ class GatewayOptions(CallOptions):
         max_file_bytes: the largest audio file.
         max_file_duration_s: the longest audio file: a small one may hold hours.
         max_uploads: files that are received or translated at a time.
-        max_uploads_per_caller: the same of one caller, where callers are told apart.
+        max_uploads_per_caller: the same of one caller: by name, or by address where nobody says who they are.
         upload_timeout_s: how long a client may send nothing of a file.
         upload_limit_s: how long a file may take to arrive in all.
         file_patience_s: how long in all a file waits where its caller may not send so much audio at once.

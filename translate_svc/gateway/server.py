@@ -103,7 +103,9 @@ class GatewayServer:
 
     def _application(self, origins: Origins) -> web.Application:
         models, files = ModelsEndpoint(self._context), FilesEndpoint(self._context)
-        application = web.Application(middlewares=[middleware(origins)], client_max_size=_MAX_JSON_BYTES)
+        application = web.Application(
+            middlewares=[middleware(origins, self._options.proxy)], client_max_size=_MAX_JSON_BYTES
+        )
         application.on_response_prepare.append(every_response(is_secure=self._is_secure))
         router = application.router
         router.add_get("/v1/models", models.list_models)

@@ -50,21 +50,22 @@ class LiveCalls:
             raise
 
     @contextmanager
-    def opening(self, caller: Caller) -> Iterator[None]:
-        """Wraps the wait for the first message of a stream.
+    def opening(self, caller: Caller, holder: str = "") -> Iterator[None]:
+        """Wraps the wait for the first message of a stream, which counts for ``holder``, or else ``caller``.
 
         Raises:
             ResourceExhausted: ``CallOptions.max_unopened_streams`` streams wait already. Or a quarter of
-                them, or as many as this caller may have, are of this caller. Nothing tells anonymous callers
-                apart, so for them this does not count.
+                them, or as many as this caller may have, are of this holder. Where nothing tells anonymous
+                callers apart, this does not count for them.
         """
-        everybody, own = self._unopened.total, self._unopened.of(caller.name)
+        who = holder or ("" if caller == ANONYMOUS else caller.name)
+        everybody, own = self._unopened.total, self._unopened.of(who)
         if everybody >= self._options.max_unopened_streams:
             raise ResourceExhausted(f"{everybody} streams are being opened")
         share = max(1, self._options.max_unopened_streams // 4)
-        if caller != ANONYMOUS and own >= min(share, caller.limits.max_streams or share):
+        if who and own >= min(share, caller.limits.max_streams or share):
             raise QuotaExceeded(f"{own} streams of this caller are being opened")
-        with self._unopened.hold(caller.name):
+        with self._unopened.hold(who):
             yield
 
     def check_open(self) -> None:

@@ -19,7 +19,7 @@ from tests.cli.guard.guarded import Guarded, guarded
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import TRANSLATIONS, connect, pcm16, silence, tone
-from tests.gateway.files.test_uploads import CLIP, form
+from tests.gateway.files.test_uploads import CLIP, form, slow_script
 from translate_svc.cli.guard.envoy.parts import PEER_HEADER
 from translate_svc.cli.guard.limits import HttpLimits
 from translate_svc.engine.request import Request
@@ -223,6 +223,28 @@ async def test_tls_ends_in_envoy_and_the_servers_own_pages_are_still_its_own(tmp
             assert "Strict-Transport-Security" in response.headers
         async with http.ws_connect(f"{address}{TRANSLATIONS}", origin=address) as socket:
             assert (await socket.receive_json())["type"] == "session.created"
+
+
+async def test_each_address_has_its_own_places_whatever_it_says_of_itself() -> None:
+    lies = {PEER_HEADER: "127.0.0.9:1", "X-Forwarded-For": "127.0.0.9", "Forwarded": "for=127.0.0.9"}
+    async with (
+        model_free_service(slow_script) as service,
+        http_server(service, max_uploads=3, max_uploads_per_caller=1) as running,
+        aiohttp.ClientSession(url(running)) as one,
+        aiohttp.ClientSession(
+            url(running), connector=aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+        ) as other,
+    ):
+
+        async def send(http: aiohttp.ClientSession, content: bytes, **said: str) -> int:
+            async with http.post(_FILES, data=form(content), headers=said) as answer:
+                return answer.status
+
+        translated = asyncio.create_task(send(one, CLIP))
+        await until(lambda: running.servers["http"].live_streams == 1)
+        assert await send(one, b"no sound", **lies) == 429
+        assert await send(other, b"no sound") == 400, "it has a place: the file is looked at"
+        translated.cancel()
 
 
 async def test_a_caller_that_leaves_is_noticed_by_the_server() -> None:

@@ -19,6 +19,7 @@ from translate_svc.gateway.files.transcript import Transcript
 from translate_svc.gateway.files.upload import AudioForm, receive_form
 from translate_svc.gateway.files.upload_places import UploadPlaces
 from translate_svc.gateway.files.uploaded_audio import UploadedAudio
+from translate_svc.gateway.peer import holder
 from translate_svc.gateway.terms import parse_terms
 from translate_svc.languages import Language
 from translate_svc.serving.protocols import StreamSession
@@ -140,7 +141,7 @@ class FilesEndpoint:
         with ExitStack() as stack:
             with self._context.calls.admission():
                 self._context.calls.check_open()
-                stack.enter_context(self._places.place(who.caller))
+                stack.enter_context(self._places.place(holder(who.caller)))
             async with receive_form(request, known, self._context.options) as form:
                 if form.one("prompt"):
                     raise Unsupported("this model takes no prompt", field="prompt")
