@@ -21,6 +21,7 @@ from translate_svc.session.capacity.front_peers import ServerState, SharedLoad
 from translate_svc.session.capacity.load_monitor import LoadMonitor
 from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES
 from translate_svc.session.negotiation import Negotiator
+from translate_svc.session.quotas.admission_control import AdmissionControl
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     SAMPLES_PER_UNIT,
@@ -44,7 +45,7 @@ class ServerInfoReporter:
         settings: Settings,
         model: ModelInfo,
         engine: EngineHandle,
-        admission: Admission,
+        admission: Admission | AdmissionControl,
         load_monitor: LoadMonitor | SharedLoad,
         live_streams: Callable[[], int] = lambda: 0,
         others: Callable[[], ServerState] = ServerState,
@@ -77,8 +78,8 @@ class ServerInfoReporter:
             live_requests=engine.live_requests,
             busy_slots=engine.busy_slots,
             slots=engine.slots,
-            admitted=self._admission.admitted + others.admitted,
-            rejected=self._admission.rejected + others.rejected,
+            admitted=self._admission.admitted,
+            rejected=self._admission.rejected,
             finished_requests=totals.finished_requests,
             failed_requests=totals.failed_requests,
             steps=totals.steps,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from translate_svc.assembly import Assembly, assemble, running
@@ -18,13 +18,16 @@ from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
 from translate_svc.languages import Language
 from translate_svc.served_engine import ServedEngine
 from translate_svc.server_info import ServerInfoReporter, new_negotiator
-from translate_svc.session.admission import Admission, AdmissionSlot, Backlog
+from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.call_negotiation import CallNegotiator
-from translate_svc.session.capacity.front_peers import FrontPeers, SharedAdmission, SharedLoad
+from translate_svc.session.capacity.front_peers import FrontPeers, ServerState, SharedLoad
 from translate_svc.session.capacity.load_monitor import LoadMonitor
+from translate_svc.session.capacity.watched_admission import watched_admission
 from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.one_shot import OneShot, OneShotDependencies
 from translate_svc.session.open_sessions import OpenSessions
+from translate_svc.session.quotas.admission_control import AdmissionControl, OwnAdmission, new_meter
+from translate_svc.session.quotas.caller_admission import CallerAdmission
 from translate_svc.session.quotas.quotas import Quotas
 from translate_svc.session.session import Session
 from translate_svc.session.vad_loop import VadLoop
@@ -56,38 +59,28 @@ class Service(ServedEngine):
         self._fronts = fronts
         self.vad_loop = vad_loop
         """The detector of all streams."""
-        engine, facts, options = assembly.engine, assembly.facts, settings.admission_options()
+        engine, facts = assembly.engine, assembly.facts
         load_monitor: LoadMonitor | SharedLoad
-
-        def backlog() -> Backlog:
-            return Backlog(self.engine.status.waiting_requests, self.queued_input_ms)
-
         if fronts is None:
-            watched = LoadMonitor(
-                engine,
-                settings.capacity_options(),
-                self._sessions.streams,
-                lambda: self.admission.live,
-                lambda: self.admission.cost,
+            admission, load_monitor = watched_admission(
+                *(engine, settings.admission_options(), settings.capacity_options()),
+                *(self._sessions.streams, lambda: self.queued_input_ms),
             )
-            load_monitor = watched
-            self.admission = Admission(options, backlog, lambda: watched.units)
-            """Counts the streams and calls of this process."""
+            quotas = Quotas(facts.model.name, accounting.metrics.add)
+            self.admission: AdmissionControl = OwnAdmission(CallerAdmission(admission, quotas))
+            """Admits the streams and calls of this process."""
         else:
             load_monitor = SharedLoad(fronts, self._sessions.streams)
-            self.admission = SharedAdmission(options, backlog, fronts)
+            self.admission = fronts.admission
         self._session_options = settings.session_options()
-        peers = fronts or FrontPeers()
         reporter = ServerInfoReporter(
             *(settings, facts.model, engine, self.admission, load_monitor),
             live_streams=lambda: self.live_streams,
-            others=lambda: peers.state,
+            others=lambda: ServerState() if fronts is None else fronts.state,
         )
         super().__init__(engine, load_monitor, reporter)
         self.negotiator = new_negotiator(settings, facts)
         """What the settings of callers mean here."""
-        self.quotas = Quotas(facts.model.name, accounting.metrics.add)
-        """What each caller uses in this process."""
 
     @classmethod
     @asynccontextmanager
@@ -199,8 +192,7 @@ class Service(ServedEngine):
             Unsupported: this server does not serve that part of the contract. Names the field.
             PermissionDenied: the caller may not use the loaded model.
             ResourceExhausted: a limit of admission or of the caller is reached. Says when to try again.
-            EngineLost: the engine is lost.
-            Unavailable: the server is draining.
+            EngineLost, Unavailable: the engine is lost, or the server is draining.
         """
         self._check_open()
         config, start, issue_token = self._resumption.begin(config, caller)
@@ -210,7 +202,10 @@ class Service(ServedEngine):
         session_id = uuid.uuid4().hex
         if start is not None and self._fronts is not None:
             self._fronts.acquire(start, session_id)
-        with self._admitted(caller, negotiated.relative_cost, goes_on=goes_on) as slot:
+        async with self._admitted(caller, negotiated.relative_cost, goes_on=goes_on) as slot:
+            if start is not None and self._fronts is not None:
+                self._fronts.acquire(start, session_id)  # again: another one may have asked meanwhile
+            control, record = self.admission, self._accounting.record_audio
             dependencies = SessionDependencies(
                 self.engine,
                 self.vad_loop.open_stream(),
@@ -220,7 +215,7 @@ class Service(ServedEngine):
                 self._accounting.open("stream", session_id, caller),
                 issue_token,
                 _share_of(caller, session_id),
-                self.quotas.meter(caller, config.input, audio_patience_s),
+                new_meter(control, caller, config.input, record, audio_patience_s),
             )
             session = Session(session_id, config, negotiated, dependencies, start)
         if start is not None:
@@ -239,11 +234,11 @@ class Service(ServedEngine):
         self._check_open()
         negotiator = self.negotiator.limited(caller.limits.max_targets)
         request, negotiated = CallNegotiator(negotiator, self._session_options).negotiate(request)
-        with self._admitted(caller, negotiated.relative_cost) as slot:
+        async with self._admitted(caller, negotiated.relative_cost) as slot:
             needs_vad = isinstance(request.source, AudioClip) and request.guards.voice_gate
             vad_stream = self.vad_loop.open_stream() if needs_vad else None
             call_id = uuid.uuid4().hex
-            record = self._accounting.open("call", call_id, caller, self.quotas.charge)
+            record = self._accounting.open("call", call_id, caller, self.admission.charge)
             dependencies = OneShotDependencies(
                 self.engine, self._session_options, slot, vad_stream, record, _share_of(caller, call_id)
             )
@@ -255,8 +250,7 @@ class Service(ServedEngine):
         """Raises as ``translate`` if every call of ``caller`` would be refused now: nobody reads it then."""
         try:
             self._check_open()
-            self.quotas.check(caller)
-            self.admission.check(_name_of(caller))
+            await self.admission.check(caller)
         except TranslateSvcError as error:
             self.record_rejected(error)
             raise
@@ -269,13 +263,14 @@ class Service(ServedEngine):
         """Counts a stream or call that was not admitted. The service or the transport raised ``error``."""
         self._accounting.metrics.record_rejected(error)
 
-    @contextmanager
-    def _admitted(self, caller: Caller, cost: float, *, goes_on: bool = False) -> Iterator[AdmissionSlot]:
+    @asynccontextmanager
+    async def _admitted(
+        self, caller: Caller, cost: float, *, goes_on: bool = False
+    ) -> AsyncIterator[AdmissionSlot]:
         """An admission slot. It is released if its session cannot be created."""
-        self.quotas.check(caller, goes_on=goes_on)
-        slot = self.admission.admit(_name_of(caller), cost, goes_on=goes_on)
-        self.quotas.hold(caller, slot)
+        slot = await self.admission.admit(caller, cost, goes_on=goes_on)
         try:
+            self._check_open()  # it may have taken a moment
             yield slot
         except BaseException:
             slot.release()
@@ -300,12 +295,6 @@ class Service(ServedEngine):
         return self._sessions.streams()
 
 
-def _name_of(caller: Caller) -> str | None:
-    """None: nothing tells anonymous callers apart."""
-    return None if caller == ANONYMOUS else caller.name
-
-
 def _share_of(caller: Caller, session_id: str) -> str:
     """Whose share of the engine it takes. Of anonymous callers each stream has its own."""
-    name = _name_of(caller)
-    return session_id if name is None else f"caller {name}"
+    return session_id if caller == ANONYMOUS else f"caller {caller.name}"

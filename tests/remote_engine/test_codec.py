@@ -58,6 +58,17 @@ from translate_svc.heard_language import HeardLanguage, LanguageQuestion
 from translate_svc.models.alignment.alignment_file import PolicyName
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.remote_engine import messages
+from translate_svc.remote_engine.admission_messages import (
+    AdmissionAnswers,
+    AdmissionCommands,
+    Admit,
+    Allowed,
+    Charge,
+    Check,
+    Draw,
+    DrawnAudio,
+    Release,
+)
 from translate_svc.remote_engine.codec import Decoder, Encoder
 from translate_svc.remote_engine.messages import (
     AcquireStream,
@@ -79,7 +90,7 @@ from translate_svc.remote_engine.remote_engine import RemoteEngine
 from translate_svc.remote_engine.request_relay import RequestRelay
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.capacity.front_peers import ServerState
-from translate_svc.types import FrontProcess, ModelInfo, StageTiming, TextAlternative
+from translate_svc.types import Caller, CallerLimits, FrontProcess, ModelInfo, StageTiming, TextAlternative
 
 DRAFT = Hypothesis((5, 6), ("▁a", "b"), 1, 2, (3, 4), 9, ended=True, is_final=True, spaced=False)
 SPEECH = SpeechContext(np.arange(4), 7, 2)
@@ -87,6 +98,7 @@ STATUS = EngineStatus(True, False, 3, 100, 2, 1, 16, Totals(1, 2, 3, 4, 5, 6))
 EVENTS: list[EngineEvent] = [
     RequestQueued("a/0"),
     RequestRefused("a/0", errors.ResourceExhausted("full", retry_after_s=2.5)),
+    RequestRefused("a/0", errors.QuotaExceeded("yours", retry_after_s=3.5)),
     RequestRefused("a/0", errors.OutOfRange("is too long", field="source")),
     RequestRefused("a/0", errors.EngineLost("lost")),
     LanguageDetected("a/0", 1, "fra", 0.5),
@@ -220,22 +232,26 @@ def test_other_messages_arrive_as_they_were() -> None:
         ),
     )
     report = Report(
-        *(True, 1, 2, 3, 4, 5, 6, 7, ((1.5, None), (9.0, 0.5)), 8.5),
+        *(True, 1, 2, ((1.5, None), (9.0, 0.5)), 8.5),
         (MetricRecord("closed", "complete", 1.0),),
         ("session",),
     )
+    alice = Caller("alice", "free", CallerLimits(3, 60.0, 30.0, models=frozenset({"m"})))
+    admission = Admit(1, alice, 1.34, False), Check(2, alice), Draw(3, alice, 0.5, True)
     for message in (
         Hello("x", 1),
+        AdmissionCommands((*admission, Release(1), Charge(alice, -0.5))),
         Commands((), (Grant(1, 2, 3),)),
         AcquireStream("stream", 2, "session"),
         report,
     ):
         assert plain(sent(message, ToEngine)) == plain(message)
-    counts = 1, 2, 3, 4, 5, 6, 7
+    counts = 1, 2, 3, 4, 5
     processes = (FrontProcess(0, True, 1, 2, 3),)
     state = ServerState(*counts, False, 0.5, 1.5, Degradation.RARE_DRAFTS, processes, 12.5)
     overview = Overview(STATUS, state)
-    for told in (Welcome(facts, STATUS, 64), StreamLeased("stream", "session", "other"), overview):
+    answers = AdmissionAnswers((Allowed(1), DrawnAudio(3, 1.0, 0.0)))
+    for told in (Welcome(facts, STATUS, 64), StreamLeased("stream", "session", "other"), overview, answers):
         assert plain(sent(told, ToFront)) == plain(told)
 
 

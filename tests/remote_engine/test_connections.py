@@ -25,17 +25,19 @@ from translate_svc.engine.request import (
     WaveformPiece,
 )
 from translate_svc.engine.sequence_spec import SequenceSpec
-from translate_svc.errors import Unavailable
+from translate_svc.errors import ResourceExhausted, Unavailable
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.engine_connection import EngineConnection
 from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
 from translate_svc.remote_engine.front_group import FrontGroup
-from translate_svc.remote_engine.messages import Overview, Report
+from translate_svc.remote_engine.messages import Report
 from translate_svc.remote_engine.options import ConnectionOptions
+from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.capacity.estimate import CapacityOptions
-from translate_svc.types import ModelInfo
+from translate_svc.types import Caller, ModelInfo
 
+BOB = Caller("bob")
 FACTS = ModelFacts(Capabilities("m", ("eng",), ("eng",), {}, 1, 160, 256, 900), ModelInfo("m"))
 QUICK = ConnectionOptions(
     start_timeout_s=60.0, report_interval_s=0.05, silence_timeout_s=1.5, overview_interval_s=0.02
@@ -76,6 +78,16 @@ class Server:
     folder: Path
     ends: dict[int, asyncio.Task[str]] = field(default_factory=dict)
 
+    def counted(self, name: str, *labels: str) -> float:
+        """A sample of the metrics of the whole."""
+        found = [
+            sample.value
+            for family in self.metrics.registry.collect()
+            for sample in family.samples
+            if (sample.name, *sample.labels.values()) == (f"translate_svc_{name}", *labels)
+        ]
+        return sum(found)
+
     def listen(self, index: int) -> str:
         path = str(self.folder / f"{index}-{len(self.ends)}")
         self.ends[index] = asyncio.create_task(self.group.serve(index, path))
@@ -88,7 +100,12 @@ async def serving(
 ) -> AsyncIterator[Server]:
     engine, metrics = _Engine(script), Metrics()
     group = FrontGroup(
-        engine, FACTS, metrics, capacity=CapacityOptions(max_streams), max_waiting_requests=8, options=options
+        engine,
+        FACTS,
+        metrics,
+        capacity=CapacityOptions(max_streams),
+        admission=AdmissionOptions(max_streams=max_streams, max_waiting_requests=8),
+        options=options,
     )
     server = Server(engine, group, metrics, folder)
     telling = asyncio.create_task(group.run())
@@ -228,49 +245,36 @@ async def test_a_lost_engine_is_told_once_without_a_request(tmp_path: Path) -> N
     assert len(told) == 1
 
 
-async def test_leases_load_and_metrics_are_those_of_the_whole(tmp_path: Path) -> None:
-    async with serving(tmp_path, max_streams=4) as server:
+async def test_admission_load_and_metrics_are_those_of_the_whole(tmp_path: Path) -> None:
+    async with serving(tmp_path, max_streams=2) as server:
         paths = [server.listen(index) for index in (0, 1)]
         await asyncio.sleep(0)
-        overviews: dict[int, Overview] = {}
         metrics = ForwardedMetrics()
         async with (
             EngineConnection.open(paths[0], QUICK) as one,
             EngineConnection.open(paths[1], QUICK) as other,
         ):
-            confirms = asyncio.Event()
-
-            def report(index: int) -> Report:
-                heard = index in overviews and (index == 1 or confirms.is_set())
-                serial = overviews[index].state.generation if heard else 0
-                records = metrics.take() if index == 0 else ()
-                return Report(True, serial, 1, 1, 10 + index, 2, 0, 500, records=records)
-
-            for index, (connection, admitted) in enumerate(((one, 10), (other, 21))):
-                connection.report_with(
-                    lambda index=index: report(index),  # type: ignore[misc]
-                    lambda overview, index=index: overviews.__setitem__(index, overview),  # type: ignore[misc]
-                )
-                await until(lambda admitted=admitted: server.group.state().admitted == admitted)  # type: ignore[misc]
-            await until(lambda: 1 in overviews)
-            assert 1 not in server.group.ready, "the other one has leased all, and has not given any back"
-            confirms.set()
+            one.report_with(lambda: Report(True, 1, 500, records=metrics.take()))
+            other.report_with(lambda: Report(True))
+            await until(lambda: server.group.ready == {0, 1})
+            await one.admission.admit(BOB, 1.34)
+            slot = await other.admission.admit(BOB, 1.34)
+            for connection in (one, other):
+                with pytest.raises(ResourceExhausted, match="all 2 streams are in use"):
+                    await connection.admission.check(BOB)
             metrics.record_closed("complete")
             metrics.record_first_text(0.25)
-            await until(lambda: [each.state.leased for each in overviews.values()] == [2, 2])
-            await until(lambda: overviews[0].state.admitted == 11)
-            other_one = overviews[0].state
-            assert (other_one.live_streams, other_one.rejected, other_one.queued_input_ms) == (1, 2, 500)
-            await until(lambda: server.group.ready == {0, 1})
-            whole = server.group.state()
-            assert (whole.admitted, whole.rejected, server.group.live_sessions) == (21, 4, 2)
+            await until(lambda: server.counted("streams_closed_total", "complete") == 1)
+            assert server.counted("end_to_first_text_seconds_count") == 1
+            await until(lambda: (other.admission.admitted, one.admission.rejected) == (2, 2))
+            state = other.peers.state
+            assert (state.live_streams, state.queued_input_ms, server.group.live_sessions) == (1, 500, 2)
+            assert [each.live_streams for each in state.processes] == [1, 1]
+            assert server.group.admission.cost == pytest.approx(2.68)
+            slot.release()
+            await until(lambda: server.group.live_sessions == 1)
             vanish(one)
-            await until(lambda: overviews[1].state.leased == 4)
-        assert server.group.state().admitted == 21, "what a front process has counted stays when it has gone"
-        samples = {
-            (sample.name, *sample.labels.values()): sample.value
-            for family in server.metrics.registry.collect()
-            for sample in family.samples
-        }
-        assert samples["translate_svc_streams_closed_total", "complete"] == 1
-        assert samples["translate_svc_end_to_first_text_seconds_count",] == 1
+            await until(lambda: server.group.live_sessions == 0)
+            for _ in range(2):
+                await other.admission.admit(BOB, 1.0)
+        assert server.group.state().admitted == 4, "what was counted stays when a front process has gone"

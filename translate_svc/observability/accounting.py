@@ -7,7 +7,7 @@ import logging
 import statistics
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from translate_svc.observability.labels import UNKNOWN_LANGUAGE, UTTERANCE_STATUSES, error_cause
 from translate_svc.observability.metrics import Metrics
@@ -38,7 +38,13 @@ class Accounting:
         ``charge`` is told at the end how many seconds of audio the caller has sent.
         """
         trace = None if self._tracing is None else self._tracing.open_stream(session_id)
-        return StreamRecord(kind, session_id, caller, self.metrics, trace, charge)
+        charges = [] if charge is None else [charge, self.record_audio]
+        return StreamRecord(kind, session_id, caller, self.metrics, trace, charges)
+
+    def record_audio(self, caller: Caller, seconds: float) -> None:
+        """Counts audio that ``caller`` has sent, if it has a class."""
+        if caller.class_name:
+            self.metrics.add("caller_audio_s", caller.class_name, seconds)
 
 
 class StreamRecord:
@@ -51,14 +57,14 @@ class StreamRecord:
         caller: Caller,
         metrics: Metrics,
         trace: StreamTrace | None,
-        charge: Callable[[Caller, float], None] | None = None,
+        charges: Sequence[Callable[[Caller, float], None]] = (),
     ) -> None:
         self._kind = kind
         self._session_id = session_id
         self._caller = caller
         self._metrics = metrics
         self._trace = trace
-        self._charge = charge
+        self._charges = charges
         self._began_s = time.monotonic()
         self._utterances: Counter[str] = Counter()
         self._first_text_ms: deque[float] = deque(maxlen=_MEDIAN_OF)
@@ -97,8 +103,8 @@ class StreamRecord:
         if self._ended:
             return
         self._ended = True
-        if self._charge is not None and input_s > 0:
-            self._charge(self._caller, input_s)
+        for charge in self._charges if input_s > 0 else ():
+            charge(self._caller, input_s)
         cause = _cause(end.error, complete)
         self._metrics.record_closed(cause)
         fields = {

@@ -73,9 +73,10 @@ class Decoder(Generic[T]):
 
 
 def _error(name: str, description: str, field: str, retry_after_s: float) -> TranslateSvcError:
-    if name == ResourceExhausted.__name__:
-        return ResourceExhausted(description, field=field, retry_after_s=retry_after_s)
     kind = getattr(errors, name, None)
     if not (isinstance(kind, type) and issubclass(kind, TranslateSvcError)):
         kind = TranslateSvcError
-    return kind(description, field=field)
+    error: TranslateSvcError = kind(description, field=field)
+    if isinstance(error, ResourceExhausted):
+        error.retry_after_s = retry_after_s
+    return error

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from translate_svc.errors import Unavailable
+from translate_svc.remote_engine.admission_messages import AdmissionAnswers
 from translate_svc.remote_engine.link import Link
 from translate_svc.remote_engine.messages import (
     AcquireStream,
@@ -26,7 +27,9 @@ from translate_svc.remote_engine.messages import (
     schema_digest,
 )
 from translate_svc.remote_engine.options import ConnectionOptions
+from translate_svc.remote_engine.remote_admission import RemoteAdmission
 from translate_svc.remote_engine.remote_engine import RemoteEngine
+from translate_svc.session.capacity.front_peers import FrontPeers
 
 _ANSWER_TIMEOUT_S = 30.0
 _FAREWELL_TIMEOUT_S = 2.0
@@ -47,8 +50,11 @@ class EngineConnection:
         self._engine: RemoteEngine | None = None
         self._report: Callable[[], Report] | None = None
         self._report_due = False
-        self._on_overview: Callable[[Overview], None] = lambda overview: None
         self._acquiring: deque[AcquireStream] = deque()
+        self.admission = RemoteAdmission(self._link.wake, options.answer_timeout_s)
+        """Asks whether streams and calls may open."""
+        self.peers = FrontPeers(self.admission)
+        """What this process knows of the other front processes of its server."""
         self.on_stream_leased: Callable[[str, str, str], None] = lambda stream_id, holder, asked_by: None
         """Called with the fields of each ``StreamLeased`` that comes."""
         self.drains: asyncio.Queue[float] = asyncio.Queue()
@@ -99,9 +105,9 @@ class EngineConnection:
         assert self._engine is not None, "known once the engine has answered"
         return self._engine
 
-    def report_with(self, report: Callable[[], Report], on_overview: Callable[[Overview], None]) -> None:
-        """Calls ``report`` for each report from now on, and ``on_overview`` with each overview."""
-        self._report, self._on_overview = report, on_overview
+    def report_with(self, report: Callable[[], Report]) -> None:
+        """Calls ``report`` for each report from now on."""
+        self._report = report
         self.hurry()
 
     def acquire(self, stream_id: str, token: int, session_id: str) -> None:
@@ -134,6 +140,7 @@ class EngineConnection:
     def _lose(self, reason: str) -> None:
         if not self._answered.done():
             self._answered.set_exception(Unavailable(reason))
+        self.admission.lose()
         if self._engine is not None:
             self._engine.lose(reason)
         self._released.set()
@@ -141,6 +148,7 @@ class EngineConnection:
     async def _report_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._options.report_interval_s)
+            self.admission.give_back()
             self.hurry()
 
     async def _say_goodbye(self) -> None:
@@ -158,9 +166,13 @@ class EngineConnection:
                 self.engine.receive(message)
             case StreamLeased():
                 self.on_stream_leased(message.stream_id, message.holder, message.asked_by)
+            case AdmissionAnswers():
+                self.admission.receive(message)
             case Overview():
+                self.admission.admitted = message.state.admitted
+                self.admission.rejected = message.state.rejected
+                self.peers.state = message.state
                 self.engine.push(message.status)
-                self._on_overview(message)
             case Drain():
                 self.drains.put_nowait(message.grace_s)
             case Welcome():
@@ -178,6 +190,8 @@ class EngineConnection:
             return self._opening.pop(0)
         if self._acquiring:  # before a report, which names the session
             return self._acquiring.popleft()
+        if (asked := self.admission.take()) is not None:
+            return asked
         if self._engine is not None and (commands := self._engine.take()) is not None:
             return commands
         if self._report_due and self._report is not None:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from translate_svc.engine.handle import EngineHandle
+from translate_svc.remote_engine.admission_messages import AdmissionAnswers, AdmissionCommands
 from translate_svc.remote_engine.link import Link
 from translate_svc.remote_engine.messages import (
     AcquireStream,
@@ -43,18 +44,21 @@ class FrontConnection:
         welcome: Callable[[], Welcome],
         on_report: Callable[[Report], None],
         on_acquire: Callable[[AcquireStream], None],
+        on_admission: Callable[[AdmissionCommands], AdmissionAnswers],
         options: ConnectionOptions,
     ) -> None:
         """``welcome`` makes the answer to ``Hello``. ``on_report`` and ``on_acquire`` are called with each
-        message of theirs.
+        message of theirs; ``on_admission`` answers.
         """
         self._welcome = welcome
         self._on_report = on_report
         self._on_acquire = on_acquire
+        self._on_admission = on_admission
         self._options = options
         self._answers: deque[Welcome | Goodbye] = deque()
         self._drains: deque[Drain] = deque()
         self._leased: deque[StreamLeased] = deque()
+        self._admissions: deque[AdmissionAnswers] = deque()
         self._overview: Overview | None = None
         self._sent_overview: Overview | None = None
         self._link: Link[ToEngine] = Link(ToEngine, self._take, self._handle)
@@ -136,6 +140,10 @@ class FrontConnection:
                 self._on_report(message)
             case AcquireStream():
                 self._on_acquire(message)
+            case AdmissionCommands():
+                if (answers := self._on_admission(message)).answers:
+                    self._admissions.append(answers)
+                    self._link.wake()
             case Hello():
                 self.is_welcome = message.schema == schema_digest()
                 reason = "it runs other code than the engine's process: restart the whole server"
@@ -153,6 +161,8 @@ class FrontConnection:
             return self._answers.popleft()
         if self._leased:
             return self._leased.popleft()
+        if self._admissions:
+            return self._admissions.popleft()
         if (step := self._relay.take()) is not None:
             return step
         if self._overview is not None:

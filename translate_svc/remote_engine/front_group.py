@@ -1,4 +1,4 @@
-"""The front processes of a server, seen by the engine's process: leases, load and metrics of the whole."""
+"""The front processes of a server, seen by the engine's process: admission, load and metrics of the whole."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.observability.metrics import Metrics
-from translate_svc.remote_engine.caller_ledger import CallerLedger
+from translate_svc.remote_engine.front_admission import FrontAdmission
 from translate_svc.remote_engine.front_connection import FrontConnection
-from translate_svc.remote_engine.leases import CapacityLeases, StreamLeases
+from translate_svc.remote_engine.leases import StreamLeases
 from translate_svc.remote_engine.messages import AcquireStream, Overview, Report, StreamLeased, Welcome
 from translate_svc.remote_engine.options import ConnectionOptions
+from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.capacity.front_peers import ServerState
-from translate_svc.session.capacity.load_monitor import LoadMonitor
+from translate_svc.session.capacity.watched_admission import watched_admission
+from translate_svc.session.quotas.caller_admission import CallerAdmission
+from translate_svc.session.quotas.quotas import Quotas
 from translate_svc.types import FrontProcess
 
 _NO_REPORT = Report(ready=False)
@@ -39,27 +43,16 @@ class _Stream:
 class _Member:
     """The front process of one index: the one that runs now, and what those before it have left.
 
-    ``ready``: its servers listen, and it knows its lease. ``starts``: how many there were. ``admitted``,
-    ``rejected``: of those before it.
+    ``starts``: how many there were.
     """
 
     connection: FrontConnection | None = None
     report: Report = _NO_REPORT
-    ready: bool = False
     starts: int = 0
-    admitted: int = 0
-    rejected: int = 0
-
-    def process(self, index: int) -> FrontProcess:
-        """What it does."""
-        report = self.report
-        return FrontProcess(
-            index, self.ready, report.live_sessions, self.starts - 1, round(report.cpu_s * 1000)
-        )
 
 
 class FrontGroup:
-    """Connects front processes to an engine, leases the streams to them and adds up what they report.
+    """Connects front processes to an engine, admits their streams and adds up what they report.
 
     ``run`` keeps them up to date; cancel it to stop.
     """
@@ -71,19 +64,21 @@ class FrontGroup:
         metrics: Metrics,
         *,
         capacity: CapacityOptions,
-        max_waiting_requests: int,
+        admission: AdmissionOptions,
         options: ConnectionOptions = ConnectionOptions(),  # noqa: B008 - frozen
     ) -> None:
         self._engine = engine
         self._facts = facts
         self._metrics = metrics
         self._options = options
-        self._max_waiting_requests = max_waiting_requests
-        self._capacity = CapacityLeases(capacity.max_streams)
+        self._max_waiting_requests = admission.max_waiting_requests
         self._stream_leases = StreamLeases()
-        self._callers = CallerLedger(time.monotonic)
-        self.load_monitor = LoadMonitor(engine, capacity, self._streams, lambda: self.live_sessions)
-        """Measures what the engine keeps up with."""
+        self.admission, self.load_monitor = watched_admission(
+            engine, admission, capacity, self._streams, self._queued_input_ms
+        )
+        """Counts the streams and calls of all front processes, and measures what the engine keeps up with."""
+        quotas = Quotas(facts.model.name, metrics.add, time.monotonic)
+        self._front_admission = FrontAdmission(CallerAdmission(self.admission, quotas))
         self._members: dict[int, _Member] = {}
         self._started_s = time.monotonic()
         self.on_change: Callable[[], None] = lambda: None
@@ -98,8 +93,9 @@ class FrontGroup:
         connection = FrontConnection(
             self._engine,
             self._welcome,
-            lambda report: self._take_report(index, report),
-            lambda asked: self._lease_stream(index, asked),
+            partial(self._take_report, index),
+            partial(self._lease_stream, index),
+            partial(self._front_admission.answer, index),
             self._options,
         )
         connection.bind(path)
@@ -108,11 +104,9 @@ class FrontGroup:
         try:
             return await connection.run()
         finally:
-            member.admitted += member.report.admitted
-            member.rejected += member.report.rejected
-            member.connection, member.report, member.ready = None, _NO_REPORT, False
-            for leases in (self._capacity, self._stream_leases, self._callers):
-                leases.release(index)
+            member.connection, member.report = None, _NO_REPORT
+            self._front_admission.release(index)
+            self._stream_leases.release(index)
             self.tell()
             self.on_change()
 
@@ -122,7 +116,6 @@ class FrontGroup:
         try:
             while True:
                 await asyncio.sleep(self._options.overview_interval_s)
-                self._capacity.resize(max(1, self.load_monitor.capacity))
                 self.tell()
         finally:
             watching_load.cancel()
@@ -141,35 +134,31 @@ class FrontGroup:
 
     @property
     def ready(self) -> frozenset[int]:
-        """The front processes that serve. One that does not know its lease yet refuses every caller."""
-        return frozenset(index for index, member in self._members.items() if member.ready)
+        """The front processes that serve."""
+        return frozenset(index for index, member in self._members.items() if member.report.ready)
 
     @property
     def live_sessions(self) -> int:
         """Streams and calls that are served."""
-        return sum(member.report.live_sessions for member in self._members.values())
+        return self.admission.live
 
     def state(self, index: int = -1) -> ServerState:
-        """What the front process of this index should know of the server: its lease, and the sum of all
-        others. Without an index the sum of all.
+        """What the front process of this index should know of the server, and of the sum of all others.
+        Without an index the sum of all.
         """
         members, monitor = self._members.items(), self.load_monitor
         others = [member.report for number, member in members if number != index]
-        counts: list[_Member | Report] = [*self._members.values(), *others]
-        leased, generation = self._capacity.granted(index)
         return ServerState(
-            leased,
-            generation,
             live_streams=sum(each.live_streams for each in others),
-            admitted=sum(each.admitted for each in counts),
-            rejected=sum(each.rejected for each in counts),
+            admitted=self.admission.admitted,
+            rejected=self.admission.rejected,
             queued_input_ms=sum(each.queued_input_ms for each in others),
             capacity=monitor.capacity,
             keeps_up=monitor.keeps_up,
             lag_s=round(monitor.lag_s, 1),
             finish_s=round(monitor.finish_s, 1),
             degradation=monitor.degradation,
-            processes=tuple(member.process(number) for number, member in sorted(members)),
+            processes=tuple(self._process(number) for number, _ in sorted(members)),
             started_s=self._started_s,
         )
 
@@ -177,8 +166,15 @@ class FrontGroup:
         """Tells each front process about the engine and the others, where something has changed."""
         for index, member in self._members.items():
             if member.connection is not None:
-                usage = self._callers.elsewhere(index)
-                member.connection.offer(Overview(self._engine.status, self.state(index), usage))
+                member.connection.offer(Overview(self._engine.status, self.state(index)))
+
+    def _process(self, index: int) -> FrontProcess:
+        member, live = self._members[index], self._front_admission.live(index)
+        report = member.report
+        return FrontProcess(index, report.ready, live, member.starts - 1, round(report.cpu_s * 1000))
+
+    def _queued_input_ms(self) -> int:
+        return sum(member.report.queued_input_ms for member in self._members.values())
 
     def _streams(self) -> list[_Stream]:
         return [_Stream(*each) for member in self._members.values() for each in member.report.streams]
@@ -190,16 +186,9 @@ class FrontGroup:
         member = self._members[index]
         was_ready, member.report = member.report.ready, report
         self._stream_leases.renew(index, report.resumed)
-        self._callers.renew(index, report.usage)
         for record in report.records:
             self._metrics.add(record.metric, record.label, record.value)
         if report.ready and not was_ready:
-            self._capacity.acquire(index)
-        self._capacity.renew(
-            index, generation=report.generation, live=report.live_sessions, missed=report.missed
-        )
-        if not member.ready and self._capacity.is_settled(index):
-            member.ready = True
             self.on_change()
         self.tell()
 

@@ -1,8 +1,7 @@
-"""Leases of front processes: on a number of streams, and on each stream that was resumed. Pure.
+"""Leases of front processes on streams that were resumed. Pure.
 
 The engine's process grants a lease. A front process acquires it and renews it with each report; it is
-released when the process has gone. As messages take time, each lease has a number that grows: an older one
-shows what comes late.
+released when the process has gone.
 """
 
 from __future__ import annotations
@@ -13,125 +12,6 @@ from typing import Protocol
 
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.resume_point import ResumePoint
-
-
-@dataclass(slots=True)
-class _Lease:
-    """The streams that one front process may serve.
-
-    ``leased``: the last number sent to it. ``generation``: how often one was sent; ``observed``: the
-    generation that it reported last. ``bound``: the most streams that it may hold now, since a
-    number may be on its way. ``lowered``: a lower number is on its way.
-    """
-
-    leased: int = 0
-    generation: int = 0
-    observed: int = 0
-    lowered: bool = False
-    bound: int = 0
-    live: int = 0
-    missed: int = 0
-    starved: bool = False
-
-
-class CapacityLeases:
-    """Leases the streams that a server may serve to its front processes.
-
-    A front process admits a stream while it has fewer than it has leased. When its lease is lowered, streams
-    stay until they end. So what is taken back counts as held until the process has observed the lower
-    number. At no time do all processes together serve more than ``capacity`` streams, however long messages
-    take.
-
-    Free streams are spread evenly. The last few go to processes that have just refused one; otherwise they
-    stay where they are, so that a client that comes again finds the one that was made for it.
-    """
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._leases: dict[int, _Lease] = {}
-
-    def resize(self, capacity: int) -> None:
-        """Changes the number of streams. Those that are open stay until they end."""
-        if capacity != self._capacity:
-            self._capacity = capacity
-            self._rebalance()
-
-    def acquire(self, index: int) -> None:
-        """A front process that has no lease yet."""
-        self._leases[index] = _Lease()
-        self._rebalance()
-
-    def release(self, index: int) -> None:
-        """A front process has ended, and its streams with it."""
-        self._leases.pop(index, None)
-        self._rebalance()
-
-    def granted(self, index: int) -> tuple[int, int]:
-        """The number to send to a front process, and its generation. At first zeros."""
-        lease = self._leases.get(index, _Lease())
-        return lease.leased, lease.generation
-
-    def is_settled(self, index: int) -> bool:
-        """Whether a front process has leased all that it should have now, and knows it."""
-        lease = self._leases.get(index)
-        if lease is None:
-            return False
-        return lease.observed == lease.generation and lease.leased >= self._wanted()[index]
-
-    def renew(self, index: int, *, generation: int, live: int, missed: int) -> None:
-        """A front process reports.
-
-        Args:
-            index: which one.
-            generation: of the last number that has reached it.
-            live: the streams that it serves.
-            missed: how many streams it has refused since its start because it had no lease for them.
-        """
-        lease = self._leases.get(index)
-        if lease is None:
-            return
-        lease.live, lease.observed = live, generation
-        lease.starved = missed > lease.missed
-        lease.missed = missed
-        if generation == lease.generation:
-            lease.bound = max(lease.leased, live)
-            lease.lowered = False
-        self._rebalance()
-
-    def _rebalance(self) -> None:
-        wanted = self._wanted()
-        for index, lease in self._leases.items():
-            if wanted[index] < lease.leased:
-                lease.leased = wanted[index]  # the bound stays until it is observed
-                lease.generation += 1
-                lease.lowered = True
-        free = self._capacity - sum(lease.bound for lease in self._leases.values())
-        for index, lease in self._by_need():
-            target = min(wanted[index], lease.bound + free)
-            # nothing is given while a lower number is on its way: which one was observed would be in doubt
-            if target > lease.leased and not lease.lowered:
-                free -= max(0, target - lease.bound)
-                lease.leased = target
-                lease.bound = max(lease.bound, target)
-                lease.generation += 1
-
-    def _wanted(self) -> dict[int, int]:
-        """What each would have if messages took no time: its streams and a share of the free ones."""
-        if not self._leases:
-            return {}
-        free = max(0, self._capacity - sum(lease.live for lease in self._leases.values()))
-        share, rest = divmod(free, len(self._leases))
-        wanted = {}
-        for rank, (index, lease) in enumerate(self._by_need()):
-            wanted[index] = lease.live + share + (rank < rest)
-        return wanted
-
-    def _by_need(self) -> list[tuple[int, _Lease]]:
-        def need(entry: tuple[int, _Lease]) -> tuple[bool, int, int]:
-            index, lease = entry
-            return not lease.starved, lease.live - lease.leased, index
-
-        return sorted(self._leases.items(), key=need)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """The messages between a front process and the process that owns the engine. Plain data.
 
 A front process says ``Hello`` first and is answered by ``Welcome``, or by ``Goodbye`` where the two processes
-do not run the same code. Then it sends ``Commands``, ``AcquireStream`` and ``Report``, and gets ``Step``,
-``StreamLeased``, ``Overview`` and ``Drain``. When it leaves it says ``Goodbye`` and is answered by the same.
+do not run the same code. Then it sends ``Commands``, ``AdmissionCommands``, ``AcquireStream`` and ``Report``,
+and gets ``Step``, ``AdmissionAnswers``, ``StreamLeased``, ``Overview`` and ``Drain``. When it leaves it says
+``Goodbye`` and is answered by the same.
 
 A *ticket* is the number of a submission within its front process. It tells two submissions of the same
 request id apart.
@@ -25,8 +26,8 @@ from translate_svc.engine.request import EngineEvent, SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
 from translate_svc.heard_language import LanguageQuestion
+from translate_svc.remote_engine.admission_messages import AdmissionAnswers, AdmissionCommands
 from translate_svc.session.capacity.front_peers import ServerState
-from translate_svc.session.quotas.quotas import CallerUsage
 from translate_svc.types import Samples, Term
 
 
@@ -143,44 +144,28 @@ class Report(Message, frozen=True):
 
     Attributes:
         ready: its servers listen.
-        generation: the last ``ServerState.generation`` that has reached it.
-        live_sessions: streams and calls that it serves.
         live_streams: streams that are open.
-        admitted: streams and calls that it has admitted since its start.
-        rejected: those that it has refused.
-        missed: those of them for which it had no lease.
         queued_input_ms: audio that waits to be processed.
         streams: age and lag of each open stream, in seconds (``WatchedStream``).
         cpu_s: processor time since its start.
         records: what it has counted since its last report.
-        usage: what each caller uses there; audio since its last report.
         resumed: the ids of its sessions that have resumed a stream.
     """
 
     ready: bool
-    generation: int = 0
-    live_sessions: int = 0
     live_streams: int = 0
-    admitted: int = 0
-    rejected: int = 0
-    missed: int = 0
     queued_input_ms: int = 0
     streams: tuple[tuple[float, float | None], ...] = ()
     cpu_s: float = 0.0
     records: tuple[MetricRecord, ...] = ()
     resumed: tuple[str, ...] = ()
-    usage: tuple[CallerUsage, ...] = ()
 
 
 class Overview(Message, frozen=True):
-    """The states of the engine and of the server. Comes when one of them has changed.
-
-    ``usage``: what callers use at all other front processes (``CallerLedger``).
-    """
+    """The states of the engine and of the server. Comes when one of them has changed."""
 
     status: EngineStatus
     state: ServerState
-    usage: tuple[CallerUsage, ...] = ()
 
 
 class Drain(Message, frozen=True):
@@ -218,8 +203,8 @@ class Step(Message, frozen=True):
     status: EngineStatus
 
 
-ToEngine = Hello | Commands | AcquireStream | Report | Goodbye
-ToFront = Welcome | Step | StreamLeased | Overview | Drain | Goodbye
+ToEngine = Hello | Commands | AdmissionCommands | AcquireStream | Report | Goodbye
+ToFront = Welcome | Step | AdmissionAnswers | StreamLeased | Overview | Drain | Goodbye
 
 
 def schema_digest() -> str:

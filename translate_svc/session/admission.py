@@ -43,29 +43,26 @@ class Backlog:
 
 
 class AdmissionSlot:
-    """The right of ``caller`` to one live stream or call. ``release`` gives it back."""
+    """The right to one live stream or call. ``release`` gives it back."""
 
-    def __init__(self, admission: Admission, caller: str | None = None, cost: float = 1.0) -> None:
-        self._admission: Admission | None = admission
-        self._caller, self._cost = caller, cost
-        self._on_release: list[Callable[[], None]] = []
+    def __init__(self, on_release: Callable[[], None]) -> None:
+        """``on_release``: called once, when the slot is given back."""
+        self._on_release = [on_release]
 
     @property
     def held(self) -> bool:
         """Whether the slot has not been given back yet."""
-        return self._admission is not None
+        return bool(self._on_release)
 
     def on_release(self, call: Callable[[], None]) -> None:
-        """Calls ``call`` once the slot is given back."""
+        """Calls ``call``, too, once the slot is given back."""
         self._on_release.append(call)
 
     def release(self) -> None:
         """Gives the slot back. Further calls do nothing."""
-        admission, self._admission = self._admission, None
-        if admission is not None:
-            admission._release(self._caller, self._cost)
-            for call in self._on_release:
-                call()
+        calls, self._on_release = self._on_release, []
+        for call in calls:
+            call()
 
 
 class RetrySchedule:
@@ -137,7 +134,7 @@ class Admission:
         self.admitted += 1
         if caller is not None:
             self._places.enter(caller)
-        return AdmissionSlot(self, caller, cost)
+        return AdmissionSlot(lambda: self._release(caller, cost))
 
     def check(self, caller: str | None = None, cost: float = 1.0, *, goes_on: bool = False) -> None:
         """Raises as ``admit`` does, and counts a refusal then, but takes no slot."""

@@ -137,14 +137,13 @@ class Session:
             await self._take(message)
             return
         try:
-            await meter.before(message)
+            await meter.take(message)
         except ResourceExhausted:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_FINISH_TIMEOUT_S):
                     await self.finish_received()
             raise
         await self._take(message)
-        meter.after(message)
 
     async def finish_received(self) -> None:
         """Waits until all input so far was processed and the reader has taken every event of it.

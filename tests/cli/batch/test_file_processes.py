@@ -27,6 +27,7 @@ from translate_svc.errors import EngineLost, ResourceExhausted, Unavailable
 from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.front_group import FrontGroup
 from translate_svc.server_info import language_table
+from translate_svc.session.admission import AdmissionOptions
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -38,7 +39,11 @@ async def processes(
     settings = Settings.load(engine_room(4), {})
     engine, facts = BoundedEngine(script), packaged_facts()
     group = FrontGroup(
-        engine, facts, Metrics(), capacity=settings.capacity_options(), max_waiting_requests=36
+        engine,
+        facts,
+        Metrics(),
+        capacity=settings.capacity_options(),
+        admission=AdmissionOptions(max_waiting_requests=36),
     )
     arguments = BatchArguments(inputs=(), out=str(tmp_path / "out"), to=("spa",), forms=("srt", "wav"))
     journal = Journal(arguments.out)

@@ -21,16 +21,16 @@ def metered(home: House, seconds: float) -> Session:
     """A stream that may send so much audio."""
     used_s = 0.0
 
-    def check() -> None:
+    async def draw(more_s: float, *, patient: bool) -> float:
+        nonlocal used_s
+        assert not patient
         if used_s >= seconds:
             raise ResourceExhausted("no audio is left", retry_after_s=1.0)
-
-    def charge(more_s: float) -> None:
-        nonlocal used_s
         used_s += more_s
+        return 0.0
 
     stream = config()
-    return home.open(stream, AudioMeter(stream.input, check, charge))
+    return home.open(stream, AudioMeter(stream.input, draw))
 
 
 async def send(session: Session, count: int) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 import pytest
 
+from tests.virtual_time import virtual_time
 from translate_svc.errors import PermissionDenied, ResourceExhausted
 from translate_svc.session.admission import Admission, AdmissionOptions, AdmissionSlot
-from translate_svc.session.quotas.quotas import CallerUsage, Quotas
+from translate_svc.session.quotas.admission_control import OwnAdmission, new_meter
+from translate_svc.session.quotas.audio_meter import AudioMeter
+from translate_svc.session.quotas.caller_admission import CallerAdmission
+from translate_svc.session.quotas.quotas import Quotas
 from translate_svc.types import (
     AudioFormat,
     AudioInput,
@@ -28,17 +33,25 @@ class House:
     def __init__(self) -> None:
         self.now_s = 0.0
         self.counted: Counter[tuple[str, str]] = Counter()
-        self.admission = Admission(AdmissionOptions(max_streams=10_000))
         self.quotas = Quotas("starter", self._record, lambda: self.now_s)
+        self.admission = CallerAdmission(Admission(AdmissionOptions(max_streams=10_000)), self.quotas)
+        self.sent_s = 0.0
 
     def _record(self, metric: str, label: str, value: float) -> None:
         self.counted[metric, label] += value  # type: ignore[assignment]  # seconds
 
     def open(self, caller: Caller, *, goes_on: bool = False) -> AdmissionSlot:
-        self.quotas.check(caller, goes_on=goes_on)
-        slot = self.admission.admit()
-        self.quotas.hold(caller, slot)
-        return slot
+        return self.admission.admit(caller, 1.0, goes_on=goes_on)
+
+    def meter(self, caller: Caller, audio_format: AudioFormat = PCM, patience_s: float = 0.0) -> AudioMeter:
+        """A meter that notes what it lets through."""
+
+        def record(caller: Caller, seconds: float) -> None:
+            self.sent_s += seconds
+
+        meter = new_meter(OwnAdmission(self.admission), caller, audio_format, record, patience_s)
+        assert meter is not None
+        return meter
 
 
 @pytest.fixture
@@ -89,7 +102,7 @@ def test_audio_is_counted_by_the_minute(house: House) -> None:
         house.quotas.check(alice)
     assert refusal.value.retry_after_s == 40.0
     house.now_s += 39.0
-    house.quotas.check_audio(alice)
+    house.quotas.draw(alice, 0.0)
     with pytest.raises(ResourceExhausted) as early:
         house.quotas.check(alice)
     assert early.value.retry_after_s == pytest.approx(1.0), "what is there would be used up at once"
@@ -99,14 +112,12 @@ def test_audio_is_counted_by_the_minute(house: House) -> None:
     house.quotas.check(alice)
     house.quotas.check(caller("bob", audio_s_per_minute=30.0))
     assert house.counted["caller_audio_limited", "free"] == 2
-    assert house.counted["caller_audio_s", "free"] == pytest.approx(79.9)
 
 
 def test_speech_at_its_own_pace_never_reaches_a_limit_of_its_pace(house: House) -> None:
     alice = caller(audio_s_per_minute=60.0, audio_burst_s=60.0)
     for _ in range(60 * 60 * 5):
-        house.quotas.check_audio(alice)
-        house.quotas.charge(alice, 0.2)
+        assert house.quotas.draw(alice, 0.2).seconds == 0.2
         house.now_s += 0.2
 
 
@@ -129,27 +140,60 @@ def test_another_model_is_not_a_matter_of_time(house: House) -> None:
 async def test_a_meter_knows_how_long_a_message_is(
     house: House, audio_format: AudioFormat, data: bytes, seconds: float
 ) -> None:
-    meter = house.quotas.meter(caller(audio_s_per_minute=60.0), audio_format)
-    assert meter is not None
+    meter = house.meter(caller(audio_s_per_minute=60.0), audio_format)
     for message in (AudioInput(data), EndInput(0)):
-        await meter.before(message)
-        meter.after(message)
-    assert house.counted["caller_audio_s", "free"] == pytest.approx(seconds)
-    silence = SilenceInput(audio_format.sample_rate_hz * 61)
-    await meter.before(silence)
-    meter.after(silence)
+        await meter.take(message)
+    assert house.sent_s == pytest.approx(seconds)
+    await meter.take(SilenceInput(audio_format.sample_rate_hz * 61))
     with pytest.raises(ResourceExhausted):
-        await meter.before(AudioInput(data))
-    await meter.before(EndInput(0))
+        await meter.take(AudioInput(data))
+    await meter.take(EndInput(0))
+    assert house.sent_s == pytest.approx(seconds + 61)
+
+
+def test_a_file_waits_for_what_its_caller_may_send_and_not_for_ever(house: House) -> None:
+    """Each second of audio is there after a second. With ten seconds of patience it gets ten more."""
+
+    async def scenario() -> None:
+        house.quotas = Quotas("starter")
+        house.admission = CallerAdmission(house.admission.admission, house.quotas)
+        meter = house.meter(caller(audio_s_per_minute=60.0, audio_burst_s=5.0), patience_s=10.0)
+
+        async def send() -> None:
+            while True:
+                await meter.take(AudioInput(bytes(3_200)))
+
+        with pytest.raises(ResourceExhausted):
+            await send()
+        assert asyncio.get_running_loop().time() == pytest.approx(10.0)
+        assert house.sent_s == pytest.approx(15.0, abs=0.2)
+
+    with virtual_time() as runner:
+        runner.run(scenario())
+
+
+def test_what_is_drawn_ahead_is_a_part_of_what_is_there(house: House) -> None:
+    """Near the end it is what was asked for, so that nothing of it lies idle; the last of it is overdrawn."""
+    alice = caller(audio_s_per_minute=60.0, audio_burst_s=8.0)
+    drawn = [house.quotas.draw(alice, 0.1, most_s=1.0).seconds for _ in range(10)]
+    assert drawn[:5] == [1.0] * 5
+    assert drawn[5:8] == pytest.approx([0.75, 0.5625, 0.421875])
+    house.quotas.charge(alice, -sum(drawn))
+    assert house.quotas.draw(alice, 8.5).seconds == 8.5
+    with pytest.raises(ResourceExhausted):
+        house.quotas.draw(alice, 0.1)
+    waited = house.quotas.draw(alice, 0.1, patient=True)
+    assert waited.seconds == 0
+    assert waited.wait_s == pytest.approx(0.6)
 
 
 def test_nobody_counts_for_callers_without_class_and_limits(house: House) -> None:
-    nobody = Caller("alice")
-    assert house.quotas.meter(nobody, PCM) is None
+    nobody, control = Caller("alice"), OwnAdmission(house.admission)
+    assert new_meter(control, nobody, PCM, lambda caller, seconds: None) is None
     house.open(nobody)
     house.quotas.charge(nobody, 1.0)
     assert not house.counted
-    assert house.quotas.meter(caller(), PCM) is not None, "its class is counted"
+    assert new_meter(control, caller(), PCM, lambda caller, seconds: None), "its class is counted"
 
 
 def test_callers_who_use_nothing_are_forgotten(house: House) -> None:
@@ -165,46 +209,3 @@ def test_callers_who_use_nothing_are_forgotten(house: House) -> None:
             house.open(caller(f"holder-{number}", max_streams=1))
     for slot in holders:
         slot.release()
-
-
-def usage(name: str, streams: int = 0, audio_s: float = 0.0) -> CallerUsage:
-    return CallerUsage(name, streams, audio_s, 60.0, 60.0)
-
-
-class TestSeveralProcesses:
-    def test_streams_elsewhere_count(self, house: House) -> None:
-        alice = caller(max_streams=3, audio_s_per_minute=60.0)
-        house.quotas.take_in([usage("alice", streams=2)])
-        house.open(alice)
-        with pytest.raises(ResourceExhausted, match="3 streams of this caller"):
-            house.open(alice)
-        house.quotas.take_in([])
-        house.open(alice)
-
-    def test_audio_elsewhere_counts_once(self, house: House) -> None:
-        alice = caller(audio_s_per_minute=60.0, audio_burst_s=60.0)
-        house.quotas.take_in([])
-        for total_s in (20.0, 40.0, 40.0, 59.0):
-            house.quotas.take_in([usage("alice", audio_s=total_s)])
-        house.quotas.check(alice)
-        house.quotas.take_in([usage("alice", audio_s=60.0)])
-        with pytest.raises(ResourceExhausted):
-            house.quotas.check(alice)
-
-    def test_what_was_used_before_this_process_started_does_not(self, house: House) -> None:
-        house.quotas.take_in([usage("alice", audio_s=10_000.0)])
-        house.quotas.check(caller(audio_s_per_minute=60.0, audio_burst_s=60.0))
-        house.quotas.take_in([usage("alice", audio_s=10_061.0)])
-        with pytest.raises(ResourceExhausted):
-            house.quotas.check(caller(audio_s_per_minute=60.0, audio_burst_s=60.0))
-
-    def test_each_second_is_reported_once(self, house: House) -> None:
-        alice = caller(audio_s_per_minute=60.0, audio_burst_s=60.0)
-        slot = house.open(alice)
-        house.quotas.charge(alice, 3.0)
-        assert house.quotas.take_usage() == (usage("alice", 1, 3.0),)
-        assert house.quotas.take_usage() == (usage("alice", 1, 0.0),)
-        slot.release()
-        assert house.quotas.take_usage() == ()
-        house.quotas.take_in([usage("alice", audio_s=5.0)])
-        assert house.quotas.take_usage() == (), "of others nothing is reported"

@@ -94,7 +94,7 @@ class LocalBackend:
             facts,
             metrics,
             capacity=settings.capacity_options(),
-            max_waiting_requests=settings.max_waiting_requests,
+            admission=settings.admission_options(),
         )
         async with running(engine, settings.step_timeout_s):
             telling = asyncio.create_task(group.run())

@@ -104,7 +104,7 @@ async def _run(config: FileProcessConfig, results: BinaryIO) -> None:
     from translate_svc.remote_engine.messages import Report
 
     async with remote_service(config.path, config.settings, Metrics()) as (connection, service):
-        connection.report_with(lambda: Report(ready=True), lambda overview: None)
+        connection.report_with(lambda: Report(ready=True))
         translator, journal = LocalTranslator(service), Journal(config.arguments.out)
         work = FileWork(config.arguments, config.table, config.model, translator, journal, config.staging)
         loop = asyncio.get_running_loop()

@@ -26,8 +26,7 @@ from translate_svc.cli.transports import (
 )
 from translate_svc.errors import TranslateSvcError
 from translate_svc.garbage_collection import collection_paused, keep_all
-from translate_svc.remote_engine.messages import Overview, Report
-from translate_svc.session.capacity.front_peers import FrontPeers
+from translate_svc.remote_engine.messages import Report
 
 if TYPE_CHECKING:
     from translate_svc.remote_engine.engine_connection import EngineConnection
@@ -88,7 +87,7 @@ async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> 
         lost.set()
 
     makers = transport_makers(settings, Place(config.index, is_shared=True, behind=config.behind))
-    metrics, fronts = ForwardedMetrics(), FrontPeers()
+    metrics = ForwardedMetrics()
     async with (
         tracing_of_environment() as tracing,
         remote_service(
@@ -96,19 +95,17 @@ async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> 
             settings,
             metrics,
             tracing=tracing,
-            fronts=fronts,
+            in_front=True,
             make_vad=make_vad,
             on_lost=on_lost,
         ) as (connection, service),
     ):
         leased = LeasedStreams(service.open_streams, connection.acquire)
-        service.quotas.on_streams = connection.hurry
-        fronts.acquire, connection.on_stream_leased = leased.acquire, leased.take
+        connection.peers.acquire, connection.on_stream_leased = leased.acquire, leased.take
         servers = [make_server(service) for make_server in makers]
         await start_servers(servers)
         keep_all()
-        reporter = _Reporter(service, fronts, metrics, leased)
-        connection.report_with(reporter.report, reporter.take)
+        connection.report_with(_Reporter(service, metrics, leased).report)
         grace_s = await _told_to_leave(connection, lost)
         service.drain(DRAINING)
         await drain_servers(servers, grace_s, service.refusal or DRAINING, connection.drains)
@@ -127,13 +124,10 @@ async def _told_to_leave(connection: EngineConnection, lost: asyncio.Event) -> f
 
 
 class _Reporter:
-    """Reports the load of this process's service, and receives that of all processes."""
+    """Reports the load of this process's service."""
 
-    def __init__(
-        self, service: Service, fronts: FrontPeers, metrics: ForwardedMetrics, leased: LeasedStreams
-    ) -> None:
+    def __init__(self, service: Service, metrics: ForwardedMetrics, leased: LeasedStreams) -> None:
         self._service = service
-        self._fronts = fronts
         self._metrics = metrics
         self._leased = leased
 
@@ -141,25 +135,13 @@ class _Reporter:
         service, cpu = self._service, os.times()
         return Report(
             ready=True,
-            generation=self._fronts.state.generation,
-            live_sessions=service.live_sessions,
             live_streams=service.live_streams,
-            admitted=service.admission.admitted,
-            rejected=service.admission.rejected,
-            missed=self._fronts.missed,
             queued_input_ms=service.queued_input_ms,
             streams=tuple((stream.age_s, stream.lag_s) for stream in service.open_streams()),
             cpu_s=round(cpu.user + cpu.system, 2),
             resumed=self._leased.session_ids,
             records=self._metrics.take(),
-            usage=service.quotas.take_usage(),
         )
-
-    def take(self, overview: Overview) -> None:
-        before, self._fronts.state = self._fronts.state.generation, overview.state
-        self._service.quotas.take_in(overview.usage)
-        if before != overview.state.generation:
-            self._fronts.on_full()  # others may wait for what was taken back here
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ from translate_svc.remote_engine.options import ConnectionOptions
 from translate_svc.served_engine import ServedEngine
 from translate_svc.server_info import ServerInfoReporter
 from translate_svc.serving.protocols import TransportServer
-from translate_svc.session.admission import Admission
 from translate_svc.types import FrontProcess
 
 
@@ -41,8 +40,10 @@ class FrontedServer(ServedEngine):
         supervisor: Supervisor,
         targets: Mapping[str, str],
     ) -> None:
-        monitor, admission = group.load_monitor, Admission(settings.admission_options())
-        reporter = ServerInfoReporter(settings, facts.model, engine, admission, monitor, others=group.state)
+        monitor = group.load_monitor
+        reporter = ServerInfoReporter(
+            settings, facts.model, engine, group.admission, monitor, others=group.state
+        )
         super().__init__(engine, monitor, reporter)
         self._group = group
         self._supervisor = supervisor
@@ -111,7 +112,7 @@ class FrontedServer(ServedEngine):
                 facts,
                 metrics,
                 capacity=settings.capacity_options(),
-                max_waiting_requests=settings.max_waiting_requests,
+                admission=settings.admission_options(),
                 options=options,
             )
             supervisor = Supervisor(group, told, folder, command, behind)

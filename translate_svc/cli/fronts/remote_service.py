@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from translate_svc.observability.telemetry import Tracing
     from translate_svc.remote_engine.engine_connection import EngineConnection
     from translate_svc.service import Service
-    from translate_svc.session.capacity.front_peers import FrontPeers
     from translate_svc.vad.frame_vad import FrameVad
 
 
@@ -27,7 +26,7 @@ async def remote_service(
     metrics: Metrics,
     *,
     tracing: Tracing | None = None,
-    fronts: FrontPeers | None = None,
+    in_front: bool = False,
     make_vad: Callable[[], FrameVad] | None = None,
     on_lost: Callable[[BaseException], None] = lambda error: None,
 ) -> AsyncIterator[tuple[EngineConnection, Service]]:
@@ -38,7 +37,7 @@ async def remote_service(
         settings: those of the engine's process.
         metrics: where to count.
         tracing: where to export spans.
-        fronts: the other front processes of a server. Reports when this process is full.
+        in_front: the process is one of the front processes of a server.
         make_vad: creates another detector than the usual one.
         on_lost: called when the engine is lost, after every live stream and call has failed.
 
@@ -59,8 +58,7 @@ async def remote_service(
         on_lost(error)
 
     async with EngineConnection.open(path, on_lost=lose_engine) as connection:
-        if fronts is not None:
-            fronts.on_full = connection.hurry
+        fronts = connection.peers if in_front else None
         assembly = Assembly(connection.engine, (make_vad or SileroVad)(), connection.welcome.facts)
         tokens = resume_tokens(settings)
         async with Service.on_engine(settings, assembly, tokens, metrics, tracing, fronts) as service:

@@ -1,4 +1,4 @@
-"""One of several front processes that share one engine and the limits of one server: admission and load."""
+"""One of several front processes that share one engine and the limits of one server."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from translate_svc.session.admission import Admission, AdmissionOptions, AdmissionSlot, Backlog
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.capacity.load_monitor import WatchedStream
+from translate_svc.session.quotas.admission_control import AdmissionControl
 from translate_svc.session.resume_point import ResumePoint
 from translate_svc.types import FrontProcess
 
@@ -21,16 +21,12 @@ def _nothing(*arguments: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """What the engine's process tells a front process: its lease, the others, and the load of the whole.
+    """What the engine's process tells a front process of the others, and of the load of the whole.
 
     Attributes:
-        leased: streams and calls that this process may serve together. The leases of all processes add up to
-            what the engine keeps up with, at most ``AdmissionOptions.max_streams``. They move to where they
-            are needed.
-        generation: grows with each change of ``leased`` (``CapacityLeases``).
         live_streams: streams that are open at the others.
-        admitted: streams and calls that the others have admitted so far.
-        rejected: streams and calls that the others have refused so far.
+        admitted: streams and calls of all processes that were admitted so far.
+        rejected: streams and calls of all processes that were refused so far.
         queued_input_ms: audio at the others that waits to be processed.
         capacity: streams and calls that the engine keeps up with, of all processes.
         keeps_up: whether the streams of all processes get their results in time.
@@ -42,8 +38,6 @@ class ServerState:
             process.
     """
 
-    leased: int = 0
-    generation: int = 0
     live_streams: int = 0
     admitted: int = 0
     rejected: int = 0
@@ -62,47 +56,15 @@ class FrontPeers:
     """What a front process knows of the others, and how it reaches them through the engine's process.
 
     Attributes:
+        admission: admits the streams and calls of this process.
         state: as it was told last.
-        missed: how often this process has refused a stream because it had no lease for it.
-        on_full: called when this process uses the last of its lease, or lacks one.
         acquire: called when a session of this process resumes a stream, with where and its id: sessions of
             the stream at the others end.
     """
 
+    admission: AdmissionControl
     state: ServerState = ServerState()
-    missed: int = 0
-    on_full: Callable[[], None] = _nothing
     acquire: Callable[[ResumePoint, str], None] = _nothing
-
-
-class SharedAdmission(Admission):
-    """Admits as ``Admission`` does, and no more streams than this process has leased."""
-
-    def __init__(self, options: AdmissionOptions, backlog: Callable[[], Backlog], fronts: FrontPeers) -> None:
-        super().__init__(options, lambda: self._backlog_of_all(backlog()))
-        self._fronts = fronts
-
-    def admit(self, caller: str | None = None, cost: float = 1.0, *, goes_on: bool = False) -> AdmissionSlot:
-        """Takes a slot. With ``goes_on`` that of a call that has just ended in this process.
-
-        Raises:
-            ResourceExhausted: a limit is reached, or this process has no lease. Says when to try again.
-        """
-        slot = super().admit(caller, cost, goes_on=goes_on)
-        if self.live >= self._fronts.state.leased:
-            self._fronts.on_full()
-        return slot
-
-    def check(self, caller: str | None = None, cost: float = 1.0, *, goes_on: bool = False) -> None:
-        """Raises, and counts a refusal, as ``admit`` would."""
-        if self.live >= self._fronts.state.leased and not goes_on:
-            self._fronts.missed += 1
-            self._fronts.on_full()
-            self._refuse("all streams are in use", caller)
-        super().check(caller, cost, goes_on=goes_on)
-
-    def _backlog_of_all(self, own: Backlog) -> Backlog:
-        return Backlog(own.waiting_requests, own.queued_input_ms + self._fronts.state.queued_input_ms)
 
 
 class SharedLoad:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
 from translate_svc.errors import PermissionDenied, QuotaExceeded
 from translate_svc.session.admission import AdmissionSlot
-from translate_svc.session.quotas.audio_meter import AudioMeter
 from translate_svc.session.quotas.token_bucket import TokenBucket
-from translate_svc.types import AudioFormat, Caller
+from translate_svc.types import Caller
 
 _STREAMS_RETRY_AFTER_S = 2.0
 _WORTH_COMING_BACK_S = 20.0
@@ -20,6 +19,8 @@ resumed sends its last utterance again, of 15 s at most. With less it might neve
 """
 _LEAST_S = 0.1
 """Audio that must be there before a stream that waits for it goes on."""
+_PLENTY = 0.25
+"""No more than this share of what is there is drawn ahead."""
 _SWEEP_FROM = 1_024
 
 Record = Callable[[str, str, float], None]
@@ -32,35 +33,24 @@ def _record_nothing(metric: str, label: str, value: float) -> None:
 
 @dataclass(slots=True)
 class _Account:
-    """What one caller uses here. ``elsewhere``: streams that it has open at other front processes.
-    ``exhausted``: it had no audio left, and has not waited long enough since.
-    """
+    """What one caller uses. ``exhausted``: it had no audio left, and has not waited long enough since."""
 
     streams: int = 0
-    elsewhere: int = 0
-    unreported_audio_s: float = 0.0
     audio_s_per_minute: float | None = None
     audio_burst_s: float = 0.0
     bucket: TokenBucket | None = None
     exhausted: bool = False
 
     def is_idle(self, now_s: float) -> bool:
-        has_streams = self.streams or self.elsewhere
-        return not has_streams and (self.bucket is None or self.bucket.is_full(now_s))
+        return not self.streams and (self.bucket is None or self.bucket.is_full(now_s))
 
 
 @dataclass(frozen=True, slots=True)
-class CallerUsage:
-    """What one caller uses: streams that are open, and seconds of audio, since the last report or in all.
+class Drawn:
+    """Seconds of audio that were taken, or after how many seconds to ask again. One of them is 0."""
 
-    ``audio_s_per_minute`` and ``audio_burst_s`` are its limits; None: its audio is not limited.
-    """
-
-    name: str
-    streams: int
-    audio_s: float
-    audio_s_per_minute: float | None
-    audio_burst_s: float
+    seconds: float = 0.0
+    wait_s: float = 0.0
 
 
 class Quotas:
@@ -79,9 +69,6 @@ class Quotas:
         self._clock = clock or asyncio.get_running_loop().time
         self._accounts: dict[str, _Account] = {}
         self._sweep_at = _SWEEP_FROM
-        self._audio_elsewhere_s: dict[str, float] | None = None
-        self.on_streams: Callable[[], None] = lambda: None
-        """Called when a caller whose streams are limited has opened or ended one."""
 
     def check(self, caller: Caller, *, goes_on: bool = False) -> None:
         """Raises if ``caller`` may open no further stream or call now.
@@ -96,36 +83,44 @@ class Quotas:
         if limits.models is not None and self._model not in limits.models:
             raise PermissionDenied("this caller may not use the loaded model")
         account = self._account(caller)
-        open_streams = account.streams + account.elsewhere
-        if limits.max_streams is not None and open_streams >= limits.max_streams and not goes_on:
+        if limits.max_streams is not None and account.streams >= limits.max_streams and not goes_on:
             self._count("caller_streams_limited", caller)
             raise QuotaExceeded(
-                f"{open_streams} streams of this caller are open, and it may have {limits.max_streams}",
+                f"{account.streams} streams of this caller are open, and it may have {limits.max_streams}",
                 retry_after_s=_STREAMS_RETRY_AFTER_S,
             )
         if account.exhausted and account.bucket is not None:
             if wait_s := account.bucket.wait_s(_WORTH_COMING_BACK_S, self._clock()):
                 self._refuse_audio(caller, wait_s)
             account.exhausted = False
-        self.check_audio(caller)
+        self._check_audio(caller)
 
-    def check_audio(self, caller: Caller) -> None:
-        """Raises QuotaExceeded if ``caller`` has no audio left for an open stream; says when to return.
+    def draw(self, caller: Caller, seconds: float, *, most_s: float = 0.0, patient: bool = False) -> Drawn:
+        """Takes ``seconds`` of audio from what ``caller`` may send. The last of it may be overdrawn.
 
-        From then on it may open nothing before a part of its audio is there again: it would be used up at
-        once.
+        ``most_s``: takes up to so much, as long as a caller with several streams has plenty.
+        ``patient``: says when to ask again, where nothing is left.
+
+        Raises:
+            QuotaExceeded: nothing is left, and it is not patient. From then on it may open nothing before a
+                part of its audio is there again: it would be used up at once.
         """
+        account, now_s = self._account(caller), self._clock()
+        if account.bucket is None:
+            return Drawn(max(seconds, most_s))
+        level = account.bucket.level(now_s)
+        if level <= 0 and patient:
+            return Drawn(wait_s=account.bucket.wait_s(_LEAST_S, now_s))
+        self._check_audio(caller)
+        drawn_s = max(seconds, min(most_s, level * _PLENTY))
+        account.bucket.take(drawn_s, now_s)
+        return Drawn(drawn_s)
+
+    def _check_audio(self, caller: Caller) -> None:
         account, now_s = self._account(caller), self._clock()
         if account.bucket is not None and account.bucket.level(now_s) <= 0:
             account.exhausted = True
             self._refuse_audio(caller, account.bucket.wait_s(_WORTH_COMING_BACK_S, now_s))
-
-    def audio_wait_s(self, caller: Caller) -> float:
-        """Seconds until ``check_audio`` lets ``caller`` send audio."""
-        bucket, now_s = self._account(caller).bucket, self._clock()
-        if bucket is None or bucket.level(now_s) > 0:
-            return 0.0
-        return bucket.wait_s(_LEAST_S, now_s)
 
     def _refuse_audio(self, caller: Caller, wait_s: float) -> NoReturn:
         self._count("caller_audio_limited", caller)
@@ -138,65 +133,17 @@ class Quotas:
         """Counts a stream or call of ``caller`` until ``slot`` is released."""
         self._count("caller_admitted", caller)
         account = self._account(caller)
-        is_limited = caller.limits.max_streams is not None
+        account.streams += 1
 
-        def change(by: int) -> None:
-            account.streams += by
-            if is_limited:
-                self.on_streams()
+        def leave() -> None:
+            account.streams -= 1
 
-        change(1)
-        slot.on_release(lambda: change(-1))
+        slot.on_release(leave)
 
     def charge(self, caller: Caller, seconds: float) -> None:
-        """Counts ``seconds`` of audio that ``caller`` has sent."""
-        self._count("caller_audio_s", caller, seconds)
-        account = self._account(caller)
-        if account.bucket is not None:
-            account.bucket.take(seconds, self._clock())
-            account.unreported_audio_s += seconds
-
-    def meter(self, caller: Caller, audio_format: AudioFormat, patience_s: float = 0.0) -> AudioMeter | None:
-        """A meter for the audio of one stream. None if neither a limit nor a metric needs it.
-
-        ``patience_s``: how long in all its audio waits before it is refused.
-        """
-        if caller.limits.audio_s_per_minute is None and not caller.class_name:
-            return None
-        return AudioMeter(
-            audio_format,
-            lambda: self.check_audio(caller),
-            lambda seconds: self.charge(caller, seconds),
-            lambda: self.audio_wait_s(caller),
-            patience_s,
-        )
-
-    def take_usage(self) -> tuple[CallerUsage, ...]:
-        """The usage of callers here, for other front processes: streams, and audio since the last call."""
-        usage = []
-        for name, account in self._accounts.items():
-            if account.streams or account.unreported_audio_s:
-                rate, burst_s = account.audio_s_per_minute, account.audio_burst_s
-                usage.append(CallerUsage(name, account.streams, account.unreported_audio_s, rate, burst_s))
-                account.unreported_audio_s = 0.0
-        return tuple(usage)
-
-    def take_in(self, elsewhere: Iterable[CallerUsage]) -> None:
-        """Takes the usage of callers at other front processes: streams, and audio since the server started.
-
-        Audio from before this process started is not known here and does not count.
-        """
-        before, now = self._audio_elsewhere_s, {each.name: each for each in elsewhere}
-        for name in (before or {}).keys() - now.keys():
-            if name in self._accounts:
-                self._accounts[name].elsewhere = 0
-        for name, usage in now.items():
-            account = self._accounts.setdefault(name, _Account())
-            account.elsewhere = usage.streams
-            self._shape(account, usage.audio_s_per_minute, usage.audio_burst_s)
-            if before is not None and account.bucket is not None:
-                account.bucket.take(max(0.0, usage.audio_s - before.get(name, 0.0)), self._clock())
-        self._audio_elsewhere_s = {name: usage.audio_s for name, usage in now.items()}
+        """Counts audio that ``caller`` has sent; less than 0 gives back what was drawn and not sent."""
+        if (bucket := self._account(caller).bucket) is not None:
+            bucket.take(seconds, self._clock())
 
     def _count(self, metric: str, caller: Caller, value: float = 1.0) -> None:
         if caller.class_name:
