@@ -124,11 +124,12 @@ class Socket:
 
 @asynccontextmanager
 async def connect(
-    target: str, path: str = f"{TRANSLATIONS}?model=m", **options: Any
+    target: str, path: str = f"{TRANSLATIONS}?model=m", *, source: str = "", **options: Any
 ) -> AsyncIterator[Socket]:
-    """A connection to the server at ``target``."""
+    """A connection to the server at ``target``. ``source``: the address from which it comes."""
+    own = (source, 0) if source else None
     async with (
-        aiohttp.ClientSession() as http,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=own)) as http,
         http.ws_connect(target + path, **options) as socket,
     ):
         yield Socket(socket)

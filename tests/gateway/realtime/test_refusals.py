@@ -360,15 +360,21 @@ async def test_a_session_without_a_language_ends_in_time(service: ModelFreeServi
 
 
 async def test_idle_connections_keep_nobody_out_for_long(service: ModelFreeService) -> None:
-    """Of eight places two may be taken for long; the others are free again soon."""
+    """Of eight places two may be taken for long; the others are free again soon. No address has more than
+    two.
+    """
     options = GatewayOptions(max_unopened_streams=8, crowded_timeout_s=0.5)
     async with GatewayServer(service, options) as server, AsyncExitStack() as stack:
-        idle = [await stack.enter_async_context(connect(server.target)) for _ in range(8)]
-        for each in idle:
-            await each.until("session.created")
+        idle = []
+        for number in range(8):
+            connection = connect(server.target, source=f"127.0.0.{1 + number // 2}")
+            idle.append(await stack.enter_async_context(connection))
+            await idle[-1].until("session.created")
+        async with connect(server.target) as third:
+            assert await third.to_the_end() == 1013
         assert await asyncio.gather(*(each.to_the_end() for each in idle[2:])) == [1008] * 6
         assert idle[-1].events[-1]["error"]["code"] == "timeout"
-        async with connect(server.target) as newcomer:
+        async with connect(server.target, source="127.0.0.9") as newcomer:
             await newcomer.open("es")
         for each in idle[:2]:
             await each.open("es")
