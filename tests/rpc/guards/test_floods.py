@@ -16,6 +16,7 @@ import pytest_asyncio
 from benchmarks.attacks.aim import Aim
 from benchmarks.attacks.bystanders import open_stream
 from benchmarks.attacks.floods import ATTACKS
+from benchmarks.attacks.measure import GIVEN_BACK_S
 from benchmarks.soak.server import ServerSetup
 from benchmarks.soak.server_process import ServerProcess, server_process
 from tests.rpc.conftest import until
@@ -29,7 +30,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-MAX_GROWTH_MIB = 256
+MAX_GROWTH_MIB, MAX_KEPT_MIB = 256, 64
 CLIP = pb.TranslateRequest(
     clip=pb.AudioClip(
         format=pb.AudioFormat(encoding=pb.ENCODING_PCM_S16LE, sample_rate_hz=16_000), data=bytes(4 * MIB)
@@ -51,6 +52,17 @@ def peak_mib(server: ServerProcess) -> float:
     status = (process / "status").read_text()
     (process / "clear_refs").write_text("5")  # proc(5): the peak begins anew
     (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+    return int(kilobytes) / 1024
+
+
+async def given_back(server: ServerProcess, resident_mib: float) -> None:
+    """Waits until no more of an attack is left than may stay."""
+    await until(lambda: resident(server) - resident_mib < MAX_KEPT_MIB, GIVEN_BACK_S)
+
+
+def resident(server: ServerProcess) -> float:
+    """The memory that the process has now, in MiB."""
+    (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{server.pid}/status").read_text())
     return int(kilobytes) / 1024
 
 
@@ -79,17 +91,19 @@ async def flood(server: ServerProcess, message: bytes, *, connections: int, call
 
 async def test_messages_of_tiny_parts_leave_nothing(server: ServerProcess) -> None:
     """Each would parse to some 200 MB, and a refused call was freed only by a full garbage collection."""
-    before_mib = peak_mib(server)
+    before_mib, resident_mib = peak_mib(server), resident(server)
     codes = await flood(server, b"\x22\x00" * (2 * MIB), connections=6, calls=18)
     assert codes == {"OUT_OF_RANGE"}
     assert peak_mib(server) - before_mib < MAX_GROWTH_MIB
+    await given_back(server, resident_mib)
 
 
 async def test_whole_clips_that_are_refused_leave_nothing(server: ServerProcess) -> None:
-    before_mib = peak_mib(server)
+    before_mib, resident_mib = peak_mib(server), resident(server)
     codes = await flood(server, CLIP, connections=16, calls=32)
     assert codes == {"INVALID_ARGUMENT"}
     assert peak_mib(server) - before_mib < MAX_GROWTH_MIB
+    await given_back(server, resident_mib)
 
 
 @asynccontextmanager
@@ -110,10 +124,11 @@ async def under_attack(server: ServerProcess, name: str) -> AsyncIterator[Aim]:
 )
 async def test_a_stream_is_opened_while_others_hold_what_they_can(server: ServerProcess, name: str) -> None:
     """The newcomer has the address of the attacker, as behind a gateway."""
-    before_mib = peak_mib(server)
+    before_mib, resident_mib = peak_mib(server), resident(server)
     # callers without a key are one caller: on a slow machine the attack has all its calls before the newcomer
     answers = {"opened", "RESOURCE_EXHAUSTED"} if name == "watches, 20 connections" else {"opened"}
     async with under_attack(server, name) as aim:
         assert await open_stream(server.target, key="", give_up_s=60) in answers
         await until(lambda: sum(aim.done.values()) > 1)
     assert peak_mib(server) - before_mib < MAX_GROWTH_MIB
+    await given_back(server, resident_mib)
