@@ -30,6 +30,7 @@ from tests.gateway.clients import connect
 from tests.rpc.conftest import until
 from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.cli.exit_codes import EXIT_LOST
+from translate_svc.cli.guard.options import GuardOptions
 from translate_svc.client import AsyncClient, ClientOptions, tls_credentials
 from translate_svc.types import Closed, GoAway
 
@@ -132,6 +133,7 @@ async def test_streams_over_tls_are_drained_through_envoy_which_ends_last(tmp_pa
             async for event in stream:
                 kinds.append(type(event))
                 if isinstance(event, GoAway):
+                    await asyncio.sleep(GuardOptions((), tmp_path).finish_s + 1)
                     assert await health(address, options) == health_pb2.HealthCheckResponse.NOT_SERVING
                     await stream.end()
             assert kinds[-1] is Closed
@@ -215,6 +217,10 @@ def test_what_a_guard_cannot_do_is_said_before_a_model_is_loaded(
         (("--insecure", "--guard", "off"), {"callers are not asked who they are"}),
         (("--insecure", "--api-keys", "{keys}"), {"in plaintext"}),
         (("--insecure", "--host", "127.0.0.1"), set()),
+        (
+            ("--insecure", "--host", "127.0.0.1", "--http", "0.0.0.0:0"),
+            {"callers are not asked who they are"},
+        ),
     ],
 )
 def test_a_public_address_is_told_what_it_risks(

@@ -41,6 +41,13 @@ def test_it_is_on_where_others_can_connect(host: str, guard: str) -> None:
     assert chosen(host=host) == guard
 
 
+@needs_envoy
+@pytest.mark.parametrize("host", ["127.0.0.1", "unix:/run/x.sock"])
+def test_the_http_port_alone_is_reason_enough(host: str) -> None:
+    assert chosen(host=host, http="0.0.0.0:8000") == "on"
+    assert chosen(host=host, http="127.0.0.1:8000") == "off"
+
+
 @pytest.mark.parametrize("said", ["on", "off"])
 def test_what_the_operator_says_counts(said: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
