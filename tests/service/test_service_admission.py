@@ -117,7 +117,8 @@ async def test_no_more_are_admitted_than_the_engine_keeps_up_with(
 ) -> None:
     assert service.info().load.stream_capacity == 8, "nothing was measured yet"
     one, other = [await service.open_session(CONFIG, ANONYMOUS) for _ in range(2)]
-    monkeypatch.setattr(CapacityEstimate, "units", 2.0)
+    for name in ("units", "sustained"):
+        monkeypatch.setattr(CapacityEstimate, name, 2.0)
     for admit in (
         lambda: service.open_session(CONFIG, ANONYMOUS),
         lambda: service.translate(_text(), ANONYMOUS),

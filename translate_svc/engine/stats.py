@@ -24,6 +24,7 @@ class Totals:
     Attributes:
         work_s: time that steps spent on speech, without the fixed cost of a step
             (``BatchCosts``). Texts do not count.
+        step_s: time that the stages of steps took, all of it: the engine's share of the time.
         relative_samples: ``source_samples``, each weighed by what its kind of request costs beside others
             (``relative_cost``).
         slot_s: time that slots were busy, of all slots together, while steps ran.
@@ -36,6 +37,7 @@ class Totals:
     source_samples: int = 0
     speech_units: int = 0
     work_s: float = 0.0
+    step_s: float = 0.0
     slot_s: float = 0.0
     relative_samples: float = 0.0
 

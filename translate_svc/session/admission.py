@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -40,6 +41,10 @@ class Backlog:
 
     waiting_requests: int = 0
     queued_input_ms: int = 0
+
+
+_NEWEST_S = 10.0
+"""After this time the speech of a stream shows in what the engine does."""
 
 
 class AdmissionSlot:
@@ -101,6 +106,8 @@ class Admission:
         self._capacity = capacity
         self._retries = RetrySchedule(options, clock)
         self._places = FairPlaces(clock)
+        self._clock = clock
+        self._newest: deque[tuple[float, float]] = deque()
         self._live = 0
         self._cost = 0.0
         self.admitted = 0
@@ -118,6 +125,13 @@ class Admission:
         """The sum of the relative costs of those that hold a slot."""
         return self._cost
 
+    @property
+    def newest_cost(self) -> float:
+        """The sum of the relative costs of those admitted in the last seconds."""
+        while self._newest and self._newest[0][0] <= self._clock() - _NEWEST_S:
+            self._newest.popleft()
+        return sum(cost for _, cost in self._newest)
+
     def admit(self, caller: str | None = None, cost: float = 1.0, *, goes_on: bool = False) -> AdmissionSlot:
         """Takes a slot for ``caller``; None: it cannot be told from others.
 
@@ -131,6 +145,7 @@ class Admission:
         self.check(caller, cost, goes_on=goes_on)
         self._live += 1
         self._cost += cost
+        self._newest.append((self._clock(), cost))
         self.admitted += 1
         if caller is not None:
             self._places.enter(caller)

@@ -127,7 +127,8 @@ async def test_the_place_of_a_stream_is_what_its_kind_costs_at_every_process(
     fronted: Fronted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The engine carries twelve streams of one text. A simultaneous one with speech counts as 6.68."""
-    monkeypatch.setattr(CapacityEstimate, "units", 12.0)
+    for name in ("units", "sustained"):
+        monkeypatch.setattr(CapacityEstimate, name, 12.0)
 
     async def comes(*, costly: bool) -> bool:
         opened = await open_stream(stack, fronted, "other", speech=costly, simultaneous=costly)

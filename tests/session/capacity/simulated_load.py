@@ -10,6 +10,7 @@ from translate_svc.session.capacity.estimate import CapacityEstimate, CapacityOp
 
 STEP_S = 0.5
 SLOTS = 1_000
+NEWEST_S = 10.0
 
 
 @dataclass
@@ -18,7 +19,7 @@ class SimulatedLoad:
 
     ``slot_cost``: seconds that a second of speech keeps a slot busy. ``noise``: the cost varies by this share
     from sample to sample. ``speed``: of the input; above 1 it is a file. ``relative``: what the streams cost
-    beside those of one text each.
+    beside those of one text each. ``overhead``: what steps take beside the work, as a share of it.
     """
 
     options: CapacityOptions = CapacityOptions(max_streams=1_000, target_load=0.5)  # noqa: RUF009 - frozen
@@ -28,9 +29,11 @@ class SimulatedLoad:
     noise: float = 0.0
     speed: float = 1.0
     relative: float = 1.0
+    overhead: float = 0.0
     lag_s: float = 0.0
     live: int = 0
     published: list[int] = field(default_factory=list)
+    came_s: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.estimate = CapacityEstimate(self.options)
@@ -42,11 +45,17 @@ class SimulatedLoad:
         """Runs for so long; returns the capacity at the end. ``arrivals``: streams to open at each step."""
         for _ in range(round(seconds / STEP_S)):
             for _ in range(arrivals(self.live) if arrivals else 0):
-                if self.live < self.estimate.streams:
+                if self.live * self.relative + self.relative <= self.estimate.units:
                     self.live += 1
+                    self.came_s.append(self._sample.now_s)
             self._observe()
             self.published.append(self.estimate.streams)
         return self.estimate.streams
+
+    @property
+    def load(self) -> float:
+        """The share of the time that the engine would work for those inside."""
+        return self.live * self.activity * self.cost * (1 + self.overhead)
 
     def _observe(self) -> None:
         before = self._sample
@@ -62,6 +71,8 @@ class SimulatedLoad:
             slot_s=before.slot_s + audio_s * self.slot_cost,
             audio_s=before.audio_s + audio_s,
             lag_s=self.lag_s,
+            step_s=before.step_s + audio_s * cost * (1 + self.overhead),
+            newest=self.relative * sum(came_s > before.now_s - NEWEST_S for came_s in self.came_s),
             relative_audio_s=before.relative_s + audio_s * self.relative,
         )
         self.estimate.observe(self._sample)

@@ -136,3 +136,43 @@ def test_whoever_comes_first_to_a_server_that_was_behind_is_let_in() -> None:
     load.run(5)
     assert load.estimate.keeps_up
     assert load.estimate.streams == 1
+
+
+QUICK = CapacityOptions(max_streams=1_000)
+
+
+@pytest.mark.parametrize("activity", [0.2, 0.5, 1.0])
+def test_nobody_is_refused_while_the_engine_does_little(activity: float) -> None:
+    """Callers come all the time. Under half load they are let in, also beyond what is right if all speak."""
+    machine = SimulatedLoad(QUICK, activity=activity, live=3)
+    machine.run(40)
+    machine.run(240, arrivals=lambda live: 1)
+    sustained = QUICK.target_load / machine.cost / max(activity, QUICK.least_activity)
+    most = sustained * QUICK.open_load / QUICK.target_load
+    assert machine.live == pytest.approx(most, rel=0.15), "a third of the time silent, and no more than that"
+    assert machine.load <= 0.6
+
+
+def test_those_who_have_just_come_count_before_they_show_in_the_load() -> None:
+    """Five more each half second. Their load shows some seconds later, when a third more would be in."""
+    machine = SimulatedLoad(QUICK, cost=0.005, activity=1.0, overhead=0.5, live=40)
+    machine.run(60)
+    for _ in range(60):
+        machine.run(0.5, arrivals=lambda live: 5)
+        assert machine.load <= 0.56
+    assert machine.load >= 0.48
+
+
+def test_the_capacity_is_back_in_the_time_in_which_the_lag_fell() -> None:
+    """A machine that stands still three times; each time its lag is gone five seconds later."""
+    machine = SimulatedLoad(QUICK, cost=0.002, live=40)
+    before = machine.run(60)
+    for _ in range(3):
+        machine.lag_s = 3.0
+        machine.run(4)
+        assert not machine.estimate.keeps_up
+        machine.lag_s = 0.0
+        machine.run(5)
+        assert machine.estimate.keeps_up
+    machine.run(12)
+    assert machine.estimate.streams >= 0.97 * before

@@ -211,6 +211,7 @@ class Scheduler:
             work_ms = self._batch_costs.work_ms(report.stage, report.batch_size, report.duration_ms)
             spoken = sum(isinstance(state.source, np.ndarray) for state in states)
             self.totals.work_s += work_ms / 1000 * spoken / max(1, len(states))
+            self.totals.step_s += report.duration_ms / 1000
             self.totals.slot_s += report.duration_ms / 1000 * len(self.slot_owners)
 
     def _finish(self, sequence: SequenceState, status: FinishStatus, error: str) -> None:

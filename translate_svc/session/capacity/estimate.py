@@ -18,6 +18,10 @@ class CapacityOptions:
             1 / (1 - x) times as long as alone: 1.4 times at 0.3, ten times at 0.9. The slowest twentieth
             feels it more, since utterances that end together share their steps; and the estimate itself
             varies by a quarter. At 0.4 its first texts took up to 2.1 times as long as with a fifth less.
+        open_load: a stream is admitted while the engine works less than this share of the time on all that it
+            does, with what those who have just come will take. This goes beyond ``target_load`` where the
+            engine does little all the same, and is bounded by what it would do if all streams spoke.
+        load_s: time over which the engine's share is averaged.
         target_slots: the share of the decoder's slots that may be in use.
         warm_up_audio_s: audio whose cost is ignored, since first steps are slow.
         least_audio_s: audio after which the cost is known.
@@ -32,12 +36,15 @@ class CapacityOptions:
         calm_lag_s: below this lag it keeps up again.
         calm_s: how long the lag must be below ``calm_lag_s`` for that.
         backoff: by this factor the estimate shrinks each time that the engine did not keep up.
-        recovery_per_s: by this the factor grows again, each second.
+        recovery_per_s: by this the factor grows again, each second, and faster after a lag that fell faster:
+            it is back in the time in which the lag came down.
     """
 
     max_streams: int
     measured: bool = True
     target_load: float = 0.3
+    open_load: float = 0.5
+    load_s: float = 5.0
     target_slots: float = 0.7
     warm_up_audio_s: float = 5.0
     least_audio_s: float = 20.0
@@ -71,6 +78,8 @@ class LoadSample:
         audio_s: speech that it has translated so far.
         slots: its slots.
         lag_s: how far the slower ones of the streams inside are behind; 0 if nobody is.
+        step_s: the engine's time for everything so far (``Totals.step_s``).
+        newest: the part of ``live`` that came so lately that the engine's load does not show it yet.
         relative_audio_s: ``audio_s``, each second counting as much as its kind costs; None: all are alike.
     """
 
@@ -82,6 +91,8 @@ class LoadSample:
     audio_s: float
     slots: int
     lag_s: float = 0.0
+    step_s: float = 0.0
+    newest: float = 0.0
     relative_audio_s: float | None = None
 
     @property
@@ -100,6 +111,8 @@ class CapacityEstimate:
       The capacity is what fits under ``target_load`` and ``target_slots``.
     * The estimate rises only after it was clearly higher for ``rise_s``, and falls after it was lower for
       ``fall_s``, so that noise does not make it oscillate.
+    * While the engine's **load** is below ``open_load``, further streams are admitted above that, as many as
+      fit below it by what they cost.
     * If streams **fall behind** all the same, because something else is too slow, nobody is admitted until
       they have caught up, and the estimate shrinks for a while.
     * **Before the cost is known** the operator's limit counts, or the number inside when streams fell behind.
@@ -115,6 +128,9 @@ class CapacityEstimate:
         self._most = options.max_streams * _COSTLIEST
         self._streams = self._most
         self._trim = 1.0
+        self._load = 0.0
+        self._worst_lag = 0.0, 0.0  # and when
+        self._recovery_per_s = options.recovery_per_s
         self._keeps_up = True
         self._calm_since_s: float | None = None
         self._behind_since_s: float | None = None
@@ -135,16 +151,26 @@ class CapacityEstimate:
         return self._keeps_up
 
     @property
-    def units(self) -> float:
+    def sustained(self) -> float:
         """Streams of one text that the engine carries, 1 or more, whatever ``max_streams`` is."""
         if not self._keeps_up and self._last is not None:
             return max(1.0, min(self._streams, self._last.live))
         return self._streams
 
     @property
+    def units(self) -> float:
+        """Streams of one text that may be inside now: more than ``sustained`` while there is little load."""
+        options, last = self._options, self._last
+        if last is None or not self._keeps_up or not self.measured:
+            return self.sustained
+        beyond = options.open_load / options.target_load
+        room = beyond * (1 - self._load / options.open_load) * self._streams - last.newest
+        return max(self._streams, min(last.live + room, beyond * self._streams))
+
+    @property
     def streams(self) -> int:
-        """Streams of one text that may be inside, 1 to ``max_streams``."""
-        return min(math.floor(self.units), self._options.max_streams)
+        """Streams of one text that the engine carries, 1 to ``max_streams``."""
+        return min(math.floor(self.sustained), self._options.max_streams)
 
     def observe(self, sample: LoadSample) -> None:
         """Takes the next sample."""
@@ -152,6 +178,9 @@ class CapacityEstimate:
         if last is None:
             return
         elapsed_s = sample.now_s - last.now_s
+        if elapsed_s > 0:
+            share = min(1.0, (sample.step_s - last.step_s) / elapsed_s)
+            self._load += (1 - math.exp(-elapsed_s / self._options.load_s)) * (share - self._load)
         self._observe_cost(last, sample, elapsed_s)
         self._observe_lag(sample, elapsed_s)
         if self.measured:
@@ -199,19 +228,25 @@ class CapacityEstimate:
     def _observe_lag(self, sample: LoadSample, elapsed_s: float) -> None:
         options = self._options
         if self._keeps_up:
-            self._trim = min(1.0, self._trim + options.recovery_per_s * elapsed_s)
+            self._trim = min(1.0, self._trim + self._recovery_per_s * elapsed_s)
             if sample.lag_s < options.behind_s:
                 self._behind_since_s = None
             elif self._behind_since_s is None:
                 self._behind_since_s = sample.now_s
             elif sample.now_s - self._behind_since_s >= options.fall_s:
                 self._keeps_up, self._calm_since_s = False, None
+                self._worst_lag = 0.0, sample.now_s
                 self._trim = max(0.3, self._trim * options.backoff)
                 if not self.measured:
                     self._streams = min(self._streams, max(1.0, math.floor(sample.live * options.backoff)))
-        elif sample.lag_s >= options.calm_lag_s and sample.live:
+            return
+        if sample.lag_s >= self._worst_lag[0]:
+            self._worst_lag = sample.lag_s, sample.now_s
+        if sample.lag_s >= options.calm_lag_s and sample.live:
             self._calm_since_s = None
         elif self._calm_since_s is None:
             self._calm_since_s = sample.now_s
         elif sample.now_s - self._calm_since_s >= options.calm_s:
             self._keeps_up, self._behind_since_s = True, None
+            fell_s = max(options.calm_s, self._calm_since_s - self._worst_lag[1])
+            self._recovery_per_s = max(options.recovery_per_s, (1 - self._trim) / fell_s)

@@ -46,12 +46,15 @@ class LoadMonitor:
         streams: Callable[[], Iterable[WatchedStream]],
         live: Callable[[], int],
         cost: Callable[[], float] | None = None,
+        newest_cost: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """``streams``: the open ones. ``live``: how many streams and calls are inside. ``cost``: the sum of
-        their relative costs; None: they are not told apart.
+        their relative costs; None: they are not told apart. ``newest_cost``: of those that were admitted so
+        lately that the engine's load does not show it.
         """
         self._engine = engine
         self._cost = cost
+        self._newest_cost = newest_cost
         self._max_streams = options.max_streams
         self._is_measured = options.measured
         self._streams = streams
@@ -63,16 +66,16 @@ class LoadMonitor:
 
     @property
     def units(self) -> float:
-        """Streams of one text each that may be inside. One that costs more counts for several."""
+        """Streams of one text each that may be inside now. One that costs more counts for several."""
         return self._estimate.units
 
     @property
     def capacity(self) -> int:
-        """Streams and calls that may be inside, if they are like those that are."""
+        """Streams and calls that the engine keeps up with, if they are like those inside."""
         live = self._live()
         if self._cost is None or not live:
             return self._estimate.streams
-        return max(1, min(math.floor(self.units * live / self._cost()), self._max_streams))
+        return max(1, min(math.floor(self._estimate.sustained * live / self._cost()), self._max_streams))
 
     @property
     def keeps_up(self) -> bool:
@@ -122,6 +125,8 @@ class LoadMonitor:
                 audio_s=status.totals.source_samples / INTERNAL_SAMPLE_RATE_HZ,
                 slots=status.slots,
                 lag_s=self.lag_s,
+                step_s=status.totals.step_s,
+                newest=self._newest_cost(),
                 relative_audio_s=None if self._cost is None else relative_s,
             )
         )

@@ -23,5 +23,10 @@ def watched_admission(
         return Backlog(engine.status.waiting_requests, queued_input_ms())
 
     admission = Admission(options, backlog, lambda: monitor.units)
-    monitor = LoadMonitor(engine, capacity, streams, lambda: admission.live, lambda: admission.cost)
+    monitor = LoadMonitor(
+        *(engine, capacity, streams),
+        lambda: admission.live,
+        lambda: admission.cost,
+        lambda: admission.newest_cost,
+    )
     return admission, monitor
