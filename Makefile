@@ -169,7 +169,7 @@ attacks: $(READY) ## one attack after another beside callers who do nothing wron
 	$(BIN)/python -m benchmarks.attacks
 
 .PHONY: capacity
-capacity: $(READY) ## more and more streams that all speak: how many the server takes, and how late those inside get their texts (12 minutes)
+capacity: $(READY) ## more and more streams that all speak: how many the server takes, and how late those inside get their texts; callers of unlike kinds (15 minutes)
 	$(BIN)/python -m benchmarks.capacity
 
 .PHONY: fairness

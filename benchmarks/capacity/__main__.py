@@ -3,10 +3,11 @@
 The server is ``translate-svc serve`` with the starter checkpoint and a ``--max-streams`` that no machine
 reaches. First so many callers come that it finds its capacity; that is 1x. Then callers come in 0.8, 1, 2 and
 4 times that number, the levels in turns, so that a busy machine affects all of them. A refused caller comes
-again when it may; a stream lasts 15 s.
+again when it may; a stream lasts 15 s. Then callers of unlike kinds come to a server of their own
+(``benchmarks.capacity.mixed``), and the rows of docs/reliability/capacity.md are written.
 
 Exits with 1 if the 95th percentile of the time to the first text of those admitted is at any level more than
-a quarter above that at 0.8x.
+a quarter above that at 0.8x, or if one of unlike kinds was refused while the engine was under half load.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from statistics import fmean, median
 import numpy as np
 
 from benchmarks.capacity.caller import Level, call_again_and_again, clips
+from benchmarks.capacity.mixed import measure_mixed, with_rows
 from benchmarks.resume.servers import servers
 from benchmarks.soak.speaker import open_channel
 from translate_svc.client import AsyncClient
 
 _RESULTS = Path(__file__).parents[1] / "results" / "capacity.json"
 _ROOT = Path(__file__).parents[2]
+_PAGE = _ROOT / "docs" / "reliability" / "capacity.md"
+_MIXED = "mixed kinds"
 _TARGETS = {"one target": ("spa",), "three targets": ("spa", "deu", "fra")}
 _LEVELS = (0.8, 1.0, 2.0, 4.0)
 _MAX_RATIO = 1.25
@@ -164,7 +168,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=30.0, help="of a level, each round")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--only", choices=tuple(_TARGETS))
+    parser.add_argument("--only", choices=(*_TARGETS, _MIXED))
+    parser.add_argument("--mixed-seconds", type=float, default=120.0, help="with unlike kinds")
     arguments = parser.parse_args()
     results = json.loads(_RESULTS.read_text()) if _RESULTS.exists() else {}
     passed = True
@@ -174,6 +179,12 @@ def main() -> int:
             results[name] = asdict(result)
             print(name, json.dumps(results[name], indent=1), flush=True)
             passed &= all(level.ratio_p95 <= _MAX_RATIO for level in result.levels)
+    if arguments.only in (None, _MIXED):
+        mixed = asyncio.run(measure_mixed(arguments.mixed_seconds))
+        results[_MIXED] = asdict(mixed)
+        print(_MIXED, json.dumps(results[_MIXED], indent=1), flush=True)
+        _PAGE.write_text(with_rows(_PAGE.read_text(), mixed))
+        passed &= not sum(mixed.refused_below_half.values())
     _RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     return 0 if passed else 1
 

@@ -18,6 +18,7 @@ from tests.gateway.clients import RATE_HZ as OPENAI_RATE_HZ
 from tests.gateway.clients import TRANSLATIONS, pcm16
 from tests.gateway.webrtc.caller import calling
 from translate_svc.client import AsyncClient, ClientOptions, pace
+from translate_svc.errors import ResourceExhausted
 from translate_svc.types import Samples, SimultaneousSettings, TargetSettings, TextDelta, UtteranceDone
 
 _PART_S = 0.2
@@ -71,22 +72,30 @@ async def simultaneous_stream(places: Places, key: str, said: Samples) -> None:
     _check(await stream(places.addresses, key, said, simultaneous=SimultaneousSettings()))
 
 
-async def openai_session(places: Places, key: str, said: Samples) -> None:
-    """A session of OpenAI's translation protocol over a WebSocket."""
+async def openai_session(places: Places, key: str, said: Samples) -> float:
+    """A session of OpenAI's translation protocol over a WebSocket. Returns how many seconds after the last
+    audio the last text came.
+
+    Raises:
+        ResourceExhausted: the session was refused.
+    """
     pcm = pcm16(_resampled(said))
     part = round(_PART_S * OPENAI_RATE_HZ) * 2
-    translated = ""
+    translated, failure = "", {}
+    said_s = text_s = time.monotonic()
     async with (
         aiohttp.ClientSession(places.http, headers=bearer(key)) as http,
         http.ws_connect(f"{TRANSLATIONS}?model=starter") as socket,
     ):
 
         async def speak() -> None:
+            nonlocal said_s
             await socket.send_json({"type": "session.update", "session": _SPANISH})
             for start in range(0, len(pcm), part):
                 data = base64.b64encode(pcm[start : start + part]).decode()
                 await socket.send_json({"type": "session.input_audio_buffer.append", "audio": data})
                 await asyncio.sleep(_PART_S)
+            said_s = time.monotonic()
             await socket.send_json({"type": "session.close"})
 
         async with asyncio.TaskGroup() as tasks:
@@ -95,8 +104,16 @@ async def openai_session(places: Places, key: str, said: Samples) -> None:
                 event = message.json()
                 if event["type"] == "session.output_transcript.delta":
                     translated += event["delta"]
+                    text_s = time.monotonic()
+                elif event["type"] == "error":
+                    failure = event["error"]
+                    break
             speaking.cancel()
+    if failure:
+        kind = ResourceExhausted if failure["code"] == "overloaded" else RuntimeError
+        raise kind(failure["message"])
     _check(translated)
+    return max(0.0, text_s - said_s)
 
 
 async def webrtc_call(places: Places, key: str, said: Samples) -> None:

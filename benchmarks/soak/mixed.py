@@ -102,10 +102,13 @@ async def _calls(
         text = await stream(places.addresses, keys["whole"], said, first_texts=seen.first_texts)
         seen.different += text != wanted
 
+    async def spoken_over_openai() -> None:
+        await openai_session(places, keys["openai"], said)
+
     return [
         *[("whole", whole)] * _WHOLE,
         ("simultaneous", lambda: simultaneous_stream(places, keys["simultaneous"], said)),
-        ("openai", lambda: openai_session(places, keys["openai"], said)),
+        ("openai", spoken_over_openai),
         ("webrtc", lambda: webrtc_call(places, keys["webrtc"], said)),
         ("file", lambda: file(places, keys["file"], said)),
         ("guest", guests.one),
