@@ -7,6 +7,7 @@ import contextlib
 import copy
 import logging
 import math
+import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -48,7 +49,25 @@ class CallDriver:
             TranslateSvcError: the transport must fail the call with this error.
             asyncio.CancelledError: the client has left.
         """
-        error: BaseException | None = None
+        error = await self._failure()
+        try:
+            try:
+                await self._cancel_handler(
+                    CallOutcome(self._sink.status_of(error), error, self._sink.bytes_out)
+                )
+            finally:
+                await self._finish_writing()
+            if error is not None:
+                raise error
+        finally:
+            del error  # it refers to this frame
+
+    async def _failure(self) -> BaseException | None:
+        """Sends the events. Returns why not all were sent, or None.
+
+        The frames of a task group hold its errors, and those the frames: the call, its connection and what it
+        has buffered would be kept until a collection. So they are cleared.
+        """
         try:
             async with asyncio.TaskGroup() as tasks:
                 helpers = [tasks.create_task(helper) for helper in self._helpers()]
@@ -56,15 +75,13 @@ class CallDriver:
                 for helper in helpers:
                     helper.cancel()
         except BaseExceptionGroup as failures:
+            traceback.clear_frames(failures.__traceback__)
             # the first one is the cause; it cancelled the other tasks, whose errors follow from that
-            error = failures.exceptions[0]
-            raise error from None
+            return failures.exceptions[0]
         except asyncio.CancelledError as cancelled:
-            error = cancelled
-            raise
-        finally:
-            await self._cancel_handler(CallOutcome(self._sink.status_of(error), error, self._sink.bytes_out))
-            await self._finish_writing()
+            traceback.clear_frames(cancelled.__traceback__)
+            return cancelled
+        return None
 
     def go_away(
         self, grace_s: float, reason: TranslateSvcError, finish_s: Callable[[], float] = lambda: 0.0
@@ -119,6 +136,7 @@ class CallDriver:
             await asyncio.wait({self._writing}, timeout=self._options.abort_timeout_s)
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
+            self._writing = None
 
     async def _fail_after_go_away(self) -> None:
         await self._going_away.wait()

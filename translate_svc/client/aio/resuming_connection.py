@@ -27,6 +27,7 @@ from translate_svc.types import (
     StreamConfig,
 )
 
+_REFUSALS = Unavailable, ResourceExhausted
 _log = logging.getLogger(__name__)
 
 
@@ -124,6 +125,8 @@ class ResumingConnection:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.cancel()  # a search may have opened a call meanwhile
+        # their tracebacks refer to this, which would keep the connection open until a collection
+        self._writer = self._search = self._move = self._failure = None
 
     def _present(self) -> StreamCall:
         if self._call is None:
@@ -181,6 +184,7 @@ class ResumingConnection:
             TranslateSvcError: the stream cannot continue.
         """
         self._lose(call, error)
+        del error  # raised below, it refers to this frame
         while self._search is not None and call is self._call:
             await asyncio.wait({self._search})
         if self._failure is not None:
@@ -233,7 +237,7 @@ class ResumingConnection:
                         await self._go_on_at(server, lost)
                     except CannotResume:
                         raise
-                    except (Unavailable, ResourceExhausted) as refused:
+                    except _REFUSALS as refused:
                         refusal = refused
                     else:
                         return None
@@ -252,15 +256,12 @@ class ResumingConnection:
             opened = await call.open(plan.config, self._options.resume_attempt_s)
             if self.done or not self._state.is_current(plan):
                 raise Unavailable("the program cleared the stream meanwhile, or it has ended")
-        except TranslateSvcError as error:
+        except BaseException as error:
             self._state.abandon_plan()
             call.cancel()
-            if call.is_interrupted and not isinstance(error, Unavailable | ResourceExhausted):
-                raise Unavailable(error.description) from error
-            raise
-        except BaseException:
-            self._state.abandon_plan()
-            call.cancel()
+            is_known = not isinstance(error, TranslateSvcError) or isinstance(error, _REFUSALS)
+            if call.is_interrupted and not is_known:
+                raise Unavailable(str(error)) from error
             raise
         self._events.extend(self._state.resumed(plan, opened))
         self._use(server, call)

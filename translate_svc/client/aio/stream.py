@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from translate_svc.client.aio.connection import StreamConnection
+from translate_svc.client.aio.stream_call import is_being_cancelled
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.errors import TranslateSvcError
 from translate_svc.types import (
@@ -187,6 +188,8 @@ class AsyncStream:
             # cancelling the call does not wake a write that waits for the connection
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # their tracebacks refer to this, which would keep the connection open until a collection
+        self._feed_task = self._read_task = self._write_task = self._feed_error = None
         await self._connection.release()
 
 
@@ -199,7 +202,8 @@ async def _shielded(operation: asyncio.Task[T]) -> T:
     try:
         return await asyncio.shield(operation)
     except asyncio.CancelledError:
-        waiting = asyncio.current_task()
-        if not operation.cancelled() or (waiting is not None and waiting.cancelling()):
+        if not operation.cancelled() or is_being_cancelled():
             raise
         raise TranslateSvcError("the stream was cancelled") from None
+    finally:
+        del operation  # its error refers to this frame

@@ -96,8 +96,16 @@ class StreamCall:
             # gRPC raises InvalidStateError for every operation on a call that has ended
             raise self._final_status.error() or TranslateSvcError("the stream has ended") from error
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 raise
             # the call was cancelled, not this task
             raise TranslateSvcError("the stream was cancelled") from None
+
+
+def is_being_cancelled() -> bool:
+    """Whether somebody has cancelled the task that asks.
+
+    A frame that an error refers to must not refer to its task: it would keep the call until a collection.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

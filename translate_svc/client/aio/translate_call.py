@@ -11,6 +11,7 @@ import grpc
 
 from translate_svc import wire
 from translate_svc.client.aio.final_status import FinalStatus
+from translate_svc.client.aio.stream_call import is_being_cancelled
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.sequence_check import call_sequence
 from translate_svc.client.translation import Translation, TranslationBuilder
@@ -75,8 +76,7 @@ class AsyncTranslateCall:
         except grpc.aio.AioRpcError as error:
             raise final_status.error() or TranslateSvcError("the call has ended") from error
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 raise
             # the call was cancelled (its channel was closed), not this task
             raise TranslateSvcError("the call was cancelled") from None
