@@ -131,13 +131,16 @@ def result(seen: Seen, seconds: float) -> MixedKindsResult:
 
 
 def rows(result: MixedKindsResult) -> list[str]:
-    """The rows of docs/reliability/capacity.md: one for each kind."""
-    return [
+    """Rows of docs/reliability/capacity.md: one for each kind, and one that says how busy the machine was."""
+    counts = (sum(each.values()) for each in (result.opened, result.refused, result.refused_below_half))
+    busy = f"all; engine {result.engine_load[0]} of the time, load average {result.load_average}"
+    of_kinds = [
         f"| {count} {kind} | {result.opened[kind]} | {result.refused[kind]}"
         f" | {result.refused_below_half[kind]}"
         f" | {result.lag_p50_s[kind]:.1f}, {result.lag_p95_s[kind]:.1f} s |"
         for kind, count in KINDS.items()
     ]
+    return [*of_kinds, f"| {busy} | {' | '.join(map(str, counts))} | |"]
 
 
 def with_rows(page: str, result: MixedKindsResult) -> str:
@@ -170,6 +173,7 @@ async def _stream(
     server: AttackedServer, name: str, simultaneous: SimultaneousSettings | None, seen: Seen
 ) -> float:
     said_s = text_s = time.monotonic()
+    said = speech(_STREAM_S)
     async with (
         AsyncClient(server.target, ClientOptions(api_key=server.keys[name])) as client,
         client.stream(
@@ -181,8 +185,8 @@ async def _stream(
     ):
         async for event in stream:
             if isinstance(event, Opened):
-                said_s = time.monotonic() + _STREAM_S
-                stream.feed(pace(speech(_STREAM_S), RATE_HZ))
+                said_s = time.monotonic() + len(said) / RATE_HZ
+                stream.feed(pace(said, RATE_HZ))
             elif isinstance(event, TextDelta):
                 text_s = time.monotonic()
     return max(0.0, text_s - said_s)
