@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import weakref
 
 import pytest
 
@@ -58,6 +60,27 @@ def test_a_response_that_never_leaves_is_given_up() -> None:
         assert client.got == []
 
     play(scenario)
+
+
+def test_a_call_that_was_left_is_freed_without_a_collection() -> None:
+    async def scenario() -> None:
+        client, talk = FakeClient(), FakeSession()
+        call = driver(client, talk)
+        running = asyncio.create_task(call.run())
+        await asyncio.sleep(1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        talk.end = None
+        freed = weakref.ref(call)
+        del call, running
+        await asyncio.sleep(1)
+        assert freed() is None
+
+    gc.disable()
+    try:
+        play(scenario)
+    finally:
+        gc.enable()
 
 
 async def _leaving(call: CallDriver) -> tuple[float, TranslateSvcError]:

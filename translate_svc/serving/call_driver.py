@@ -50,6 +50,8 @@ class CallDriver:
             asyncio.CancelledError: the client has left.
         """
         error = await self._failure()
+        if error is not None:
+            traceback.clear_frames(error.__traceback__)
         try:
             try:
                 await self._cancel_handler(
@@ -65,8 +67,8 @@ class CallDriver:
     async def _failure(self) -> BaseException | None:
         """Sends the events. Returns why not all were sent, or None.
 
-        The frames of a task group hold its errors, and those the frames: the call, its connection and what it
-        has buffered would be kept until a collection. So they are cleared.
+        The frames of a task group hold its errors, and those the frames: what the call has buffered would
+        be kept until a collection. So they are cleared, here and by ``run``.
         """
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -79,7 +81,6 @@ class CallDriver:
             # the first one is the cause; it cancelled the other tasks, whose errors follow from that
             return failures.exceptions[0]
         except asyncio.CancelledError as cancelled:
-            traceback.clear_frames(cancelled.__traceback__)
             return cancelled
         return None
 
