@@ -132,7 +132,7 @@ full-size: $(READY) ## the published size on this CPU, with random weights: memo
 soak: $(READY) ## many streams for long: latency, memory, leaks; property tests on new examples; writes benchmarks/results/soak.json (half an hour)
 	$(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m pytest -m soak -s
-	$(BIN)/python -m pytest -m slow tests/cli/commands/test_calibrate.py tests/benchmarks
+	$(BIN)/python -m pytest -m slow tests/cli/commands/test_calibrate.py tests/cli/guard tests/cli/media tests/benchmarks
 	$(BIN)/python -m pytest -n $(WORKERS) -m "hypothesis and not gpu" --hypothesis-profile=explore
 
 MINUTES ?= 10

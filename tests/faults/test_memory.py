@@ -56,7 +56,7 @@ async def test_it_sends_its_callers_on_and_exits_with_3() -> None:
         await client.translate(text="Hello.", source="en", targets=["es"]).result()
         reading = asyncio.create_task(listen(stream))
         await stream.send(samples[: len(samples) // 2])
-        _leave_memory(process.pid, share=0.04)
+        _leave_memory(process.pid, share=0.049)  # it drains at 0.05; more of it bears a spike
         with pytest.raises(Unavailable):
             await _ask_on(client)
         _give_memory(process.pid)

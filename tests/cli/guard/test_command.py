@@ -113,6 +113,7 @@ async def http_address(server: asyncio.subprocess.Process) -> str:
     return (await server.stdout.readline()).decode().removeprefix(READY_PREFIX).strip()
 
 
+@pytest.mark.slow
 async def test_streams_over_tls_are_drained_through_envoy_which_ends_last(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     issued = authority.issue("server")
@@ -144,6 +145,7 @@ async def test_streams_over_tls_are_drained_through_envoy_which_ends_last(tmp_pa
         assert not is_there(envoy)
 
 
+@pytest.mark.slow
 async def test_a_front_process_that_is_gone_is_passed_over() -> None:
     flags = ("--host", "0.0.0.0", "--http", "0.0.0.0:0", "--insecure", "--front-processes", "2")
     async with (

@@ -17,6 +17,12 @@ def chosen(by_certificate: bool = False, **settings: Any) -> str:
     return with_guard(Settings(**settings), by_certificate=by_certificate).guard
 
 
+@pytest.fixture(autouse=True)
+def log(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever level an earlier test has left behind."""
+    caplog.set_level(logging.INFO, logger="translate_svc")
+
+
 @pytest.fixture
 def without_envoy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "envoy", None)
@@ -50,10 +56,9 @@ def test_the_http_port_alone_is_reason_enough(host: str) -> None:
 
 @pytest.mark.parametrize("said", ["on", "off"])
 def test_what_the_operator_says_counts(said: str, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
-        assert chosen(host="0.0.0.0", guard=said) == said
-        assert chosen(host="127.0.0.1", guard=said) == said
-        assert chosen(host="0.0.0.0", guard=said, by_certificate=True) == said
+    assert chosen(host="0.0.0.0", guard=said) == said
+    assert chosen(host="127.0.0.1", guard=said) == said
+    assert chosen(host="0.0.0.0", guard=said, by_certificate=True) == said
     assert not caplog.records
 
 

@@ -47,6 +47,7 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.realtime
 async def test_texts_of_a_killed_run_can_be_read_until_the_next_one(tmp_path: Path) -> None:
     target = tmp_path / "film.srt"
