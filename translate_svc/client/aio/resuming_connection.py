@@ -259,9 +259,12 @@ class ResumingConnection:
         except BaseException as error:
             self._state.abandon_plan()
             call.cancel()
-            is_known = not isinstance(error, TranslateSvcError) or isinstance(error, _REFUSALS)
-            if call.is_interrupted and not is_known:
-                raise Unavailable(str(error)) from error
+            if (
+                call.is_interrupted
+                and isinstance(error, TranslateSvcError)
+                and not isinstance(error, _REFUSALS)
+            ):
+                raise Unavailable(error.description) from error
             raise
         self._events.extend(self._state.resumed(plan, opened))
         self._use(server, call)
