@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.rpc.conftest import until
 from tests.rpc.scripted_session import ScriptedCall, ScriptedService
+from tests.waiting import until
 from translate_svc import errors
 from translate_svc.client import AsyncClient, Client, ClientOptions, Translation
 from translate_svc.rpc.options import RpcOptions

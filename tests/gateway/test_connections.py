@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from tests.fakes.model_free_service import ModelFreeService
+from tests.waiting import is_closed
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
 
@@ -25,17 +26,6 @@ async def connection(server: GatewayServer) -> AsyncIterator[Connection]:
         yield reader, writer
     finally:
         writer.transport.abort()
-
-
-async def is_closed(reader: asyncio.StreamReader) -> bool:
-    """Waits until the server has closed the connection; what it says before does not count."""
-    try:
-        async with asyncio.timeout(30):
-            while await reader.read(1_024):
-                pass
-    except ConnectionResetError:
-        return True
-    return True
 
 
 async def answers(server: GatewayServer) -> bool:

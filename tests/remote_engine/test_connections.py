@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.scripted_engine import ScriptedEngine
+from tests.waiting import until
 from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.request import (
@@ -122,12 +123,6 @@ def vanish(connection: EngineConnection) -> None:
     """Closes the socket as the kernel does for a process that was killed."""
     connection._link.close()
     connection._released.set()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - no end of the wire has an event for it
-            await asyncio.sleep(0.005)
 
 
 async def test_a_request_is_answered_and_speech_waits_for_credit(tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -28,13 +27,6 @@ def request(**message: Any) -> pb.StreamingTranslateRequest:
 
 def audio(samples: int = 320) -> pb.StreamingTranslateRequest:
     return request(audio=pb.AudioInput(data=bytes(2 * samples)))
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    """Waits for what another task is about to do."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture

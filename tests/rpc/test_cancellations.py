@@ -11,7 +11,8 @@ import grpc
 import pytest
 
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
-from tests.rpc.conftest import CONFIG, audio, request, until
+from tests.rpc.conftest import CONFIG, audio, request
+from tests.waiting import until
 from translate_svc.rpc.server import RpcServer
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.session.admission import AdmissionOptions

@@ -13,7 +13,8 @@ import pytest
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
-from tests.rpc.conftest import request, until
+from tests.rpc.conftest import request
+from tests.waiting import until
 from translate_svc.client import AsyncClient, AsyncStream, pace
 from translate_svc.engine.request import Request
 from translate_svc.errors import Unavailable

@@ -15,8 +15,9 @@ import pytest
 from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
-from tests.rpc.conftest import CONFIG, audio, open_stream, request, until
+from tests.rpc.conftest import CONFIG, audio, open_stream, request
 from tests.rpc.scripted_session import ScriptedService
+from tests.waiting import until
 from translate_svc.client.aio.final_status import FinalStatus
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer

@@ -8,9 +8,9 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.rpc.conftest import until
 from tests.rpc.scripted_session import ScriptedService
 from tests.rpc.test_stream import EOF, outcome, own_tasks, responses
+from tests.waiting import until
 from translate_svc import errors
 from translate_svc.rpc.server import RpcServer
 from translate_svc.v1 import speech_translation_pb2 as pb

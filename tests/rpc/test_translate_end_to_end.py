@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from tests.rpc.conftest import until
 from tests.rpc.guards.invalid_requests import INVALID_REQUESTS
 from tests.rpc.test_stream import outcome
+from tests.waiting import until
 from translate_svc import errors
 from translate_svc.audio.codecs.table import CODECS
 from translate_svc.audio.files import read_audio

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
@@ -16,6 +16,7 @@ import pytest_asyncio
 
 from tests.fakes.fronted_service import Fronted, fronted_service
 from tests.fakes.third_transport import THIRD
+from tests.waiting import until
 from translate_svc.cli import transports
 from translate_svc.client import AsyncClient, AsyncStream, pace
 from translate_svc.config import Settings
@@ -52,12 +53,6 @@ def speech(seconds: float) -> np.ndarray:
 async def fronted() -> AsyncIterator[Fronted]:
     async with fronted_service(SETTINGS, options=QUICK) as running:
         yield running
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - it happens in another process
-            await asyncio.sleep(0.01)
 
 
 def each_serves(fronted: Fronted) -> list[int]:

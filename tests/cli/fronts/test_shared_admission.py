@@ -21,9 +21,9 @@ from tests.cli.fronts.test_fronted_server import (
     at_rest,
     each_serves,
     scraped,
-    until,
 )
 from tests.fakes.fronted_service import Fronted, fronted_service
+from tests.waiting import until
 from translate_svc.access.api_keys import key_line, new_key
 from translate_svc.client import AsyncClient, AsyncStream, ClientOptions
 from translate_svc.errors import ResourceExhausted, TranslateSvcError

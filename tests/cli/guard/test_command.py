@@ -27,7 +27,7 @@ from tests.cli.conftest import Command
 from tests.cli.guard import needs_envoy
 from tests.cli.process import serving
 from tests.gateway.clients import connect
-from tests.rpc.conftest import until
+from tests.waiting import until
 from translate_svc.cli.commands.serve import READY_PREFIX
 from translate_svc.cli.exit_codes import EXIT_LOST
 from translate_svc.cli.guard.options import GuardOptions

@@ -20,8 +20,8 @@ from benchmarks.attacks.http2 import connect, message
 from tests.certificates import Authority
 from tests.cli.guard import needs_envoy
 from tests.cli.guard.guarded import Guarded, guarded
-from tests.rpc.conftest import until
 from tests.rpc.scripted_session import ScriptedService
+from tests.waiting import until
 from translate_svc.cli.guard.envoy.parts import PEER_HEADER
 from translate_svc.client import AsyncClient, ClientOptions, tls_credentials
 from translate_svc.errors import Unavailable

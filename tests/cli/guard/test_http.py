@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import TRANSLATIONS, connect, pcm16, silence, tone
 from tests.gateway.files.test_uploads import CLIP, form, slow_script
+from tests.waiting import is_closed, until
 from translate_svc.cli.guard.envoy.parts import PEER_HEADER
 from translate_svc.cli.guard.limits import HttpLimits
 from translate_svc.engine.request import Request
@@ -64,23 +65,6 @@ async def connection(running: Guarded) -> AsyncIterator[tuple[asyncio.StreamRead
 async def body_of(head: bytes, reader: asyncio.StreamReader) -> bytes:
     length = int(head.lower().partition(b"content-length: ")[2].split()[0])
     return await reader.readexactly(length)
-
-
-async def is_closed(reader: asyncio.StreamReader) -> bool:
-    """Waits until the connection is closed; what is said before does not count."""
-    try:
-        async with asyncio.timeout(30):
-            while await reader.read(1_024):
-                pass
-    except ConnectionResetError:
-        return True
-    return True
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.01)
 
 
 async def test_nobody_sees_that_envoy_is_there() -> None:

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
-from tests.rpc.conftest import until
 from tests.rpc.scripted_session import ScriptedService
+from tests.waiting import until
 from translate_svc import errors, types
 from translate_svc.client import AsyncClient, ClientOptions, pace, stream_settings
 from translate_svc.rpc.options import RpcOptions

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from tests.rpc.conftest import until
 from tests.rpc.scripted_session import ScriptedService
+from tests.waiting import until
 from tests.wire import settings_samples
 from tests.wire.settings_samples import field_names
 from translate_svc import errors

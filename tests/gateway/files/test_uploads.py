@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import resource
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +16,7 @@ import soundfile
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import model_free_service
 from tests.gateway.clients import ROOT
+from tests.waiting import until
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.engine.request import Request
@@ -52,13 +53,6 @@ async def post(server: GatewayServer, data: object, path: str = PATH, key: str =
     ):
         body = await response.json()
         return response.status, body["error"]["code"] if "error" in body else body["text"]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """An answer leaves before what it needed is given back."""
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("declared", [True, False])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -12,6 +11,7 @@ from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import base64_parts, connect, pcm16, silence, tone
 from tests.gateway.raw_socket import PING, PONG, RawSocket, raw_connect
+from tests.waiting import until
 from translate_svc.engine.request import Request
 from translate_svc.errors import Unavailable
 from translate_svc.gateway.options import GatewayOptions
@@ -21,12 +21,6 @@ APPEND = "session.input_audio_buffer.append"
 SPOKEN = pcm16(tone(0.6)) + pcm16(silence(0.8))
 NOTHING = {"admitted": 0, "requests": 0, "vad_places": 0}
 ES = {"audio": {"output": {"language": "es"}}}
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.01)
 
 
 def slow_script(request: Request) -> ScriptedRequest:

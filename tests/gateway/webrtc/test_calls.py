@@ -15,6 +15,7 @@ from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import clip, connect, tone
 from tests.gateway.webrtc.caller import CALLS, Caller, calling, post_offer
+from tests.waiting import until
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.access.client_secrets import ClientSecrets
@@ -29,12 +30,6 @@ from translate_svc.types import Samples
 NOTHING = {"admitted": 0, "requests": 0, "vad_places": 0}
 SPANISH = {"audio": {"output": {"language": "es"}}}
 BY_UTTERANCE = SPANISH | {"simultaneous": None}
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -19,6 +19,7 @@ from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import from_pcm16, tone
 from tests.gateway.webrtc.caller import SpokenTrack, hear, post_offer
+from tests.waiting import until
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.engine.request import Request
@@ -73,12 +74,6 @@ class Client:
 
     def _listen(self, track: MediaStreamTrack) -> None:
         self._hearing.append(asyncio.ensure_future(hear(track, self._heard)))
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - the condition has no event
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

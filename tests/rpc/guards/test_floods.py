@@ -19,7 +19,7 @@ from benchmarks.attacks.floods import ATTACKS
 from benchmarks.attacks.measure import GIVEN_BACK_S
 from benchmarks.soak.server import ServerSetup
 from benchmarks.soak.server_process import ServerProcess, server_process
-from tests.rpc.conftest import until
+from tests.waiting import until
 from translate_svc.rpc.options import MIB
 from translate_svc.rpc.servicer import SERVICE_NAME
 from translate_svc.v1 import speech_translation_pb2 as pb

@@ -14,9 +14,10 @@ import pytest
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.fake_vad import EnergyVad
 from tests.fakes.model_free_service import model_free_service
-from tests.rpc.conftest import CONFIG, audio, open_stream, request, until
+from tests.rpc.conftest import CONFIG, audio, open_stream, request
 from tests.rpc.guards.throttled_proxy import throttled_proxy
 from tests.rpc.scripted_session import ScriptedService
+from tests.waiting import until
 from translate_svc.client import AsyncClient, AsyncStream, ClientOptions
 from translate_svc.engine.request import Request
 from translate_svc.errors import ResourceExhausted, TranslateSvcError

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.rpc.conftest import CONFIG, until
+from tests.rpc.conftest import CONFIG
 from tests.rpc.scripted_session import ScriptedService
+from tests.waiting import until
 from translate_svc.client import AsyncClient, AsyncStream, ClientOptions
 from translate_svc.errors import OutOfRange, Unavailable
 from translate_svc.rpc.options import RpcOptions

@@ -14,8 +14,8 @@ import pytest
 from hyperframe.frame import DataFrame
 
 from benchmarks.attacks.http2 import connect, message
-from tests.rpc.conftest import until
 from tests.rpc.scripted_session import ScriptedService
+from tests.waiting import until
 from translate_svc.errors import ResourceExhausted
 from translate_svc.rpc.options import MIB, RpcOptions
 from translate_svc.rpc.server import RpcServer, channel_options

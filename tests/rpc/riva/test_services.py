@@ -16,9 +16,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from riva.client.proto import riva_asr_pb2, riva_nmt_pb2, riva_tts_pb2
 
 from tests.fakes.model_free_service import ModelFreeService
-from tests.rpc.conftest import until
 from tests.rpc.riva.conftest import OPTIONS, auth_of, called, refusal
 from tests.rpc.riva.speech import recognition
+from tests.waiting import until
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.cli.transports import transport_makers
