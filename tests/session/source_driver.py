@@ -13,7 +13,7 @@ from translate_svc.session.inbound.source_events import Committed, SourceEvent, 
 from translate_svc.session.inbound.utterance_source import UtteranceSource
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.types import GuardSettings, Samples, Segmentation, StreamSettings
-from translate_svc.vad.frame_vad import Float32Array, FrameVad, VadFrame
+from translate_svc.vad.frame_vad import Float32Array, FrameVad, VadFrames
 from translate_svc.vad.options import VadOptions
 
 Comparable = tuple[object, ...]
@@ -34,7 +34,7 @@ class Driver:
     source: UtteranceSource
     vad: FrameVad = field(default_factory=AmplitudeVad)
     events: list[SourceEvent] = field(default_factory=list)
-    frames: list[VadFrame] = field(default_factory=list)
+    frames: list[VadFrames] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._start = self.source.received_position
@@ -44,15 +44,18 @@ class Driver:
         """Pull the source dry; returns the new events."""
         before = len(self.events)
         while (step := self.source.step()) is not None:
-            if isinstance(step, VadFrame):
+            if isinstance(step, VadFrames):
                 self.frames.append(step)
                 if step.restart:
                     self._state = np.zeros_like(self._state)
-                probabilities, self._state = self.vad.step(step.samples[None], self._state)
-                self.source.push_probability(float(probabilities[0]))
+                self.source.push_probabilities([self._score(frame) for frame in step.samples])
             else:
                 self.events.append(step)
         return self.events[before:]
+
+    def _score(self, frame: Samples) -> float:
+        (probability,), self._state = self.vad.step(frame[None], self._state)
+        return float(probability)
 
     def push(self, samples: Samples, sizes: Sequence[int] = (10**9,)) -> None:
         """Push in chunks of ``sizes``, over and over, pulled dry after each."""

@@ -13,17 +13,24 @@ from tests.fakes.fake_vad import AmplitudeVad, FailingVad, GatedVad, SmoothedAmp
 from tests.virtual_time import virtual_time
 from translate_svc.errors import DetectorError, ResourceExhausted, Unavailable
 from translate_svc.session.vad_loop import GATHER_FROM_STREAMS, VadLoop, VadStream, batch_interval_s
-from translate_svc.vad.frame_vad import Float32Array, VadFrame
+from translate_svc.vad.frame_vad import MAX_FRAMES_AT_ONCE, Float32Array, VadFrames
 
 
-def frame(level: float, restart: bool = False) -> VadFrame:
-    return VadFrame(np.full(512, level, dtype=np.float32), restart)
+def frames(*levels: float, restart: bool = False) -> VadFrames:
+    """One frame a level."""
+    return VadFrames(np.repeat(np.array(levels, np.float32)[:, None], 512, axis=1), restart)
+
+
+async def score(stream: VadStream, level: float, restart: bool = False) -> float:
+    """The probability of one frame."""
+    (probability,) = await stream.probabilities(frames(level, restart=restart))
+    return probability
 
 
 async def in_flight(loop: VadLoop, vad: GatedVad) -> tuple[VadStream, asyncio.Task[float]]:
     """A stream whose frame is being scored now; the gate holds the worker."""
     stream = loop.open_stream()
-    task = asyncio.create_task(stream.probability(frame(0.1)))
+    task = asyncio.create_task(score(stream, 0.1))
     assert await asyncio.to_thread(vad.entered.wait, 60)
     return stream, task
 
@@ -31,7 +38,7 @@ async def in_flight(loop: VadLoop, vad: GatedVad) -> tuple[VadStream, asyncio.Ta
 @pytest.fixture
 async def gated() -> AsyncIterator[tuple[VadLoop, GatedVad]]:
     vad = GatedVad()
-    async with VadLoop(vad, max_batch_frames=4, max_streams=8) as loop:
+    async with VadLoop(vad, max_batch_streams=4, max_streams=8) as loop:
         try:
             yield loop, vad
         finally:
@@ -51,7 +58,7 @@ async def test_streams_share_calls_and_keep_their_own_state() -> None:
 
     async def talk(loop: VadLoop, row: np.ndarray) -> list[float]:
         stream = loop.open_stream()
-        answers = [await stream.probability(frame(float(x), i % 13 == 0)) for i, x in enumerate(row)]
+        answers = [await score(stream, float(x), i % 13 == 0) for i, x in enumerate(row)]
         stream.close()
         return answers
 
@@ -71,19 +78,49 @@ async def test_streams_in_step_share_every_call() -> None:
     async def talk(loop: VadLoop) -> None:
         stream = loop.open_stream()
         for _ in range(10):
-            await stream.probability(frame(0.5))
+            await score(stream, 0.5)
 
     async with VadLoop(vad) as loop:
         await asyncio.gather(*(talk(loop) for _ in range(5)))
     assert vad.batch_sizes == [5] * 10
 
 
+async def test_frames_that_are_scored_together_get_what_each_gets_alone() -> None:
+    """Streams with one, three and eight frames share one call; states go on from the last frame of each."""
+    levels = np.random.default_rng(0).uniform(0, 1, (3, 10)).tolist()
+    counts = (1, 3, 8)
+
+    async def alone(loop: VadLoop, row: list[float]) -> list[float]:
+        stream = loop.open_stream()
+        return [await score(stream, level) for level in row]
+
+    sizes: list[int] = []
+
+    class Counting(SmoothedAmplitudeVad):
+        def step(self, frames: Float32Array, states: Float32Array) -> tuple[Float32Array, Float32Array]:
+            sizes.append(len(frames))
+            return super().step(frames, states)
+
+    async with VadLoop(Counting()) as loop:
+        streams = [loop.open_stream() for _ in counts]
+        together = await asyncio.gather(
+            *(
+                stream.probabilities(frames(*row[:count]))
+                for stream, row, count in zip(streams, levels, counts, strict=True)
+            )
+        )
+        assert sizes == [3, 2, 2, 1, 1, 1, 1, 1]
+        for stream, row, found, count in zip(streams, levels, together, counts, strict=True):
+            found.append(await score(stream, row[count]))
+            assert found == pytest.approx(await alone(loop, row[: count + 1]))
+
+
 async def test_restart_clears_the_state() -> None:
     async with VadLoop(SmoothedAmplitudeVad()) as loop:
         stream = loop.open_stream()
-        assert await stream.probability(frame(0.8, restart=True)) == pytest.approx(0.4)
-        assert await stream.probability(frame(0.8)) == pytest.approx(0.6)
-        assert await stream.probability(frame(0.8, restart=True)) == pytest.approx(0.4)
+        assert await score(stream, 0.8, restart=True) == pytest.approx(0.4)
+        assert await score(stream, 0.8) == pytest.approx(0.6)
+        assert await score(stream, 0.8, restart=True) == pytest.approx(0.4)
 
 
 async def test_what_waits_goes_into_one_bounded_call_longest_waiting_first(
@@ -94,7 +131,7 @@ async def test_what_waits_goes_into_one_bounded_call_longest_waiting_first(
     order: list[int] = []
 
     async def ask(index: int) -> None:
-        await loop.open_stream().probability(frame(0.1))
+        await score(loop.open_stream(), 0.1)
         order.append(index)
 
     others = [asyncio.create_task(ask(index)) for index in range(6)]
@@ -109,7 +146,7 @@ async def test_a_cancelled_wait_costs_the_others_nothing(gated: tuple[VadLoop, G
     """Cancelled while scored and cancelled while waiting: the other frames of both calls get results."""
     loop, vad = gated
     _, scored = await in_flight(loop, vad)
-    waiting = [asyncio.create_task(loop.open_stream().probability(frame(level))) for level in (0.2, 0.3, 0.4)]
+    waiting = [asyncio.create_task(score(loop.open_stream(), level)) for level in (0.2, 0.3, 0.4)]
     await asyncio.sleep(0)
     scored.cancel()
     waiting[1].cancel()
@@ -126,13 +163,13 @@ async def test_cancelling_and_asking_again_does_not_grow_the_queue(gated: tuple[
     _, running = await in_flight(loop, vad)
     stream = loop.open_stream()
     for _ in range(50):
-        task = asyncio.create_task(stream.probability(frame(0.5)))
+        task = asyncio.create_task(score(stream, 0.5))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     vad.gate.set()
     await running
-    assert await loop.open_stream().probability(frame(0.3)) == pytest.approx(0.3)
+    assert await score(loop.open_stream(), 0.3) == pytest.approx(0.3)
     assert vad.batch_sizes == [1, 1], "no cancelled frame was scored"
 
 
@@ -140,7 +177,7 @@ async def test_one_frame_at_a_time(gated: tuple[VadLoop, GatedVad]) -> None:
     loop, vad = gated
     stream, task = await in_flight(loop, vad)
     with pytest.raises(RuntimeError):
-        await stream.probability(frame(0.1))
+        await score(stream, 0.1)
     vad.gate.set()
     assert await task == pytest.approx(0.1)
 
@@ -153,18 +190,18 @@ async def test_places_are_bounded_and_given_back() -> None:
         streams[0].close()
         streams[0].close()
         assert loop.open_streams == 1
-        assert await loop.open_stream().probability(frame(0.5)) == pytest.approx(0.5)
+        assert await score(loop.open_stream(), 0.5) == pytest.approx(0.5)
         with pytest.raises(Unavailable):
-            await streams[0].probability(frame(0.5))
+            await score(streams[0], 0.5)
 
 
 async def test_a_failing_call_fails_its_frames_and_the_loop_goes_on() -> None:
     async with VadLoop(FailingVad()) as loop:
         bad, good = loop.open_stream(), loop.open_stream()
         with pytest.raises(DetectorError) as caught:
-            await bad.probability(frame(2.0))
+            await score(bad, 2.0)
         assert isinstance(caught.value.__cause__, RuntimeError)
-        assert await good.probability(frame(0.25)) == pytest.approx(0.25)
+        assert await score(good, 0.25) == pytest.approx(0.25)
 
 
 async def test_a_frame_on_which_the_detector_fails_costs_no_other_stream_anything() -> None:
@@ -172,10 +209,10 @@ async def test_a_frame_on_which_the_detector_fails_costs_no_other_stream_anythin
     async with VadLoop(_FailingSmoothedVad()) as loop:
         streams = [loop.open_stream() for _ in range(4)]
         for level in (0.1, 0.2):
-            scores = [stream.probability(frame(level * number)) for number, stream in enumerate(streams)]
+            scores = [score(stream, level * number) for number, stream in enumerate(streams)]
             before = await asyncio.gather(*scores)
         levels = (0.5, 2.0, 0.5, 0.5)
-        scores = [stream.probability(frame(level)) for stream, level in zip(streams, levels, strict=True)]
+        scores = [score(stream, level) for stream, level in zip(streams, levels, strict=True)]
         found = await asyncio.gather(*scores, return_exceptions=True)
         assert isinstance(found[1], DetectorError)
         for number in (0, 2, 3):
@@ -199,21 +236,22 @@ async def test_a_detector_that_fails_for_good_is_known_and_tried_again_later(
         stream = loop.open_stream()
         for failing in (False, False, True):
             with pytest.raises(DetectorError):
-                await stream.probability(frame(2.0))
+                await score(stream, 2.0)
             assert loop.is_failing is failing
         now_s = time.monotonic()
         for later_s, failing in ((31, False), (0, True)):
             at_s = now_s + later_s
             monkeypatch.setattr("translate_svc.session.vad_loop.time.monotonic", lambda at_s=at_s: at_s)
             assert loop.is_failing is failing
-        await stream.probability(frame(0.25))
+        await score(stream, 0.25)
         assert not loop.is_failing
 
 
 async def test_frames_of_another_shape_are_refused_before_they_reach_a_call() -> None:
     async with VadLoop(AmplitudeVad()) as loop:
-        with pytest.raises(ValueError, match="512"):
-            await loop.open_stream().probability(VadFrame(np.zeros(511, dtype=np.float32), restart=False))
+        for shape in ((1, 511), (512,), (0, 512), (MAX_FRAMES_AT_ONCE + 1, 512)):
+            with pytest.raises(ValueError, match="512"):
+                await loop.open_stream().probabilities(VadFrames(np.zeros(shape, np.float32), restart=False))
 
 
 async def test_closing_answers_what_runs_and_refuses_what_waits() -> None:
@@ -221,7 +259,7 @@ async def test_closing_answers_what_runs_and_refuses_what_waits() -> None:
     loop = VadLoop(vad)
     loop.start()
     _, running = await in_flight(loop, vad)
-    waiting = asyncio.create_task(loop.open_stream().probability(frame(0.3)))
+    waiting = asyncio.create_task(score(loop.open_stream(), 0.3))
     await asyncio.sleep(0)
     closing = asyncio.create_task(loop.aclose())
     await asyncio.sleep(0)
@@ -249,7 +287,7 @@ def test_calls_keep_apart_where_many_streams_are_open_so_that_frames_share_them(
         async with VadLoop(Clocked()) as loop:
             speaker, *_ = [loop.open_stream() for _ in range(streams)]
             for _ in range(60):
-                await speaker.probability(frame(0.5))
+                await score(speaker, 0.5)
 
     with virtual_time() as runner:
         runner.run(scenario())

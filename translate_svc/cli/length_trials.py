@@ -35,7 +35,7 @@ from translate_svc.types import (
     TextDelta,
     TranslateRequest,
 )
-from translate_svc.vad.frame_vad import Float32Array, FrameVad, VadFrame
+from translate_svc.vad.frame_vad import Float32Array, FrameVad, VadFrames
 from translate_svc.vad.options import VadOptions
 
 GOOD_MS = (1_600, 2_300, 3_300, 4_700, 6_700, 10_000, 15_000)
@@ -140,10 +140,13 @@ def _cut(
         if start + _CHUNK_SAMPLES >= len(recording.samples):
             source.end()
         while (step := source.step()) is not None:
-            if isinstance(step, VadFrame):
+            if isinstance(step, VadFrames):
                 state = np.zeros_like(state) if step.restart else state
-                probabilities, state = vad.step(step.samples[None], state)
-                source.push_probability(float(probabilities[0]))
+                probabilities = []
+                for frame in step.samples:
+                    probability, state = vad.step(frame[None], state)
+                    probabilities.append(float(probability[0]))
+                source.push_probabilities(probabilities)
             elif isinstance(step, Utterance):
                 found.append(step.samples)
     return found

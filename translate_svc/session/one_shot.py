@@ -188,7 +188,7 @@ class OneShot:
         if vad_stream is None:
             return True
         try:
-            return await clip_holds_voice(samples, self._settings.vad.threshold, vad_stream.probability)
+            return await clip_holds_voice(samples, self._settings.vad.threshold, vad_stream.probabilities)
         finally:
             vad_stream.close()
 

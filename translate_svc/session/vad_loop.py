@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ import numpy as np
 
 from translate_svc.errors import DetectorError, ResourceExhausted, Unavailable
 from translate_svc.types import FRAME_SAMPLES
-from translate_svc.vad.frame_vad import Float32Array, FrameVad, VadFrame
+from translate_svc.vad.frame_vad import MAX_FRAMES_AT_ONCE, Float32Array, FrameVad, VadFrames
 
 GATHER_FROM_STREAMS = 16
 """With fewer streams nothing is delayed, so that a file is scored as fast as it is sent."""
@@ -27,8 +28,8 @@ _FAILURES, _FAILING_S = 3, 30.0
 @dataclass(slots=True, eq=False)
 class _Job:
     stream: VadStream
-    frame: VadFrame
-    result: asyncio.Future[float]
+    frames: VadFrames
+    result: asyncio.Future[list[float]]
 
 
 class VadStream:
@@ -39,21 +40,21 @@ class VadStream:
         self._waiting = False
         self.state: Float32Array = np.zeros(state_size, dtype=np.float32)
 
-    async def probability(self, frame: VadFrame) -> float:
-        """Speech probability of the stream's next frame, within [0, 1].
+    async def probabilities(self, frames: VadFrames) -> list[float]:
+        """Speech probabilities of the stream's next frames, each within [0, 1].
 
-        If the wait is cancelled, the state stays as it was before the frame; other streams are unaffected.
+        If the wait is cancelled, the state stays as it was before them; other streams are unaffected.
 
         Raises:
-            RuntimeError: another frame of this stream still waits.
+            RuntimeError: other frames of this stream still wait.
             Unavailable: the loop or the stream is closed.
             DetectorError: the detector failed.
         """
         if self._waiting:
-            raise RuntimeError("a frame of this stream is being scored")
+            raise RuntimeError("frames of this stream are being scored")
         self._waiting = True
         try:
-            return await self._loop.score(self, frame)
+            return await self._loop.score(self, frames)
         finally:
             self._waiting = False
 
@@ -67,22 +68,24 @@ class VadLoop:
 
     Frames that arrive during a call wait for the next one. With few open streams no frame is delayed further.
     With many, calls start at least ``batch_interval_s`` apart: each call has a fixed overhead, and hundreds
-    of streams would spend most of their time on it. The queue holds at most one frame per stream, so at most
-    ``max_streams``. A stream beyond that is refused when it opens, never later.
+    of streams would spend most of their time on it. A stream may have several frames scored in one call, as
+    those of recordings do: they are there before they are needed, and a call for each would cost more than
+    its score. The queue holds at most one job per stream, so at most ``max_streams``. A stream beyond that is
+    refused when it opens, never later.
 
     Use as an asynchronous context manager, or ``start`` and ``aclose``.
 
     Args:
         vad: The detector; called from the worker thread alone.
-        max_batch_frames: Most frames in one call; the oldest go first.
+        max_batch_streams: Most streams in one call; those that wait longest go first.
         max_streams: Most streams open at the same time.
     """
 
-    def __init__(self, vad: FrameVad, *, max_batch_frames: int = 64, max_streams: int = 1024) -> None:
-        if max_batch_frames < 1 or max_streams < 1:
-            raise ValueError("max_batch_frames and max_streams must be positive")
+    def __init__(self, vad: FrameVad, *, max_batch_streams: int = 64, max_streams: int = 1024) -> None:
+        if max_batch_streams < 1 or max_streams < 1:
+            raise ValueError("max_batch_streams and max_streams must be positive")
         self._vad = vad
-        self._max_batch_frames = max_batch_frames
+        self._max_batch_streams = max_batch_streams
         self._max_streams = max_streams
         self._streams: set[VadStream] = set()
         self._waiting: deque[_Job] = deque()
@@ -155,13 +158,14 @@ class VadLoop:
             self._waiting.remove(job)
         _fail(jobs, Unavailable("the stream is closed"))
 
-    async def score(self, stream: VadStream, frame: VadFrame) -> float:
-        """Queues one frame and waits for its speech probability. Raises as ``VadStream.probability``."""
+    async def score(self, stream: VadStream, frames: VadFrames) -> list[float]:
+        """Queues frames and waits for their speech probabilities. Raises as ``VadStream.probabilities``."""
         if self._closed or stream not in self._streams:
             raise Unavailable("the voice activity detector or the stream is closed")
-        if frame.samples.shape != (FRAME_SAMPLES,):
-            raise ValueError(f"a frame has {FRAME_SAMPLES} samples")
-        job = _Job(stream, frame, asyncio.get_running_loop().create_future())
+        count = len(frames.samples)
+        if frames.samples.shape != (count, FRAME_SAMPLES) or not 1 <= count <= MAX_FRAMES_AT_ONCE:
+            raise ValueError(f"frames have {FRAME_SAMPLES} samples, and are at most {MAX_FRAMES_AT_ONCE}")
+        job = _Job(stream, frames, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self._arrived.set()
         try:
@@ -188,9 +192,10 @@ class VadLoop:
         self._waiting.clear()
 
     async def _score_batch(self, jobs: list[_Job]) -> None:
-        """Scores frames together; if that fails, each alone: no stream fails for another one's frame."""
+        """Scores streams together; if that fails, each alone: no stream fails for another one's frame."""
+        scoring = partial(_scored, self._vad, jobs)
         try:
-            scored = await self._scored(jobs)
+            scored = await asyncio.get_running_loop().run_in_executor(self._executor, scoring)
         except Exception as error:
             if len(jobs) > 1:
                 for job in jobs:
@@ -203,27 +208,32 @@ class VadLoop:
             _fail(jobs, failure)
             return
         self._failures = 0
-        for job, probability, state in scored:
+        for job, probabilities, state in zip(jobs, *scored, strict=True):
             if not job.result.done():
                 job.stream.state = state
-                job.result.set_result(probability)
-
-    async def _scored(self, jobs: list[_Job]) -> list[tuple[_Job, float, Float32Array]]:
-        """Probability and new state of each job."""
-        frames = np.stack([job.frame.samples for job in jobs])
-        states = np.stack([job.stream.state for job in jobs])
-        states[[job.frame.restart for job in jobs]] = 0.0
-        step = partial(self._vad.step, frames, states)
-        probabilities, new_states = await asyncio.get_running_loop().run_in_executor(self._executor, step)
-        return list(zip(jobs, probabilities.tolist(), new_states, strict=True))
+                job.result.set_result(probabilities)
 
     def _next_batch(self) -> list[_Job]:
         jobs: list[_Job] = []
-        while self._waiting and len(jobs) < self._max_batch_frames:
+        while self._waiting and len(jobs) < self._max_batch_streams:
             job = self._waiting.popleft()
             if not job.result.done():
                 jobs.append(job)
         return jobs
+
+
+def _scored(vad: FrameVad, jobs: Sequence[_Job]) -> tuple[list[list[float]], Float32Array]:
+    """Probabilities and new state of each job: their first frames in one step, then their second ones, ..."""
+    states = np.stack([job.stream.state for job in jobs])
+    states[[job.frames.restart for job in jobs]] = 0.0
+    found: list[list[float]] = [[] for _ in jobs]
+    for index in range(max(len(job.frames.samples) for job in jobs)):
+        rows = [row for row, job in enumerate(jobs) if index < len(job.frames.samples)]
+        frames = np.stack([jobs[row].frames.samples[index] for row in rows])
+        probabilities, states[rows] = vad.step(frames, states[rows])
+        for row, probability in zip(rows, probabilities.tolist(), strict=True):
+            found[row].append(probability)
+    return found, states
 
 
 def batch_interval_s(streams: int) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import numpy as np
 
 from translate_svc.types import FRAME_SAMPLES, NO_SPEECH, Samples, StreamWarning
-from translate_svc.vad.frame_vad import VadFrame
+from translate_svc.vad.frame_vad import MAX_FRAMES_AT_ONCE, VadFrames
 
 MIN_VOICED_FRAMES = 3
 """Frames (32 ms) at or above the detector's threshold that an utterance must hold: about one short vowel.
@@ -51,26 +51,27 @@ class VoicedFrames:
         return bisect.bisect_left(self._voiced, end_frame) - bisect.bisect_left(self._voiced, start_frame)
 
 
-def clip_frames(samples: Samples) -> Iterator[VadFrame]:
+def clip_frames(samples: Samples) -> Iterator[VadFrames]:
     """A whole clip (16 kHz mono) as frames for the detector, with the last one padded with zeros."""
-    for start in range(0, len(samples), FRAME_SAMPLES):
-        frame = np.zeros(FRAME_SAMPLES, dtype=np.float32)
-        block = samples[start : start + FRAME_SAMPLES]
-        frame[: len(block)] = block
-        yield VadFrame(frame, restart=start == 0)
+    stride = MAX_FRAMES_AT_ONCE * FRAME_SAMPLES
+    for start in range(0, len(samples), stride):
+        block = samples[start : start + stride]
+        frames = np.zeros((-(-len(block) // FRAME_SAMPLES), FRAME_SAMPLES), dtype=np.float32)
+        frames.reshape(-1)[: len(block)] = block
+        yield VadFrames(frames, restart=start == 0)
 
 
 async def clip_holds_voice(
-    samples: Samples, threshold: float, probability: Callable[[VadFrame], Awaitable[float]]
+    samples: Samples, threshold: float, probabilities: Callable[[VadFrames], Awaitable[list[float]]]
 ) -> bool:
-    """``holds_voice`` of a clip. ``probability`` is ``VadStream.probability``. Stops as soon as it knows.
+    """``holds_voice`` of a clip. ``probabilities`` is that of a ``VadStream``. Stops as soon as it knows.
 
     Raises:
-        Unavailable, DetectorError: as ``probability``.
+        Unavailable, DetectorError: as ``probabilities``.
     """
     voiced_frames = 0
-    for frame in clip_frames(samples):
-        voiced_frames += await probability(frame) >= threshold
+    for frames in clip_frames(samples):
+        voiced_frames += sum(each >= threshold for each in await probabilities(frames))
         if holds_voice(voiced_frames):
             return True
     return False

@@ -13,12 +13,17 @@ from translate_svc.types import Samples
 Float32Array = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class VadFrame:
-    """One frame of one stream, shape ``[512]`` at 16 kHz.
+MAX_FRAMES_AT_ONCE = 8
+"""Most frames of one stream that are scored in one go: 1 to 2 ms, for which frames of others may wait."""
 
-    ``restart`` is set on the first frame of a frame grid: the stream's state must be cleared before this
-    frame is scored.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VadFrames:
+    """Frames of one stream that follow one another, shape ``[n, 512]`` at 16 kHz, n at most
+    ``MAX_FRAMES_AT_ONCE``.
+
+    ``restart`` is set if the first one is the first of a frame grid that is scored: the stream's state must
+    be cleared before it.
     """
 
     samples: Samples

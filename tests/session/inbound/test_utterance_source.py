@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.session.source_driver import Driver, heard_by, talk, tone
+from tests.fakes.fake_vad import SmoothedAmplitudeVad
+from tests.session.source_driver import Driver, comparable, heard_by, talk, tone
 from translate_svc.audio.resampler import resample
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.inbound.source_events import (
@@ -16,7 +17,7 @@ from translate_svc.session.inbound.source_events import (
 )
 from translate_svc.session.inbound.utterance_source import MAX_WAITING_UPDATES, UtteranceSource
 from translate_svc.types import EndReason, SampleRange, Samples, Segmentation
-from translate_svc.vad.frame_vad import VadFrame
+from translate_svc.vad.frame_vad import MAX_FRAMES_AT_ONCE, VadFrames
 from translate_svc.vad.options import VadOptions
 
 RATES = [8_000, 16_000, 44_100, 48_000]
@@ -58,9 +59,10 @@ def test_less_than_what_is_missing_gives_no_frame(rate_hz: int) -> None:
         source.push(np.zeros(samples, np.float32))
         frames = 0
         while (step := source.step()) is not None:
-            if isinstance(step, VadFrame):
-                frames += 1
-                source.push_probability(float(rng.choice([0.0, 1.0], p=[0.3, 0.7])))
+            if isinstance(step, VadFrames):
+                count = len(step.samples)
+                frames += count
+                source.push_probabilities(rng.choice([0.0, 1.0], count, p=[0.3, 0.7]).tolist())
         return frames
 
     for _ in range(400):
@@ -120,11 +122,34 @@ def test_a_cut_for_length_hears_the_rest_again() -> None:
 
 def test_detector_restarts_with_every_grid_and_only_there() -> None:
     driver = stream()
-    driver.push(frames("#" * 5 + "." * 10 + "." * 5))
-    restarts = [index for index, frame in enumerate(driver.frames) if frame.restart]
-    assert restarts == [0, 15]
-    np.testing.assert_array_equal(driver.frames[15].samples, frames("."))
-    assert len(driver.frames) == 15 + 9  # frames 11 to 14 were scored twice
+    driver.push(frames("#" * 5 + "." * 10 + "." * 5), sizes=(FRAME,))
+    given = [(each.restart, len(each.samples)) for each in driver.frames]
+    again = 4  # frames 11 to 14, after the commit point: they are there, so all in one go
+    assert given == [(True, 1)] + [(False, 1)] * 14 + [(True, again)] + [(False, 1)] * 5
+
+
+@pytest.mark.parametrize("segmentation", [Segmentation.VAD, Segmentation.MANUAL, Segmentation.HINDSIGHT])
+def test_frames_that_are_scored_ahead_change_nothing(segmentation: Segmentation) -> None:
+    """With a detector that has a state, frame by frame or eight at a time: the same cuts, the same voice."""
+    rows = ["#" * 20, "." * 30, "#." * 15, "#" * 90, "." * 100, "#" * 7, "." * 25, "0" * 9, "#" * 6, "0" * 40]
+    levels = {"#": 0.9, ".": 0.01, "0": 0.0}
+    said = np.repeat([levels[each] for each in "".join(rows)], FRAME).astype(np.float32)
+
+    def heard(size: int) -> Driver:
+        settings = heard_by(OPTIONS, segmentation, voice_gate=True)
+        driver = Driver(UtteranceSource(16_000, settings), SmoothedAmplitudeVad())
+        driver.push(said, sizes=(size,))
+        driver.source.end()
+        driver.pull()
+        return driver
+
+    alone, together = heard(FRAME), heard(len(said))
+    assert max(len(each.samples) for each in together.frames) == MAX_FRAMES_AT_ONCE
+    assert len(together.frames) < len(alone.frames) / 3
+    assert len(alone.utterances) >= 3
+    assert comparable(alone.events) == comparable(together.events)
+    voiced = [[each.voiced_frames for each in driver.utterances] for driver in (alone, together)]
+    assert voiced[0] == voiced[1]
 
 
 # ---------------------------------------------------------------- finalize, end
@@ -373,10 +398,10 @@ def test_clear_forgets_the_frame_given_out_and_keeps_the_end() -> None:
     driver = stream()
     driver.source.push(frames("#" * 10))
     driver.source.end()
-    assert isinstance(driver.source.step(), VadFrame)
+    assert isinstance(driver.source.step(), VadFrames)
     driver.source.clear()
     with pytest.raises(RuntimeError):
-        driver.source.push_probability(0.5)
+        driver.source.push_probabilities([0.5] * 8)
     assert driver.pull() == [Committed(10 * FRAME)]
     assert driver.source.finished
 
@@ -387,15 +412,17 @@ def test_clear_forgets_the_frame_given_out_and_keeps_the_end() -> None:
 def test_a_frame_must_be_answered_once() -> None:
     source = stream().source
     source.push(frames("##"))
-    assert isinstance(source.step(), VadFrame)
+    assert isinstance(source.step(), VadFrames)
     with pytest.raises(RuntimeError):
         source.step()
     for wrong in (float("nan"), -0.1, 1.1):
         with pytest.raises(ValueError, match="probability"):
-            source.push_probability(wrong)
-    source.push_probability(0.5)
+            source.push_probabilities([0.5, wrong])
+    with pytest.raises(ValueError, match="each frame"):
+        source.push_probabilities([0.5])
+    source.push_probabilities([0.5, 0.5])
     with pytest.raises(RuntimeError):
-        source.push_probability(0.5)
+        source.push_probabilities([0.5, 0.5])
 
 
 def test_an_update_amid_a_stretch_takes_effect_at_the_next_of_its_utterances() -> None:

@@ -23,7 +23,7 @@ from translate_svc.session.inbound.source_events import (
 from translate_svc.session.inbound.utterance_source import UtteranceSource
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.vad_loop import VadStream
-from translate_svc.vad.frame_vad import VadFrame
+from translate_svc.vad.frame_vad import VadFrames
 
 
 class UtteranceSink(Protocol):
@@ -56,7 +56,7 @@ class InputPump:
     """Drives one stream's ``UtteranceSource``: frames to the detector, utterances to the sink.
 
     One task calls ``process``. Any code on the event loop may call ``restart``, even while ``process`` waits:
-    the probability that it waits for is then stale and is dropped.
+    the probabilities that it waits for are then stale and are dropped.
     """
 
     def __init__(
@@ -96,11 +96,11 @@ class InputPump:
         """
         self._push_to_source(item)
         while (step := self._source.step()) is not None:
-            if isinstance(step, VadFrame):
+            if isinstance(step, VadFrames):
                 restarts = self._restarts
-                probability = await self._vad_stream.probability(step)
+                probabilities = await self._vad_stream.probabilities(step)
                 if restarts == self._restarts:
-                    self._source.push_probability(probability)
+                    self._source.push_probabilities(probabilities)
             elif isinstance(step, UtteranceStarted):
                 self._sink.begin(step.position, step.speech_position)
             elif isinstance(step, UtteranceGrew):

@@ -11,9 +11,9 @@ The caller pulls steps from the source:
     source.push(samples)
     while (step := source.step()) is not None:
         match step:
-            case VadFrame():    source.push_probability(await stream.probability(step))
+            case VadFrames():    source.push_probabilities(await stream.probabilities(step))
             case UtteranceStarted(): ...
-            case Utterance():   ...
+            case Utterance():    ...
 
 ``step`` returns None while the source waits for input (or, after ``end``, is ``finished``). Pulling until
 None after every push keeps its memory bounded by ``max_utterance_ms`` and the paddings.
@@ -23,11 +23,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from translate_svc.errors import OutOfRange
 from translate_svc.session.inbound.frame_grid import frames_to_input
+from translate_svc.session.inbound.frame_scores import FrameScores
 from translate_svc.session.inbound.grid_segmenter import GridSegmenter
 from translate_svc.session.inbound.marked_input import Boundary, MarkedInput
 from translate_svc.session.inbound.source_events import (
@@ -39,7 +40,7 @@ from translate_svc.session.inbound.source_events import (
 )
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.types import Samples, Segmentation
-from translate_svc.vad.frame_vad import VadFrame
+from translate_svc.vad.frame_vad import VadFrames
 from translate_svc.vad.segmenter import SegmenterIdle, SegmentEvent, SegmentStarted
 
 _MAX_STORED_S = 90
@@ -52,7 +53,7 @@ MAX_WAITING_UPDATES = 64
 """Most updates that may wait for the running utterance to end. Bounds their memory."""
 
 
-Step = VadFrame | SourceEvent
+Step = VadFrames | SourceEvent
 
 
 class UtteranceSource:
@@ -76,7 +77,6 @@ class UtteranceSource:
         self._input = MarkedInput(start_position, input_rate_hz * _MAX_STORED_S)
         self._due_updates: list[tuple[int, Negotiated]] = []
         self._ready: deque[SourceEvent] = deque()
-        self._pending_frame: VadFrame | None = None
         self._finished = False
         self._committed = start_position
         self._restart(start_position)
@@ -132,13 +132,12 @@ class UtteranceSource:
     def clear(self) -> int:
         """Drops the running utterance and all input received. Returns the position after it, a commit point.
 
-        Events not yet pulled are dropped, except ``SettingsApplied``. A frame that ``step`` returned before
+        Events not yet pulled are dropped, except ``SettingsApplied``. Frames that ``step`` returned before
         must not be answered any more.
         """
         position = self.received_position
         self._ready = deque(event for event in self._ready if isinstance(event, SettingsApplied))
         self._due_updates += [(position, update) for update in self._input.drop()]
-        self._pending_frame = None
         self._commit(position)
         return position
 
@@ -166,40 +165,34 @@ class UtteranceSource:
         return self._input.buffer.stored_samples
 
     def step(self) -> Step | None:
-        """The next frame to score or event, in the order of the stream; None while input is missing.
+        """The next frames to score or event, in the order of the stream; None while input is missing.
 
-        A ``VadFrame`` must be answered with ``push_probability`` before the next step, else ``RuntimeError``.
+        ``VadFrames`` must be answered with ``push_probabilities`` before the next step, else
+        ``RuntimeError``. They are as many as there are before the next boundary; an event at one of them may
+        drop the probabilities of the rest, which are processed again.
         """
-        if self._pending_frame is not None:
-            raise RuntimeError("the last frame still waits for its probability")
         while not self._ready:
             # compared here, before the call, because this runs several times per frame
             if self._grid.cursor == self._grid.origin and self._skip_silence():
                 continue
-            frame = self._grid.take_frame()
-            if frame is None:
-                if not self._feed() and not self._handle_marker():
+            taken = self._scores.take()
+            if taken is None:
+                if not self._handle_marker():
                     return None
-            elif not self._segmenter.needs_score(frame):
-                self._advance(frame, probability=0.0)
+            elif isinstance(taken, VadFrames):
+                return taken
             else:
-                self._pending_frame = VadFrame(frame, restart=self._grid.frames_taken == 1)
-                return self._pending_frame
+                self._advance(*taken)
         return self._ready.popleft()
 
-    def push_probability(self, probability: float) -> None:
-        """Takes the speech probability, within [0, 1], of the frame that ``step`` returned."""
-        if self._pending_frame is None:
-            raise RuntimeError("no frame waits for its probability")
-        if not 0.0 <= probability <= 1.0:
-            raise ValueError("a probability lies within [0, 1]")
-        frame = self._pending_frame.samples
-        self._pending_frame = None
-        self._advance(frame, probability)
+    def push_probabilities(self, probabilities: Sequence[float]) -> None:
+        """Takes the speech probability, within [0, 1], of each frame that ``step`` returned."""
+        self._scores.push(probabilities)
 
     def _restart(self, origin: int) -> None:
         self._segmenter = GridSegmenter(origin, self._rate_hz, self._settings)
         self._grid = self._segmenter.grid
+        self._scores = FrameScores(self._segmenter, self._feed)
 
     def _feed(self) -> bool:
         """Moves up to one frame of input into the grid, up to the next marker. False if there is none."""
