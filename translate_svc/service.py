@@ -31,7 +31,7 @@ from translate_svc.session.quotas.caller_admission import CallerAdmission
 from translate_svc.session.quotas.quotas import Quotas
 from translate_svc.session.session import Session
 from translate_svc.session.vad_loop import VadLoop
-from translate_svc.types import ANONYMOUS, AudioClip, Caller, StreamConfig, TranslateRequest
+from translate_svc.types import AudioClip, Caller, StreamConfig, TranslateRequest
 
 if TYPE_CHECKING:
     from translate_svc.access.resume_tokens import ResumeTokens
@@ -214,7 +214,7 @@ class Service(ServedEngine):
                 slot,
                 self._accounting.open("stream", session_id, caller),
                 issue_token,
-                _share_of(caller, session_id),
+                caller.holder(session_id),
                 new_meter(control, caller, config.input, record, audio_patience_s),
             )
             session = Session(session_id, config, negotiated, dependencies, start)
@@ -240,7 +240,7 @@ class Service(ServedEngine):
             call_id = uuid.uuid4().hex
             record = self._accounting.open("call", call_id, caller, self.admission.charge)
             dependencies = OneShotDependencies(
-                self.engine, self._session_options, slot, vad_stream, record, _share_of(caller, call_id)
+                self.engine, self._session_options, slot, vad_stream, record, caller.holder(call_id)
             )
             one_shot = OneShot(call_id, request, negotiated, dependencies)
         self._sessions.add(one_shot)
@@ -293,8 +293,3 @@ class Service(ServedEngine):
     def open_streams(self) -> Iterator[Session]:
         """The sessions of the streams that are open, without calls."""
         return self._sessions.streams()
-
-
-def _share_of(caller: Caller, session_id: str) -> str:
-    """Whose share of the engine it takes. Of anonymous callers each stream has its own."""
-    return session_id if caller == ANONYMOUS else f"caller {caller.name}"

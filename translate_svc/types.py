@@ -738,6 +738,12 @@ class Caller:
     limits: CallerLimits = CallerLimits()
     scopes: frozenset[Scope] = frozenset(Scope)
 
+    def holder(self, otherwise: str = "") -> str:
+        """Whose the places and shares are that its calls take: the caller's, by name. ``otherwise`` for
+        ``ANONYMOUS``, for nothing tells such callers apart.
+        """
+        return otherwise if self.name == ANONYMOUS.name else f"caller {self.name}"
+
 
 ANONYMOUS = Caller("anonymous")
 """The caller on a server that does not ask who calls."""

@@ -48,8 +48,8 @@ def test_every_entry_is_compared_whichever_it_is(file: Path, monkeypatch: pytest
     assert len(compared) == 5
 
 
-@pytest.mark.parametrize("name", ["", "A", "a:b", "a b", "a\n", "-a", "a-", "a" * 65, "é"])
-def test_a_name_that_would_break_its_line_is_none(name: str) -> None:
+@pytest.mark.parametrize("name", ["", "A", "a:b", "a b", "a\n", "-a", "a-", "a" * 65, "é", "anonymous"])
+def test_a_name_that_would_break_its_line_or_mean_everybody_is_none(name: str) -> None:
     with pytest.raises(InvalidArgument) as refusal:
         key_line(name, "key")
     assert refusal.value.field == "name"
@@ -66,6 +66,10 @@ def test_a_name_that_would_break_its_line_is_none(name: str) -> None:
         (b"alice:tsvc_secret", "line 1 is not NAME:SHA256"),
         (b"alice:" + b"A" * 64, "line 1 is not NAME:SHA256"),
         (b":" + b"a" * 64, "line 1 is not NAME:SHA256"),
+        (
+            b"anonymous:" + b"a" * 64,
+            "line 1: this name means callers of a server that does not ask who calls",
+        ),
     ],
 )
 def test_a_file_that_admits_nobody_is_refused_without_quoting_it(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from translate_svc.access.watched_file import WatchedFile
 from translate_svc.errors import InvalidArgument, Unauthenticated
+from translate_svc.types import ANONYMOUS
 
 _PREFIX = "tsvc_"
 """Lets people and secret scanners recognise a key."""
@@ -36,6 +37,8 @@ def key_line(name: str, key: str) -> str:
     if not _NAME.fullmatch(name):
         raise InvalidArgument("must be 1 to 64 of a-z, 0-9, '.', '_' and '-', and begin and end with neither "
                               "'.', '_' nor '-'", field="name")  # fmt: skip
+    if name == ANONYMOUS.name:
+        raise InvalidArgument("means callers of a server that does not ask who calls", field="name")
     return f"{name}:{key_digest(key)}"
 
 
@@ -98,6 +101,9 @@ def _parse(text: str) -> tuple[tuple[str, str], ...]:
         name, _, digest = entry.partition(":")
         if not _NAME.fullmatch(name) or not _HASH.fullmatch(digest):
             raise InvalidArgument(f"line {number} is not NAME:SHA256", field="api_keys")
+        if name == ANONYMOUS.name:
+            what = f"line {number}: this name means callers of a server that does not ask who calls"
+            raise InvalidArgument(what, field="api_keys")
         entries.append((name, digest))
     return tuple(entries)
 

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from aiohttp import web
 
 from translate_svc.gateway.options import Proxy
-from translate_svc.types import ANONYMOUS, Caller
+from translate_svc.types import Caller
 
 _host: ContextVar[str] = ContextVar("host", default="")
 
@@ -25,4 +25,4 @@ def holder(caller: Caller) -> str:
     """Who takes a place among others: the caller by name, or the address of who does not have to say who
     they are. Empty: neither is known.
     """
-    return _host.get() if caller == ANONYMOUS else f"caller {caller.name}"
+    return caller.holder(_host.get())

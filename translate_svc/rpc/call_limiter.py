@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from translate_svc.errors import ResourceExhausted
 from translate_svc.rpc.authentication import caller
 from translate_svc.serving.held_places import HeldPlaces
-from translate_svc.types import ANONYMOUS
 
 
 class CallLimiter:
@@ -42,5 +41,4 @@ def caller_or_host(peer: str) -> str:
     Behind a gateway all callers have one host, unless it says more (``RpcOptions.peer_header``). Those of a
     Unix socket have one, too.
     """
-    name = caller().name
-    return peer.rpartition(":")[0] if name == ANONYMOUS.name else f"caller {name}"
+    return caller().holder(peer.rpartition(":")[0])

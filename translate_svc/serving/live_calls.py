@@ -18,7 +18,7 @@ from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.held_places import HeldPlaces
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.protocols import TranslationService
-from translate_svc.types import ANONYMOUS, Caller
+from translate_svc.types import Caller
 
 DRAINING = Unavailable("the server is draining")
 """The default reason of a drain."""
@@ -58,7 +58,7 @@ class LiveCalls:
                 them, or as many as this caller may have, are of this holder. Where nothing tells anonymous
                 callers apart, this does not count for them.
         """
-        who = holder or ("" if caller == ANONYMOUS else caller.name)
+        who = holder or caller.holder()
         everybody, own = self._unopened.total, self._unopened.of(who)
         if everybody >= self._options.max_unopened_streams:
             raise ResourceExhausted(f"{everybody} streams are being opened")

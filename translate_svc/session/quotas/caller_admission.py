@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from translate_svc.session.admission import Admission, AdmissionSlot
 from translate_svc.session.quotas.quotas import Quotas
-from translate_svc.types import ANONYMOUS, Caller
+from translate_svc.types import Caller
 
 
 class CallerAdmission:
@@ -28,16 +28,11 @@ class CallerAdmission:
             ResourceExhausted: the server is full. Says when to try again.
         """
         self.quotas.check(caller, goes_on=goes_on)
-        slot = self.admission.admit(_name_of(caller), cost, goes_on=goes_on)
+        slot = self.admission.admit(caller.holder() or None, cost, goes_on=goes_on)
         self.quotas.hold(caller, slot)
         return slot
 
     def check(self, caller: Caller) -> None:
         """Raises as ``admit`` would now for the cheapest call, and takes no slot."""
         self.quotas.check(caller)
-        self.admission.check(_name_of(caller))
-
-
-def _name_of(caller: Caller) -> str | None:
-    """None: nothing tells anonymous callers apart."""
-    return None if caller == ANONYMOUS else caller.name
+        self.admission.check(caller.holder() or None)
