@@ -173,7 +173,8 @@ capacity: $(READY) ## more and more streams that all speak: how many the server 
 	$(BIN)/python -m benchmarks.capacity
 
 .PHONY: fairness
-fairness: $(READY) ## a caller with a hundred times the load of another: what it costs those who speak beside it (four minutes)
+fairness: $(READY) ## a caller with many times the load of another: how long newcomers wait, and what it costs those who speak beside it (18 minutes)
+	$(BIN)/python -m benchmarks.newcomers
 	$(BIN)/python -m benchmarks.fairness
 
 .PHONY: resume

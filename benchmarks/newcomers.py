@@ -1,9 +1,12 @@
 """Gets a caller without a stream in beside one who fills the server: `python -m benchmarks.newcomers`.
 
-The server is `translate-svc serve` with the starter and API keys. One key keeps as many streams of live
-speech as it gets, and tries again at once when it is refused. Once the capacity is measured, others come one
-after the other, each with a key of its own, and speak for three seconds. Prints how long each of them had to
-wait for `opened`, its own tries included, and how many streams the first one had.
+The server is `translate-svc serve` with the starter and API keys. One key keeps as many live streams of all
+kinds as it gets, and tries again at once when it is refused. Once the capacity is measured, others come one
+after the other, each with a key of its own and of another kind than the one before, and speak for a moment.
+Prints how long each of them had to wait until it was let in, its own tries included, and how many streams the
+first one had. Exits with 1 if one waited for more than two seconds.
+
+The short form, a minute: `python -m benchmarks.newcomers --newcomers 4`.
 """
 
 from __future__ import annotations
@@ -12,25 +15,47 @@ import argparse
 import asyncio
 import itertools
 import json
+import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.attacks.server import AttackedServer, attacked_server
+from benchmarks.attacks.server import attacked_server
 from benchmarks.capacity.caller import clips
+from benchmarks.fairness.kinds import KINDS, LiveCaller, Site
+from benchmarks.resume.servers import free_ports
 from benchmarks.soak.speaker import RATE_HZ
-from translate_svc.client import AsyncClient, ClientOptions, pace
 from translate_svc.errors import ResourceExhausted
-from translate_svc.types import Opened, Samples
+from translate_svc.types import Samples
 
-_GREEDY = "greedy"
+GREEDY = "greedy"
+WITHIN_S = 2.0
 _BUSY_S = 25.0
 """Until the capacity is measured: the server knows it after 20 s of speech."""
-_STAYS_S = 3.0
+_KEEPS_S, _STAYS_S = 20.0, 3.0
 _GIVES_UP_S = 30.0
 _AGAIN_S = 0.2
+_PHASES = 6
+"""Callers begin with up to so many thirds of a second of silence, so that they do not speak in step."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewcomersResult:
+    """``held``: the fewest and the most streams that the first caller had when somebody came, of ``wanted``.
+    ``waits_s``: by kind of newcomer, in their order; who gave up has waited for half a minute. ``late``: how
+    many of them waited for more than two seconds. ``failed``: streams that broke, by kind.
+    """
+
+    wanted: dict[str, int]
+    held: tuple[int, int]
+    waits_s: dict[str, list[float]]
+    late: int
+    failed: dict[str, int]
 
 
 def speech(seconds: float) -> Samples:
@@ -43,72 +68,104 @@ def speech(seconds: float) -> Samples:
     return np.concatenate(said)
 
 
-async def talk(server: AttackedServer, name: str, seconds: float, open_now: list[str]) -> float:
-    """Speaks as ``name`` for so long. Returns the seconds until it was let in."""
-    options = ClientOptions(api_key=server.keys[name])
-    began_s = time.monotonic()
-    async with AsyncClient(server.target, options) as client:
+@dataclass
+class GreedyCaller:
+    """One key that wants so many live streams of each kind at a time."""
+
+    site: Site
+    wanted: dict[str, int]
+    failed: Counter[str] = field(default_factory=Counter)
+    _speaking: set[LiveCaller] = field(default_factory=set)
+
+    @property
+    def held(self) -> int:
+        """How many streams it has now."""
+        return sum(each.opened.is_set() for each in self._speaking)
+
+    async def run(self) -> None:
+        """Never returns."""
+        kinds = [kind for kind, count in self.wanted.items() for _ in range(count)]
+        await asyncio.gather(*(self._keep(kind, number) for number, kind in enumerate(kinds)))
+
+    async def _keep(self, kind: str, number: int) -> None:
         while True:
+            caller = self.site.caller(kind, GREEDY, number % _PHASES, _KEEPS_S)
+            self._speaking.add(caller)
             try:
-                async with client.stream(source="en", targets=["es"], sample_rate_hz=RATE_HZ) as stream:
-                    stream.feed(pace(speech(seconds), RATE_HZ))
-                    return await _hear(stream, name, began_s, open_now)
+                await caller.run()
             except ResourceExhausted:
-                if time.monotonic() - began_s > _GIVES_UP_S and name != _GREEDY:
-                    return _GIVES_UP_S
                 await asyncio.sleep(_AGAIN_S)
+            except Exception as error:
+                print(f"{kind}: {error!r}", file=sys.stderr, flush=True)
+                self.failed[kind] += 1
+                await asyncio.sleep(_AGAIN_S)
+            finally:
+                self._speaking.remove(caller)
 
 
-async def _hear(stream: object, name: str, began_s: float, open_now: list[str]) -> float:
-    waited_s = 0.0
-    try:
-        async for event in stream:  # type: ignore[attr-defined]
-            if isinstance(event, Opened):
-                waited_s = time.monotonic() - began_s
-                open_now.append(name)
-    finally:
-        if name in open_now:
-            open_now.remove(name)
-    return waited_s
+async def come(site: Site, kind: str, name: str, stays_s: float = _STAYS_S) -> float:
+    """Comes again until it is let in, speaks and leaves. Returns the seconds until it was let in."""
+    began_s = time.monotonic()
+    while time.monotonic() - began_s < _GIVES_UP_S:
+        caller = site.caller(kind, name, 0, stays_s)
+        running, opened = asyncio.create_task(caller.run()), asyncio.create_task(caller.opened.wait())
+        await asyncio.wait({running, opened}, return_when=asyncio.FIRST_COMPLETED)
+        opened.cancel()
+        if caller.opened.is_set():
+            waited_s = time.monotonic() - began_s
+            await running
+            return waited_s
+        try:
+            await running
+        except ResourceExhausted:
+            await asyncio.sleep(_AGAIN_S)
+    return _GIVES_UP_S
 
 
-async def measure(streams: int, newcomers: int) -> dict[str, object]:
-    """The waits of ``newcomers`` beside ``streams`` streams of one key."""
-    names = (_GREEDY, *(f"newcomer-{number}" for number in range(newcomers)))
-    open_now: list[str] = []
+async def meet(
+    site: Site, greedy: GreedyCaller, names: Sequence[str], stays_s: float = _STAYS_S
+) -> NewcomersResult:
+    """Lets them come one after the other, each of the next kind."""
+    waits_s: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    held = []
+    for name, kind in zip(names, itertools.cycle(KINDS), strict=False):
+        held.append(greedy.held)
+        try:
+            waits_s[kind].append(round(await come(site, kind, name, stays_s), 2))
+        except RuntimeError as error:
+            print(f"newcomer, {kind}: {error!r}", file=sys.stderr, flush=True)
+            greedy.failed[kind] += 1
+    late = sum(wait_s > WITHIN_S for each in waits_s.values() for wait_s in each)
+    return NewcomersResult(greedy.wanted, (min(held), max(held)), waits_s, late, dict(greedy.failed))
+
+
+async def measure(streams: int, newcomers: int) -> NewcomersResult:
+    """The waits of ``newcomers`` beside ``streams`` streams of one key, as many of each kind."""
+    names = [f"newcomer-{number}" for number in range(newcomers)]
+    wanted = Counter(itertools.islice(itertools.cycle(KINDS), streams))
+    (port,) = free_ports(1)
+    flags = ("--max-streams", "40", "--measure-capacity", "--http", f"127.0.0.1:{port}")
     with tempfile.TemporaryDirectory() as directory:
-        async with attacked_server(
-            Path(directory), names, ("--max-streams", "40", "--measure-capacity")
-        ) as server:
-
-            async def keep_speaking() -> None:
-                while True:
-                    await talk(server, _GREEDY, 20.0, open_now)
-
-            speaking = [asyncio.create_task(keep_speaking()) for _ in range(streams)]
+        async with attacked_server(Path(directory), (GREEDY, *names), flags) as server:
+            site = Site(server.target, f"http://127.0.0.1:{port}", server.keys)
+            greedy = GreedyCaller(site, dict(wanted))
+            speaking = asyncio.create_task(greedy.run())
             await asyncio.sleep(_BUSY_S)
-            waits_s, held = [], []
-            for name in names[1:]:
-                held.append(open_now.count(_GREEDY))
-                waits_s.append(round(await talk(server, name, _STAYS_S, open_now), 2))
-            for each in speaking:
-                each.cancel()
-            await asyncio.gather(*speaking, return_exceptions=True)
-    return {
-        "streams of the first": f"{min(held)} to {max(held)} of {streams}",
-        "within 2 s": sum(wait_s <= 2.0 for wait_s in waits_s),
-        "newcomers": newcomers,
-        "waits, s": waits_s,
-    }
+            measured = await meet(site, greedy, names)
+            speaking.cancel()
+            await asyncio.gather(speaking, return_exceptions=True)
+    return measured
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--streams", type=int, default=20, help="that the first caller wants")
     parser.add_argument("--newcomers", type=int, default=20)
     arguments = parser.parse_args()
-    print(json.dumps(asyncio.run(measure(arguments.streams, arguments.newcomers)), indent=1))
+    measured = asyncio.run(measure(arguments.streams, arguments.newcomers))
+    print(json.dumps(asdict(measured), indent=1))
+    return 1 if measured.late or measured.failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.attacks.attacker import attacker
-from benchmarks.attacks.bystanders import Sample, Speaker, newcomers, probes, within
+from benchmarks.attacks.bystanders import Speaker, newcomers, probes
+from benchmarks.attacks.heard import Sample, within
 from benchmarks.attacks.server import AttackedServer
 
 SPEAKERS = 3
@@ -79,7 +80,7 @@ class _Watch:
 
     def side(self, name: str) -> Side:
         windows = self.windows[name]
-        texts = [each.ms for one in self.speakers for each in within(one.first_texts, windows)]
+        texts = [each.ms for one in self.speakers for each in within(one.heard.texts, windows)]
         new, asked = within(self.newcomers, windows), within(self.probes, windows)
         new_ms, asked_ms = [each.ms for each in new], [each.ms for each in asked]
         refused = sum(each.outcome == "RESOURCE_EXHAUSTED" for each in new)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
+import contextlib
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import soundfile
@@ -15,13 +16,13 @@ import soxr
 
 from benchmarks.soak.speaker import RATE_HZ
 from tests.gateway.clients import RATE_HZ as OPENAI_RATE_HZ
-from tests.gateway.clients import TRANSLATIONS, pcm16
+from tests.gateway.clients import TRANSLATIONS, base64_parts, pcm16
 from tests.gateway.webrtc.caller import calling
 from translate_svc.client import AsyncClient, ClientOptions, pace
 from translate_svc.errors import ResourceExhausted
 from translate_svc.types import Samples, SimultaneousSettings, TargetSettings, TextDelta, UtteranceDone
 
-_PART_S = 0.2
+PART_MS = 100
 _PAUSE_S = 10.0
 _ENDS_WITHIN_S = 60.0
 _SPANISH = {"audio": {"output": {"language": "es"}}}
@@ -72,48 +73,66 @@ async def simultaneous_stream(places: Places, key: str, said: Samples) -> None:
     _check(await stream(places.addresses, key, said, simultaneous=SimultaneousSettings()))
 
 
-async def openai_session(places: Places, key: str, said: Samples) -> float:
-    """A session of OpenAI's translation protocol over a WebSocket. Returns how many seconds after the last
-    audio the last text came.
+async def openai_session(
+    places: Places,
+    key: str,
+    said: Samples,
+    *,
+    times: int = 1,
+    include: Sequence[str] = (),
+    hear: Callable[[dict[str, Any], float], None] = lambda event, at_s: None,
+) -> float:
+    """A session of OpenAI's translation protocol over a WebSocket, in which ``said`` is said so many times.
+    Returns how many seconds after the last audio the last text came.
+
+    ``hear`` is told each event, and how many seconds after the beginning of the audio it came. ``include``:
+    what the session asks for beside OpenAI's events.
 
     Raises:
         ResourceExhausted: the session was refused.
     """
-    pcm = pcm16(_resampled(said))
-    part = round(_PART_S * OPENAI_RATE_HZ) * 2
-    translated, failure = "", {}
-    said_s = text_s = time.monotonic()
+    parts = base64_parts(pcm16(_resampled(said)), PART_MS * OPENAI_RATE_HZ // 1000 * 2) * times
+    translated = ""
     async with (
         aiohttp.ClientSession(places.http, headers=bearer(key)) as http,
         http.ws_connect(f"{TRANSLATIONS}?model=starter") as socket,
     ):
-
-        async def speak() -> None:
-            nonlocal said_s
-            await socket.send_json({"type": "session.update", "session": _SPANISH})
-            for start in range(0, len(pcm), part):
-                data = base64.b64encode(pcm[start : start + part]).decode()
-                await socket.send_json({"type": "session.input_audio_buffer.append", "audio": data})
-                await asyncio.sleep(_PART_S)
-            said_s = time.monotonic()
-            await socket.send_json({"type": "session.close"})
-
-        async with asyncio.TaskGroup() as tasks:
-            speaking = tasks.create_task(speak())
-            async for message in socket:
-                event = message.json()
+        await socket.send_json({"type": "session.update", "session": _SPANISH | {"include": [*include]}})
+        began_s = text_s = time.monotonic()
+        speaking = asyncio.create_task(_speak(socket, parts, began_s))
+        try:
+            async for event in _events(socket):
+                hear(event, time.monotonic() - began_s)
                 if event["type"] == "session.output_transcript.delta":
                     translated += event["delta"]
                     text_s = time.monotonic()
-                elif event["type"] == "error":
-                    failure = event["error"]
-                    break
+        finally:
             speaking.cancel()
-    if failure:
-        kind = ResourceExhausted if failure["code"] == "overloaded" else RuntimeError
-        raise kind(failure["message"])
+            await asyncio.gather(speaking, return_exceptions=True)
     _check(translated)
-    return max(0.0, text_s - said_s)
+    return max(0.0, text_s - began_s - len(parts) * PART_MS / 1000)
+
+
+async def _speak(socket: aiohttp.ClientWebSocketResponse, parts: Sequence[str], began_s: float) -> None:
+    """Each part at the time of its last sample. Ends early where the server has closed the session."""
+    with contextlib.suppress(aiohttp.ClientConnectionResetError):
+        for number, part in enumerate(parts):
+            await asyncio.sleep(began_s + (number + 1) * PART_MS / 1000 - time.monotonic())
+            await socket.send_json({"type": "session.input_audio_buffer.append", "audio": part})
+        await socket.send_json({"type": "session.close"})
+
+
+async def _events(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[dict[str, Any]]:
+    """All of a session. RuntimeError if it has another end than `session.closed`."""
+    async for message in socket:
+        event = message.json()
+        if event["type"] == "error":
+            kind = ResourceExhausted if event["error"]["code"] == "overloaded" else RuntimeError
+            raise kind(event["error"]["message"])
+        yield event
+        if event["type"] == "session.closed":
+            return
+    raise RuntimeError(f"the session was closed before its end: {socket.close_code}")
 
 
 async def webrtc_call(places: Places, key: str, said: Samples) -> None:

@@ -79,6 +79,6 @@ async def test_bystanders_have_the_same_results_in_every_run(server: ServerProce
     one, same, other = (Speaker(server.target, "", number, 5.0) for number in (0, 0, 1))
     await asyncio.gather(one.run(), same.run(), other.run())
     assert len(one.results()) == 3
-    assert len(one.first_texts) == 2, "the last one was cut by the end, not by a pause"
+    assert len(one.heard.texts) == 2, "the last one was cut by the end, not by a pause"
     assert differences(one.results(), same.results()) == 0
     assert differences(one.results(), other.results()) > 0
