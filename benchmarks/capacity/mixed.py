@@ -1,7 +1,8 @@
 """Callers of unlike kinds at one server: who is refused at which load, and how late texts are.
 
-Six translate utterance by utterance into one text, three simultaneously with speech, two over OpenAI's
-protocol. Each opens a stream of a quarter of a minute, again and again, and comes again soon after a refusal.
+Six translate utterance by utterance into one text, two into three texts, three simultaneously with speech,
+two over OpenAI's protocol. Each opens a stream of a quarter of a minute, again and again, and comes again
+soon after a refusal.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,13 +30,15 @@ from translate_svc.client import AsyncClient, ClientOptions, pace
 from translate_svc.errors import ResourceExhausted
 from translate_svc.types import Opened, SimultaneousSettings, TargetSettings, TextDelta
 
-KINDS = {"utterance": 6, "simultaneous": 3, "openai": 2}
+KINDS = {"utterance": 6, "targets": 2, "simultaneous": 3, "openai": 2}
 """How many callers of each kind there are."""
 HALF = 0.5
 HEAD = (
     "| callers | streams | refused | of them under half load | lag, p50 and p95 |\n"
     "|---|---|---|---|---|\n"
 )  # fmt: skip
+_TEXT = [TargetSettings(language, speech=False) for language in ("es", "de", "fr")]
+_SPEECH = [TargetSettings("es")]
 _STREAM_S = 15.0
 _KNOWN_S = 30.0
 _AGAIN_S = 0.5
@@ -88,8 +91,9 @@ async def measure_mixed(seconds: float) -> MixedKindsResult:
     with tempfile.TemporaryDirectory() as directory:
         async with attacked_server(Path(directory), names, flags) as server:
             calls = {
-                "utterance": lambda name: _stream(server, name, None, seen),
-                "simultaneous": lambda name: _stream(server, name, SimultaneousSettings(), seen),
+                "utterance": lambda name: _stream(server, name, _TEXT[:1]),
+                "targets": lambda name: _stream(server, name, _TEXT),
+                "simultaneous": lambda name: _stream(server, name, _SPEECH, SimultaneousSettings()),
                 "openai": lambda name: _session(server, f"http://127.0.0.1:{port}", name),
             }
             running = [
@@ -170,7 +174,10 @@ async def _again(kind: str, name: str, call: Callable[[str], Awaitable[float]], 
 
 
 async def _stream(
-    server: AttackedServer, name: str, simultaneous: SimultaneousSettings | None, seen: Seen
+    server: AttackedServer,
+    name: str,
+    targets: Sequence[TargetSettings],
+    simultaneous: SimultaneousSettings | None = None,
 ) -> float:
     said_s = text_s = time.monotonic()
     said = speech(_STREAM_S)
@@ -178,7 +185,7 @@ async def _stream(
         AsyncClient(server.target, ClientOptions(api_key=server.keys[name])) as client,
         client.stream(
             source="en",
-            targets=[TargetSettings("es", speech=simultaneous is not None)],
+            targets=targets,
             simultaneous=simultaneous,
             sample_rate_hz=RATE_HZ,
         ) as stream,
