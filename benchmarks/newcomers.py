@@ -4,7 +4,8 @@ The server is `translate-svc serve` with the starter and API keys. One key keeps
 kinds as it gets, and tries again at once when it is refused. Once the capacity is measured, others come one
 after the other, each with a key of its own and of another kind than the one before, and speak for a moment.
 Prints how long each of them had to wait until it was let in, its own tries included, and how many streams the
-first one had. Exits with 1 if one waited for more than two seconds.
+first one had. Exits with 1 if one waited for more than two seconds, and with 2 if texts of somebody who is
+alone are late before: the machine is busy with something else.
 
 The short form, a minute: `python -m benchmarks.newcomers --newcomers 4`.
 """
@@ -20,14 +21,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
-from benchmarks.attacks.server import attacked_server
+from benchmarks.attacks.server import AttackedServer, attacked_server
 from benchmarks.capacity.caller import clips
 from benchmarks.fairness.kinds import KINDS, LiveCaller, Site
+from benchmarks.fairness.result import MAX_ALONE_MS
 from benchmarks.resume.servers import free_ports
 from benchmarks.soak.speaker import RATE_HZ
 from translate_svc.errors import ResourceExhausted
@@ -37,7 +40,7 @@ GREEDY = "greedy"
 WITHIN_S = 2.0
 _BUSY_S = 25.0
 """Until the capacity is measured: the server knows it after 20 s of speech."""
-_KEEPS_S, _STAYS_S = 20.0, 3.0
+_ALONE_S, _KEEPS_S, _STAYS_S = 12.0, 20.0, 3.0
 _GIVES_UP_S = 30.0
 _AGAIN_S = 0.2
 _PHASES = 6
@@ -49,6 +52,9 @@ class NewcomersResult:
     """``held``: the fewest and the most streams that the first caller had when somebody came, of ``wanted``.
     ``waits_s``: by kind of newcomer, in their order; who gave up has waited for half a minute. ``late``: how
     many of them waited for more than two seconds. ``failed``: streams that broke, by kind.
+
+    ``alone_ms``: how late texts of one stream were before, at the median. ``lag_max_s``: how far the server
+    fell behind, by its own measure; while that is above 1.5 s it lets nobody in.
     """
 
     wanted: dict[str, int]
@@ -56,6 +62,13 @@ class NewcomersResult:
     waits_s: dict[str, list[float]]
     late: int
     failed: dict[str, int]
+    alone_ms: float = 0.0
+    lag_max_s: float = 0.0
+
+    @property
+    def too_busy(self) -> bool:
+        """Whether the machine did something else."""
+        return self.alone_ms > MAX_ALONE_MS
 
 
 def speech(seconds: float) -> Samples:
@@ -148,13 +161,24 @@ async def measure(streams: int, newcomers: int) -> NewcomersResult:
     with tempfile.TemporaryDirectory() as directory:
         async with attacked_server(Path(directory), (GREEDY, *names), flags) as server:
             site = Site(server.target, f"http://127.0.0.1:{port}", server.keys)
-            greedy = GreedyCaller(site, dict(wanted))
-            speaking = asyncio.create_task(greedy.run())
+            alone = site.caller("utterance", GREEDY, 0, _ALONE_S)
+            await alone.run()
+            greedy, lags_s = GreedyCaller(site, dict(wanted)), [0.0]
+            running = [asyncio.create_task(greedy.run()), asyncio.create_task(_watch(server, lags_s))]
             await asyncio.sleep(_BUSY_S)
-            measured = await meet(site, greedy, names)
-            speaking.cancel()
-            await asyncio.gather(speaking, return_exceptions=True)
-    return measured
+            met = await meet(site, greedy, names)
+            for each in running:
+                each.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+    alone_ms = round(median(each.ms for each in alone.heard.texts), 1)
+    return replace(met, alone_ms=alone_ms, lag_max_s=round(max(lags_s), 2))
+
+
+async def _watch(server: AttackedServer, lags_s: list[float]) -> None:
+    """Notes how far the server is behind. Never returns."""
+    while True:
+        lags_s.append((await server.metrics())["lag_seconds"])
+        await asyncio.sleep(0.5)
 
 
 def main() -> int:
@@ -164,6 +188,9 @@ def main() -> int:
     arguments = parser.parse_args()
     measured = asyncio.run(measure(arguments.streams, arguments.newcomers))
     print(json.dumps(asdict(measured), indent=1))
+    if measured.too_busy:
+        print("the machine is too busy to tell", file=sys.stderr)
+        return 2
     return 1 if measured.late or measured.failed else 0
 
 

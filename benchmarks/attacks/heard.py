@@ -30,7 +30,8 @@ class Heard:
         simultaneous: texts come while somebody speaks, so what counts is when they are complete.
         texts: one of each utterance and language: from the moment at which the utterance's end could be
             known until its first text has come; until its last, if ``simultaneous``.
-        lost: one of each utterance that did not come whole. ``outcome`` says what is missing.
+        lost: one of each utterance that did not come whole. ``outcome`` says what is missing. What the end
+            of the stream has cut may be too short to say anything.
     """
 
     languages: Sequence[str]
@@ -39,6 +40,7 @@ class Heard:
     lost: list[Sample] = field(default_factory=list)
     _due_s: dict[tuple[int, str], float] = field(default_factory=dict)
     _missing: dict[int, set[str]] = field(default_factory=dict)
+    _ended: set[int] = field(default_factory=set)
 
     def begin(self, utterance: int) -> None:
         """An utterance has begun: from now on everything of it is missing."""
@@ -48,6 +50,7 @@ class Heard:
 
     def end(self, utterance: int, known_s: float) -> None:
         """It has ended in silence. ``known_s``: when that could be known, on the monotonic clock."""
+        self._ended.add(utterance)
         self._due_s |= {(utterance, language): known_s for language in self.languages}
 
     def text(self, utterance: int, language: str, delta: str, *, final: bool) -> None:
@@ -69,6 +72,8 @@ class Heard:
     def done(self, utterance: int, status: str) -> None:
         """Nothing of it comes any more. ``status``: as UtteranceStatus calls it, in lower case."""
         missing = sorted(self._missing.pop(utterance))
+        if status == "empty" and utterance not in self._ended:
+            return
         if status != "ok" or missing:
             self.lost.append(Sample(time.monotonic(), 0.0, f"{status}, without {', '.join(missing)}"))
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 from translate_svc.access.api_keys import key_line, new_key
 from translate_svc.cli.commands.serve import READY_PREFIX
@@ -47,6 +48,13 @@ class AttackedServer:
         """The processor time that it has taken, without its children."""
         fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def metrics(self) -> dict[str, float]:
+        """Those without labels, by their names without `translate_svc_`."""
+        url = f"http://{self.admin}/metrics"
+        text = (await asyncio.to_thread(lambda: urlopen(url).read())).decode()
+        found = re.findall(r"^translate_svc_(\w+) (\S+)$", text, re.MULTILINE)
+        return {name: float(value) for name, value in found}
 
 
 def _children(pid: int) -> list[int]:

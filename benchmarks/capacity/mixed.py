@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import tempfile
 import time
 from collections import Counter, deque
@@ -17,7 +16,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.request import urlopen
 
 import numpy as np
 
@@ -207,7 +205,7 @@ async def _watch(server: AttackedServer, seen: Seen) -> None:
     """Notes load, capacity and lag twice a second. Never returns."""
     worked: deque[tuple[float, float]] = deque()
     while True:
-        found = await _metrics(server)
+        found = await server.metrics()
         now_s = time.monotonic()
         worked.append((now_s, found["step_seconds_sum"]))
         while now_s - worked[0][0] > _LOAD_OVER_S:
@@ -218,10 +216,3 @@ async def _watch(server: AttackedServer, seen: Seen) -> None:
         seen.capacities.append(found["streams_capacity"])
         seen.server_lags_s.append(found["lag_seconds"])
         await asyncio.sleep(0.5)
-
-
-async def _metrics(server: AttackedServer) -> dict[str, float]:
-    url = f"http://{server.admin}/metrics"
-    text = (await asyncio.to_thread(lambda: urlopen(url).read())).decode()
-    found = re.findall(r"^translate_svc_(\w+) (\S+)$", text, re.MULTILINE)
-    return {name: float(value) for name, value in found}

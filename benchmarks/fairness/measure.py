@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 import tempfile
 import time
@@ -12,7 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.request import urlopen
 
 from benchmarks.attacks.server import AttackedServer, attacked_server
 from benchmarks.fairness.kinds import LiveCaller, Site
@@ -24,7 +22,7 @@ BYSTANDERS = {"utterance": 2, "targets": 1, "simultaneous": 2, "openai": 2}
 """How many there are of each kind."""
 _BEGIN_S, _SETTLE_S, _SPARE_S, _LAST_S = 4.0, 2.0, 0.5, 4.0
 """Before the first turn, at the start of each, for what a turn takes beside its time, and after the last."""
-_END_WITHIN_S = 60.0
+_END_WITHIN_S = 180.0
 
 
 @dataclass
@@ -105,10 +103,8 @@ async def _turn(server: AttackedServer, site: Site, name: str, seconds: float, s
 
 async def _used(server: AttackedServer) -> Counter[str]:
     """The work used since the server began."""
-    url = f"http://{server.admin}/metrics"
-    text = (await asyncio.to_thread(lambda: urlopen(url).read())).decode()
-    found = dict(re.findall(r"^translate_svc_step_seconds_(count|sum) (\S+)$", text, re.MULTILINE))
-    steps, step_s = float(found["count"]), float(found["sum"])
+    found = await server.metrics()
+    steps, step_s = found["step_seconds_count"], found["step_seconds_sum"]
     used = {"steps": steps, "step_s": step_s, "server": server.cpu_s(), "client": time.process_time()}
     return Counter(used)
 

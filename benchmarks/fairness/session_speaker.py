@@ -32,9 +32,9 @@ class SessionSpeaker:
 
     async def run(self) -> None:
         """Implements ``LiveCaller.run``."""
-        said = period(WHOLE_S)
+        silence = np.zeros(round(self.number * SHIFT_S * RATE_HZ), np.float32)
+        said = np.concatenate([silence, period(WHOLE_S)])[: round(self.seconds * RATE_HZ)]
         said = said[: len(said) - len(said) % (PART_MS * RATE_HZ // 1000)]  # parts are whole, again and again
-        said = np.roll(said, round(self.number * SHIFT_S * RATE_HZ))[: round(self.seconds * RATE_HZ)]
         times = math.ceil(self.seconds * RATE_HZ / len(said))
         await openai_session(self.places, self.key, said, times=times, include=_ASKED_FOR, hear=self._take)
 

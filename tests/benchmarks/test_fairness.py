@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -15,7 +16,7 @@ from benchmarks.fairness.kinds import KINDS, Site
 from benchmarks.fairness.measure import BYSTANDERS, measure
 from benchmarks.fairness.neighbours import LOADS, NONE, ONE, neighbour
 from benchmarks.fairness.result import FairnessResult, Lateness, Turns, lateness, result
-from benchmarks.newcomers import GreedyCaller, come, meet
+from benchmarks.newcomers import GreedyCaller, NewcomersResult, come, meet
 from benchmarks.soak.server import ServerSetup
 from benchmarks.soak.server_process import ServerProcess, server_process
 from tests.waiting import until
@@ -43,7 +44,7 @@ def site(server: ServerProcess) -> Site:
 @pytest.mark.realtime
 @_in_the_servers_loop
 async def test_callers_of_all_kinds_hear_every_utterance_whole(site: Site) -> None:
-    callers = {kind: site.caller(kind, "", 0, 5.0) for kind in KINDS}
+    callers = {kind: site.caller(kind, "", 2, 6.0) for kind in KINDS}
     await asyncio.gather(*(caller.run() for caller in callers.values()))
     assert all(caller.opened.is_set() for caller in callers.values())
     assert [caller.heard.lost for caller in callers.values()] == [[]] * len(KINDS)
@@ -116,10 +117,16 @@ def test_an_utterance_is_lost_unless_all_its_texts_and_speeches_have_come() -> N
     heard.speech(2, "deu", final=False)
     heard.done(2, "ok")
     heard.done(3, "failed")
+    for number in (4, 5):
+        heard.begin(number)
+    heard.end(4, time.monotonic())
+    heard.done(4, "empty")
+    heard.done(5, "empty")  # the end of the stream has cut it
     assert [each.outcome for each in heard.lost] == [
         "ok, without text deu",
         "ok, without all speech deu, all text deu",
         "failed, without all speech deu, all text deu, text deu",
+        "empty, without all speech deu, all speech spa, all text deu, all text spa, text deu, text spa",
     ]
 
 
@@ -171,6 +178,9 @@ def test_what_is_late_or_lost_is_unfair_and_said() -> None:
 def test_texts_that_are_late_without_a_neighbour_tell_of_a_busy_machine() -> None:
     assert found(200, 200, alone_ms=501).too_busy
     assert not found(900, 900, alone_ms=499).too_busy
+    met = NewcomersResult({}, (0, 0), {}, 0, {})
+    assert replace(met, alone_ms=501.0).too_busy
+    assert not replace(met, alone_ms=499.0).too_busy
 
 
 def test_one_bad_turn_decides_nothing_and_an_empty_one_is_an_error() -> None:
