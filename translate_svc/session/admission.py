@@ -143,13 +143,14 @@ class Admission:
             ResourceExhausted: a limit is reached. The error says which one, and when to try again.
         """
         self.check(caller, cost, goes_on=goes_on)
+        above = self._is_above(cost, self._room(goes_on))
         self._live += 1
         self._cost += cost
         self._newest.append((self._clock(), cost))
         self.admitted += 1
         if caller is not None:
-            self._places.enter(caller)
-        return AdmissionSlot(lambda: self._release(caller, cost))
+            self._places.enter(caller, cost, above=above)
+        return AdmissionSlot(lambda: self._release(caller, cost, above))
 
     def check(self, caller: str | None = None, cost: float = 1.0, *, goes_on: bool = False) -> None:
         """Raises as ``admit`` does, and counts a refusal then, but takes no slot."""
@@ -167,10 +168,11 @@ class Admission:
         limits = self._options
         if self._live >= limits.max_streams:
             return f"all {limits.max_streams} streams are in use"
-        capacity = math.inf if self._capacity is None or goes_on else self._capacity()
-        reserve = 0.0 if caller is None else self._places.reserve(caller, cost, capacity)
+        capacity = self._room(goes_on)
         places = self._places_like_those_inside(capacity)
-        if self._live and self._cost + cost > capacity + reserve:
+        if self._is_above(cost, capacity) and (
+            caller is None or not self._places.has_reserve(caller, cost, self._cost, capacity)
+        ):
             return f"the engine keeps up with {places} streams, and {self._live} are open"
         if caller is not None and not goes_on and self._places.gives_way(caller, places):
             return "a caller without a stream waits, and this one has its share of the places"
@@ -181,12 +183,19 @@ class Admission:
             return f"{backlog.queued_input_ms} ms of audio wait to be processed"
         return ""
 
+    def _room(self, goes_on: bool) -> float:
+        return math.inf if self._capacity is None or goes_on else self._capacity()
+
+    def _is_above(self, cost: float, capacity: float) -> bool:
+        """Whether one of this ``cost`` more is more than ``capacity``; one that is alone never is."""
+        return self._live > 0 and self._cost + cost > capacity
+
     def _places_like_those_inside(self, capacity: float) -> int:
         most = self._options.max_streams
         return most if not self._live else max(1, int(min(capacity * self._live / self._cost, most)))
 
-    def _release(self, caller: str | None, cost: float) -> None:
+    def _release(self, caller: str | None, cost: float, above: bool) -> None:
         self._live -= 1
         self._cost = self._cost - cost if self._live else 0.0
         if caller is not None:
-            self._places.leave(caller)
+            self._places.leave(caller, cost, above=above)

@@ -75,12 +75,13 @@ class Server:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.capacity = 8.0
         options = AdmissionOptions(max_streams=20, retry_after_s=2.0)
-        self.admission = Admission(options, capacity=lambda: 8, clock=lambda: self.now_s)
+        self.admission = Admission(options, capacity=lambda: self.capacity, clock=lambda: self.now_s)
 
-    def enters(self, caller: str | None, *, goes_on: bool = False) -> AdmissionSlot | None:
+    def enters(self, caller: str | None, cost: float = 1.0, *, goes_on: bool = False) -> AdmissionSlot | None:
         try:
-            return self.admission.admit(caller, goes_on=goes_on)
+            return self.admission.admit(caller, cost, goes_on=goes_on)
         except ResourceExhausted:
             return None
 
@@ -120,6 +121,30 @@ def test_who_was_refused_and_does_not_come_again_keeps_nobody_out() -> None:
     assert server.enters("greedy") is None
     server.now_s += 10.0
     assert server.enters("greedy") is not None
+
+
+def test_who_holds_more_than_the_server_turns_out_to_bear_keeps_no_newcomer_out() -> None:
+    """The capacity is measured only once somebody speaks; then it has more places than there are."""
+    server = Server()
+    for _ in range(8):
+        assert server.enters("greedy")
+    server.capacity = 3.0
+    assert server.enters("greedy") is None
+    ann = server.enters("ann", cost=2.0)
+    assert ann is not None
+    assert server.enters("bob", cost=1.0) is None, "one more of those who have none at a time"
+    ann.release()
+    assert server.enters("bob", cost=1.0) is not None
+    assert server.enters("bob", cost=1.0) is None
+
+
+def test_many_callers_with_a_stream_each_are_not_above_their_shares() -> None:
+    """Where the engine is behind because of all of them, another one would cost each of them something."""
+    server = Server()
+    for number in range(8):
+        assert server.enters(f"caller {number}")
+    server.capacity = 3.0
+    assert server.enters("ann") is None
 
 
 def test_callers_who_cannot_be_told_apart_share_the_places() -> None:
