@@ -25,6 +25,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> bench.Bench:
     return bench.Bench(tmp_path_factory.mktemp("gpu"), bench.SIZES["small"], "cpu")
 
 
+@pytest.mark.slow
 def test_ours_is_exact_and_a_difference_would_be_seen(
     tiny: bench.Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> dict[
     return lines
 
 
+@pytest.mark.slow
 def test_it_needs_torch_transformers_and_numpy_alone(tmp_path: Path) -> None:
     options = ["--results", str(tmp_path), "--size", "small", "--device", "cpu", "--part", "A", "B", "E"]
     ran = subprocess.run(

@@ -81,6 +81,7 @@ def test_the_slower_of_host_and_device_decides(work: dict[str, Work]) -> None:
         assert low < timeline.busy_s["decode"] / (clock() - started_s) < high, name
 
 
+@pytest.mark.slow
 def test_the_engine_serves_streams_on_it() -> None:
     bench = Bench("h200", 8)
     run = bench.live(12, 3.0)
