@@ -41,8 +41,10 @@ class FrameScores:
         if self._pending is not None:
             raise RuntimeError("the last frames still wait for their probabilities")
         frame = self._next_frame()
-        if frame is None or not self._segmenter.needs_score(frame):
-            return None if frame is None else (frame, 0.0)
+        if frame is None:
+            return None
+        if not self._segmenter.needs_score(frame):
+            return frame, 0.0
         frames = [frame]
         while len(frames) < MAX_FRAMES_AT_ONCE and (frame := self._next_frame()) is not None:
             if not self._segmenter.needs_score(frame):
