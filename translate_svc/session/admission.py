@@ -142,8 +142,9 @@ class Admission:
         Raises:
             ResourceExhausted: a limit is reached. The error says which one, and when to try again.
         """
-        self.check(caller, cost, goes_on=goes_on)
-        above = self._is_above(cost, self._room(goes_on))
+        capacity = self._room(goes_on)
+        self._check(caller, cost, capacity, goes_on)
+        above = self._is_above(cost, capacity)
         self._live += 1
         self._cost += cost
         self._newest.append((self._clock(), cost))
@@ -154,7 +155,10 @@ class Admission:
 
     def check(self, caller: str | None = None, cost: float = 1.0, *, goes_on: bool = False) -> None:
         """Raises as ``admit`` does, and counts a refusal then, but takes no slot."""
-        if reason := self._refusal_reason(caller, cost, goes_on):
+        self._check(caller, cost, self._room(goes_on), goes_on)
+
+    def _check(self, caller: str | None, cost: float, capacity: float, goes_on: bool) -> None:
+        if reason := self._refusal_reason(caller, cost, capacity, goes_on):
             self._refuse(reason, caller)
 
     def _refuse(self, reason: str, caller: str | None) -> NoReturn:
@@ -164,11 +168,10 @@ class Admission:
             self._places.refuse(caller, retry_after_s)
         raise ResourceExhausted(reason, retry_after_s=retry_after_s)
 
-    def _refusal_reason(self, caller: str | None, cost: float, goes_on: bool) -> str:
+    def _refusal_reason(self, caller: str | None, cost: float, capacity: float, goes_on: bool) -> str:
         limits = self._options
         if self._live >= limits.max_streams:
             return f"all {limits.max_streams} streams are in use"
-        capacity = self._room(goes_on)
         places = self._places_like_those_inside(capacity)
         if self._is_above(cost, capacity) and (
             caller is None or not self._places.has_reserve(caller, cost, self._cost, capacity)
@@ -184,6 +187,7 @@ class Admission:
         return ""
 
     def _room(self, goes_on: bool) -> float:
+        """The measured capacity, where it counts."""
         return math.inf if self._capacity is None or goes_on else self._capacity()
 
     def _is_above(self, cost: float, capacity: float) -> bool:

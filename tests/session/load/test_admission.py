@@ -138,6 +138,20 @@ def test_who_holds_more_than_the_server_turns_out_to_bear_keeps_no_newcomer_out(
     assert server.enters("bob", cost=1.0) is None
 
 
+def test_the_places_of_newcomers_are_all_there_again_when_they_have_left() -> None:
+    """Costs are fractions, and one newcomer's may be all that is kept for them."""
+    server = Server()
+    server.capacity = 16.0
+    for _ in range(16):
+        assert server.enters("greedy")
+    inside = [server.enters(f"caller {cost}", cost=cost) for cost in (1.1, 1.3)]
+    for slot in inside:
+        assert slot is not None
+        slot.release()
+    server.capacity = 1.2
+    assert server.enters("ann", cost=0.3) is not None
+
+
 def test_many_callers_with_a_stream_each_are_not_above_their_shares() -> None:
     """Where the engine is behind because of all of them, another one would cost each of them something."""
     server = Server()

@@ -29,24 +29,25 @@ class FairPlaces:
         """``clock``: in seconds."""
         self._clock = clock
         self._held: defaultdict[str, _Held] = defaultdict(_Held)
-        self._above = 0.0  # cost of those who came in above the capacity
+        self._above: list[float] = []  # costs of those who came in above the capacity
         self._waiting: dict[str, float] = {}  # until when
 
     def enter(self, caller: str, cost: float, *, above: bool) -> None:
         """``caller`` has got a place of this ``cost``, perhaps ``above`` the capacity."""
-        self._add(caller, 1, cost, above)
+        self._held[caller].streams += 1
+        self._held[caller].cost += cost
+        if above:
+            self._above.append(cost)
         self._waiting.pop(caller, None)
 
     def leave(self, caller: str, cost: float, *, above: bool) -> None:
         """``caller`` has given back a place that it got with the same arguments."""
-        self._add(caller, -1, -cost, above)
+        self._held[caller].streams -= 1
+        self._held[caller].cost -= cost
+        if above:
+            self._above.remove(cost)
         if not self._held[caller].streams:
             del self._held[caller]
-
-    def _add(self, caller: str, streams: int, cost: float, above: bool) -> None:
-        self._held[caller].streams += streams
-        self._held[caller].cost += cost
-        self._above += cost if above else 0.0
 
     def refuse(self, caller: str, retry_after_s: float) -> None:
         """``caller`` was refused, and told to come again after ``retry_after_s``. It waits if it has none."""
@@ -67,7 +68,7 @@ class FairPlaces:
         if inside + cost <= capacity + reserve:
             return True
         shared = inside - self._above_shares(capacity) + cost
-        return self._above + cost <= reserve and shared <= capacity + reserve
+        return sum(self._above, cost) <= reserve and shared <= capacity + reserve
 
     def _above_shares(self, capacity: float) -> float:
         """The cost of what each holds above its share, beside a newcomer; one stream is never above it."""
