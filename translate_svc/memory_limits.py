@@ -85,16 +85,26 @@ def _group_use(group: Path, limit_file: str, used_file: str) -> MemoryUse | None
     return MemoryUse("the control group", used_bytes - caches_bytes, limit_bytes)
 
 
+def resident_bytes(proc: Path = Path("/proc")) -> int | None:
+    """The memory that this process holds now; None where no ``/proc`` tells."""
+    try:
+        return int((proc / "self" / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
+
+
 def memory_to_hold(proc: Path = Path("/proc"), control_groups: Path = _CONTROL_GROUPS) -> MemoryUse | None:
     """The tightest bound on what this process can hold in all: what it holds now, and what is free.
 
     ``limit_bytes`` is that sum and ``used_bytes`` what is held. Beside the limits of ``memory_uses`` it knows
     the machine's memory, without swap. None where no ``/proc`` tells.
     """
+    held = resident_bytes(proc)
     try:
-        held = int((proc / "self" / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         lines = (proc / "meminfo").read_text().splitlines()
     except OSError:
+        return None
+    if held is None:
         return None
     fields = dict(line.split(":", 1) for line in lines)
     machine = int(fields["MemAvailable"].split()[0]) * 1024

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from translate_svc.cli import interrupts, options
 from translate_svc.cli.descriptors import allow_all_descriptors, connections_within_limit
 from translate_svc.cli.exit_codes import EXIT_LOST
+from translate_svc.cli.freed_memory import returning_freed_memory
 from translate_svc.cli.fronts.front_count import with_front_processes
 from translate_svc.cli.guard.doors import Behind, Place
 from translate_svc.cli.guard.guard import Guard
@@ -105,6 +106,7 @@ async def _run(settings: Settings) -> int:
         _admin_port(settings, metrics, probes),
         _served(settings, makers, leaving, metrics) as (service, servers),
         leaving.watching(),
+        returning_freed_memory(),
     ):
         keep_all()
         probes.attach(service)

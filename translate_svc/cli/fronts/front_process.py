@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from translate_svc.cli.descriptors import allow_all_descriptors
 from translate_svc.cli.exit_codes import EXIT_LOST
+from translate_svc.cli.freed_memory import returning_freed_memory
 from translate_svc.cli.fronts.front_config import FrontConfig
 from translate_svc.cli.fronts.remote_service import remote_service
 from translate_svc.cli.guard.doors import Place
@@ -106,7 +107,8 @@ async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> 
         await start_servers(servers)
         keep_all()
         connection.report_with(_Reporter(service, metrics, leased).report)
-        grace_s = await _told_to_leave(connection, lost)
+        async with returning_freed_memory():
+            grace_s = await _told_to_leave(connection, lost)
         service.drain(DRAINING)
         await drain_servers(servers, grace_s, service.refusal or DRAINING, connection.drains)
     return EXIT_LOST if lost.is_set() else 0
