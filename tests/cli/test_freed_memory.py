@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.virtual_time import virtual_time
-from translate_svc.cli.freed_memory import INTERVAL_S, KEPT_BYTES, FreedMemory
+from translate_svc.cli.freed_memory import INTERVAL_S, KEPT_BYTES, FreedMemory, HeldMemory
 
 MIB = 1 << 20
 KEPT_MIB = KEPT_BYTES // MIB
@@ -29,6 +29,7 @@ async def main():
     async with freed_memory.returning_freed_memory():
         await asyncio.sleep(0.1)
         messages = [bytes(10_000) for _ in range(20_000)]
+        await asyncio.sleep(0.5)  # it returns what is free while these are in use
         kept = messages[::100]
         del messages
         burst = resident_bytes()
@@ -45,27 +46,32 @@ asyncio.run(main())
 @pytest.mark.parametrize(
     ("held_mib", "returns"),
     [
-        ((100, 100, 100, 100), 0),
-        ((100, 100 + KEPT_MIB, 100, 100), 0),
-        ((100, 101 + KEPT_MIB, 110, 110), 1),
-        ((100, 300, 300, 300, 300), 1),  # it is in use
-        ((100, 300, 120, 300, 120), 2),
-        ((300, 100, 101 + KEPT_MIB, 100), 1),  # from the least on, even if nothing was returned
+        (((100, 20),) * 4, 0),
+        (((100, 20), (100 + KEPT_MIB, 20), (100, 20)), 0),
+        (((100, 20), (101 + KEPT_MIB, 20), (110, 20)), 1),
+        (((100, 20), (300, 20), (300, 20), (300, 20)), 1),  # it is in use
+        (((100, 20), (300, 20), (300, 20), (300, 220), (100, 220)), 2),  # it was, when it was returned
+        (((100, 20), (300, 20), (120, 20), (300, 20), (120, 20)), 2),
+        (((300, 20), (100, 20), (101 + KEPT_MIB, 20), (100, 20)), 1),  # from the least on
+        (((100, 90), (100, 20), (100, 90), (100, 90)), 1),
     ],
 )
-def test_it_returns_what_grew_since_it_last_did(held_mib: Sequence[int], returns: int) -> None:
-    """``held_mib``: what is held when it asks, one after the other."""
+def test_it_returns_what_grew_or_was_freed_since_it_last_did(
+    held_mib: Sequence[tuple[int, int]], returns: int
+) -> None:
+    """``held_mib``: what is resident and what is free when it asks, one after the other."""
     held, returned = iter(held_mib), 0
 
-    def resident() -> int | None:
-        return next(held, held_mib[-1]) * MIB
+    def held_memory() -> HeldMemory:
+        resident, free = next(held, held_mib[-1])
+        return HeldMemory(resident * MIB, free * MIB)
 
     def return_freed() -> None:
         nonlocal returned
         returned += 1
 
     async def scenario() -> None:
-        running = asyncio.create_task(FreedMemory(resident, return_freed).run())
+        running = asyncio.create_task(FreedMemory(held_memory, return_freed).run())
         await asyncio.sleep((len(held_mib) + 2) * INTERVAL_S)
         running.cancel()
 

@@ -10,6 +10,18 @@ _LARGEST_MMAP_THRESHOLD = 32 << 20
 _KEPT = 1 << 30
 
 
+class _Mallinfo2(ctypes.Structure):
+    """``struct mallinfo2`` of glibc 2.33 and later (``mallinfo(3)``)."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
 def keep_freed_memory() -> None:
     """Makes glibc's allocator keep freed memory, up to one gibibyte, for later tensors.
 
@@ -28,3 +40,14 @@ def return_freed_memory() -> None:
     """Gives what was kept so far back to the system: after the start, which frees far more than a stage."""
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def free_bytes() -> int:
+    """What the allocator holds and nobody uses, be it resident or not; 0 where it cannot tell."""
+    if platform.libc_ver()[0] != "glibc":
+        return 0
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallinfo2"):
+        return 0
+    libc.mallinfo2.restype = _Mallinfo2
+    return int(libc.mallinfo2().fordblks)
