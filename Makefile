@@ -31,6 +31,7 @@ demo: $(READY) ## start a server, speak to it in real time, hear it in three oth
 
 # Tests of the engine that the device makes no difference to, or that bring a stand-in with them.
 HOST_ALONE := --ignore=tests/engine/scheduling --ignore=tests/engine/text --ignore=tests/engine/test_on_a_device.py \
+	--ignore=tests/engine/runner/test_graph_runner.py \
 	--ignore=tests/engine/simultaneous/test_hypotheses_on_a_device.py --ignore=tests/engine/simultaneous/test_unspaced_language.py
 
 .PHONY: test
