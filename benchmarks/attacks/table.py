@@ -1,4 +1,4 @@
-"""The rows of docs/reliability/attacks.md. ``python -m benchmarks.attacks.table`` prints them."""
+"""The rows of two pages of docs/reliability. ``python -m benchmarks.attacks.table`` prints them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "results" / "attacks.json"
-FRAMES = RESULTS.with_name("attacks_of_frames.json")
-"""Those of floods of frames alone: ``python -m benchmarks.attacks NAME ... --results`` this file."""
-GIVEN_BACK = RESULTS.with_name("attacks_given_back.json")
-"""The memory of all, a minute after the attacker has left."""
 SIDES = ("direct", "envoy")
 _DONE = {
     "halves sent": "halves",
@@ -29,12 +25,6 @@ def rows(results: Mapping[str, Any]) -> list[str]:
     return [_row(name, result) for name, result in results.items()]
 
 
-def compared(results: Mapping[str, Any]) -> list[str]:
-    """One row for each attack: what it was without and with Envoy in front."""
-    direct, envoy = (results[side] for side in SIDES)
-    return [_pair(name, direct[name], envoy[name]) for name in direct]
-
-
 def given_back(results: Mapping[str, Any]) -> list[str]:
     """One row for each attack: memory at its peak and a minute later, without and with Envoy in front."""
     direct, envoy = (results[side] for side in SIDES)
@@ -48,18 +38,6 @@ def _memory(name: str, *sides: Mapping[str, Any] | None) -> str:
         " / ".join(f"{each['grown_mib']:.0f}" for each in measured) + " MiB",
         " / ".join(f"{each['kept_mib']:.0f}" for each in measured) + " MiB",
         " / ".join(f"{each['load_average']:.0f}" for each in measured),
-    )
-    return f"| {' | '.join(cells)} |"
-
-
-def _pair(name: str, *sides: Mapping[str, Any]) -> str:
-    cells = (
-        name,
-        *("{:,}".format(each["done"].get("frames", 0)) for each in sides),
-        " / ".join(f"{each['grown_mib']:.0f}" for each in sides) + " MiB",
-        " / ".join(f"{each['text_p95_ratio']:.2f}" for each in sides),
-        " / ".join(f"{each['attack']['newcomer_p95_ms']:,.0f}" for each in sides) + " ms",
-        " / ".join(f"{each['load_average']:.0f}" for each in sides),
     )
     return f"| {' | '.join(cells)} |"
 
@@ -88,7 +66,7 @@ def _done(done: Mapping[str, int]) -> str:
 
 
 if __name__ == "__main__":
+    measured = json.loads(RESULTS.read_text())
     for side in SIDES:
-        print(*rows(json.loads(RESULTS.read_text())[side]), "", sep="\n")
-    print(*compared(json.loads(FRAMES.read_text())), "", sep="\n")
-    print(*given_back(json.loads(GIVEN_BACK.read_text())), sep="\n")
+        print(*rows(measured[side]), "", sep="\n")
+    print(*given_back(measured), sep="\n")
