@@ -18,7 +18,7 @@ OF_A_WRITE = (grpc.StatusCode.INTERNAL, "Internal error from Core")
 
 
 class Call:
-    """A call of ``grpc.aio``, which calls back each time that its status is set."""
+    """A call of ``grpc.aio``, which calls back when its status is set for the first time."""
 
     def __init__(self) -> None:
         self._callbacks: list[Callable[[Any], None]] = []
@@ -29,7 +29,8 @@ class Call:
 
     def end(self, status: tuple[Any, Any]) -> None:
         self._status = status
-        for callback in self._callbacks:
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
             callback(self)
 
     async def code(self) -> Any:
@@ -61,13 +62,13 @@ def test_the_servers_status_counts_whichever_comes_first(
     async def scenario() -> tuple[TranslateSvcError | None, bool, float]:
         call = Call()
         final, clock = FinalStatus(call), asyncio.get_running_loop().time
-        await final.settle()
+        await final.settle(call)
         assert final.error() is None
         call.end(statuses[0])
         for number, status in enumerate(statuses[1:], start=1):
             asyncio.get_running_loop().call_later(0.05 * number, call.end, status)
         began_s = clock()
-        await final.settle()
+        await final.settle(call)
         return final.error(), final.is_interruption, clock() - began_s
 
     with virtual_time() as runner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -13,7 +14,7 @@ from translate_svc.errors import TranslateSvcError
 
 _OF_A_WRITE = (grpc.StatusCode.INTERNAL, "Internal error from Core")
 """What grpc.aio says when a write fails (https://github.com/grpc/grpc/issues/36066)."""
-_SETTLES_WITHIN_S = 1.0
+_SETTLES_WITHIN_S, _ASKS_EVERY_S = 1.0, 0.01
 
 
 class FinalStatus:
@@ -25,17 +26,19 @@ class FinalStatus:
 
     def __init__(self, call: Any) -> None:
         self._status: tuple[Any, ...] | None = None
-        self._is_settled = asyncio.Event()
         call.add_done_callback(self._save)
 
-    async def settle(self) -> None:
-        """Waits for the server's status where only that of a write is known. It may never come."""
-        if self._status is not None and not self._is_settled.is_set():
-            try:
-                async with asyncio.timeout(_SETTLES_WITHIN_S):
-                    await self._is_settled.wait()
-            except TimeoutError:
-                self._is_settled.set()
+    async def settle(self, call: Any) -> None:
+        """Waits for the server's status where ``call`` has only that of a write. It may never come."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLES_WITHIN_S):
+                while self._is_of_a_write:  # gRPC does not call back a second time
+                    await asyncio.sleep(_ASKS_EVERY_S)
+                    self._save(call)
+
+    @property
+    def _is_of_a_write(self) -> bool:
+        return self._status is not None and self._status[:2] == _OF_A_WRITE
 
     def error(self) -> TranslateSvcError | None:
         """The error of the call; None until the call has ended."""
@@ -47,11 +50,9 @@ class FinalStatus:
         return self._status is not None and is_interruption(self._status[0], self._status[2])
 
     def _save(self, call: Any) -> None:
-        status = tuple(map(_result_of, (call.code(), call.details(), call.trailing_metadata())))
-        if self._status is None or (status[:2] != _OF_A_WRITE and not self._is_settled.is_set()):
-            self._status = status
-        if status[:2] != _OF_A_WRITE:
-            self._is_settled.set()
+        if self._status is None or self._is_of_a_write:
+            results = map(_result_of, (call.code(), call.details(), call.trailing_metadata()))
+            self._status = tuple(results)
 
 
 def _result_of(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -94,7 +94,7 @@ class StreamCall:
             return await start()
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             # gRPC raises InvalidStateError for every operation on a call that has ended
-            await self._final_status.settle()
+            await self._final_status.settle(self._call)
             raise self._final_status.error() or TranslateSvcError("the stream has ended") from error
         except asyncio.CancelledError:
             if is_being_cancelled():
