@@ -70,6 +70,7 @@ def test_a_stage_without_any_graph_fails_the_command(
         assert counts[1 if whole else 0] == 0
 
 
+@pytest.mark.slow
 def test_stages_and_steps_are_timed(tiny: bench.Bench) -> None:
     figures = parts.stages(tiny)
     assert figures["utterances"] == 4
