@@ -28,6 +28,8 @@ ATTACKS: dict[str, Attack] = {
 
 BY_CONNECTION = (
     "half clips",
+    "watches, one connection",
+    "watches, 20 connections",
     "rapid reset",
     "PRIORITY",
     "SETTINGS",
