@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import json
 import os
@@ -14,13 +13,14 @@ from array import array
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import translate_svc.cli  # noqa: F401 - before grpc, which is set up there
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, echo_script
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from translate_svc.engine.request import Request
 from translate_svc.gateway.server import GatewayServer
+from translate_svc.memory_limits import resident_bytes
+from translate_svc.models.host_memory import return_freed_memory
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.serving.protocols import TranslationService
@@ -117,10 +117,11 @@ class _TimedService:
 
 def _state(service: ModelFreeService, server: RpcServer) -> ServerState:
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)  # memory that is free but kept is no leak
-    cpu = os.times()
+    return_freed_memory()  # memory that is free but kept is no leak
+    cpu, held = os.times(), resident_bytes()
+    assert held is not None, "Linux tells"
     return ServerState(
-        resident_bytes=int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"),
+        resident_bytes=held,
         cpu_s=cpu.user + cpu.system,
         descriptors=len(os.listdir("/proc/self/fd")),
         threads=threading.active_count(),
