@@ -62,6 +62,7 @@ def test_the_values_are_those_of_the_gateway() -> None:
         server_connection_window_bytes=int(number(servers["http2"]["initialConnectionWindowSize"])),
         server_requests=servers["circuitBreaker"]["maxParallelRequests"],
         server_connections=servers["circuitBreaker"]["maxConnections"],
+        server_idle_s=number(servers["timeout"]["http"]["connectionIdleTimeout"]),
         new_streams_per_turn=runtime["http.max_requests_per_io_cycle"],
         early_resets=runtime["overload.premature_reset_total_stream_count"],
     )

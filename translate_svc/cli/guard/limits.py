@@ -24,6 +24,7 @@ class GuardLimits:
         server_stream_window_bytes, server_connection_window_bytes: what the server may send before it is
             taken.
         server_requests, server_connections: to the server, at a time.
+        server_idle_s: a connection to the server without a stream is closed.
         new_streams_per_turn: that one connection gets in a turn of Envoy's loop.
         early_resets: a connection ends when half of so many streams, its first ones, were reset at once.
     """
@@ -43,6 +44,7 @@ class GuardLimits:
     server_connection_window_bytes: int = 1_024 * _KIB
     server_requests: int = 16_384
     server_connections: int = 4_096
+    server_idle_s: float = 15.0
     new_streams_per_turn: int = 1
     early_resets: int = 100
 

@@ -20,6 +20,7 @@ ADMIN_SOCKET = "admin.sock"
 _CONNECTION_LIMIT = f"{TYPES}.extensions.filters.network.connection_limit.v3.ConnectionLimit"
 _ALPN = {"grpc": "h2", "http": "http/1.1"}
 _NAME = "translate-svc"
+_KEPT_BYTES = 16 * 1024**2
 
 
 def configuration(options: GuardOptions, ports: Mapping[str, int]) -> dict[str, Any]:
@@ -36,6 +37,11 @@ def configuration(options: GuardOptions, ports: Mapping[str, int]) -> dict[str, 
     return {
         "node": {"id": _NAME, "cluster": _NAME},
         "admin": {"address": {"pipe": {"path": str(options.folder / ADMIN_SOCKET), "mode": 0o600}}},
+        # what Envoy has freed above this goes back to the system, in steps of a second (Envoy 1.38)
+        "memory_allocator_manager": {
+            "soft_memory_limit_bytes": _KEPT_BYTES,
+            "bytes_to_release": _KEPT_BYTES,
+        },
         "layered_runtime": {"layers": [{"name": _NAME, "static_layer": runtime}]},
         "static_resources": {
             "listeners": [_listener(options, door, ports[door.name]) for door in options.doors],

@@ -59,6 +59,8 @@ def grpc_clusters(name: str, limits: GuardLimits, sockets: tuple[Path, ...]) -> 
             "typed_extension_protocol_options": {
                 SERVER_HTTP: {
                     "@type": f"type.googleapis.com/{SERVER_HTTP}",
+                    # what a flood of streams opened is given back
+                    "common_http_protocol_options": {"idle_timeout": seconds(limits.server_idle_s)},
                     "explicit_http_config": {"http2_protocol_options": http2},
                 }
             },
