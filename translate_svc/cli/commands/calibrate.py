@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-import soundfile
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from translate_svc.audio.files import read_audio
 from translate_svc.cli import options
+from translate_svc.cli.calibration.alignment_clips import PACKAGED, read_clips
 from translate_svc.cli.commands.completion import complete_model
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
-from translate_svc.types import Samples
 
 if TYPE_CHECKING:
     from translate_svc.confidence import ConfidenceRule
@@ -30,20 +26,6 @@ if TYPE_CHECKING:
     from translate_svc.models.checkpoint.utterance_lengths import UtteranceLengths
     from translate_svc.models.placement import Placement
     from translate_svc.models.speech_model import ModelFamily
-
-_PACKAGED = "data/calibration"
-_TARGETS = ("eng", "spa", "fra", "deu")
-"""Preferred, in turns; a clip is not translated into its own language."""
-_TARGETS_OF_A_CLIP = 2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Clip:
-    """16 kHz samples of speech, a language to translate them into, and theirs if it is known."""
-
-    samples: Samples
-    language: str
-    source: str | None = None
 
 
 def calibrate(
@@ -147,7 +129,7 @@ def calibrate_checkpoint(
     from translate_svc.models.registry import own_calibration
 
     known = checkpoint.capabilities
-    found = _clips(clips, known.translation_languages or known.text_languages, known.text_languages)
+    found = read_clips(clips, known.translation_languages or known.text_languages, known.text_languages)
     observer = Observer(checkpoint, max(len(clip.samples) for clip in found), placement)
     total = sum(observer.translations(clip.samples) for clip in found)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -191,10 +173,10 @@ def calibrate_by_labels(
     from translate_svc.service import Service
     from translate_svc.vad.silero import SileroVad
 
-    with resources.as_file(resources.files("translate_svc").joinpath(_PACKAGED)) as shipped:
+    with resources.as_file(resources.files("translate_svc").joinpath(PACKAGED)) as shipped:
         typed = read_typed(shipped / "typed.json")
     if labelled is None:
-        with resources.as_file(resources.files("translate_svc").joinpath(_PACKAGED)) as shipped:
+        with resources.as_file(resources.files("translate_svc").joinpath(PACKAGED)) as shipped:
             clips = read_labelled(shipped / "labelled")
     else:
         clips = read_labelled(labelled)
@@ -237,7 +219,7 @@ def _learn_languages(model: Path, placement: Placement, source: str, console: Co
         task = progress.add_task("recordings", total=None)
         advance: Callable[[], None] = lambda: progress.advance(task)  # noqa: E731
         if source == spoken_languages.VOICES:
-            with resources.as_file(resources.files("translate_svc").joinpath(_PACKAGED)) as shipped:
+            with resources.as_file(resources.files("translate_svc").joinpath(PACKAGED)) as shipped:
                 typed = read_typed(shipped / "typed.json")
             clips = spoken_languages.varied(spoken_languages.speak_texts(model, placement, typed, advance))
             learnt_from = "what the model says in its own voices"
@@ -255,46 +237,6 @@ def _learn_languages(model: Path, placement: Placement, source: str, console: Co
         f"{figures['said_probability']:.1%} were to be expected. Written to {model / LANGUAGES_FILE}.",
         soft_wrap=True,
     )
-
-
-def _clips(folder: Path | None, languages: Sequence[str], spoken: Sequence[str]) -> list[_Clip]:
-    """Every clip, once for each of its targets among ``languages``. The shipped ones are named by their
-    language, which others may be, too, if it is one of ``spoken``.
-    """
-    targets = [code for code in _TARGETS if code in languages] or list(languages)[:1]
-    if folder is None:
-        packaged = resources.files("translate_svc").joinpath(_PACKAGED)
-        with resources.as_file(packaged) as shipped:
-            return _read(sorted(shipped.glob("*.ogg")), targets, spoken, _read_shipped)
-    if not folder.is_dir():
-        raise UsageError("is not a directory", field="--clips")
-    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    if not files:
-        raise UsageError("has no files", field="--clips")
-    return _read(files, targets, spoken, lambda path: read_audio(path)[0])
-
-
-def _read_shipped(path: Path) -> Samples:
-    """Opus in Ogg, a fifth of the size of a format that ``read_audio`` takes."""
-    samples, _ = soundfile.read(path, dtype="float32")
-    return np.asarray(samples, np.float32)
-
-
-def _read(
-    files: Sequence[Path],
-    targets: Sequence[str],
-    spoken: Sequence[str],
-    read: Callable[[Path], Samples],
-) -> list[_Clip]:
-    """Each file, 16 kHz as the model takes it."""
-    clips = []
-    for index, path in enumerate(files):
-        others = [code for code in targets if not path.name.startswith(code)] or targets
-        samples = read(path)
-        chosen = {others[(index + turn) % len(others)] for turn in range(_TARGETS_OF_A_CLIP)}
-        source = next((code for code in spoken if path.name.startswith(code)), None)
-        clips += [_Clip(samples, language, source) for language in sorted(chosen)]
-    return clips
 
 
 def _said(alignment: Alignment) -> str:
