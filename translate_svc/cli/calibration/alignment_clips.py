@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,9 +14,6 @@ import soundfile
 from translate_svc.audio.files import read_audio
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.types import Samples
-
-PACKAGED = "data/calibration"
-"""The shipped ones, in the package."""
 
 _TARGETS = ("eng", "spa", "fra", "deu")
 """Preferred, in turns; a clip is not translated into its own language."""
@@ -31,6 +29,11 @@ class AlignmentClip:
     source: str | None = None
 
 
+def shipped_folder() -> AbstractContextManager[Path]:
+    """What the package brings for a calibration; within it, it is a folder."""
+    return resources.as_file(resources.files("translate_svc").joinpath("data/calibration"))
+
+
 def read_clips(folder: Path | None, languages: Sequence[str], spoken: Sequence[str]) -> list[AlignmentClip]:
     """Every clip, once for each of its targets among ``languages``. The shipped ones are named by their
     language, which others may be, too, if it is one of ``spoken``.
@@ -40,8 +43,7 @@ def read_clips(folder: Path | None, languages: Sequence[str], spoken: Sequence[s
     """
     targets = [code for code in _TARGETS if code in languages] or list(languages)[:1]
     if folder is None:
-        packaged = resources.files("translate_svc").joinpath(PACKAGED)
-        with resources.as_file(packaged) as shipped:
+        with shipped_folder() as shipped:
             return _read(sorted(shipped.glob("*.ogg")), targets, spoken, _read_shipped)
     if not folder.is_dir():
         raise UsageError("is not a directory", field="--clips")

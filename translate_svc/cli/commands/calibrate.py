@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from translate_svc.cli import options
-from translate_svc.cli.calibration.alignment_clips import PACKAGED, read_clips
+from translate_svc.cli.calibration.alignment_clips import read_clips, shipped_folder
 from translate_svc.cli.commands.completion import complete_model
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.config import Settings
@@ -173,13 +172,9 @@ def calibrate_by_labels(
     from translate_svc.service import Service
     from translate_svc.vad.silero import SileroVad
 
-    with resources.as_file(resources.files("translate_svc").joinpath(PACKAGED)) as shipped:
+    with shipped_folder() as shipped:
         typed = read_typed(shipped / "typed.json")
-    if labelled is None:
-        with resources.as_file(resources.files("translate_svc").joinpath(PACKAGED)) as shipped:
-            clips = read_labelled(shipped / "labelled")
-    else:
-        clips = read_labelled(labelled)
+        clips = read_labelled(shipped / "labelled" if labelled is None else labelled)
     settings = Settings(
         model=os.path.abspath(model),
         device=placement.device,
@@ -219,7 +214,7 @@ def _learn_languages(model: Path, placement: Placement, source: str, console: Co
         task = progress.add_task("recordings", total=None)
         advance: Callable[[], None] = lambda: progress.advance(task)  # noqa: E731
         if source == spoken_languages.VOICES:
-            with resources.as_file(resources.files("translate_svc").joinpath(PACKAGED)) as shipped:
+            with shipped_folder() as shipped:
                 typed = read_typed(shipped / "typed.json")
             clips = spoken_languages.varied(spoken_languages.speak_texts(model, placement, typed, advance))
             learnt_from = "what the model says in its own voices"
