@@ -44,7 +44,7 @@ def bars(figures: Figures) -> list[Bar]:
 
 def _translation_bars(figures: Figures) -> list[Bar]:
     one = bleu(figures.speech, "one")
-    exact = [row.scores.exact for row in figures.speech if row.set_name == "synthesizer"]
+    exact = _exact(figures.speech, "synthesizer")
     beyond = [row.wer - row.synthesizer_wer for row in figures.recognizer if row.speaker_id == 0]
     return [
         Bar("one sentence, BLEU, each direction", least(one), 90.0),
@@ -53,6 +53,13 @@ def _translation_bars(figures: Figures) -> list[Bar]:
         Bar("noise at 10 dB, BLEU, each direction", least(bleu(figures.speech, "noise10")), 85.0),
         Bar("telephone, BLEU, each direction", least(bleu(figures.speech, "telephone")), 85.0),
         Bar("unseen English synthesizers, exact", _mean(exact), 70.0, "%"),
+        Bar(
+            "stock phrases by speech, exact, each direction",
+            least(_exact(figures.speech, "stock")),
+            90.0,
+            "%",
+        ),
+        Bar("stock phrases by text, exact, each direction", least(_exact(figures.text, "stock")), 97.0, "%"),
         Bar("transcripts, WER, each language", most(_transcript_wer(figures)), 3.0, "%", True),
         Bar("text to text, BLEU, each direction", least(bleu(figures.text, "one")), 97.0),
         Bar(
@@ -164,6 +171,11 @@ def _beside(rows: Sequence[PrecisionFigures], figure: str) -> list[tuple[float, 
 def bleu(rows: Sequence[TranslationFigures], set_name: str) -> list[float]:
     """Of a set, by direction."""
     return [row.scores.bleu for row in rows if row.set_name == set_name]
+
+
+def _exact(rows: Sequence[TranslationFigures], set_name: str) -> list[float]:
+    """As `bleu`: the share of texts that equal the reference, in per cent."""
+    return [row.scores.exact for row in rows if row.set_name == set_name]
 
 
 def _transcript_wer(figures: Figures) -> list[float]:

@@ -45,7 +45,11 @@ _DOMAIN_SENTENCES = 40_000
 _MAX_SLOTS = 32  # eight streams of a transcript and three translations
 _CONFIDENCE_SETS = ("one", "template", "synthesizer", "several", "mixed")
 _CONFIDENCE_GROUPS = {"known": ("one", "synthesizer", "several", "mixed"), "template": ("template",)}
-_TEXT_PARTS: tuple[tuple[str, Part], ...] = (("one", "combination"), ("template", "template"))
+_TEXT_PARTS: tuple[tuple[str, Part], ...] = (
+    ("one", "combination"),
+    ("template", "template"),
+    ("stock", "stock"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def _precision_jobs() -> Iterator[PrecisionJob]:
 def _speech_jobs(count: int) -> Iterator[Job]:
     some = _share(count, 3)
     sizes = {"several": count, "one": count, "template": count, "noise10": count, "telephone": count}
-    sizes |= {"synthesizer": count, "mixed": some}
+    sizes |= {"synthesizer": count, "stock": count, "mixed": some}
     for name, size in sizes.items():
         for language in SPOKEN_SETS[name].languages:
             yield Job(f"{name} {language}", partial(_speech, name, language, size))

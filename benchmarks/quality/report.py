@@ -31,6 +31,7 @@ _SPOKEN = {
     "telephone": "telephone",
     "mixed": "mixed conditions",
     "synthesizer": "unseen synthesizers",
+    "stock": "stock phrases",
 }
 _SPEECHLESS = {
     "silence": "silence",
@@ -132,7 +133,7 @@ def _directions(figures: Figures) -> str:
 def _sets(figures: Figures) -> str:
     """A row a set: over its directions."""
     lines = [_set_row(f"speech: {title}", figures.speech, name) for name, title in _SPOKEN.items()]
-    lines += [_set_row(f"text: {_SPOKEN[name]}", figures.text, name) for name in ("one", "template")]
+    lines += [_set_row(f"text: {_SPOKEN[name]}", figures.text, name) for name in ("one", "template", "stock")]
     head = ("set", "directions", "clips each", "BLEU, least", "BLEU, mean", "chrF, mean", "exact %, mean")
     return table(head, lines)
 

@@ -13,8 +13,9 @@ from typing import get_args
 import numpy as np
 
 from benchmarks.quality.clip import Clip
-from training.starter.corpus import MAX_UTTERANCE_S, Text, TextSource, speak
+from training.starter.corpus import MAX_UTTERANCE_S, speak
 from training.starter.examples import free_speech
+from training.starter.examples.texts import Text, TextSource
 from training.starter.grammar import LANGUAGES, Grammar, Language, Part
 from training.starter.sounds import conditions, noise
 from training.starter.synthesis.synth import SAMPLE_RATE, SynthesisError
@@ -65,8 +66,14 @@ SPOKEN_SETS: Mapping[str, SpokenSet] = {
     "telephone": SpokenSet(record=_telephone),
     "mixed": SpokenSet(record=conditions.worsen),
     "synthesizer": SpokenSet(other_synthesizers=True, languages=("eng",)),
+    "stock": SpokenSet("stock"),
 }
-"""Every clip has silence around it. ``mixed``: rooms, noise down to 5 dB, telephones, microphones, gain."""
+"""Every clip has silence around it. ``mixed``: rooms, noise down to 5 dB, telephones, microphones, gain.
+``stock``: phrases that training has heard, in voices that it has not.
+"""
+
+_SPEECHLESS_NUMBER = 7
+"""Of the first kind of those, in their seeds: a set of speech that is added leaves them as they are."""
 
 
 @cache
@@ -88,7 +95,7 @@ def speechless_clips(kind: conditions.Speechless, count: int) -> list[Clip]:
     """Recordings without speech to translate: silence, noise, music, other languages. Their declared source
     languages are those of the starter in turn.
     """
-    number = len(SPOKEN_SETS) + SPEECHLESS_KINDS.index(kind)
+    number = _SPEECHLESS_NUMBER + SPEECHLESS_KINDS.index(kind)
     return [
         Clip(
             f"{kind}-{index}",
@@ -111,7 +118,7 @@ def free_clips(count: int, first: int = 0) -> list[Clip]:
 
 def free_talk(count: int, first: int = 0) -> list[tuple[str, Clip]]:
     """``free_clips``, each with what is said."""
-    number = len(SPOKEN_SETS) + len(SPEECHLESS_KINDS)
+    number = _SPEECHLESS_NUMBER + len(SPEECHLESS_KINDS)
     return [_free_clip(number, index) for index in range(first, first + count)]
 
 
@@ -121,7 +128,7 @@ def written_texts(language: Language, count: int, part: Part = "combination") ->
     """
     source = TextSource(grammar(), part)
     rng = np.random.default_rng([SEED, 1_000, LANGUAGES.index(language)])
-    return [_by_code(source.draw(rng, 1)) for _ in range(count)]
+    return [_by_code(source.draw(rng, 1, language)) for _ in range(count)]
 
 
 def training_sentences(language: Language, count: int) -> list[str]:
@@ -136,7 +143,7 @@ def _spoken_clip(source: TextSource, name: str, language: Language, index: int) 
     number = list(SPOKEN_SETS).index(name)
     rng = np.random.default_rng([SEED, number, LANGUAGES.index(language), index])
     for _ in range(_ATTEMPTS):
-        text = source.draw(rng, int(rng.choice(chosen.sentence_counts)))
+        text = source.draw(rng, int(rng.choice(chosen.sentence_counts)), language)
         voice = draw_voice(language, rng, held_out=True)
         if chosen.other_synthesizers:
             voice = Voice(language, str(rng.choice(OTHER_HELD_OUT_VOICES)), voice.rate_wpm)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.training.text_work import grammar
-from training.starter.corpus import MAX_UTTERANCE_S, TextSource, make_example
+from training.starter.corpus import MAX_UTTERANCE_S, make_example
+from training.starter.examples.texts import TextSource
 from training.starter.grammar import LANGUAGES
 from training.starter.learning.schedule import FRAMES_PER_S
 from training.starter.synthesis import synth
@@ -22,7 +23,7 @@ def source() -> TextSource:
 
 
 @needs_espeak
-@pytest.mark.parametrize("kind", ["one", "several", "half", "window", "free"])
+@pytest.mark.parametrize("kind", ["one", "several", "stock", "half", "window", "free"])
 def test_examples_of_a_kind(kind: str) -> None:
     rng = np.random.default_rng(1)
     made = [make_example(source(), kind, LANGUAGES[index % 4], rng) for index in range(12)]

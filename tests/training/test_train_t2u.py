@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from transformers import SeamlessM4Tv2Model
 
 from training.starter import tokenizer
-from training.starter.corpus import TextSource
 from training.starter.examples.batching import Example, TextPair
 from training.starter.examples.spoken_text import SpokenText, SpokenTextSource
+from training.starter.examples.texts import TextSource
 from training.starter.grammar import LANGUAGES, Grammar
 from training.starter.model_config import UNIT_COUNT, starter_config
 from training.starter.synthesis import synth

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from training.starter import tokenizer
-from training.starter.corpus import TextSource
 from training.starter.examples.batching import NO_TEXTS, Example
+from training.starter.examples.texts import TextSource
 from training.starter.grammar import LANGUAGES, Grammar
 
 

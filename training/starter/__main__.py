@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from training.starter import take_up, tokenizer, train_text
-from training.starter.corpus import TextSource
+from training.starter.examples.texts import TextSource
 from training.starter.grammar import Grammar
 
 _TOKENIZER_TEXTS = 20_000

@@ -13,17 +13,17 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.starter.examples import free_speech, shards
-from training.starter.examples.batching import DIRECTIONS, NO_TEXTS, Example, TextPair
-from training.starter.examples.continuous import ContinuousSource, draw_half, draw_window
-from training.starter.grammar import LANGUAGES, Grammar, Language, Part, Sentence
+from training.starter.examples.batching import NO_TEXTS, Example
+from training.starter.examples.continuous import draw_half, draw_window
+from training.starter.examples.texts import Text, TextSource, draw_key
+from training.starter.grammar import LANGUAGES, Grammar, Language, Part
 from training.starter.sounds import conditions, noise
 from training.starter.synthesis.synth import SAMPLE_RATE, SynthesisError, missing_synthesizers, synthesize
 from training.starter.synthesis.voices import OTHER_HELD_OUT_VOICES, TARGET_VOICES, Voice, draw_voice
@@ -33,61 +33,24 @@ _EXTRACTOR = FeatureExtractor()
 
 SHARD_EXAMPLES = 320
 MAX_UTTERANCE_S = 15.0
-SENTENCE_COUNT_SHARES: Mapping[int, float] = {1: 0.6, 2: 0.22, 3: 0.12, 4: 0.06}
 
-_KIND_SHARES = {"one": 0.38, "several": 0.27, "half": 0.09, "window": 0.15, "free": 0.04, "speechless": 0.07}
+_KIND_SHARES = {
+    "one": 0.25, "several": 0.22, "half": 0.08, "window": 0.13, "stock": 0.23, "free": 0.035,
+    "speechless": 0.055,
+}  # fmt: skip
 _LANGUAGE_SHARES: Mapping[Language, float] = {"eng": 0.34, "spa": 0.22, "fra": 0.22, "deu": 0.22}
 _SPEECHLESS_SHARES: Mapping[conditions.Speechless, float] = {
     "silence": 0.15, "noise": 0.3, "music": 0.15, "foreign": 0.4,
 }  # fmt: skip
 _TAPE_SHARE, _TAPE_SPEED = 0.35, (0.86, 1.17)
 _SEVERAL_SHARES = {2: 0.5, 3: 0.3, 4: 0.2}
+_STOCK_COUNT_SHARES = {1: 0.85, 2: 0.15}
 # English alone has several: at 0.35 the starter misheard a tenth of the words of voices it was trained on.
 _OTHER_SHARES: Mapping[Language, float] = {"eng": 0.55, "spa": 0.12, "fra": 0.12, "deu": 0.12}
 _TARGET_VOICE_SHARE = 0.05
 _PAUSE_S, _TRIES = (0.15, 0.9), 100
 _FOLDERS = {False: "shards", True: "easy_shards"}
 _HELD_OUT_SEED = 900_000
-
-Key = TypeVar("Key")
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One to four sentences said one after another."""
-
-    sentences: tuple[Sentence, ...]
-
-    def text(self, language: Language) -> str:
-        return " ".join(sentence.text[language] for sentence in self.sentences)
-
-    def texts(self) -> dict[Language, str]:
-        return {language: self.text(language) for language in LANGUAGES}
-
-
-class TextSource:
-    """Draws texts from one part of the grammar."""
-
-    def __init__(self, grammar: Grammar, part: Part = "train") -> None:
-        self._grammar = grammar
-        self._sampler = grammar.sampler(part)
-        self.part = part
-
-    @cached_property
-    def continuous(self) -> ContinuousSource:
-        """Of the same part; made when it is first wanted, which takes seconds."""
-        return ContinuousSource(self._grammar, self.part)
-
-    def draw(self, rng: np.random.Generator, sentence_count: int | None = None) -> Text:
-        """A text of `sentence_count` sentences, or of one to four in SENTENCE_COUNT_SHARES."""
-        count = sentence_count or _draw_key(SENTENCE_COUNT_SHARES, rng)
-        return Text(tuple(self._sampler.draw(rng) for _ in range(count)))
-
-    def draw_pair(self, rng: np.random.Generator, sentence_count: int | None = None) -> TextPair:
-        """A text and its translation in a random direction, all twelve equally often."""
-        text = self.draw(rng, sentence_count)
-        source, target = DIRECTIONS[int(rng.integers(len(DIRECTIONS)))]
-        return TextPair(source, target, text.text(source), text.text(target))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +67,7 @@ class HeldOutSet:
 HELD_OUT_SETS: Mapping[str, HeldOutSet] = {
     "one": HeldOutSet("one", "combination", 320, 96),
     "template": HeldOutSet("one", "template", 160, 48),
+    "stock": HeldOutSet("stock", "stock", 480, 96),
     "several": HeldOutSet("several", "combination", 160, 48),
     "noise10": HeldOutSet("noise10", "combination", 160, 24),
     "telephone": HeldOutSet("telephone", "combination", 160, 24),
@@ -141,24 +105,20 @@ def _silence(seconds: float) -> NDArray[np.float32]:
     return np.zeros(int(seconds * SAMPLE_RATE), np.float32)
 
 
-def _draw_key(shares: Mapping[Key, float], rng: np.random.Generator) -> Key:
-    return list(shares)[int(rng.choice(len(shares), p=list(shares.values())))]
-
-
 # Examples and shards --------------------------------------------------------------------------------------
 
 
 def make_example(source: TextSource, kind: str, language: Language, rng: np.random.Generator) -> Example:
     """An example of `kind`.
 
-    With speech: easy, one, several (each in random conditions but the first), noise10 (10 dB), telephone,
-    synthesizer (held out, not espeak-ng), half and window (pieces of continuous speech). With the right text
-    empty: free (talk outside the phrasebook), a kind of `conditions.without_speech`, or speechless, any of
-    those. Raises SynthesisError when no voice of many drawn can speak.
+    With speech: easy, one, several, stock (phrases alone; all in random conditions but the first), noise10
+    (10 dB), telephone, synthesizer (held out, not espeak-ng), half and window (pieces of continuous speech).
+    With the right text empty: free (talk outside the phrasebook), a kind of `conditions.without_speech`, or
+    speechless, any of those. Raises SynthesisError when no voice of many drawn can speak.
     """
     held_out = source.part != "train"
     if kind == "speechless":
-        kind = _draw_key(_SPEECHLESS_SHARES, rng)
+        kind = draw_key(_SPEECHLESS_SHARES, rng)
     if kind in get_args(conditions.Speechless):
         samples = conditions.without_speech(kind, rng, held_out=held_out)  # type: ignore[arg-type]
         return Example(language, NO_TEXTS, features_of(samples))
@@ -183,7 +143,7 @@ def _spoken_example(
         samples = _free_talk(language, rng, held_out=held_out)
     else:
         voice = _draw_voice(kind, language, rng, held_out=held_out)
-        text = source.draw(rng, _draw_key(_SEVERAL_SHARES, rng) if kind == "several" else 1)
+        text = _draw_text(source, kind, language, rng)
         sentences = [sentence.text[language] for sentence in text.sentences]
         easy = kind == "easy"
         samples = synthesize(sentences[0], voice).samples if easy else speak(sentences, voice, rng)
@@ -191,6 +151,12 @@ def _spoken_example(
     if len(samples) > MAX_UTTERANCE_S * SAMPLE_RATE:
         return None
     return Example(language, texts, features_of(_recorded(samples, kind, rng, held_out=held_out)))
+
+
+def _draw_text(source: TextSource, kind: str, language: Language, rng: np.random.Generator) -> Text:
+    if kind == "stock":
+        return source.stock.draw(rng, draw_key(_STOCK_COUNT_SHARES, rng), language)
+    return source.draw(rng, draw_key(_SEVERAL_SHARES, rng) if kind == "several" else 1, language)
 
 
 def _piece(source: TextSource, kind: str, language: Language, rng: np.random.Generator) -> Example:
@@ -255,8 +221,8 @@ def shard_paths(work: Path, *, easy: bool = False) -> list[Path]:
 
 def build_shard(source: TextSource, index: int, *, easy: bool = False) -> list[Example]:
     rng = np.random.default_rng([7, index, easy])
-    kinds = ["easy" if easy else _draw_key(_KIND_SHARES, rng) for _ in range(SHARD_EXAMPLES)]
-    return [make_example(source, kind, _draw_key(_LANGUAGE_SHARES, rng), rng) for kind in kinds]
+    kinds = ["easy" if easy else draw_key(_KIND_SHARES, rng) for _ in range(SHARD_EXAMPLES)]
+    return [make_example(source, kind, draw_key(_LANGUAGE_SHARES, rng), rng) for kind in kinds]
 
 
 def build_held_out(work: Path, grammar: Grammar) -> None:

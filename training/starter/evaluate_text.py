@@ -29,6 +29,7 @@ from training.starter.examples.batching import (
     other_languages,
     stack_features,
 )
+from training.starter.examples.texts import TextSource
 from training.starter.grammar import Grammar, Language, Part
 from training.starter.learning.speech_forward import encode_speech, use_fast_conformer
 from training.starter.model_config import MAX_NEW_TOKENS, starter_config
@@ -184,16 +185,16 @@ def _translation_figures(
 
 @torch.inference_mode()
 def score_text(model: SeamlessM4Tv2Model, tokenizer: StarterTokenizer) -> dict[str, float]:
-    """Figures of text -> text in every direction, over held-out combinations and over held-out templates."""
+    """Figures of text -> text in every direction, over each part but training's."""
     model.eval()
     figures: dict[str, float] = {}
     grammar = Grammar.load()
-    parts: tuple[Part, ...] = ("combination", "template")
+    parts: tuple[Part, ...] = ("combination", "template", "stock")
     for part in parts:
-        source, triples = corpus.TextSource(grammar, part), []
+        source, triples = TextSource(grammar, part), []
         for number, (spoken, target) in enumerate(DIRECTIONS):
             rng = np.random.default_rng([_TEXT_SEED, number])
-            texts = [source.draw(rng, 1) for _ in range(_TEXTS_PER_DIRECTION)]
+            texts = [source.draw(rng, 1, spoken) for _ in range(_TEXTS_PER_DIRECTION)]
             sources, references = ([text.text(each) for text in texts] for each in (spoken, target))
             ids, mask = encoder_batch(tokenizer, sources, [spoken] * len(sources))
             states = model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from training.starter.corpus import TextSource, speak
+from training.starter.corpus import speak
 from training.starter.examples import foreign, free_speech
+from training.starter.examples.texts import TextSource
 from training.starter.grammar import LANGUAGES, Grammar, Language
 from training.starter.sounds import conditions, noise
 from training.starter.synthesis.synth import SAMPLE_RATE, Samples, SynthesisError

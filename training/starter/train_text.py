@@ -41,6 +41,7 @@ from torch import nn
 from training.starter import corpus
 from training.starter.evaluate_text import score
 from training.starter.examples import batching, shards
+from training.starter.examples.texts import SENTENCE_COUNT_SHARES, TextSource
 from training.starter.grammar import Grammar
 from training.starter.learning import workers
 from training.starter.learning.schedule import Schedule
@@ -75,7 +76,7 @@ class TextTrainer:
     stage: TextStage
     parameters: list[torch.Tensor]
     optimizer: torch.optim.AdamW
-    text_source: corpus.TextSource
+    text_source: TextSource
     rng: np.random.Generator
     worker: Worker
     progress: Progress = field(default_factory=Progress)
@@ -90,7 +91,7 @@ class TextTrainer:
         for parameter in parameters:
             parameter.requires_grad_(True)
         optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-        rng, text_source = np.random.default_rng(1), corpus.TextSource(Grammar.load())
+        rng, text_source = np.random.default_rng(1), TextSource(Grammar.load())
         trainer = cls(work, schedule, stage, parameters, optimizer, text_source, rng, worker)
         trainer._resume()
         torch.manual_seed(trainer.progress.step * worker.count + worker.index)
@@ -181,12 +182,12 @@ class TextTrainer:
 
     def _text_pairs(self) -> list[batching.TextPair]:
         """Texts of equally many sentences, so that little of the batch is padding."""
-        counts = corpus.SENTENCE_COUNT_SHARES
+        counts = SENTENCE_COUNT_SHARES
         count = int(self.rng.choice(list(counts), p=list(counts.values())))
         share = self.schedule.text_share(self.progress.elapsed_s)
         sentences = int(share * _TEXT_SENTENCES[self.stage.device.type])
         rows = 1 if self.schedule.refines else sentences // count
-        return [self.text_source.draw_pair(self.rng, count) for _ in range(rows)]
+        return [self.text_source.draw_typed(self.rng, count) for _ in range(rows)]
 
     def _log(self, figures: Mapping[str, float]) -> None:
         record = {"step": self.progress.step, "elapsed_s": round(self.progress.elapsed_s, 1)}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.training.text_work import examples, grammar, make_tokenizer
-from training.starter.corpus import TextSource
 from training.starter.examples.batching import IGNORED, character_targets, decoder_batch, encoder_batch
+from training.starter.examples.texts import TextSource
 from training.starter.tokenizer import EOS_ID, PAD_ID, StarterTokenizer
 
 

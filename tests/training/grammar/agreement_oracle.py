@@ -103,7 +103,7 @@ _SPANISH_RULES = (
     ),
 )
 _FRENCH_RULES = (
-    _rule("fra", rf"\b(?:le|la|je|me|te|se|de|ne|que) {_VOWEL}", r"\b(?:[ljmtdn]|qu)'"),
+    _rule("fra", rf"\b(?:le|la|je|me|te|se|de|ne|que) (?!oui\b){_VOWEL}", r"\b(?:[ljmtdn]|qu)'"),
     _rule("fra", r"\b(?:[ljmtsdn]|qu)'(?:[bcdfgjklmnpqrstvwxz]|hamburger|huit|onze)", r"\b(?:[ljdn]|qu)'"),
     _rule("fra", r"\bde les?\b|(?<!-)\bà les?\b|\bsi ils?\b", r"\b(?:du|des|au|aux)\b"),
     _rule("fra", rf"\b(?:ce|ma|ta|sa|nouveau|vieux) {_VOWEL}", r"\b(?:ce|ma) "),
@@ -115,7 +115,7 @@ _FRENCH_RULES = (
     _rule("fra", r"^(?:je |j')(?:ne |n')?+(?:me )?+\w+(?:ons|ez|ent) ", r"^(?:je |j')"),
 )
 _GERMAN_RULES = (
-    _rule("deu", rf"^ich (?!{_GERMAN_I})", r"^ich "),
+    _rule("deu", rf"^ich (?!auch\b|{_GERMAN_I})", r"^ich "),
     _rule("deu", r"^(?:wir|meine (?:eltern|kinder)) (?!\w+n\b|sind\b)", r"^(?:wir|meine (?:eltern|kinder)) "),
     _rule(
         "deu",

@@ -76,6 +76,8 @@ def test_every_sentence_of_a_small_grammar(folder: Path) -> None:
         "Anna does not wash.": ("Anna no se lava.", "Anna ne se lave pas.", "Anna wäscht sich nicht."),
         "I washed.": ("Me lavé.", "Je me suis lavé.", "Ich habe mich gewaschen."),
         "Anna washed.": ("Anna se lavó.", "Anna s'est lavée.", "Anna hat sich gewaschen."),
+        "Hello.": ("Hola.", "Bonjour.", "Hallo."),
+        "Good morning.": ("Buenos días.", "Bonjour.", "Guten Morgen."),
     }
 
 
@@ -143,6 +145,8 @@ def _edit(folder: Path, file: str, old: str, new: str) -> None:
             "{s} {VORB:past@s}.",
             "buy: eng: clauses.yaml: past: .* no VORB",
         ),
+        ("stock_phrases.yaml", "said_in: [eng, deu]", "said_in: [eng, ita]", "hello: said_in names some of"),
+        ("stock_phrases.yaml", "said_in: [eng, deu]", "part: train", "hello: part is one of"),
         ("morphology/deu.yaml", "[kaufen, machen]", "[kaufen, haben]", "both regular and irregular"),
     ],
 )

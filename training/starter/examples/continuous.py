@@ -89,7 +89,7 @@ class ContinuousSource:
             nothing = SettledCounts((0,) * (len(text.split()) + 1))
             texts = dict.fromkeys(LANGUAGES, "")
             return text, TimedSentence(texts, dict.fromkeys(LANGUAGES, nothing), (), 0, 0)
-        bound = self._sampler.draw_bound(rng)
+        bound = self._sampler.draw_bound(rng, language)
         settled = self._continuations.settled(bound, language, rng)
         return bound.sentence.text[language], TimedSentence(bound.sentence.text, settled, (), 0, 0)
 
@@ -124,8 +124,9 @@ def _silence(seconds: float) -> Samples:
 def draw_half(recording: Recording, rng: np.random.Generator) -> Window:
     """From the beginning to anywhere; nothing has been said yet."""
     total = len(recording.samples)
-    end = total if rng.random() < _WHOLE_SHARE else int(rng.uniform(_SHORTEST_S * SAMPLE_RATE, total))
-    end = min(max(end, int(_SHORTEST_S * SAMPLE_RATE)), int(MAX_WINDOW_S * SAMPLE_RATE), total)
+    shortest = min(int(_SHORTEST_S * SAMPLE_RATE), total)
+    end = total if rng.random() < _WHOLE_SHARE else int(rng.uniform(shortest, total))
+    end = min(end, int(MAX_WINDOW_S * SAMPLE_RATE))
     texts = window_texts(recording.sentences, recording.language, 0, 0, end, 0)
     return Window(0, end, texts)
 

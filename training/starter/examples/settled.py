@@ -102,7 +102,9 @@ class Continuations:
         others = [
             (shared, other)
             for other in self.others(bound, language, rng)
-            if other.text != sentence.text and (shared := _common(heard, heard_words(other.text[language])))
+            if other.text != sentence.text
+            and language in other.said_in
+            and (shared := _common(heard, heard_words(other.text[language])))
         ]
         return {
             target: settled_counts(

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.starter import corpus
 from training.starter.examples import batching
 from training.starter.examples.durations import AlignmentError, character_units
+from training.starter.examples.texts import TextSource
 from training.starter.grammar import Grammar, Language, Part
 from training.starter.model_config import generation_config
 from training.starter.synthesis.target_speech import speak
@@ -42,7 +42,7 @@ class SpokenTextSource:
     def __init__(
         self, work: Path, tokenizer: StarterTokenizer, part: Part, speech: list[batching.Example]
     ) -> None:
-        self._texts = corpus.TextSource(Grammar.load(), part)
+        self._texts = TextSource(Grammar.load(), part)
         self._tokenizer = tokenizer
         self._codebook = UnitCodebook.load(work / "units.npz")
         maps = generation_config(tokenizer)

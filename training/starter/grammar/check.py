@@ -36,7 +36,7 @@ class Ambiguities:
     def add(self, sentence: Sentence) -> Iterator[str]:
         """A line for every language in which the sentence sounds like an earlier one of another meaning, or
         of another part (so that training would see what is held out)."""
-        for language in LANGUAGES:
+        for language in sentence.said_in:
             earlier = self._seen.setdefault((language, spoken(sentence.text[language])), sentence)
             if earlier is sentence:
                 continue
@@ -80,7 +80,7 @@ def violations(grammar: Grammar, *, per_template: int, seed: int = 0) -> Iterato
             held_out[template.name] = template
         try:
             for sentence in draw(template, per_template, rng):
-                if sentence.part == "train":
+                if sentence.part in ("train", "stock"):
                     for language in LANGUAGES:
                         trained[language].update(words_of(sentence.text[language]))
                 for line in [*_slips(sentence), *ambiguities.add(sentence)]:

@@ -16,7 +16,7 @@ from training.starter.grammar.data_files import DATA_FOLDER, mapping, read, read
 from training.starter.grammar.inflection import Inflector
 from training.starter.grammar.languages.french import French
 from training.starter.grammar.lexicon import Lexicon
-from training.starter.grammar.model import GrammarError, Language, Part, Sentence
+from training.starter.grammar.model import LANGUAGES, GrammarError, Language, Part, Sentence
 from training.starter.grammar.rendering import Bindings, load_inflectors
 from training.starter.grammar.templates import Template, build_template
 
@@ -55,6 +55,8 @@ class Grammar:
     def sampler(self, part: Part) -> Sampler:
         """Raises GrammarError if no template has sentences in that part."""
         templates = [template for template in self.templates if template.held_out == (part == "template")]
+        if part == "stock":
+            templates = [template for template in templates if template.named_part == part]
         if part == "combination":
             templates = [template for template in templates if template.has_held_out_combinations]
         if not templates:
@@ -68,6 +70,9 @@ def _items(
     """(name, template, where it is from) of every template and every mood of every predicate."""
     for file, name, item in read_folder(folder / "templates"):
         yield name, item, f"templates/{file}: {name}"
+    for name, item in read(folder / "stock_phrases.yaml").items():
+        where = f"stock_phrases.yaml: {name}"
+        yield name, {"part": "stock", **mapping(item, where)}, where
     moods = {
         mood: mapping(frames, f"clauses.yaml: {mood}")
         for mood, frames in read(folder / "clauses.yaml").items()
@@ -100,16 +105,22 @@ class Sampler:
         self._cumulative = list(itertools.accumulate(template.weight for template in templates))
         self._fraction_count = 1 + max(len(template.slots) for template in templates)
 
-    def draw(self, rng: np.random.Generator) -> Sentence:
-        """The same for the same state of `rng` and the same data. Raises GrammarError for data without
-        a sentence in this part."""
-        return self.draw_bound(rng).sentence
+    def draw(self, rng: np.random.Generator, language: Language | None = None) -> Sentence:
+        """One that can be said in `language`, or in all of them.
 
-    def draw_bound(self, rng: np.random.Generator) -> BoundSentence:
+        The same for the same state of `rng` and the same data. Raises GrammarError for data without such a
+        sentence in this part.
+        """
+        return self.draw_bound(rng, language).sentence
+
+    def draw_bound(self, rng: np.random.Generator, language: Language | None = None) -> BoundSentence:
         """As `draw`, with template and words."""
+        speakers = LANGUAGES if language is None else (language,)
         for _ in range(_MAX_DRAWS):
             first, *fractions = rng.random(self._fraction_count).tolist()
             template = self._templates[bisect.bisect(self._cumulative, first * self._cumulative[-1])]
+            if not set(speakers) <= set(template.said_in):
+                continue
             bindings = template.bind(fractions)
             if bindings is not None and (sentence := template.sentence(bindings, self.part)) is not None:
                 return BoundSentence(sentence, template, bindings)

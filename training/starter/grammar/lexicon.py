@@ -78,8 +78,13 @@ class Lexicon:
 
 
 def _entries(class_name: str, key: str, item: Any, where: str) -> Iterator[Entry]:
-    """One entry, or the numbers that the key `numbers` lists."""
-    if key == "numbers":
+    """One entry, the numbers that the key `numbers` lists, or those from first to last of `cardinals`."""
+    if key == "cardinals":
+        first, last = item
+        for number in range(first, last + 1):
+            words = {language: Word(_spelled(number, language)) for language in LANGUAGES}
+            yield Entry(class_name, str(number), words)
+    elif key == "numbers":
         for number in item:
             yield _number(class_name, number, where)
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Language = Literal["eng", "spa", "fra", "deu"]
-Part = Literal["train", "combination", "template"]
+Part = Literal["train", "combination", "template", "stock"]
 Gender = Literal["m", "f", "n"]
 Number = Literal["s", "p"]
 Case = Literal["nom", "acc", "dat", "gen"]
@@ -80,8 +80,13 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One meaning said in every language, the template it came from, and the part it belongs to."""
+    """One meaning in every language, the template it came from, and the part it belongs to.
+
+    `said_in`: the languages in which its text means this alone; the text of another is a translation of
+    these, and is said for something else ("Bonjour." translates "Hello.", and means "Good morning.").
+    """
 
     template: str
     text: Mapping[Language, str] = field(hash=False)
     part: Part
+    said_in: tuple[Language, ...] = LANGUAGES

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training.starter.corpus import TextSource
+from training.starter.examples.texts import TextSource
 from training.starter.grammar import LANGUAGES, Grammar, Language, Part
 from training.starter.synthesis.synth import Speech, SynthesisError, synthesize
 from training.starter.synthesis.voices import TARGET_VOICES
