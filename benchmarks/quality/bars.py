@@ -105,6 +105,7 @@ def _invention_bars(figures: Figures) -> list[Bar]:
         Bar("empty on noise", empty.get("noise"), 95.0, "%"),
         Bar("empty on other languages", empty.get("foreign"), 90.0, "%"),
         Bar("empty or flagged, talk outside the phrasebook", told.get("free"), 90.0, "%"),
+        Bar("right, empty or flagged, stock phrases by speech", told.get("stock"), 90.0, "%"),
         Bar("right from wrong, unseen voices, area under the curve", least(unseen), 95.0, "%"),
         Bar("right from wrong, held-out templates, area under the curve", areas.get("template"), 95.0, "%"),
         Bar("wrong texts flagged at 5 % false alarms", least(flagged), 80.0, "%"),

@@ -43,7 +43,7 @@ FULL_COUNT, QUICK_COUNT = 300, 30
 
 _DOMAIN_SENTENCES = 40_000
 _MAX_SLOTS = 32  # eight streams of a transcript and three translations
-_CONFIDENCE_SETS = ("one", "template", "synthesizer", "several", "mixed")
+_CONFIDENCE_SETS = ("one", "template", "synthesizer", "several", "mixed", "stock")
 _CONFIDENCE_GROUPS = {"known": ("one", "synthesizer", "several", "mixed"), "template": ("template",)}
 _TEXT_PARTS: tuple[tuple[str, Part], ...] = (
     ("one", "combination"),

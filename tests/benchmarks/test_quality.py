@@ -52,8 +52,8 @@ def good() -> Figures:
     """Figures that meet every bar."""
     kinds = ("silence", "noise", "music", "foreign", "free")
     return Figures(
-        speech=translations(SETS),
-        text=translations(("one", "template")),
+        speech=translations(SETS) + translations(("stock",), exact=98.0),
+        text=translations(("one", "template")) + translations(("stock",), exact=98.0),
         transcripts=tuple(
             TranscriptFigures(name, language, 1.0, 300)
             for name in SETS
@@ -76,6 +76,7 @@ def good() -> Figures:
             ),
             ConfidenceFigures("several", 86.0, 84.0, 50.0, 49.0, 6.0, 70.0, 50.0, 53.0, 500, 1200),
             ConfidenceFigures("free", None, None, 85.0, 84.0, None, 97.0, 9.0, 0.0, 40, 1200),
+            ConfidenceFigures("stock", 86.0, 84.0, 50.0, 49.0, 6.0, 92.0, 50.0, 53.0, 500, 1200),
         ),
         reliability=(ReliabilityFigures("known", 80.0, 93.0, 92.0, 900),),
         recognizer=(RecognizerFigures(0, 21.5, 20.0, 90), RecognizerFigures(1, 90.0, 70.0, 90)),
@@ -134,6 +135,7 @@ def test_good_figures_meet_every_bar_and_none_at_all_meet_no_bar() -> None:
         ("precisions", 31, {"wer": 2.6}, "int8, transcripts, WER gained, each language"),
         ("precisions", 30, {"bleu": 94.1}, "int8, BLEU lost, each direction"),
         ("confidence", 4, {"told": 89.9}, "empty or flagged, talk outside the phrasebook"),
+        ("confidence", 5, {"told": 89.9}, "right, empty or flagged, stock phrases by speech"),
     ],
 )
 def test_one_bad_row_misses_its_bar_alone(

@@ -14,7 +14,7 @@ from training.starter import evaluate_text
 from training.starter.examples import shards
 from training.starter.examples.batching import stack_features
 from training.starter.grammar import LANGUAGES
-from training.starter.learning.schedule import Schedule
+from training.starter.learning.schedule import Run, Schedule
 from training.starter.learning.speech_forward import decode, encode_speech
 from training.starter.learning.text_stage import TextStage
 from training.starter.learning.workers import Worker
@@ -56,6 +56,22 @@ def test_steps_learn_and_a_run_resumes_with_another_budget(work: Path) -> None:
     moments = [next(iter(each.optimizer.state.values()))["exp_avg"] for each in (trainer, resumed)]
     assert torch.equal(*moments)
     assert resumed.step(batch, 13.0)["learning_rate"] > trainer.step(batch, 13.0)["learning_rate"]
+
+
+@pytest.mark.parametrize(
+    ("run", "moved"),
+    [
+        (Run.WHOLE, {"speech_encoder", "text_encoder", "text_decoder", "shared"}),
+        (Run.READ, {"text_encoder", "text_decoder", "shared"}),
+    ],
+)
+def test_a_run_trains_its_parts_and_no_others(work: Path, run: Run, moved: set[str]) -> None:
+    trainer = TextTrainer.create(work, Schedule(600.0, run), Worker())
+    before = {name: tensor.clone() for name, tensor in trainer.stage.model.state_dict().items()}
+    trainer.step(examples([60, 45, 90, 50]), 20.0)
+    after = trainer.stage.model.state_dict()
+    parts = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert parts - {"lm_head"} == moved  # whose matrix is that of "shared"
 
 
 def test_what_is_written_is_the_average_of_the_steps(work: Path) -> None:

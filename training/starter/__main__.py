@@ -76,7 +76,7 @@ def main() -> None:
     wait(run_stage("train_text", *work, *parallel, "--minutes", str(arguments.text_minutes)))
     t2u = ("train_t2u", *work, "--minutes", str(arguments.t2u_minutes))
     if arguments.model is None:
-        refining = ("train_text", *work, "--refine", "--minutes", str(arguments.t2u_minutes))
+        refining = ("train_text", *work, "--run", "refine", "--minutes", str(arguments.t2u_minutes))
         wait(run_stage(*t2u), run_stage(*refining))
     else:
         wait(run_stage("average", "--work", str(arguments.work), "--from", str(arguments.model)))

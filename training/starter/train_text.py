@@ -12,8 +12,9 @@ Where there are weights but no checkpoint (`take_up` has brought them) it begins
 schedule where all lengths are in: 30 % of `--minutes` are left then.
 Writes build/starter/text.safetensors (at every checkpoint), text_log.jsonl and text_checkpoint.pt.
 
-`--refine` trains the speech encoder alone, from where the text stage ended: the text decoder and with it the
-text-to-unit stage stay valid.
+`--run refine` trains the speech encoder alone, from where the text stage ended: the text decoder and with it
+the text-to-unit stage stay valid. `--run read` trains all but the speech encoder, which costs half as much a
+step: phrases are learnt, and speech is heard as before.
 
 Each worker is a process pinned to a core of its own, with its own shards; gradients are averaged at every
 step. Worker 0 keeps the clock, the log and the checkpoints. `--device cuda` wants a single worker. On a CPU
@@ -44,7 +45,7 @@ from training.starter.examples import batching, shards
 from training.starter.examples.texts import SENTENCE_COUNT_SHARES, TextSource
 from training.starter.grammar import Grammar
 from training.starter.learning import workers
-from training.starter.learning.schedule import Schedule
+from training.starter.learning.schedule import Run, Schedule
 from training.starter.learning.speech_forward import use_fast_conformer
 from training.starter.learning.text_stage import TextStage, stage_weights
 from training.starter.learning.workers import Worker
@@ -86,7 +87,7 @@ class TextTrainer:
     def create(cls, work: Path, schedule: Schedule, worker: Worker, device: str = "cpu") -> TextTrainer:
         torch.manual_seed(1)
         stage = TextStage(StarterTokenizer.load(work / "tokenizer")).to(device)
-        parameters = stage.trained_parameters(speech_encoder_only=schedule.refines)
+        parameters = stage.trained_parameters(schedule.run)
         stage.requires_grad_(False)
         for parameter in parameters:
             parameter.requires_grad_(True)
@@ -240,7 +241,7 @@ class TextTrainer:
 
 
 def _run_worker(index: int, arguments: argparse.Namespace) -> None:
-    schedule = Schedule(arguments.minutes * 60.0, arguments.refine)
+    schedule = Schedule(arguments.minutes * 60.0, Run(arguments.run))
     with workers.joined(index, arguments.workers) as worker:
         use_fast_conformer()
         TextTrainer.create(arguments.work, schedule, worker, arguments.device).run()
@@ -253,7 +254,10 @@ def main() -> None:
         "--minutes", type=float, default=80.0, help="of a worker's processor time, evaluations included"
     )
     parser.add_argument(
-        "--refine", action="store_true", help="train the speech encoder alone, from where it is"
+        "--run",
+        default=Run.WHOLE.value,
+        choices=[run.value for run in Run],
+        help="refine: the speech encoder alone; read: all but the speech encoder",
     )
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))

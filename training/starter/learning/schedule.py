@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 from dataclasses import dataclass
 
@@ -16,12 +17,27 @@ _CTC_WEIGHTS = (1.0, 0.3)
 _LEARNT_TEXT_SHARE = 0.4
 
 
+class Run(enum.Enum):
+    """What a run trains."""
+
+    WHOLE = "whole"
+    """Speech encoder, text encoder and text decoder."""
+    REFINE = "refine"
+    """The speech encoder alone, from the text stage's end."""
+    READ = "read"
+    """All but the speech encoder: texts are learnt, and speech is heard as before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One run: its time, and whether it `refines` the speech encoder alone, from the text stage's end."""
+    """One run: its time, and what it trains."""
 
     budget_s: float
-    refines: bool = False
+    run: Run = Run.WHOLE
+
+    @property
+    def refines(self) -> bool:
+        return self.run is Run.REFINE
 
     @property
     def name(self) -> str:

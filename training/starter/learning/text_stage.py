@@ -11,6 +11,7 @@ from transformers import SeamlessM4Tv2Model
 
 from training.starter.examples import batching
 from training.starter.grammar import LANGUAGES
+from training.starter.learning.schedule import Run
 from training.starter.learning.speech_forward import EncodedSpeech, decode, encode_speech, pad_states
 from training.starter.model_config import HIDDEN_SIZE, starter_config
 from training.starter.tokenizer import StarterTokenizer
@@ -37,15 +38,17 @@ class TextStage(nn.Module):
     def device(self) -> torch.device:
         return self.ctc_head.weight.device
 
-    def trained_parameters(self, *, speech_encoder_only: bool) -> list[Tensor]:
+    def trained_parameters(self, run: Run) -> list[Tensor]:
+        """The parameters that a run of this kind trains, each once."""
         model = self.model
-        modules: tuple[nn.Module, ...] = (model.speech_encoder,)
-        if not speech_encoder_only:
-            modules = (*modules, model.shared, model.text_encoder, model.text_decoder, model.lm_head)
-        unique = {
-            parameter: None for module in (*modules, self.ctc_head) for parameter in module.parameters()
-        }
-        return list(unique)
+        hearing = (model.speech_encoder, self.ctc_head)
+        reading = (model.shared, model.text_encoder, model.text_decoder, model.lm_head)
+        modules: tuple[nn.Module, ...] = {
+            Run.WHOLE: (*hearing, *reading),
+            Run.REFINE: hearing,
+            Run.READ: reading,
+        }[run]
+        return list({parameter: None for module in modules for parameter in module.parameters()})
 
     def losses(
         self,
