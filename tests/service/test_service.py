@@ -279,14 +279,14 @@ async def test_beams_and_their_alternatives_reach_the_stream(service: Service) -
 
 
 async def test_terms_reach_texts_and_clips_and_bring_no_transcript(service: Service) -> None:
-    """The second sentence of the clip is: she missed the train."""
-    terms = (Term("train", "ferrocarril", "es"), Term("bakery", "tahona"))
+    """The first sentence of the clip is: there is no market near here."""
+    terms = (Term("market", "mercadillo", "es"), Term("bakery", "tahona"))
     settings = StreamSettings((TargetSettings("spa"),), "eng", terms=terms)
     events = await _hear(service, "eng_two.flac", StreamConfig(F32, F32, settings))
     check_contract(events)
     texts = of(events, TextDelta)
     assert {(each.language, each.transcript) for each in texts} == {("spa", False)}
-    assert "ferrocarril" in "".join(each.delta for each in texts)
+    assert "mercadillo" in "".join(each.delta for each in texts)
     assert all(len(each.confidences) == 1 for each in of(events, UtteranceDone))
     targets = (TargetSettings("spa", speech=False),)
     call = TranslateRequest("The bakery is open. Where is the bakery?", targets, F32, "eng", terms=terms)

@@ -123,9 +123,9 @@ async def test_what_is_answered_is_understood_in_every_encoding(
     service: Service, output: AudioFormat
 ) -> None:
     """The speech that comes back is spoken to the service again."""
-    events = await _translate(service, _clip("eng_1.flac"), "eng", TargetSettings("spa"), output=output)
+    events = await _translate(service, _clip("eng_2.flac"), "eng", TargetSettings("spa"), output=output)
     speech = _speech(events, output)
     back = await _translate(service, speech, "spa", TargetSettings("eng", speech=False))
-    said = texts("eng_1")
+    said = texts("eng_2")
     assert _texts(events) == [said["spa"], said["eng"]]
     assert _texts(back) == [said["eng"], said["spa"]]

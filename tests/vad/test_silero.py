@@ -62,7 +62,7 @@ def test_every_part_of_the_state_counts(vad: SileroVad, part: slice) -> None:
         changed, _ = vad.step(frame[None], forgetful)
         probabilities, states = vad.step(frame[None], states)
         changes.append(abs(float(changed[0]) - float(probabilities[0])))
-    assert max(changes) > 0.02
+    assert max(changes) > 0.01
 
 
 @pytest.mark.parametrize("level_dbfs", [-70.0, -50.0, -30.0])

@@ -63,8 +63,10 @@ class Schedule:
         return self._between(*_CTC_WEIGHTS, spent_s)
 
     def text_share(self, spent_s: float) -> float:
-        """Of the text pairs a step may have: all, then few, for text is learnt long before speech is."""
-        return 1.0 if self._share(spent_s) < _ALL_LENGTHS_SHARE else _LEARNT_TEXT_SHARE
+        """Of the text pairs a step may have: all, then few, for text is learnt long before speech is. Where
+        speech is only read, it is not waited for."""
+        is_early = self._share(spent_s) < _ALL_LENGTHS_SHARE
+        return 1.0 if is_early or self.run is Run.READ else _LEARNT_TEXT_SHARE
 
     def learning_rate(self, step: int, spent_s: float) -> float:
         peak = _REFINING_LEARNING_RATE if self.refines else _PEAK_LEARNING_RATE
