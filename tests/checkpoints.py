@@ -154,11 +154,12 @@ LIMITS = ModelLimits(
 """Utterances of up to ten seconds."""
 
 
+_OF_RUNNER = ("masks", "graphs", "source_cache", "tail_padding_samples", "clock")
+
+
 def new_runner(name: str, limits: ModelLimits = LIMITS, **options: Any) -> ModelRunner:
     """On the CPU unless ``TEST_DEVICE`` says otherwise."""
-    of_runner = {
-        key: options.pop(key) for key in ("masks", "graphs", "source_cache", "clock") if key in options
-    }
+    of_runner = {key: options.pop(key) for key in _OF_RUNNER if key in options}
     return ModelRunner(new_model(name, limits, **options), limits, **of_runner)
 
 

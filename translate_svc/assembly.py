@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,14 +93,19 @@ def load_engine(
     _log.info("computing in %s on %s: %s", placement.dtype_name, placement.device, placement.reason)
     capabilities, alignment = checkpoint.capabilities, checkpoint.alignment
     limits = settings.engine_limits(model_tokens=capabilities.max_text_positions, device=placement.device)
-    check_memory(checkpoint.memory_estimate(limits.model_limits, placement), placement, limits)
+    lengths = lengths_of(checkpoint.path)
+    tail_padding_samples = settings.tail_padding_samples(lengths.tail_padding_ms)
+    longest = limits.max_source_samples + tail_padding_samples
+    model_limits = replace(limits.model_limits, max_source_samples=longest)
+    check_memory(checkpoint.memory_estimate(model_limits, placement), placement, limits)
     tokenizer = checkpoint.tokenizer()
     runner = ModelRunner(
-        checkpoint.load(limits.model_limits, placement),
-        limits.model_limits,
+        checkpoint.load(model_limits, placement),
+        model_limits,
         masks=masks_of(tokenizer, checkpoint.vocabulary_size),
         suppressed=tokenizer.text_rules.suppressed,
         graphs=settings.graphs,
+        tail_padding_samples=tail_padding_samples,
     )
     for stage, count in runner.graph_counts.items():
         metrics.set_graphs(stage.value, count.captured, count.refused)
@@ -127,7 +132,6 @@ def load_engine(
         alignment.policy.value, alignment.cutoff_frames, calibrated=bool(alignment.heads)
     )
     confidence = confidence_of(checkpoint.path)
-    lengths = lengths_of(checkpoint.path)
     characters = writable_characters(tokenizer, checkpoint.vocabulary_size)
     facts = ModelFacts(capabilities, model, hypotheses, traits, confidence, lengths, detection, characters)
     return engine, facts

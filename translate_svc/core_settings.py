@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from translate_svc.engine.options import CPU_BUDGETS, GPU_BUDGETS, EngineLimits
 from translate_svc.errors import OutOfRange
 from translate_svc.locations import model_cache
+from translate_svc.models.limits import MAX_TAIL_PADDING_MS
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.capacity.estimate import CapacityOptions
 from translate_svc.session.options import SessionOptions
@@ -52,6 +53,9 @@ class CoreSettings:
             are refused with RESOURCE_EXHAUSTED.
         max_utterance_ms: longest utterance. A longer one is cut in a pause or at its quietest frame. 0: 15 s
             for streams that ask for it, and for others what ``calibrate`` found best for the checkpoint.
+        tail_padding_ms: silence that the model hears after the sound of an utterance, so that it takes a last
+            word for the last one where a client has cut right behind it. -1: what ``calibrate`` found best
+            for the checkpoint, 0 if it was not calibrated.
         min_silence_ms: silence that ends an utterance; a client may set its own value.
         vad_threshold: probability from which a frame counts as speech; a client may set its own value.
         warn_low_confidence: warn of texts with a confidence below the checkpoint's threshold. A client can
@@ -92,6 +96,12 @@ class CoreSettings:
         120_000, "Audio of all streams that waits to be segmented.", low=1, high=86_400_000
     )
     max_utterance_ms: int = setting(0, "Longest utterance. 0: 15 s, and usually what the model handles well.")
+    tail_padding_ms: int = setting(
+        -1,
+        "Silence after an utterance's sound; -1: what the model needs.",
+        low=-1,
+        high=MAX_TAIL_PADDING_MS,
+    )
     min_silence_ms: int = setting(500, "Silence that ends an utterance.")
     vad_threshold: float = setting(0.5, "Probability from which a frame counts as speech.")
     warn_low_confidence: bool = setting(True, "Warn of texts that the model is unsure of.")
@@ -107,6 +117,11 @@ class CoreSettings:
     def longest_utterance_ms(self) -> int:
         """The longest utterance that a stream may ask for."""
         return self.max_utterance_ms or _LONGEST_UTTERANCE_MS
+
+    def tail_padding_samples(self, calibrated_ms: int) -> int:
+        """``tail_padding_ms`` at 16 kHz. ``calibrated_ms``: what the checkpoint was calibrated for."""
+        milliseconds = calibrated_ms if self.tail_padding_ms < 0 else self.tail_padding_ms
+        return milliseconds * INTERNAL_SAMPLE_RATE_HZ // 1000
 
     def admission_options(self) -> AdmissionOptions:
         """Options of ``session.admission``."""

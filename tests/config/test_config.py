@@ -58,6 +58,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
     changed = Settings(
         model="m", model_cache="c", host="::1", port=9, insecure=True, device="cpu", dtype="float32",
         max_streams=3, max_slots=5, max_slot_tokens=77, max_waiting_requests=9, max_utterance_ms=9_000,
+        tail_padding_ms=300,
         min_silence_ms=900, vad_threshold=0.7, drain_grace_s=1.0, log_level="debug", log_format="logfmt",
         config="f", admission_window=6, min_encode_steps=7,
         step_timeout_s=9.0, admin=False, admin_host="::1", admin_port=8, max_queued_input_total_ms=7,
@@ -87,7 +88,15 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         assert budgets.vocode_budget_units == 400
     vad = changed.vad_options()
     assert (vad.threshold, vad.min_silence_ms, vad.max_utterance_ms) == (0.7, 900, 9_000)
+    assert changed.tail_padding_samples(calibrated_ms=200) == 4_800
     assert changed.session_options().max_targets == 4, "the transcript takes a slot too"
+
+
+@pytest.mark.parametrize(("tail_padding_ms", "samples"), [(-1, 3_200), (0, 0), (1_000, 16_000)])
+def test_the_tail_padding_is_what_the_model_needs_unless_it_is_set(
+    tail_padding_ms: int, samples: int
+) -> None:
+    assert Settings(tail_padding_ms=tail_padding_ms).tail_padding_samples(calibrated_ms=200) == samples
 
 
 def test_a_step_computes_more_on_a_gpu() -> None:

@@ -1,12 +1,14 @@
-"""Finds out how long the utterances are that a checkpoint handles well.
+"""Finds out how long the utterances are that a checkpoint handles well, and what it needs after their end.
 
-Labelled clips are joined to long recordings, which are cut in several ways and translated.
+Labelled clips are cut off behind their last sound and translated with more or less of their background after
+it. Then they are joined to long recordings, which are cut in several ways and translated.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import groupby
@@ -15,6 +17,7 @@ from operator import attrgetter
 import numpy as np
 
 from translate_svc.cli.labelled_clips import LabelledClip, words
+from translate_svc.engine.runner.tail_padding import background
 from translate_svc.models.checkpoint.utterance_lengths import UtteranceLengths
 from translate_svc.service import Service
 from translate_svc.session.inbound.source_events import Utterance
@@ -40,13 +43,15 @@ from translate_svc.vad.options import VadOptions
 
 GOOD_MS = (1_600, 2_300, 3_300, 4_700, 6_700, 10_000, 15_000)
 MAX_MS = (7_000, 10_000, 15_000, 20_000)
-TRIALS = len(GOOD_MS) + len(MAX_MS)
+TAIL_PADDING_MS = (0, 100, 200, 400)
+TRIALS = len(TAIL_PADDING_MS) + len(GOOD_MS) + len(MAX_MS)
 
 _FORMAT = AudioFormat(SAMPLES_ENCODING, INTERNAL_SAMPLE_RATE_HZ)
 _NO_GUARDS = GuardSettings(False, False, False, False, False)
 _RECORDING_S = 60
 _ALIKE_POINTS = 1.0
-"""Of maxima that differ by no more than this the shortest is taken: results come sooner."""
+"""Of maxima, and of paddings, that differ by no more than this the shortest is taken: results come sooner."""
+_CUT_OFF_CLIPS = 64
 _GAP_S = (0.1, 0.4)
 _QUIET_BELOW_PEAK_DB = 35.0
 _BLOCK_SAMPLES = 160
@@ -63,17 +68,44 @@ class _Recording:
     texts: dict[str, str]
 
 
+async def measure_tail_padding(
+    service: Service, clips: Sequence[LabelledClip], report: Callable[[], None] = lambda: None
+) -> UtteranceLengths:
+    """How much tail padding the model needs; other lengths are as ``UNMEASURED_LENGTHS``.
+
+    ``service``: one that pads nothing. ``report`` is called after each of ``TAIL_PADDING_MS``.
+
+    Raises:
+        ValueError: no clip can be used.
+    """
+    usable = _usable(service, clips)
+    chosen = usable[:: math.ceil(len(usable) / _CUT_OFF_CLIPS)]
+    shares = {}
+    for milliseconds in TAIL_PADDING_MS:
+        found = [await _found_cut_off(service, clip, milliseconds) for clip in chosen]
+        shares[milliseconds] = 100 * float(np.mean(found))
+        report()
+    figures = {f"words_tail_{ms}": round(share, 1) for ms, share in shares.items()}
+    return UtteranceLengths(tail_padding_ms=_shortest_alike(shares), figures=figures)
+
+
+async def _found_cut_off(service: Service, clip: LabelledClip, tail_padding_ms: int) -> float:
+    samples = _trimmed(clip.samples)
+    tail = background(samples, tail_padding_ms * INTERNAL_SAMPLE_RATE_HZ // 1000)
+    cut_off = _Recording(samples, clip.language, dict(clip.texts))
+    return await _found(service, cut_off, [np.concatenate((samples, tail))])
+
+
 async def measure_lengths(
     service: Service, vad: FrameVad, clips: Sequence[LabelledClip], report: Callable[[], None] = lambda: None
 ) -> UtteranceLengths:
-    """The lengths with which most words come back. ``report`` is called after each of ``TRIALS``.
+    """The lengths with which most words come back. ``report`` is called after each of ``TRIALS`` but those
+    of the tail padding.
 
     Raises:
         ValueError: no clip can be used.
     """
     recordings = list(_recordings(service, clips))
-    if not recordings:
-        raise ValueError("no clip holds a sentence in a language of the model")
 
     async def trial(options: VadOptions, segmentation: Segmentation) -> float:
         found = [await _found(service, each, _cut(each, vad, options, segmentation)) for each in recordings]
@@ -85,15 +117,26 @@ async def measure_lengths(
     longest = {ms: await trial(replace(usual, max_utterance_ms=ms), Segmentation.VAD) for ms in MAX_MS}
     figures = {f"words_good_{ms}": round(share, 1) for ms, share in good.items()}
     figures |= {f"words_max_{ms}": round(share, 1) for ms, share in longest.items()}
-    alike = [ms for ms, share in longest.items() if share >= max(longest.values()) - _ALIKE_POINTS]
-    return UtteranceLengths(max(good, key=good.__getitem__), min(alike), figures)
+    best = max(good, key=good.__getitem__)
+    return UtteranceLengths(best, _shortest_alike(longest), figures=figures)
 
 
-def _recordings(service: Service, clips: Sequence[LabelledClip]) -> Iterator[_Recording]:
+def _shortest_alike(shares: Mapping[int, float]) -> int:
+    return min(ms for ms, share in shares.items() if share >= max(shares.values()) - _ALIKE_POINTS)
+
+
+def _usable(service: Service, clips: Sequence[LabelledClip]) -> list[LabelledClip]:
     spoken = {each.code for each in service.languages() if each.text and each.speech_in}
     usable = [
         each for each in clips if each.in_domain and each.language in spoken and all(each.texts.values())
     ]
+    if not usable:
+        raise ValueError("no clip holds a sentence in a language of the model")
+    return usable
+
+
+def _recordings(service: Service, clips: Sequence[LabelledClip]) -> Iterator[_Recording]:
+    usable = _usable(service, clips)
     rng, language_of = np.random.default_rng(0), attrgetter("language")
     for language, group in groupby(sorted(usable, key=language_of), language_of):
         pieces: list[Samples] = []
@@ -104,7 +147,7 @@ def _recordings(service: Service, clips: Sequence[LabelledClip]) -> Iterator[_Re
             if sum(map(len, pieces)) >= _RECORDING_S * INTERNAL_SAMPLE_RATE_HZ:
                 yield _joined(pieces, language, said)
                 pieces, said = [], []
-        if len(said) > 1:
+        if said:
             yield _joined(pieces, language, said)
 
 

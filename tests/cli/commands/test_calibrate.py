@@ -92,6 +92,8 @@ def test_it_is_written_beside_the_weights_and_the_model_still_verifies(
     assert lengths is not None
     assert lengths.good_ms < lengths.max_ms, "it was taught single sentences"
     assert lengths.figures["words_good_15000"] < lengths.figures[f"words_good_{lengths.good_ms}"]
+    assert lengths.figures["words_tail_0"] < lengths.figures[f"words_tail_{lengths.tail_padding_ms}"]
+    assert f"{lengths.tail_padding_ms} ms of background follow the last sound" in said
     assert f"utterances of about {lengths.good_ms / 1000:g} s" in said
     assert str(model / UTTERANCES_FILE) in said
     verify(model)

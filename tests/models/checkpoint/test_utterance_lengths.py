@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -26,10 +27,18 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_what_was_written_is_read_and_the_model_still_verifies(folder: Path) -> None:
-    lengths = UtteranceLengths(4_000, 9_000, {"found": 90.5})
+    lengths = UtteranceLengths(4_000, 9_000, 300, {"found": 90.5})
     write_lengths(folder, lengths)
     assert read_lengths(folder) == lengths_of(folder) == lengths
     verify(folder)
+
+
+def test_a_file_without_a_tail_padding_asks_for_none(folder: Path) -> None:
+    write_lengths(folder, UtteranceLengths(4_000, 9_000, 300))
+    content = json.loads((folder / UTTERANCES_FILE).read_text(encoding="utf-8"))
+    del content["tail_padding_ms"]
+    (folder / UTTERANCES_FILE).write_text(json.dumps(content), encoding="utf-8")
+    assert read_lengths(folder) == UtteranceLengths(4_000, 9_000, 0)
 
 
 def test_the_starter_has_lengths_of_its_own() -> None:
@@ -52,7 +61,10 @@ def test_without_the_file_nothing_is_known(folder: Path) -> None:
     assert read_lengths(folder) is None
 
 
-@pytest.mark.parametrize(("good_ms", "max_ms"), [(499, 7_000), (2_000, 2_499), (2_000, 30_001)])
-def test_lengths_that_no_stream_may_have_are_refused(good_ms: int, max_ms: int) -> None:
+@pytest.mark.parametrize(
+    ("good_ms", "max_ms", "tail_padding_ms"),
+    [(499, 7_000, 0), (2_000, 2_499, 0), (2_000, 30_001, 0), (2_000, 7_000, -1), (2_000, 7_000, 1_001)],
+)
+def test_lengths_that_no_stream_may_have_are_refused(good_ms: int, max_ms: int, tail_padding_ms: int) -> None:
     with pytest.raises(ValueError, match="must be within"):
-        UtteranceLengths(good_ms, max_ms)
+        UtteranceLengths(good_ms, max_ms, tail_padding_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +60,8 @@ def calibrate(
     of a translation will last, and how far it must lie before the end of what was heard. Writes
     alignment.json into the model's directory. Then translates clips of which the right texts are known and
     finds out how the probabilities of tokens tell whether a text is right. Writes confidence.json. At last
-    joins them to long recordings and finds out how these are best cut. Writes utterances.json.
+    cuts them off behind their last sound, and joins them to long recordings: how much must follow the last
+    word, and how recordings are best cut. Writes utterances.json.
 
     With --languages it only learns how the spoken language is told, and writes languages.json.
     """
@@ -108,7 +110,7 @@ def calibrate(
     write_lengths(checkpoint.path, lengths)
     console.print(
         f"Recordings are cut into utterances of about {lengths.good_ms / 1000:g} s, live speech after "
-        f"{lengths.max_ms / 1000:g} s.",
+        f"{lengths.max_ms / 1000:g} s; {lengths.tail_padding_ms} ms of background follow the last sound.",
         soft_wrap=True,
     )
     console.print(f"Written to {checkpoint.path / UTTERANCES_FILE}.", soft_wrap=True)
@@ -166,7 +168,7 @@ def calibrate_by_labels(
     """
     from translate_svc.cli.calibration.typed_texts import judged_typed, read_typed, translate_typed
     from translate_svc.cli.labelled_clips import read_labelled, translate_labelled
-    from translate_svc.cli.length_trials import TRIALS, measure_lengths
+    from translate_svc.cli.length_trials import TRIALS, measure_lengths, measure_tail_padding
     from translate_svc.cli.logs import configure_logs
     from translate_svc.models.confidence.fit import LabelledText, fit_rule, fit_typed
     from translate_svc.service import Service
@@ -188,10 +190,14 @@ def calibrate_by_labels(
     async def measure(
         advance: Callable[[], None],
     ) -> tuple[list[LabelledText], list[LabelledText], UtteranceLengths]:
-        async with Service.start(settings) as service:
+        async with Service.start(replace(settings, tail_padding_ms=0)) as service:
+            tail = await measure_tail_padding(service, clips, advance)
+        async with Service.start(replace(settings, tail_padding_ms=tail.tail_padding_ms)) as service:
             texts = await translate_labelled(service, clips, advance)
             written = await judged_typed(service, await translate_typed(service, typed, advance))
-            return texts, written, await measure_lengths(service, SileroVad(), clips, advance)
+            lengths = await measure_lengths(service, SileroVad(), clips, advance)
+            figures = {**tail.figures, **lengths.figures}
+            return texts, written, replace(lengths, tail_padding_ms=tail.tail_padding_ms, figures=figures)
 
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("labelled clips", total=len(clips) + len(typed) + TRIALS)

@@ -35,6 +35,7 @@ from translate_svc.engine.runner.failure_streaks import FailureStreaks
 from translate_svc.engine.runner.item_checks import ItemChecks
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.engine.runner.source_cache import SourceCache
+from translate_svc.engine.runner.tail_padding import with_tail_padding
 from translate_svc.engine.runner.valid_items import run_valid, shared_slots
 from translate_svc.engine.step_result import (
     BeamResult,
@@ -87,6 +88,7 @@ class ModelRunner:
         suppressed: tokens that are never chosen.
         graphs: capture CUDA graphs of work with few shapes, if the device supports them. This takes seconds.
         source_cache: keeps what hypotheses of growing utterances compute again; by default one of 64 MiB.
+        tail_padding_samples: silence after the end of each utterance; ``limits`` have room for it.
         clock: returns seconds and never goes backwards; measures the stages.
     """
 
@@ -99,6 +101,7 @@ class ModelRunner:
         suppressed: Sequence[int] = (),
         graphs: bool = True,
         source_cache: SourceCache | None = None,
+        tail_padding_samples: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = model
@@ -119,6 +122,7 @@ class ModelRunner:
         self._encode_time = EncodeTime()
         self._streaks = FailureStreaks(on_accelerator=model.device.type != "cpu")
         self._returned_s = self._away_s = 0.0  # when the last step ended, and how long ago that was
+        self._tail_padding_samples = tail_padding_samples
         self._source_cache = SourceCache() if source_cache is None else source_cache
 
     @property
@@ -215,7 +219,7 @@ class ModelRunner:
             item.job_id: LogMelMemory(self._source_cache.get(item.place)) for item in valid if item.place
         }
         slices = self._model.encode(
-            [item.source for item in valid],
+            [with_tail_padding(item, self._tail_padding_samples) for item in valid],
             [item.slots for item in valid],
             [memories.get(item.job_id) for item in valid],
         )

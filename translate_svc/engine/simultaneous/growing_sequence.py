@@ -148,10 +148,10 @@ class GrowingSequence(SequenceState):
         detokenizer = self.text.detokenizer
         for token_id in hypothesis.token_ids[: hypothesis.history_tokens]:
             detokenizer.push(token_id)
-        before = detokenizer.text
+        before, heard = detokenizer.text, len(np.asarray(self.context.request.source))
         for index in range(committed):
             token = hypothesis.history_tokens + index
-            samples = hypothesis.attended_frames[token] * self.context.traits.frame_samples
+            samples = min(hypothesis.attended_frames[token] * self.context.traits.frame_samples, heard)
             token_id = hypothesis.token_ids[token]
             text, log_probability = detokenizer.push(token_id), decided.log_probabilities[index]
             source_ms = samples * 1000 // INTERNAL_SAMPLE_RATE_HZ

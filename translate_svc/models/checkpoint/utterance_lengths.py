@@ -13,10 +13,11 @@ from pathlib import Path
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
+from translate_svc.models.limits import MAX_TAIL_PADDING_MS
 
 UTTERANCES_FILE = "utterances.json"
 _VERSION = 1
-_BOUNDS = {"good_ms": (500, 30_000), "max_ms": (2_500, 30_000)}
+_BOUNDS = {"good_ms": (500, 30_000), "max_ms": (2_500, 30_000), "tail_padding_ms": (0, MAX_TAIL_PADDING_MS)}
 
 _log = logging.getLogger(__name__)
 
@@ -28,11 +29,14 @@ class UtteranceLengths:
     Attributes:
         good_ms: the length into which recordings are cut; 500 to 30000 ms.
         max_ms: the maximum of a live stream that names none; 2500 to 30000 ms.
+        tail_padding_ms: silence that the model needs after the last word to know that it was the last; 0 to
+            1000 ms.
         figures: the measured figures, for people to read.
     """
 
     good_ms: int = 10_000
     max_ms: int = 15_000
+    tail_padding_ms: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -47,8 +51,8 @@ UNMEASURED_LENGTHS = UtteranceLengths()
 
 def write_lengths(folder: Path, lengths: UtteranceLengths) -> None:
     """Writes ``utterances.json``, and updates its sum if the manifest names the file."""
-    values = {"good_ms": lengths.good_ms, "max_ms": lengths.max_ms, "figures": dict(lengths.figures)}
-    write_keyed(folder, UTTERANCES_FILE, _VERSION, values)
+    values = {name: getattr(lengths, name) for name in _BOUNDS}
+    write_keyed(folder, UTTERANCES_FILE, _VERSION, values | {"figures": dict(lengths.figures)})
 
 
 def read_lengths(folder: Path) -> UtteranceLengths | None:
@@ -62,7 +66,8 @@ def read_lengths(folder: Path) -> UtteranceLengths | None:
         return None
     try:
         figures = {str(name): float(value) for name, value in values["figures"].items()}
-        return UtteranceLengths(int(values["good_ms"]), int(values["max_ms"]), figures)
+        tail_padding_ms = int(values.get("tail_padding_ms", 0))  # not in files of older versions
+        return UtteranceLengths(int(values["good_ms"]), int(values["max_ms"]), tail_padding_ms, figures)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(NOT_VALID, field=UTTERANCES_FILE) from error
 
