@@ -50,8 +50,10 @@ _FORMAT = AudioFormat(SAMPLES_ENCODING, INTERNAL_SAMPLE_RATE_HZ)
 _NO_GUARDS = GuardSettings(False, False, False, False, False)
 _RECORDING_S = 60
 _ALIKE_POINTS = 1.0
-"""Of maxima, and of paddings, that differ by no more than this the shortest is taken: results come sooner."""
-_CUT_OFF_CLIPS = 64
+"""Of maxima that differ by no more than this the shortest is taken: results come sooner."""
+_ALIKE_PADDING_POINTS = 0.5
+"""The same of paddings. Nobody waits for these, but they are computed."""
+_CUT_OFF_CLIPS = 128
 _GAP_S = (0.1, 0.4)
 _QUIET_BELOW_PEAK_DB = 35.0
 _BLOCK_SAMPLES = 160
@@ -80,20 +82,22 @@ async def measure_tail_padding(
     """
     usable = _usable(service, clips)
     chosen = usable[:: math.ceil(len(usable) / _CUT_OFF_CLIPS)]
+    gate = asyncio.Semaphore(_CONCURRENT_CALLS)
+
+    async def found(clip: LabelledClip, milliseconds: int) -> float:
+        samples = _trimmed(clip.samples)
+        tail = background(samples, milliseconds * INTERNAL_SAMPLE_RATE_HZ // 1000)
+        cut_off = _Recording(samples, clip.language, dict(clip.texts))
+        async with gate:
+            return await _found(service, cut_off, [np.concatenate((samples, tail))])
+
     shares = {}
     for milliseconds in TAIL_PADDING_MS:
-        found = [await _found_cut_off(service, clip, milliseconds) for clip in chosen]
-        shares[milliseconds] = 100 * float(np.mean(found))
+        each = await asyncio.gather(*(found(clip, milliseconds) for clip in chosen))
+        shares[milliseconds] = 100 * float(np.mean(each))
         report()
     figures = {f"words_tail_{ms}": round(share, 1) for ms, share in shares.items()}
-    return UtteranceLengths(tail_padding_ms=_shortest_alike(shares), figures=figures)
-
-
-async def _found_cut_off(service: Service, clip: LabelledClip, tail_padding_ms: int) -> float:
-    samples = _trimmed(clip.samples)
-    tail = background(samples, tail_padding_ms * INTERNAL_SAMPLE_RATE_HZ // 1000)
-    cut_off = _Recording(samples, clip.language, dict(clip.texts))
-    return await _found(service, cut_off, [np.concatenate((samples, tail))])
+    return UtteranceLengths(tail_padding_ms=_shortest(shares, _ALIKE_PADDING_POINTS), figures=figures)
 
 
 async def measure_lengths(
@@ -118,11 +122,12 @@ async def measure_lengths(
     figures = {f"words_good_{ms}": round(share, 1) for ms, share in good.items()}
     figures |= {f"words_max_{ms}": round(share, 1) for ms, share in longest.items()}
     best = max(good, key=good.__getitem__)
-    return UtteranceLengths(best, _shortest_alike(longest), figures=figures)
+    return UtteranceLengths(best, _shortest(longest, _ALIKE_POINTS), figures=figures)
 
 
-def _shortest_alike(shares: Mapping[int, float]) -> int:
-    return min(ms for ms, share in shares.items() if share >= max(shares.values()) - _ALIKE_POINTS)
+def _shortest(shares: Mapping[int, float], alike_points: float) -> int:
+    """The shortest of those that are as good as the best."""
+    return min(ms for ms, share in shares.items() if share >= max(shares.values()) - alike_points)
 
 
 def _usable(service: Service, clips: Sequence[LabelledClip]) -> list[LabelledClip]:
