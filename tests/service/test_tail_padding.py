@@ -1,0 +1,88 @@
+"""A client may stop right behind the last word (a button, a file, a synthesizer) and is heard to the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from tests.clips import DATA, texts
+from tests.session.harness import collect, of
+from translate_svc.audio.files import read_audio
+from translate_svc.config import Settings
+from translate_svc.service import Service
+from translate_svc.types import (
+    ANONYMOUS,
+    AudioFormat,
+    AudioInput,
+    Encoding,
+    EndInput,
+    Inspect,
+    Segmentation,
+    SimultaneousSettings,
+    StreamConfig,
+    StreamSettings,
+    TargetSettings,
+    TextDelta,
+    UtteranceDone,
+)
+
+SETTINGS = Settings(model=str(Path(__file__).resolve().parents[2] / "model_cache" / "starter"))
+F32 = AudioFormat(Encoding.PCM_F32LE, 16_000)
+AUDIBLE = 0.02
+"""Of the loudest sample."""
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def service() -> AsyncIterator[Service]:
+    async with Service.start(SETTINGS) as running:
+        yield running
+
+
+async def transcript(service: Service, name: str, simultaneous: SimultaneousSettings | None) -> str:
+    """Of a clip that begins and ends with an audible sample."""
+    samples, _ = read_audio(DATA / f"{name}.flac")
+    audible = np.flatnonzero(np.abs(samples) > AUDIBLE * np.abs(samples).max())
+    samples = samples[audible[0] : audible[-1] + 1]
+    said = StreamSettings(
+        (TargetSettings("fra", speech=False),),
+        source_language=name.removeprefix("demo_")[:3],
+        include=frozenset({Inspect.TRANSCRIPT, Inspect.TOKENS}),
+        segmentation=Segmentation.MANUAL,
+        simultaneous=simultaneous,
+    )
+    session = await service.open_session(StreamConfig(F32, F32, said), ANONYMOUS)
+    reader = asyncio.create_task(collect(session))
+    for start in range(0, len(samples), 1_600):
+        await session.receive(AudioInput(samples[start : start + 1_600].tobytes()))
+    await session.receive(EndInput(len(samples)))
+    events = await reader
+    (done,) = of(events, UtteranceDone)
+    assert done.usage.source_ms == len(samples) // 16, "what was sent, and no padding"
+    deltas = [each for each in of(events, TextDelta) if each.transcript]
+    times_ms = [token.source_ms for each in deltas for token in each.tokens]
+    assert max(each or 0 for each in times_ms) <= done.usage.source_ms
+    return "".join(each.delta for each in deltas)
+
+
+@pytest.mark.parametrize("name", ["eng_1", "demo_spa", "deu_1"])
+@pytest.mark.parametrize("simultaneous", [None, SimultaneousSettings()], ids=["whole", "simultaneous"])
+async def test_the_last_word_is_heard(
+    service: Service, name: str, simultaneous: SimultaneousSettings | None
+) -> None:
+    expected = texts(name)[name.removeprefix("demo_")[:3]]
+    assert await transcript(service, name, simultaneous) == expected
+
+
+async def test_without_the_padding_the_starter_waits_for_more() -> None:
+    async with Service.start(replace(SETTINGS, tail_padding_ms=0)) as service:
+        said = await transcript(service, "demo_spa", None)
+    assert texts("demo_spa")["spa"].startswith(said)
+    assert len(said) < len(texts("demo_spa")["spa"]), "the other test could not fail"
