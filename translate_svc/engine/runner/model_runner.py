@@ -78,7 +78,8 @@ class ModelRunner:
     An encoding delays the texts of its step about as long as ``EncodeTime`` allows, and continues in the next
     step. A step without decode items finishes its encodings at once, if the plan gives them no time.
 
-    A result does not depend on the other items of its batch. An item gets its own ``ItemFailure`` when it
+    A result does not depend on the other items of its batch; in int8 a unit of speech may be another one that
+    is as good as tied with it. An item gets its own ``ItemFailure`` when it
     raises, when its result is not finite, or when another sequence holds its slot.
 
     Args:
