@@ -18,11 +18,13 @@ from translate_svc.config import Settings
 from translate_svc.service import Service
 from translate_svc.types import (
     ANONYMOUS,
+    FRAME_SAMPLES,
     AudioFormat,
     AudioInput,
     Encoding,
     EndInput,
     Inspect,
+    Samples,
     Segmentation,
     SimultaneousSettings,
     StreamConfig,
@@ -46,14 +48,20 @@ async def service() -> AsyncIterator[Service]:
         yield running
 
 
-async def transcript(service: Service, name: str, simultaneous: SimultaneousSettings | None) -> str:
-    """Of a clip that begins and ends with an audible sample."""
+def cut_off(name: str) -> Samples:
+    """A clip that begins and ends with an audible sample."""
     samples, _ = read_audio(DATA / f"{name}.flac")
     audible = np.flatnonzero(np.abs(samples) > AUDIBLE * np.abs(samples).max())
-    samples = samples[audible[0] : audible[-1] + 1]
+    return samples[audible[0] : audible[-1] + 1]
+
+
+async def transcript(
+    service: Service, samples: Samples, language: str, simultaneous: SimultaneousSettings | None = None
+) -> str:
+    """Of one utterance; checks that nothing but the model has heard the padding."""
     said = StreamSettings(
         (TargetSettings("fra", speech=False),),
-        source_language=name.removeprefix("demo_")[:3],
+        source_language=language,
         include=frozenset({Inspect.TRANSCRIPT, Inspect.TOKENS}),
         segmentation=Segmentation.MANUAL,
         simultaneous=simultaneous,
@@ -77,12 +85,21 @@ async def transcript(service: Service, name: str, simultaneous: SimultaneousSett
 async def test_the_last_word_is_heard(
     service: Service, name: str, simultaneous: SimultaneousSettings | None
 ) -> None:
-    expected = texts(name)[name.removeprefix("demo_")[:3]]
-    assert await transcript(service, name, simultaneous) == expected
+    language = name.removeprefix("demo_")[:3]
+    assert await transcript(service, cut_off(name), language, simultaneous) == texts(name)[language]
 
 
 async def test_without_the_padding_the_starter_waits_for_more() -> None:
     async with Service.start(replace(SETTINGS, tail_padding_ms=0)) as service:
-        said = await transcript(service, "demo_spa", None)
+        said = await transcript(service, cut_off("demo_spa"), "spa")
     assert texts("demo_spa")["spa"].startswith(said)
     assert len(said) < len(texts("demo_spa")["spa"]), "the other test could not fail"
+
+
+@pytest.mark.parametrize("simultaneous", [None, SimultaneousSettings()], ids=["whole", "simultaneous"])
+async def test_the_longest_utterance_has_room_for_it(simultaneous: SimultaneousSettings | None) -> None:
+    clip, longest_ms = cut_off("deu_1"), 4_000
+    samples = np.concatenate((np.zeros(longest_ms * 16 - FRAME_SAMPLES - len(clip), np.float32), clip))
+    settings = replace(SETTINGS, max_utterance_ms=longest_ms, tail_padding_ms=1_000, max_source_tokens=8)
+    async with Service.start(settings) as service:
+        assert await transcript(service, samples, "deu", simultaneous) == texts("deu_1")["deu"]
