@@ -53,9 +53,9 @@ class CoreSettings:
             are refused with RESOURCE_EXHAUSTED.
         max_utterance_ms: longest utterance. A longer one is cut in a pause or at its quietest frame. 0: 15 s
             for streams that ask for it, and for others what ``calibrate`` found best for the checkpoint.
-        tail_padding_ms: silence that the model hears after the sound of an utterance, so that it takes a last
-            word for the last one where a client has cut right behind it. -1: what ``calibrate`` found best
-            for the checkpoint, 0 if it was not calibrated.
+        tail_padding_ms: how much of its background the model hears after an utterance, so that it takes a
+            last word for the last one where a client has cut right behind it. -1: what ``calibrate`` found
+            best for the checkpoint, 0 if it was not calibrated.
         min_silence_ms: silence that ends an utterance; a client may set its own value.
         vad_threshold: probability from which a frame counts as speech; a client may set its own value.
         warn_low_confidence: warn of texts with a confidence below the checkpoint's threshold. A client can
@@ -98,7 +98,7 @@ class CoreSettings:
     max_utterance_ms: int = setting(0, "Longest utterance. 0: 15 s, and usually what the model handles well.")
     tail_padding_ms: int = setting(
         -1,
-        "Silence after an utterance's sound; -1: what the model needs.",
+        "Background heard after an utterance; -1: what the model needs.",
         low=-1,
         high=MAX_TAIL_PADDING_MS,
     )

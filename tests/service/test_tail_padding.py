@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from tests.clips import DATA, texts
-from tests.session.harness import collect, of
+from tests.session.harness import chunks, converse, of
+from tests.session.harness import texts as written
 from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.service import Service
@@ -20,9 +20,7 @@ from translate_svc.types import (
     ANONYMOUS,
     FRAME_SAMPLES,
     AudioFormat,
-    AudioInput,
     Encoding,
-    EndInput,
     Inspect,
     Samples,
     Segmentation,
@@ -35,7 +33,7 @@ from translate_svc.types import (
 )
 
 SETTINGS = Settings(model=str(Path(__file__).resolve().parents[2] / "model_cache" / "starter"))
-F32 = AudioFormat(Encoding.PCM_F32LE, 16_000)
+S16 = AudioFormat(Encoding.PCM_S16LE, 16_000)
 AUDIBLE = 0.02
 """Of the loudest sample."""
 
@@ -66,18 +64,14 @@ async def transcript(
         segmentation=Segmentation.MANUAL,
         simultaneous=simultaneous,
     )
-    session = await service.open_session(StreamConfig(F32, F32, said), ANONYMOUS)
-    reader = asyncio.create_task(collect(session))
-    for start in range(0, len(samples), 1_600):
-        await session.receive(AudioInput(samples[start : start + 1_600].tobytes()))
-    await session.receive(EndInput(len(samples)))
-    events = await reader
+    session = await service.open_session(StreamConfig(S16, S16, said), ANONYMOUS)
+    events = await converse(session, chunks(samples))
     (done,) = of(events, UtteranceDone)
     assert done.usage.source_ms == len(samples) // 16, "what was sent, and no padding"
-    deltas = [each for each in of(events, TextDelta) if each.transcript]
-    times_ms = [token.source_ms for each in deltas for token in each.tokens]
+    deltas = of(events, TextDelta)
+    times_ms = [token.source_ms for each in deltas if each.transcript for token in each.tokens]
     assert max(each or 0 for each in times_ms) <= done.usage.source_ms
-    return "".join(each.delta for each in deltas)
+    return written(events, transcript=True).get((done.utterance_id, language), "")
 
 
 @pytest.mark.parametrize("name", ["eng_1", "demo_spa", "deu_1"])

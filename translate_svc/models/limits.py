@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from translate_svc.errors import InvalidArgument
 
 MAX_TAIL_PADDING_MS = 1_000
-"""The most silence that is appended to the sound of an utterance."""
+"""The most background that is appended to the sound of an utterance."""
 
 
 @dataclass(frozen=True, slots=True)

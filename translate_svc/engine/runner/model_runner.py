@@ -79,8 +79,8 @@ class ModelRunner:
     step. A step without decode items finishes its encodings at once, if the plan gives them no time.
 
     A result does not depend on the other items of its batch; in int8 a unit of speech may be another one that
-    is as good as tied with it. An item gets its own ``ItemFailure`` when it
-    raises, when its result is not finite, or when another sequence holds its slot.
+    is as good as tied with it. An item gets its own ``ItemFailure`` when it raises, when its result is not
+    finite, or when another sequence holds its slot.
 
     Args:
         model: a loaded model; nothing else uses it.
@@ -89,7 +89,7 @@ class ModelRunner:
         suppressed: tokens that are never chosen.
         graphs: capture CUDA graphs of work with few shapes, if the device supports them. This takes seconds.
         source_cache: keeps what hypotheses of growing utterances compute again; by default one of 64 MiB.
-        tail_padding_samples: silence after the end of each utterance; ``limits`` have room for it.
+        tail_padding_samples: background after the end of each utterance; ``limits`` have room for it.
         clock: returns seconds and never goes backwards; measures the stages.
     """
 

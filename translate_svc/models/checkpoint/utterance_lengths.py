@@ -29,8 +29,8 @@ class UtteranceLengths:
     Attributes:
         good_ms: the length into which recordings are cut; 500 to 30000 ms.
         max_ms: the maximum of a live stream that names none; 2500 to 30000 ms.
-        tail_padding_ms: silence that the model needs after the last word to know that it was the last; 0 to
-            1000 ms.
+        tail_padding_ms: background that the model needs after the last word to know that it was the last; 0
+            to 1000 ms.
         figures: the measured figures, for people to read.
     """
 
