@@ -79,9 +79,13 @@ async def test_a_second_signal_does_not_wait_for_streams() -> None:
         (("--config", "absent.toml"), {}, "--config: absent.toml cannot be read: No such file"),
         (("--log-format", "xml"), {}, "--log-format: must be auto, text, json or logfmt"),
         (("--min-silence-ms", "10"), {}, "--min-silence-ms: must be within"),
-        (("--model", "no-such-model"), {}, "--model: no model directory at"),
-        (("--model", "tests/data"), {}, "config.json: is missing"),
-        (("--device", "toaster", "--model", STARTER), {}, "--device: must be auto or one of"),
+        (("--port", "0", "--model", "no-such-model"), {}, "--model: no model directory at"),
+        (("--port", "0", "--model", "tests/data"), {}, "config.json: is missing"),
+        (
+            ("--port", "0", "--device", "toaster", "--model", STARTER),
+            {},
+            "--device: must be auto or one of",
+        ),
         (("--host", "0.0.0.0", "--model", STARTER), {}, "--host: is not loopback: give --tls"),
         (
             (),
@@ -125,7 +129,7 @@ def test_variables_of_a_kubernetes_service_are_ignored_with_one_line(command: Co
         "TRANSLATE_SVC_SERVICE_PORT": "50051",
         "TRANSLATE_SVC_PORT": "tcp://10.96.0.7:50051",
     }
-    code, _, error = command("serve", "--model", "no-such-model", variables=links)
+    code, _, error = command("serve", "--port", "0", "--model", "no-such-model", variables=links)
     *log, complaint = error.splitlines()
     assert (code, complaint.startswith("translate-svc: --model: no model directory at")) == (1, True)
     (said,) = [json.loads(line)["message"] for line in log]

@@ -117,10 +117,11 @@ async def test_audio_of_one_caller_is_taken_from_one_bucket(fronted: Fronted) ->
             assert "0.6 s of audio a minute" in error.description
         await asyncio.gather(*speaking, return_exceptions=True)
         gained_s = 0.01 * (time.monotonic() - began_s)
-    await until(lambda: scraped(fronted, "caller_audio_seconds_total", "minute") > 9)
-    await asyncio.sleep(3 * QUICK.report_interval_s)  # both have reported the last of it
+    least_s = 10 - 2 * CHUNK_S  # each process may be left with less than a chunk
+    await until(lambda: scraped(fronted, "caller_audio_seconds_total", "minute") >= least_s)
+    await asyncio.sleep(3 * QUICK.report_interval_s)  # time for a report of more than that
     taken_s = scraped(fronted, "caller_audio_seconds_total", "minute")
-    assert 10 - 2 * CHUNK_S <= taken_s <= 10 + CHUNK_S + gained_s
+    assert taken_s <= 10 + CHUNK_S + gained_s
 
 
 async def test_the_place_of_a_stream_is_what_its_kind_costs_at_every_process(
