@@ -129,7 +129,11 @@ def load_engine(
     model = _model_info(checkpoint.path, placement.device, placement.dtype_name)
     engine = AsyncEngine(core, capabilities, on_fatal=on_fatal, warm_up=warm_up)
     hypotheses = CommitDefaults(
-        alignment.policy.value, alignment.cutoff_frames, calibrated=bool(alignment.heads)
+        alignment.policy.value,
+        alignment.cutoff_frames,
+        alignment.sure_probability,
+        alignment.unsure_probability,
+        calibrated=bool(alignment.heads),
     )
     confidence = confidence_of(checkpoint.path)
     characters = writable_characters(tokenizer, checkpoint.vocabulary_size)

@@ -67,6 +67,7 @@ def decided(
         attended,
         frames,
         ended=True,
+        log_probabilities=(-0.1,) * len(said),
         is_final=request.hypothesis.is_final,
         spaced=is_spaced(request.sequences[sequence].language),
     )
@@ -84,7 +85,7 @@ def decided(
             frame_samples=FRAME_SAMPLES,
             max_buffer_samples=request.hypothesis.max_buffer_samples,
         )
-    return HypothesisDecided(request.request_id, sequence, hypothesis, decision, (-0.1,) * len(said), kept)
+    return HypothesisDecided(request.request_id, sequence, hypothesis, decision, kept)
 
 
 class SourcePlaces:

@@ -92,7 +92,7 @@ from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.capacity.front_peers import ServerState
 from translate_svc.types import Caller, CallerLimits, FrontProcess, ModelInfo, StageTiming, TextAlternative
 
-DRAFT = Hypothesis((5, 6), ("▁a", "b"), 1, 2, (3, 4), 9, ended=True, is_final=True, spaced=False)
+DRAFT = Hypothesis((5, 6), ("▁a", "b"), 1, 2, (3, 4), 9, True, (-0.5,), 320, is_final=True, spaced=False)
 SPEECH = SpeechContext(np.arange(4), 7, 2)
 STATUS = EngineStatus(True, False, 3, 100, 2, 1, 16, Totals(1, 2, 3, 4, 5, 6))
 EVENTS: list[EngineEvent] = [
@@ -109,9 +109,7 @@ EVENTS: list[EngineEvent] = [
     TextScored("a/0", 1, (-0.25, np.float64(-1.5))),
     UnitsPredicted("a/0", 0, (1, 2, 3), (4, 5)),
     WaveformPiece("a/0", 0, 320, np.linspace(-1, 1, 640, dtype=np.float32), final=True),
-    HypothesisDecided(
-        "a/0", 0, DRAFT, CommitDecision(1, 1, HoldReason.NEAR_END), (-0.5,), KeptHistory((5,), 1_600)
-    ),
+    HypothesisDecided("a/0", 0, DRAFT, CommitDecision(1, 1, HoldReason.NEAR_END), KeptHistory((5,), 1_600)),
     SpeechCarriedOver("a/0", 0, SPEECH),
     SpeechCarriedOver("a/0", 0, NO_SPEECH),
     LanguageHeard("a/0", HeardLanguage("eng", 0.97, is_sure=True)),

@@ -67,7 +67,7 @@ class HypothesisFields(msgspec.Struct, frozen=True):
     sequences: tuple[SequenceHypothesis, ...]
     utterance_id: str
     start_sample: int
-    policy: tuple[str, dict[str, int]]
+    policy: tuple[str, dict[str, int | float | None]]
     is_final: bool
     step_samples: int
     new_samples: int

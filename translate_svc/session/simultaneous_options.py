@@ -116,7 +116,9 @@ def negotiate_simultaneous(
     options = SimultaneousOptions(
         step_ms,
         buffer_ms,
-        commit_policy(defaults.policy, patience_frames or 0),
+        commit_policy(
+            defaults.policy, patience_frames or 0, defaults.sure_probability, defaults.unsure_probability
+        ),
         traits.frame_samples,
         _MIN_BUFFER_SAMPLES,
     )

@@ -1,12 +1,14 @@
 """The commit policies as tables: hypotheses in, committed and held words out.
 
-A hypothesis is written as words of ``piece@frame``, a ``_`` for SentencePiece's mark of a space. What stands
-before ``|`` is history. A text that the decoder ended itself ends with ``</s>``.
+A hypothesis is written as words of ``piece@frame``, a ``_`` for SentencePiece's mark of a space, and with
+``~0.9`` behind it where the token is not certain. What stands before ``|`` is history. A text that the
+decoder ended itself ends with ``</s>``.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 from hypothesis import given
@@ -20,8 +22,8 @@ from translate_svc.engine.simultaneous.commit_policy import (
     HoldReason,
     Hypothesis,
     LocalAgreement,
-    loop_start,
 )
+from translate_svc.engine.simultaneous.loops import loop_start
 from translate_svc.engine.simultaneous.words import starts_word
 
 FRAMES = 20
@@ -43,14 +45,18 @@ def hypothesis(
     ended = new[-1:] == ["</s>"]
     marked = [*history, *(new[:-1] if ended else new)]
     pieces = tuple(each.partition("@")[0].replace("_", "\u2581") for each in marked)
+    frames_and_probabilities = [each.partition("@")[2].partition("~") for each in marked]
     return Hypothesis(
         token_ids=tuple(_token_id(piece) for piece in pieces),
         pieces=pieces,
         history_tokens=len(history),
         committed_tokens=len(history) if committed is None else committed,
-        attended_frames=tuple(int(each.partition("@")[2] or 0) for each in marked),
+        attended_frames=tuple(int(frame or 0) for frame, _, _ in frames_and_probabilities),
         frames=frames,
         ended=ended,
+        log_probabilities=tuple(
+            math.log(float(each or 1)) for _, _, each in frames_and_probabilities[len(history) :]
+        ),
         is_final=is_final,
         spaced=spaced,
     )
@@ -161,7 +167,33 @@ def test_align_att_and_agreement(row: str, previous: str | None, expected: Commi
     assert AlignAttAgreement(4).decide(hypothesis(row), before) == expected
 
 
-POLICIES: list[CommitPolicy] = [AlignAtt(4), LocalAgreement(), AlignAttAgreement(4)]
+CALIBRATED = AlignAttAgreement(4, sure_probability=0.95, unsure_probability=0.85)
+
+
+@pytest.mark.parametrize(
+    ("row", "previous", "expected"),
+    [
+        pytest.param("_a@1~.96 _b@14~.96 </s>", None, decided(2), id="what is sure needs no agreement"),
+        pytest.param("_a@1 _b@2 </s>", "_x </s>", decided(2), id="not even where there is another text"),
+        pytest.param("_a@1 _b@15 </s>", None, decided(1, 1, DISAGREES), id="but some more frames behind it"),
+        pytest.param("_a@1~.94 _b@2 </s>", None, decided(0, 2, DISAGREES), id="less sure ones need it"),
+        pytest.param(
+            "_be@1~.97 tter@2~.97 </s>", None, decided(0, 2, DISAGREES), id="a word is all its tokens"
+        ),
+        pytest.param("_a@1 ,@16~.1 _b@2 </s>", None, decided(3), id="punctuation does not count"),
+        pytest.param("_a@1 _b@2 .@2 </s>", None, decided(1, 2, END_OF_TEXT), id="a close needs agreement"),
+        pytest.param(
+            "_a@12~.8 _b@13~.8 </s>", "_a _b </s>", decided(1, 1, NEAR_END), id="unsure ones wait longer"
+        ),
+        pytest.param("_a@12~.8 _b@13~.86 </s>", "_a _b </s>", decided(2), id="others do not"),
+    ],
+)
+def test_how_sure_the_decoder_is(row: str, previous: str | None, expected: CommitDecision) -> None:
+    before = None if previous is None else hypothesis(previous)
+    assert CALIBRATED.decide(hypothesis(row), before) == expected
+
+
+POLICIES: list[CommitPolicy] = [AlignAtt(4), LocalAgreement(), AlignAttAgreement(4), CALIBRATED]
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=repr)

@@ -67,7 +67,7 @@ def text(events: list[EngineEvent]) -> str:
 def told(events: list[EngineEvent]) -> list[object]:
     """Decisions, tokens and units, in a comparable form and without the request's name."""
     decided = [
-        (each.hypothesis, each.decision, each.kept, np.round(each.log_probabilities, 3).tolist())
+        (each.hypothesis, each.decision, each.kept, np.round(each.hypothesis.log_probabilities, 3).tolist())
         for each in of(events, HypothesisDecided)
     ]
     return [decided, [each.token_id for each in of(events, TokenDecoded)], all_units(events).tolist()]

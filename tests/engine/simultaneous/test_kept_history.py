@@ -4,6 +4,8 @@ tests.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.engine.simultaneous.test_commit_policy import TEXTS, hypothesis
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision
-from translate_svc.engine.simultaneous.kept_history import KeptHistory, keep_history
+from translate_svc.engine.simultaneous.kept_history import KeptHistory, keep_history, with_first_frames
 from translate_svc.engine.simultaneous.pauses import first_pause, last_pause
 from translate_svc.types import Samples
 
@@ -190,3 +192,23 @@ def test_pauses() -> None:
     assert first_pause(samples, 20_000) is None, "50 ms are within a word"
     assert last_pause(samples, 0, 1_000) is None
     assert first_pause(speech(32_000), 0) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "moved_frames", "frames"),
+    [
+        pytest.param("_a@7 _b@9 | _c@3", "_a@2 | _b@4", 0, (2, 4, 3), id="the first of two"),
+        pytest.param("_a@1 _b@3 | _c@9", "_a@2 | _b@4", 0, (1, 3, 9), id="which may be the new one"),
+        pytest.param("_b@9 | _c@9", "_a@2 | _b@6", 4, (2, 9), id="from the start of this buffer"),
+        pytest.param("_b@9 | _c@9", "_a@2 | _b@3", 4, (0, 9), id="or before it"),
+        pytest.param("_x@9 | _c@9", "_x@1 _a@2 | _b@3", 0, (9, 9), id="of the same token alone"),
+    ],
+)
+def test_a_committed_word_stays_where_it_was_heard(
+    now: str, before: str, moved_frames: int, frames: tuple[int, ...]
+) -> None:
+    """Later audio drew the attention of the last word, and the next sentence lost its start."""
+    committed = before.count("_")
+    made = replace(hypothesis(now, committed=committed), start_sample=moved_frames * FRAME)
+    assert with_first_frames(made, hypothesis(before), frame_samples=FRAME).attended_frames == frames
+    assert with_first_frames(made, None, frame_samples=FRAME) == made

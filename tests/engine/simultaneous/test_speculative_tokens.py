@@ -28,7 +28,7 @@ SPANISH, FRENCH = SequenceSpec("spa"), SequenceSpec("fra")
 def held(token_ids: Sequence[int]) -> SequenceHypothesis:
     """State after a hypothesis that committed nothing and held ``token_ids``."""
     count = len(token_ids)
-    before = Hypothesis(tuple(token_ids), ("x",) * count, 0, 0, (0,) * count, 1, ended=True)
+    before = Hypothesis(tuple(token_ids), ("x",) * count, 0, 0, (0,) * count, 1, True, (0.0,) * count)
     return SequenceHypothesis(previous=before)
 
 
@@ -63,8 +63,8 @@ def test_a_speculative_changes_nothing_but_the_number_of_steps(right: int) -> No
     )
     assert of(made, HypothesisDecided)[0].hypothesis == of(expected, HypothesisDecided)[0].hypothesis
     assert np.allclose(
-        of(made, HypothesisDecided)[0].log_probabilities,
-        of(expected, HypothesisDecided)[0].log_probabilities,
+        of(made, HypothesisDecided)[0].hypothesis.log_probabilities,
+        of(expected, HypothesisDecided)[0].hypothesis.log_probabilities,
         atol=1e-3,
     )
     assert steps(plain) == len(text) + 1
@@ -92,7 +92,9 @@ def test_hypotheses_of_growing_speech_are_the_same_with_and_without_speculative_
                 known.decision,
                 known.kept,
             )
-            assert np.allclose(made.log_probabilities, known.log_probabilities, atol=1e-3)
+            assert np.allclose(
+                made.hypothesis.log_probabilities, known.hypothesis.log_probabilities, atol=1e-3
+            )
         for sequence in range(2):
             assert told(one, sequence) == told(other, sequence)
     assert steps(house) < 0.8 * steps(plain)

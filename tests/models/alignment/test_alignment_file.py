@@ -26,7 +26,9 @@ from translate_svc.models.checkpoint.keyed_file import weights_key
 from translate_svc.models.checkpoint.manifest import MANIFEST_FILE, read_manifest, verify
 from translate_svc.models.seamless.config import ModelConfig
 
-ALIGNMENT = Alignment(((1, 0), (2, 3)), 4, PolicyName.ALIGN_ATT, AttentionRow.INPUT, {"survival": 0.99})
+ALIGNMENT = Alignment(
+    ((1, 0), (2, 3)), 4, PolicyName.ALIGN_ATT, AttentionRow.INPUT, 0.95, 0.7, {"survival": 0.99}
+)
 
 
 @pytest.fixture
@@ -78,6 +80,8 @@ def test_one_of_other_weights_is_ignored_with_a_warning(
     [
         ({"heads": [[3, 0]]}, "heads that are not there"),
         ({"heads": [[0, 4]]}, "heads that are not there"),
+        ({"sure_probability": 1.5}, "not a calibration"),
+        ({"unsure_probability": "high"}, "not a calibration"),
         ({"heads": [[-1, 0]]}, "not a calibration"),
         ({"heads": [[0, 0], [0, 0]]}, "not a calibration"),
         ({"heads": []}, "not a calibration"),

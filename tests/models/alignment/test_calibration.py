@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,9 @@ def beginning(
         first = PROMPT_TOKENS - (row is AttentionRow.PREDICTING)
         attention[FOLLOWING][first + np.arange(count), places] += 20.0
     survives = places < frames - 4
-    return Beginning(tuple(range(count)), survives, np.ones(count, np.bool_), attention)
+    return Beginning(
+        tuple(range(count)), survives, np.ones(count, np.bool_), attention, np.ones(count, np.float32)
+    )
 
 
 @pytest.mark.parametrize("row", AttentionRow)
@@ -48,6 +52,23 @@ def test_the_head_and_the_row_that_follow_are_found(row: AttentionRow) -> None:
     assert found.figures["committed"] == 1
     assert found.figures["survival"] >= SURVIVAL
     assert len(reports) == 2
+
+
+def test_how_probable_a_token_must_be_is_found() -> None:
+    """Those of 0.6 are wrong half of the time, whether two hypotheses agree or not; those of 0.9 never."""
+    rng = np.random.default_rng(3)
+    hypotheses = []
+    for number in range(600):
+        each = beginning(rng)
+        count = len(each.token_ids)
+        probability = np.where(rng.random(count) < 0.1, 0.6, 0.9)
+        right = each.survives & ((probability > 0.6) | (rng.random(count) < 0.5))
+        survives, agrees = np.logical_and.accumulate(right), np.full(count, number % 2 == 0)
+        hypotheses.append([replace(each, survives=survives, agrees=agrees, probabilities=probability)])
+    found = calibrate(hypotheses)
+    assert (found.sure_probability, found.unsure_probability) == (0.7, 0.85)
+    certain = calibrate([[beginning(rng)] for _ in range(60)])
+    assert (certain.sure_probability, certain.unsure_probability) == (None, None)
 
 
 def test_where_no_head_follows_agreement_decides() -> None:
@@ -73,7 +94,9 @@ def test_an_error_that_every_hypothesis_repeats_counts_once() -> None:
 def test_hypotheses_that_all_end_alike_tell_nothing(survives: bool) -> None:
     each = np.full(3, survives)
     with pytest.raises(ValueError, match="tell nothing"):
-        calibrate([[Beginning((1, 2, 3), each, each, np.zeros((1, 1, 5, 4), np.float32))]])
+        calibrate(
+            [[Beginning((1, 2, 3), each, each, np.zeros((1, 1, 5, 4), np.float32), np.ones(3, np.float32))]]
+        )
     with pytest.raises(ValueError, match="tell nothing"):
         calibrate([])
 

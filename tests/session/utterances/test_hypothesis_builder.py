@@ -63,12 +63,14 @@ def decide(
         tuple(int(frame) for _, frame in parts),
         30,
         ended=True,
+        log_probabilities=(-0.1,) * (len(parts) - history),
+        start_sample=request.hypothesis.start_sample,
     )
     held = len(parts) - history - committed
     end = history + committed
     history_kept = KeptHistory(token_ids[end - kept : end], start_frames * FRAME)
     return HypothesisDecided(
-        request.request_id, sequence, hypothesis, CommitDecision(committed, held, None), (), history_kept
+        request.request_id, sequence, hypothesis, CommitDecision(committed, held, None), history_kept
     )
 
 

@@ -65,9 +65,9 @@ def test_a_hypothesis_is_paced_by_all_that_was_not_heard() -> None:
     """Sound that plays, units that wait, and words that wait: they last as long as those before them."""
     spec, lane = SequenceSpec("spa", speech=True), LaneKey(LaneKind.AUDIO, "spa")
     sequence = LiveSequence(0, PlannedSequence(spec, None, lane, 0.8), OUTPUT)
-    empty = Hypothesis((), (), 0, 0, (), 0, ended=True)
+    empty = Hypothesis((), (), 0, 0, (), 0, True, ())
     sequence.record_hypothesis(
-        HypothesisDecided("u/1", 0, empty, CommitDecision(14, 0, None), (), KeptHistory((), 0))
+        HypothesisDecided("u/1", 0, empty, CommitDecision(14, 0, None), KeptHistory((), 0))
     )
     sequence.record_units(UnitsPredicted("u/1", 0, (0,) * 100, ()), is_shown=False)
     playout = Playout()

@@ -14,19 +14,22 @@ here on words.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from translate_svc.engine.simultaneous.words import ends_in_whole_character, is_punctuation, starts_word
+from translate_svc.engine.simultaneous.loops import loop_start
+from translate_svc.engine.simultaneous.scored_words import ScoredWord, scored_words
+from translate_svc.engine.simultaneous.words import (
+    ends_in_whole_character,
+    is_punctuation,
+    starts_word,
+    word_spans,
+)
+from translate_svc.models.alignment.alignment_file import SURE_FRAMES, UNSURE_FRAMES
 
 AGREEMENT = "agreement"
 """The name of the policy that needs no attention."""
-
-_MIN_COPIES = {1: 6, 2: 4, 3: 4} | dict.fromkeys(range(4, 13), 3)
-"""From the length of a phrase in tokens to the number of its copies, in a row at the end of a text, that make
-a loop. A whole utterance may have more copies (``engine.text.guards.MAX_REPETITIONS``). A hypothesis adds
-only one or two seconds of speech, so its loops are shorter."""
 
 
 class HoldReason(enum.Enum):
@@ -35,7 +38,9 @@ class HoldReason(enum.Enum):
     NEAR_END = "near_end"
     """The token comes from the last frames of the buffer. Later audio may change it."""
     DISAGREES = "disagrees"
-    """The hypothesis before has another token there, or there is no hypothesis before."""
+    """The hypothesis before has another token there, or there is no hypothesis before; and the decoder is not
+    sure of the token.
+    """
     INCOMPLETE_WORD = "incomplete_word"
     """The next hypothesis may lengthen the word of the token."""
     LOOP = "loop"
@@ -60,6 +65,9 @@ class Hypothesis:
             (``models.alignment.attended_frames``).
         frames: number of encoder frames in the buffer.
         ended: whether the decoder predicted ``</s>``.
+        log_probabilities: natural log-probability of each new token. In another batch their last digits
+            differ, so they are not compared.
+        start_sample: where the buffer begins in the utterance, in samples at 16 kHz.
         is_final: whether the speech has ended, so that no hypothesis follows.
         spaced: whether the target language writes spaces between words.
     """
@@ -71,6 +79,8 @@ class Hypothesis:
     attended_frames: tuple[int, ...]
     frames: int
     ended: bool
+    log_probabilities: tuple[float, ...] = field(compare=False)
+    start_sample: int = 0
     is_final: bool = False
     spaced: bool = True
 
@@ -137,15 +147,33 @@ class LocalAgreement:
 
 @dataclass(frozen=True, slots=True)
 class AlignAttAgreement:
-    """Commits only the tokens that ``AlignAtt`` and ``LocalAgreement`` would both commit."""
+    """Commits only the tokens that ``AlignAtt`` and ``LocalAgreement`` would both commit.
+
+    A word's probability is the product of its tokens', without punctuation.
+
+    Attributes:
+        cutoff_frames: encoder frames at the end of a buffer that are not trusted.
+        sure_probability: words that are at least so probable need no agreement, if they come from before the
+            last ``cutoff_frames + SURE_FRAMES``. None: every word needs it.
+        unsure_probability: a less probable word is held if it comes from the last
+            ``cutoff_frames + UNSURE_FRAMES``. None: no word is.
+    """
 
     cutoff_frames: int
+    sure_probability: float | None = None
+    unsure_probability: float | None = None
 
     def decide(self, hypothesis: Hypothesis, previous: Hypothesis | None) -> CommitDecision:
         """Implements ``CommitPolicy``."""
-        near_end = (_near_end(hypothesis, self.cutoff_frames), HoldReason.NEAR_END)
+        agreed, near_end = _agreed(hypothesis, previous), _near_end(hypothesis, self.cutoff_frames)
+        if self.sure_probability is not None:
+            frame = hypothesis.frames - self.cutoff_frames - SURE_FRAMES
+            agreed = max(agreed, _sure(hypothesis, self.sure_probability, frame))
+        if self.unsure_probability is not None:
+            frame = hypothesis.frames - self.cutoff_frames - UNSURE_FRAMES
+            near_end = min(near_end, _before_unsure(hypothesis, self.unsure_probability, frame))
         return _decide(
-            hypothesis, previous, [near_end, (_agreed(hypothesis, previous), HoldReason.DISAGREES)]
+            hypothesis, previous, [(near_end, HoldReason.NEAR_END), (agreed, HoldReason.DISAGREES)]
         )
 
 
@@ -153,10 +181,16 @@ AnyCommitPolicy = AlignAtt | LocalAgreement | AlignAttAgreement
 """All policies. A request to an engine in another process carries one of them."""
 
 
-def commit_policy(name: str, cutoff_frames: int) -> CommitPolicy:
+def commit_policy(
+    name: str,
+    cutoff_frames: int,
+    sure_probability: float | None = None,
+    unsure_probability: float | None = None,
+) -> CommitPolicy:
     """Makes the policy called ``name``: ``align_att``, ``agreement`` or ``align_att_agreement``.
 
-    ``cutoff_frames``: encoder frames at the end of a buffer that are not trusted; ``agreement`` ignores it.
+    The other arguments are as in ``AlignAttAgreement``. ``agreement`` ignores all of them, ``align_att`` the
+    probabilities.
 
     Raises:
         KeyError: no policy has this name.
@@ -164,20 +198,9 @@ def commit_policy(name: str, cutoff_frames: int) -> CommitPolicy:
     policies: dict[str, CommitPolicy] = {
         "align_att": AlignAtt(cutoff_frames),
         AGREEMENT: LocalAgreement(),
-        "align_att_agreement": AlignAttAgreement(cutoff_frames),
+        "align_att_agreement": AlignAttAgreement(cutoff_frames, sure_probability, unsure_probability),
     }
     return policies[name]
-
-
-def loop_start(token_ids: Sequence[int]) -> int | None:
-    """The index at which the second copy of a loop begins. None if the text does not end in a loop."""
-    for period, copies in _MIN_COPIES.items():
-        start = len(token_ids)
-        while start > period and token_ids[start - 1] == token_ids[start - 1 - period]:
-            start -= 1
-        if len(token_ids) - start >= period * (copies - 1):
-            return start
-    return None
 
 
 def _near_end(hypothesis: Hypothesis, cutoff_frames: int) -> int:
@@ -198,7 +221,9 @@ def _agreed(hypothesis: Hypothesis, previous: Hypothesis | None) -> int:
     held = previous.new_pieces[hypothesis.committed_tokens - previous.committed_tokens :]
     agreed = 0
     for (start, end), theirs in zip(
-        _words(hypothesis.new_pieces, hypothesis.spaced), _words(held, hypothesis.spaced), strict=False
+        word_spans(hypothesis.new_pieces, spaced=hypothesis.spaced),
+        word_spans(held, spaced=hypothesis.spaced),
+        strict=False,
     ):
         if hypothesis.new_pieces[start:end] != held[slice(*theirs)]:
             break
@@ -206,10 +231,23 @@ def _agreed(hypothesis: Hypothesis, previous: Hypothesis | None) -> int:
     return agreed
 
 
-def _words(pieces: Sequence[str], spaced: bool) -> list[tuple[int, int]]:
-    """The first token of each word, and the end of the word."""
-    starts = [index for index in range(len(pieces)) if starts_word(pieces, index, spaced=spaced)]
-    return list(zip(starts, [*starts, len(pieces)][1:], strict=True))
+def _sure(hypothesis: Hypothesis, probability: float, frame: int) -> int:
+    """Number of new tokens in the first words that are so probable and come from before ``frame``."""
+    words = _scored_words(hypothesis)
+    unsafe = (each.start for each in words if each.probability < probability or each.frame >= frame)
+    return next(unsafe, hypothesis.new_tokens)
+
+
+def _before_unsure(hypothesis: Hypothesis, probability: float, frame: int) -> int:
+    """Number of new tokens before the first word that is less probable and comes from ``frame`` or later."""
+    words = _scored_words(hypothesis)
+    unsure = (each.start for each in words if each.probability < probability and each.frame >= frame)
+    return next(unsure, hypothesis.new_tokens)
+
+
+def _scored_words(hypothesis: Hypothesis) -> Iterator[ScoredWord]:
+    frames = hypothesis.attended_frames[hypothesis.history_tokens :]
+    return scored_words(hypothesis.new_pieces, frames, hypothesis.log_probabilities, spaced=hypothesis.spaced)
 
 
 def _decide(

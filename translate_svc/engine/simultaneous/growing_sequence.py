@@ -27,7 +27,7 @@ from translate_svc.engine.simultaneous.hypothesis import (
     SpeechCarriedOver,
     SpeechContext,
 )
-from translate_svc.engine.simultaneous.kept_history import keep_history
+from translate_svc.engine.simultaneous.kept_history import keep_history, with_first_frames
 from translate_svc.engine.simultaneous.words import (
     begun_tokens,
     closes_sentence,
@@ -153,7 +153,7 @@ class GrowingSequence(SequenceState):
             token = hypothesis.history_tokens + index
             samples = min(hypothesis.attended_frames[token] * self.context.traits.frame_samples, heard)
             token_id = hypothesis.token_ids[token]
-            text, log_probability = detokenizer.push(token_id), decided.log_probabilities[index]
+            text, log_probability = detokenizer.push(token_id), hypothesis.log_probabilities[index]
             source_ms = samples * 1000 // INTERNAL_SAMPLE_RATE_HZ
             events.append(TokenDecoded(*self.key, token_id, text, log_probability, source_ms))
         spec = self.spec
@@ -179,20 +179,23 @@ class GrowingSequence(SequenceState):
             attended_frames=_frames(rows[first : first + len(text)], len(text)),
             frames=rows.shape[1],
             ended=state.stop_reason is StopReason.END_OF_TEXT,
+            log_probabilities=tuple(self.log_probabilities),
+            start_sample=request.hypothesis.start_sample,
             is_final=request.is_final,
             spaced=is_spaced(self.spec.language),
         )
-        options = request.hypothesis
-        decision = options.policy.decide(hypothesis, self.before.previous)
+        options, previous, frame_samples = request.hypothesis, self.before.previous, traits.frame_samples
+        hypothesis = with_first_frames(hypothesis, previous, frame_samples=frame_samples)
+        decision = options.policy.decide(hypothesis, previous)
         kept = keep_history(
             hypothesis,
             decision,
             np.asarray(request.source, np.float32),
             step_samples=options.step_samples,
-            frame_samples=traits.frame_samples,
+            frame_samples=frame_samples,
             max_buffer_samples=options.max_buffer_samples,
         )
-        return HypothesisDecided(*self.key, hypothesis, decision, tuple(self.log_probabilities), kept)
+        return HypothesisDecided(*self.key, hypothesis, decision, kept)
 
     @property
     def _voices_all(self) -> bool:

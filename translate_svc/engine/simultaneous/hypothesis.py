@@ -151,11 +151,15 @@ class CommitDefaults:
     Attributes:
         policy: a name that ``commit_policy`` knows.
         cutoff_frames: encoder frames at the end of a buffer that are not trusted.
+        sure_probability: as in ``AlignAttAgreement``.
+        unsure_probability: as in ``AlignAttAgreement``.
         calibrated: whether the checkpoint was calibrated for hypotheses.
     """
 
     policy: str = AGREEMENT
     cutoff_frames: int = 0
+    sure_probability: float | None = None
+    unsure_probability: float | None = None
     calibrated: bool = False
 
     @property
@@ -178,7 +182,6 @@ class HypothesisDecided:
     Attributes:
         hypothesis: the decoded text.
         decision: how many new tokens are committed, and why the others are held.
-        log_probabilities: natural log-probability of each new token of the hypothesis.
         kept: the history of the next hypothesis, and where its buffer begins.
     """
 
@@ -186,7 +189,6 @@ class HypothesisDecided:
     sequence: int
     hypothesis: Hypothesis
     decision: CommitDecision
-    log_probabilities: tuple[float, ...]
     kept: KeptHistory
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Hypothesis, loop_start
+from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Hypothesis
+from translate_svc.engine.simultaneous.loops import loop_start
 from translate_svc.engine.simultaneous.pauses import first_pause, last_pause
 from translate_svc.engine.simultaneous.words import (
     character_count,
@@ -13,6 +14,7 @@ from translate_svc.engine.simultaneous.words import (
     is_punctuation,
     starts_sentence,
     starts_word,
+    word_spans,
 )
 from translate_svc.types import Samples
 
@@ -147,6 +149,28 @@ def history_from(
     return hypothesis.token_ids[kept.last_sentence() : end]
 
 
+def with_first_frames(
+    hypothesis: Hypothesis, previous: Hypothesis | None, *, frame_samples: int
+) -> Hypothesis:
+    """The hypothesis with the earlier one of two frames for each token that was committed: this one's, and
+    that of the hypothesis before.
+
+    A committed token came from the frame at which it was committed, or from before. Later audio may draw its
+    attention, and a buffer that is cut behind that lacks the start of the next sentence.
+    """
+    if previous is None:
+        return hypothesis
+    frames = list(hypothesis.attended_frames)
+    shift = round((previous.start_sample - hypothesis.start_sample) / frame_samples)
+    moved = hypothesis.committed_tokens - hypothesis.history_tokens
+    moved -= previous.committed_tokens - previous.history_tokens
+    for index in range(hypothesis.history_tokens):
+        known = index + moved
+        if 0 <= known < len(previous.token_ids) and previous.token_ids[known] == hypothesis.token_ids[index]:
+            frames[index] = max(0, min(frames[index], previous.attended_frames[known] + shift))
+    return replace(hypothesis, attended_frames=tuple(frames))
+
+
 class _Kept:
     """The words of a hypothesis before token ``end``. Punctuation that stands alone is not a word here.
 
@@ -156,10 +180,9 @@ class _Kept:
     def __init__(self, hypothesis: Hypothesis, end: int, *, is_loop: bool = False) -> None:
         self._hypothesis, self.end, self._is_loop = hypothesis, end, is_loop
         self._pieces, self._spaced = hypothesis.pieces[:end], hypothesis.spaced
-        starts = [index for index in range(end) if starts_word(self._pieces, index, spaced=hypothesis.spaced)]
         self._words = [
             (start, stop)
-            for start, stop in zip(starts, [*starts, end][1:], strict=True)
+            for start, stop in word_spans(self._pieces, spaced=hypothesis.spaced)
             if any(map(has_letters, self._pieces[start:stop]))
         ]
 

@@ -52,6 +52,12 @@ def starts_word(pieces: Sequence[str], index: int, *, spaced: bool) -> bool:
     return known is not None or not piece or unicodedata.category(piece[0])[0] != "M"
 
 
+def word_spans(pieces: Sequence[str], *, spaced: bool) -> list[tuple[int, int]]:
+    """The first piece of each word, and the end of the word."""
+    starts = [index for index in range(len(pieces)) if starts_word(pieces, index, spaced=spaced)]
+    return list(zip(starts, [*starts, len(pieces)][1:], strict=True))
+
+
 def continues_word(piece: str) -> bool:
     """Whether a piece lengthens the word before it, in a language with spaces.
 

@@ -20,6 +20,15 @@ from translate_svc.models.decoder.decoder_shape import DecoderShape
 
 ALIGNMENT_FILE = "alignment.json"
 MAX_CUTOFF_FRAMES = 32
+
+SURE_FRAMES = 1
+"""Added to the cutoff for words that are committed without agreement."""
+
+UNSURE_FRAMES = 3
+"""Added to the cutoff for words that are hardly probable. docs/lab/2026-11-simultaneous-policies.md compares
+others.
+"""
+
 _VERSION = 1
 
 _log = logging.getLogger(__name__)
@@ -51,6 +60,8 @@ class Alignment:
         cutoff_frames: how many frames at the end of a buffer are not trusted.
         policy: how hypotheses are committed.
         attention_row: which row of attention belongs to a token.
+        sure_probability: as in ``AlignAttAgreement``. None if it was not calibrated.
+        unsure_probability: the same.
         figures: the measured figures, for people to read.
     """
 
@@ -58,6 +69,8 @@ class Alignment:
     cutoff_frames: int
     policy: PolicyName
     attention_row: AttentionRow
+    sure_probability: float | None = None
+    unsure_probability: float | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -72,6 +85,8 @@ def write_alignment(folder: Path, alignment: Alignment) -> None:
         "patience_frames": alignment.cutoff_frames,
         "policy": alignment.policy.value,
         "attention_row": alignment.attention_row.value,
+        "sure_probability": alignment.sure_probability,
+        "unsure_probability": alignment.unsure_probability,
         "figures": dict(alignment.figures),
     }
     write_keyed(folder, ALIGNMENT_FILE, _VERSION, values)
@@ -130,5 +145,14 @@ def _parsed(values: Any) -> Alignment:
         raise ValueError("the cutoff is too large, or a head is named twice")
     if not pairs and policy is not PolicyName.AGREEMENT:
         raise ValueError("no heads to align with")
+    sure, unsure = (_probability(values, name) for name in ("sure_probability", "unsure_probability"))
     figures = {str(name): float(value) for name, value in values["figures"].items()}
-    return Alignment(pairs, cutoff, policy, AttentionRow(values["attention_row"]), figures)
+    return Alignment(pairs, cutoff, policy, AttentionRow(values["attention_row"]), sure, unsure, figures)
+
+
+def _probability(values: Any, name: str) -> float | None:
+    """None where it is, or where an earlier calibration did not know it."""
+    value = values.get(name)
+    if value is not None and not (type(value) is float and 0.0 <= value <= 1.0):
+        raise ValueError("a probability must be within 0 and 1")
+    return value

@@ -37,6 +37,7 @@ class Beginning:
         survives: for each token, whether the translation of the whole clip has the same text up to it.
         agrees: for each token, whether the beginning one step shorter has the same text up to it.
         attention: ``[layers, heads, prompt_tokens + tokens, frames]``: a row for each token that was fed.
+        probabilities: of each token.
         prompt_tokens: length of the prompt.
     """
 
@@ -44,6 +45,7 @@ class Beginning:
     survives: npt.NDArray[np.bool_]
     agrees: npt.NDArray[np.bool_]
     attention: npt.NDArray[np.float32]
+    probabilities: npt.NDArray[np.float32]
     prompt_tokens: int = 2
 
     @property
@@ -112,23 +114,24 @@ class Observer:
             EngineError: the translation of the clip failed.
         """
         prompt = self._tokenizer.prompt(language, source_language)
-        whole = self.translate(samples, prompt)
+        whole, _ = self.translate(samples, prompt)
         report()
         before: tuple[int, ...] = ()
         found = []
         for end in range(STEP_SAMPLES, len(samples), STEP_SAMPLES):
-            token_ids = self.translate(samples[:end], prompt)
+            token_ids, probabilities = self.translate(samples[:end], prompt)
             if token_ids:
                 attention = self._observed.head_attention(0, [*prompt, *token_ids])
                 survives, agrees = common_start(token_ids, whole), common_start(token_ids, before)
-                found.append(Beginning(token_ids, survives, agrees, attention, len(prompt)))
+                chosen = np.array(probabilities, np.float32)
+                found.append(Beginning(token_ids, survives, agrees, attention, chosen, len(prompt)))
             before = token_ids
             report()
         return found
 
     @torch.inference_mode()
-    def translate(self, samples: Samples, prompt: Sequence[int]) -> tuple[int, ...]:
-        """The greedy translation.
+    def translate(self, samples: Samples, prompt: Sequence[int]) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """The greedy translation, and the probability of each token.
 
         Raises:
             EngineError: it failed.
@@ -138,6 +141,7 @@ class Observer:
         if isinstance(encoded, EngineError):
             raise encoded
         text: list[int] = []
+        probabilities: list[float] = []
         fed = Runs([0], [0], [prompt])
         while True:
             made = self.model.decode(fed, NO_OPTIONAL_FIELDS)
@@ -146,8 +150,9 @@ class Observer:
             made.logits[:, [*rules.suppressed, *(() if text else rules.suppressed_first)]] = -torch.inf
             token_id = int(made.logits[0].argmax())
             if token_id == eos or len(text) == self._max_slot_tokens - len(prompt):
-                return tuple(text)
+                return tuple(text), tuple(probabilities)
             text.append(token_id)
+            probabilities.append(float(made.logits[0].softmax(-1)[token_id]))
             fed = Runs.steps([0], [len(prompt) + len(text) - 1], [token_id])
 
 

@@ -7,6 +7,10 @@ token's frame from the end of the buffer predicts whether the token survives. He
 under that (ROC) curve. The candidates are the best few heads, and the best of each layer. The calibration
 takes those with which most of what survives can be committed. An error of a commit policy counts once per
 clip and token position, even if several hypotheses repeat it.
+
+Then it finds how probable a token must be to survive as often without agreement as others do with it, and
+below which probability a token from near the end seldom survives. Words are judged by the product of their
+tokens, so a word of several tokens needs more.
 """
 
 from __future__ import annotations
@@ -18,7 +22,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.models.alignment.alignment_file import SAFE_ALIGNMENT, Alignment, AttentionRow, PolicyName
+from translate_svc.models.alignment.alignment_file import (
+    SAFE_ALIGNMENT,
+    SURE_FRAMES,
+    UNSURE_FRAMES,
+    Alignment,
+    AttentionRow,
+    PolicyName,
+)
 from translate_svc.models.alignment.beginnings import Beginning, Heads
 
 SURVIVAL = 0.985
@@ -31,6 +42,13 @@ MAX_HEADS = 8
 MAX_CUTOFF_FRAMES = 12
 LEAST_AUC = 0.6
 """Smallest area under the curve of a head that follows the source. 0.5 is chance."""
+
+PROBABILITIES = (0.5, 0.7, 0.85, 0.95)
+"""The candidates; the clips have too few errors to tell closer ones apart."""
+UNSURE_SURVIVAL = 0.8
+"""Largest share of the tokens of an unsure probability that survives."""
+_LEAST_SURE_TOKENS, _LEAST_UNSURE_TOKENS = 200, 10
+"""With fewer tokens a probability is not judged."""
 
 _NONE = np.zeros(0, np.bool_)
 
@@ -82,7 +100,10 @@ def calibrate(
     best = max(choices, key=_worth)
     report()
     figures |= {"survival": round(best.survival, 4), "committed": round(best.committed, 4)}
-    return Alignment(best.heads, best.cutoff_frames, PolicyName.ALIGN_ATT_AGREEMENT, row, figures)
+    sure, unsure = _sure_and_unsure(beginnings, best, row)
+    return Alignment(
+        best.heads, best.cutoff_frames, PolicyName.ALIGN_ATT_AGREEMENT, row, sure, unsure, figures
+    )
 
 
 def area_under_curve(
@@ -139,6 +160,40 @@ def _choice(
         wrong += len(errors)
     survival = right / (right + wrong) if right else 0.0
     return _Choice(heads, cutoff, survival, committed / surviving)
+
+
+def _sure_and_unsure(
+    beginnings: Sequence[Beginning], choice: _Choice, row: AttentionRow
+) -> tuple[float | None, float | None]:
+    """The least probability that needs no agreement, and the largest that is unsure; None without one."""
+    judged = [(each, slice(each.evaluated)) for each in beginnings]
+    from_end = np.concatenate(
+        [(each.frames - each.attended(choice.heads, row))[all_] for each, all_ in judged]
+    )
+    survives = np.concatenate([each.survives[all_] for each, all_ in judged])
+    agrees = np.concatenate([each.agrees[all_] for each, all_ in judged])
+    probability = np.concatenate([each.probabilities[all_] for each, all_ in judged])
+    cutoff = choice.cutoff_frames
+    trusted = from_end > cutoff
+    behind, near = from_end > cutoff + SURE_FRAMES, trusted & (from_end <= cutoff + UNSURE_FRAMES)
+    agreed = survives[agrees & trusted]
+
+    def survival(chosen: npt.NDArray[np.bool_], least: int) -> float | None:
+        return float(survives[chosen].mean()) if chosen.sum() >= least else None
+
+    sure = [
+        each
+        for each in PROBABILITIES
+        if (share := survival(behind & ~agrees & (probability >= each), _LEAST_SURE_TOKENS)) is not None
+        and share >= agreed.mean()
+    ]
+    unsure = [
+        each
+        for each in PROBABILITIES
+        if (share := survival(near & agrees & (probability < each), _LEAST_UNSURE_TOKENS)) is not None
+        and share <= UNSURE_SURVIVAL
+    ]
+    return min(sure, default=None), max(unsure, default=None)
 
 
 def _worth(choice: _Choice) -> tuple[bool, float]:

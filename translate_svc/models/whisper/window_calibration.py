@@ -38,7 +38,8 @@ def calibrate_window(
     def texts(window: Window) -> list[tuple[int, ...]]:
         model.window = window
         made = [
-            observer.translate(samples, prompt) for (samples, *_), prompt in zip(clips, prompts, strict=True)
+            observer.translate(samples, prompt)[0]
+            for (samples, *_), prompt in zip(clips, prompts, strict=True)
         ]
         report()
         return made

@@ -168,16 +168,18 @@ class HypothesisBuilder:
 
     def continuation(self) -> Continuation:
         """The state that the next utterance starts from, after this one was cut at ``cut_sample``."""
-        return Continuation(
-            tuple(
-                dataclasses.replace(
-                    target.hypothesis,
-                    speech=dataclasses.replace(
-                        target.hypothesis.speech, first_unit=-target.hypothesis.speech.voiced_units
-                    ),
-                )
-                for target in self._targets
-            )
+        return Continuation(tuple(self._in_the_next(target.hypothesis) for target in self._targets))
+
+    def _in_the_next(self, hypothesis: SequenceHypothesis) -> SequenceHypothesis:
+        """The same, counted from the start of the next utterance."""
+        speech, previous = hypothesis.speech, hypothesis.previous
+        if previous is not None:
+            start = previous.start_sample - self._start_sample
+            previous = dataclasses.replace(previous, start_sample=start)
+        return dataclasses.replace(
+            hypothesis,
+            previous=previous,
+            speech=dataclasses.replace(speech, first_unit=-speech.voiced_units),
         )
 
     def hypothesis(
