@@ -264,6 +264,18 @@ def test_what_another_utterance_told_of_this_ones_speech_is_counted() -> None:
     assert [second.moved_tokens(each, is_continued=False) for each in range(2)] == [3, 2]
 
 
+def test_after_a_cut_frames_count_from_the_start_of_the_next_utterance() -> None:
+    """The hypothesis before is older audio of it: its buffer began where the cut is now, or before."""
+    builder = HypothesisBuilder("s/0", OPTIONS, 1)
+    for end, start in ((5 * STEP, 4), (7 * STEP, 3)):
+        request, _ = ask(builder, end)
+        builder.record(decide(request, 0, "_a@5 _b@6", kept=2, start_frames=start, committed=2))
+        builder.finish_hypothesis()
+    (known,) = builder.continuation().hypotheses
+    assert known.previous is not None
+    assert known.previous.start_sample == -3 * FRAME
+
+
 def test_requests_say_where_their_buffers_lie_in_the_utterance() -> None:
     builder = HypothesisBuilder("s/0", OPTIONS, 2)
     first, _ = ask(builder, 5 * STEP)
