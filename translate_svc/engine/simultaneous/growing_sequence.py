@@ -48,7 +48,7 @@ LOOKAHEAD_WORDS = 2
 SENTENCE_PAUSE_UNITS = 10
 """The shortest pause between sentences, 0.2 s. docs/lab/2026-11-simultaneous-policies.md compares others."""
 
-MIN_FIRST_WORDS = 4
+MIN_FIRST_WORDS = 5
 """A sentence is spoken from its first words on when there are so many of them, or all. With fewer, the voice
 would often stop behind them until the next ones are committed."""
 
