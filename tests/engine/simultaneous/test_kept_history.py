@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.engine.simultaneous.test_commit_policy import TEXTS, hypothesis
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision
 from translate_svc.engine.simultaneous.kept_history import KeptHistory, keep_history, with_first_frames
-from translate_svc.engine.simultaneous.pauses import first_pause, last_pause
+from translate_svc.engine.simultaneous.pauses import last_pause, longest_pause
 from translate_svc.types import Samples
 
 FRAME, STEP = 2_560, 8_000
@@ -160,6 +160,9 @@ def test_a_closed_sentence_is_dropped_when_a_hypothesis_brings_nothing_new() -> 
     pieces, kept = keep("_a@2 _b@7 .@8 | ", samples=speech(20 * FRAME, pause))
     assert pieces == ""
     assert pause[0] < kept.start_samples < pause[1]
+    short = 14 * FRAME, 14 * FRAME + 2_000  # within the next sentence, or after it
+    longest = keep("_a@2 _b@11 .@8 | ", samples=speech(20 * FRAME, pause, short))[1]
+    assert longest.start_samples == kept.start_samples, "the last word seems to come from the next sentence"
     assert keep("_a@2 _b@7 .@8 | ")[0] == "_a _b .", "nobody has paused yet"
     assert keep("_a@2 _b@7 | ", samples=speech(20 * FRAME, pause))[0] == "_a _b", "it is not closed"
 
@@ -183,15 +186,15 @@ def test_a_closed_sentence_is_dropped_when_the_next_one_is_surely_said(
 
 
 def test_pauses() -> None:
-    samples = speech(32_000, (8_000, 11_200), (16_000, 19_200), (24_000, 24_800))
-    first, last = first_pause(samples, 0), last_pause(samples, 0, 32_000)
-    assert first is not None
+    samples = speech(32_000, (4_000, 5_800), (8_000, 11_200), (16_000, 18_400), (24_000, 24_800))
+    longest, last = longest_pause(samples, 0), last_pause(samples, 0, 32_000)
+    assert longest == pytest.approx(9_600, abs=200), "in its middle"
     assert last is not None
-    assert 8_000 < first < 10_000
-    assert 17_600 < last < 19_200
-    assert first_pause(samples, 20_000) is None, "50 ms are within a word"
+    assert 16_800 < last < 18_400
+    assert longest_pause(samples, 12_000) == pytest.approx(17_200, abs=200)
+    assert longest_pause(samples, 20_000) is None, "50 ms are within a word"
     assert last_pause(samples, 0, 1_000) is None
-    assert first_pause(speech(32_000), 0) is None
+    assert longest_pause(speech(32_000), 0) is None
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ def last_pause(samples: Samples, first_sample: int, end_sample: int) -> int | No
     return _middle(first_sample, _quiet(levels_db)[-1]) if len(levels_db) else None
 
 
-def first_pause(samples: Samples, first_sample: int) -> int | None:
-    """The sample in the middle of the first quiet window of 100 ms from ``first_sample`` on.
+def longest_pause(samples: Samples, first_sample: int) -> int | None:
+    """The sample in the middle of the longest run of quiet windows of 100 ms from ``first_sample`` on.
 
     Quiet: at most 3 dB above the quietest window from there on. None if the quietest is less than 12 dB below
     the speech in ``samples``, or if there is none. ``samples``: ``[n]`` at 16 kHz.
@@ -37,7 +37,10 @@ def first_pause(samples: Samples, first_sample: int) -> int | None:
     speech_db = np.percentile(_levels_db(samples), 90)
     if levels_db.min() > speech_db - _PAUSE_BELOW_SPEECH_DB:
         return None
-    return _middle(first_sample, _quiet(levels_db)[0])
+    quiet = _quiet(levels_db)
+    runs = np.split(quiet, np.flatnonzero(np.diff(quiet) > 1) + 1)
+    longest = max(runs, key=len)
+    return _middle(first_sample, longest[(len(longest) - 1) // 2])
 
 
 def _quiet(levels_db: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
