@@ -66,6 +66,7 @@ def test_bounds(settings: SimultaneousSettings, wrong: str | None) -> None:
         (CommitDefaults("align_att", 5), None, AlignAtt(5), 5),
         (CommitDefaults("align_att", 5), 0, AlignAtt(0), 0),
         (CALIBRATED, 7, AlignAttAgreement(7), 7),
+        (CommitDefaults("align_att_agreement", 4, 0.95, 0.85), 7, AlignAttAgreement(7, 0.95, 0.85), 7),
         (SAFE_COMMIT_DEFAULTS, None, LocalAgreement(), None),
     ],
 )
