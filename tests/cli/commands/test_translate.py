@@ -221,8 +221,9 @@ def test_simultaneous_texts_come_before_the_speech_ends_and_the_files_are_right(
     spoken = sum(each["sampleCount"] for each in chunks)
     starts = [int(each["startSample"]) for each in chunks]
     assert starts == [sum(each["sampleCount"] for each in chunks[:index]) for index in range(len(chunks))]
-    padding = int(rows[1]["speechStarted"]["position"]) * rate_hz // source.samplerate
-    assert len(samples) == max(padding + spoken, round(source.duration * rate_hz))
+    before = int(rows[1]["speechStarted"]["speechPosition"]) * rate_hz // source.samplerate
+    assert len(samples) == max(before + spoken, round(source.duration * rate_hz))
+    assert before + spoken > round(source.duration * rate_hz), "the speech says how long the file is"
 
 
 def test_a_transcript_needs_no_target(command: Command, server: str) -> None:
