@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 import pytest
-import soundfile
 
 from tests.checkpoints import utterances
 from tests.clips import DATA
@@ -21,6 +20,7 @@ from tests.engine.simultaneous.hypothesis_harness import (
     joined,
     of,
 )
+from translate_svc.audio.files import read_audio
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.request import (
     EngineEvent,
@@ -196,7 +196,7 @@ def test_a_sentence_is_spoken_from_its_first_words_on_or_whole() -> None:
 
 
 def test_text_to_unit_hears_one_sentence_and_the_next_words() -> None:
-    house, (samples, _) = HypothesisHarness(), soundfile.read(DATA / "eng_three.flac", dtype="float32")
+    house, (samples, _) = HypothesisHarness(), read_audio(DATA / "eng_three.flac")
     house.hypotheses(samples, growing(samples), (SPANISH,))
     items = [item for plan in house.runner.plans for item in plan.text_to_unit]
     pieces = [[house.tokenizer.id_to_piece(each) for each in item.token_ids] for item in items]

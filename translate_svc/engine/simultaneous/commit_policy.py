@@ -14,7 +14,7 @@ here on words.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -147,9 +147,8 @@ class LocalAgreement:
 
 @dataclass(frozen=True, slots=True)
 class AlignAttAgreement:
-    """Commits only the tokens that ``AlignAtt`` and ``LocalAgreement`` would both commit.
-
-    A word's probability is the product of its tokens', without punctuation.
+    """Commits only the tokens that ``AlignAtt`` and ``LocalAgreement`` would both commit, but for words that
+    are sure or unsure. A word's probability is the product of its tokens', without punctuation.
 
     Attributes:
         cutoff_frames: encoder frames at the end of a buffer that are not trusted.
@@ -166,12 +165,13 @@ class AlignAttAgreement:
     def decide(self, hypothesis: Hypothesis, previous: Hypothesis | None) -> CommitDecision:
         """Implements ``CommitPolicy``."""
         agreed, near_end = _agreed(hypothesis, previous), _near_end(hypothesis, self.cutoff_frames)
+        words = _scored_words(hypothesis)
         if self.sure_probability is not None:
             frame = hypothesis.frames - self.cutoff_frames - SURE_FRAMES
-            agreed = max(agreed, _sure(hypothesis, self.sure_probability, frame))
+            agreed = max(agreed, _sure(words, self.sure_probability, frame, hypothesis.new_tokens))
         if self.unsure_probability is not None:
             frame = hypothesis.frames - self.cutoff_frames - UNSURE_FRAMES
-            near_end = min(near_end, _before_unsure(hypothesis, self.unsure_probability, frame))
+            near_end = min(near_end, _before_unsure(words, self.unsure_probability, frame, near_end))
         return _decide(
             hypothesis, previous, [(near_end, HoldReason.NEAR_END), (agreed, HoldReason.DISAGREES)]
         )
@@ -231,21 +231,21 @@ def _agreed(hypothesis: Hypothesis, previous: Hypothesis | None) -> int:
     return agreed
 
 
-def _sure(hypothesis: Hypothesis, probability: float, frame: int) -> int:
-    """Number of new tokens in the first words that are so probable and come from before ``frame``."""
-    words = _scored_words(hypothesis)
+def _sure(words: Sequence[ScoredWord], probability: float, frame: int, end: int) -> int:
+    """Number of tokens in the first words so probable that come from before ``frame``; ``end`` if all do."""
     unsafe = (each.start for each in words if each.probability < probability or each.frame >= frame)
-    return next(unsafe, hypothesis.new_tokens)
+    return next(unsafe, end)
 
 
-def _before_unsure(hypothesis: Hypothesis, probability: float, frame: int) -> int:
-    """Number of new tokens before the first word that is less probable and comes from ``frame`` or later."""
-    words = _scored_words(hypothesis)
+def _before_unsure(words: Sequence[ScoredWord], probability: float, frame: int, end: int) -> int:
+    """Number of tokens before the first word that is less probable and comes from ``frame`` or later; without
+    one it is ``end``.
+    """
     unsure = (each.start for each in words if each.probability < probability and each.frame >= frame)
-    return next(unsure, hypothesis.new_tokens)
+    return next(unsure, end)
 
 
-def _scored_words(hypothesis: Hypothesis) -> Iterator[ScoredWord]:
+def _scored_words(hypothesis: Hypothesis) -> list[ScoredWord]:
     frames = hypothesis.attended_frames[hypothesis.history_tokens :]
     return scored_words(hypothesis.new_pieces, frames, hypothesis.log_probabilities, spaced=hypothesis.spaced)
 

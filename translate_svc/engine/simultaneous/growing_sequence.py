@@ -1,4 +1,7 @@
-"""A sequence whose source is still growing: only committed tokens are delivered and spoken."""
+"""A sequence whose source is still growing: only committed tokens are delivered and spoken.
+
+The file is a little long: text and speech of a hypothesis wait for the same decision, and share its state.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,6 @@ _SETTLED_SAMPLES = 8 * 1_600
 0.5 s, closed sentences were dropped because of words that the decoder had made up: 82 instead of 89 BLEU.
 """
 
-
 _MARGIN_FRAMES = 2
 """A pause behind a closed sentence is looked for from so many frames before its last word on, which may seem
 to come from the next sentence.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from translate_svc.engine.simultaneous.words import is_punctuation, word_spans
@@ -25,7 +25,7 @@ class ScoredWord(NamedTuple):
 
 def scored_words(
     pieces: Sequence[str], frames: Sequence[int], log_probabilities: Sequence[float], *, spaced: bool
-) -> Iterator[ScoredWord]:
+) -> list[ScoredWord]:
     """The words in their order. Punctuation has no sound: its frame and its probability do not count.
 
     Args:
@@ -34,7 +34,9 @@ def scored_words(
         log_probabilities: natural, of each token.
         spaced: whether the language writes spaces between words.
     """
+    words = []
     for start, end in word_spans(pieces, spaced=spaced):
         tokens = [index for index in range(start, end) if not is_punctuation(pieces[index])]
         probability = math.exp(math.fsum(log_probabilities[index] for index in tokens))
-        yield ScoredWord(start, probability, max((frames[index] for index in tokens), default=0))
+        words.append(ScoredWord(start, probability, max((frames[index] for index in tokens), default=0)))
+    return words

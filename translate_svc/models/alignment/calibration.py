@@ -16,6 +16,7 @@ tokens, so a word of several tokens needs more.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -100,7 +101,7 @@ def calibrate(
     best = max(choices, key=_worth)
     report()
     figures |= {"survival": round(best.survival, 4), "committed": round(best.committed, 4)}
-    sure, unsure = _sure_and_unsure(beginnings, best, row)
+    sure, unsure = _sure_and_unsure(beginnings, survives, best, row)
     return Alignment(
         best.heads, best.cutoff_frames, PolicyName.ALIGN_ATT_AGREEMENT, row, sure, unsure, figures
     )
@@ -163,14 +164,16 @@ def _choice(
 
 
 def _sure_and_unsure(
-    beginnings: Sequence[Beginning], choice: _Choice, row: AttentionRow
+    beginnings: Sequence[Beginning], survives: npt.NDArray[np.bool_], choice: _Choice, row: AttentionRow
 ) -> tuple[float | None, float | None]:
-    """The least probability that needs no agreement, and the largest that is unsure; None without one."""
+    """The least probability that needs no agreement, and the largest that is unsure; None without one.
+
+    ``survives``: for each token of ``beginnings`` that is evaluated.
+    """
     judged = [(each, slice(each.evaluated)) for each in beginnings]
     from_end = np.concatenate(
         [(each.frames - each.attended(choice.heads, row))[all_] for each, all_ in judged]
     )
-    survives = np.concatenate([each.survives[all_] for each, all_ in judged])
     agrees = np.concatenate([each.agrees[all_] for each, all_ in judged])
     probability = np.concatenate([each.probabilities[all_] for each, all_ in judged])
     cutoff = choice.cutoff_frames
@@ -178,20 +181,19 @@ def _sure_and_unsure(
     behind, near = from_end > cutoff + SURE_FRAMES, trusted & (from_end <= cutoff + UNSURE_FRAMES)
     agreed = survives[agrees & trusted]
 
-    def survival(chosen: npt.NDArray[np.bool_], least: int) -> float | None:
-        return float(survives[chosen].mean()) if chosen.sum() >= least else None
+    def survival(chosen: npt.NDArray[np.bool_], least: int) -> float:
+        """Not a number, which no comparison is true of, with fewer tokens than ``least``."""
+        return float(survives[chosen].mean()) if chosen.sum() >= least else math.nan
 
     sure = [
         each
         for each in PROBABILITIES
-        if (share := survival(behind & ~agrees & (probability >= each), _LEAST_SURE_TOKENS)) is not None
-        and share >= agreed.mean()
+        if survival(behind & ~agrees & (probability >= each), _LEAST_SURE_TOKENS) >= agreed.mean()
     ]
     unsure = [
         each
         for each in PROBABILITIES
-        if (share := survival(near & agrees & (probability < each), _LEAST_UNSURE_TOKENS)) is not None
-        and share <= UNSURE_SURVIVAL
+        if survival(near & agrees & (probability < each), _LEAST_UNSURE_TOKENS) <= UNSURE_SURVIVAL
     ]
     return min(sure, default=None), max(unsure, default=None)
 
