@@ -36,6 +36,7 @@ class Size:
     exact_config: Callable[[], Any]
     dtype: torch.dtype
     slots: int
+    live_slots: int
     static_batches: tuple[int, ...]
     live_streams: int
     live_s: float
@@ -72,8 +73,8 @@ def tiny_config() -> Any:
 
 _published = transformers.SeamlessM4Tv2Config
 SIZES = {
-    "full": Size(_published, _small_config, torch.bfloat16, 64, (8, 16, 32), 256, 30.0, 15.0),
-    "small": Size(tiny_config, tiny_config, torch.float32, 4, (2, 4), 2, 4.0, 2.5),
+    "full": Size(_published, _small_config, torch.bfloat16, 64, 256, (8, 16, 32), 256, 30.0, 15.0),
+    "small": Size(tiny_config, tiny_config, torch.float32, 4, 4, (2, 4), 2, 4.0, 2.5),
 }
 
 
@@ -87,6 +88,7 @@ class Bench:
         self.device = device
         self.clock = StageClock()
         self._folder = folder
+        self._live: dict[int, Engine] = {}
 
     def machine(self) -> dict[str, Any]:
         """What the figures were measured on."""
@@ -113,6 +115,15 @@ class Bench:
     def peer(self) -> Peer:
         """transformers', in the same dtype on the same device."""
         return Peer(self.checkpoint, device=self.device, dtype=self.size.dtype)
+
+    def live_engine(self, budgets: int) -> Engine:
+        """Ours for live streams, kept: the runs with the same budgets share it."""
+        if budgets not in self._live:
+            self._live.clear()  # two do not fit beside each other on a small card
+            self._live[budgets] = self.engine_of(
+                self.checkpoint, self.size.live_slots, self.size.dtype, budgets=budgets
+            )
+        return self._live[budgets]
 
     def engine_of(
         self, folder: Path, slots: int, dtype: torch.dtype, *, graphs: bool = True, budgets: int = 1

@@ -102,7 +102,7 @@ def streams(
     steps_s: list[float] = []
 
     async def measured() -> dict[str, Any]:
-        engine = bench.engine_of(bench.checkpoint, bench.size.slots, bench.size.dtype, budgets=budgets)
+        engine = bench.live_engine(budgets)
         bridge = AsyncEngine(engine.core, engine.capabilities)
         bridge.start()
         busy = asyncio.create_task(_keep_busy(loop_busy)) if loop_busy else None

@@ -26,6 +26,7 @@ from translate_svc.models.seamless.vocoder.window import Window
 _EXIT_LOST = 3
 _CHILD_S = 120
 _FRACTION = 0.05
+_ROWS = 8
 
 
 def probes(place: Place) -> dict[str, Callable[[], dict[str, Any]]]:
@@ -44,10 +45,18 @@ def vocoder_precision(place: Place) -> dict[str, Any]:
             exact = vocoder.windowed(rows, window).cpu()
         tf32 = vocoder.windowed(rows, window).cpu()
         rounded = half.windowed(rows, window).float().cpu()
+        many = rows[:1].expand(_ROWS, *rows.shape[1:]).contiguous()
+        times = {
+            f"{name}, {_ROWS} rows, ms": place.first_and_median_ms(
+                lambda each=each: each.windowed(many, window)  # type: ignore[misc]
+            )
+            for name, each in (("TF32", vocoder), ("bfloat16", half))
+        }
     return {
         "largest sample": float(exact.abs().max()),
         "TF32, worst difference": float((tf32 - exact).abs().max()),
         "bfloat16, worst difference": float((rounded - exact).abs().max()),
+        **times,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -14,7 +15,10 @@ from benchmarks.gpu.first.probes import LeftOut
 
 NEEDED = ("pytest", "pytest_asyncio", "pytest_timeout", "hypothesis", "soundfile", "soxr", "sentencepiece")
 _TESTS = {"full": ("tests/engine", "tests/models"), "small": ("tests/models/test_placement.py",)}
-_MAX_FAILURES = 30
+_MAX_FAILURES = 60
+_LEFT_CORES = 4
+_REPORT_S = 10.0
+_MARKED = "not soak and not slow and not hypothesis"
 
 
 def tests_on_the_device(place: Place) -> dict[str, Any]:
@@ -22,25 +26,41 @@ def tests_on_the_device(place: Place) -> dict[str, Any]:
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise LeftOut(f"lacks {', '.join(missing)}")
     report = place.recorder.folder / "tests.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "not soak", f"--maxfail={_MAX_FAILURES}"]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", _MARKED, f"--maxfail={_MAX_FAILURES}"]
     command += [f"--junitxml={report}", *_TESTS[place.size]]
+    # what is installed there is not pinned, and may warn of other things
+    command += ["--override-ini", "filterwarnings=default"]
     environment = os.environ | {"NVIDIA_TF32_OVERRIDE": "0"}
     if place.name != "cpu":
         environment["TEST_DEVICE"] = place.name
-    # without the plugin that runs tests in parallel its option is not known
-    if importlib.util.find_spec("xdist") is None:
+    if importlib.util.find_spec("xdist") is not None:
+        command += ["-n", str(max(1, (os.cpu_count() or 1) - _LEFT_CORES))]
+    else:
         command += ["--override-ini", "addopts=-ra --strict-markers --strict-config"]
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+    ended = "by itself"
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=max(1.0, place.recorder.left_s),
-            check=False,
-        )
-    except subprocess.TimeoutExpired as expired:
-        said = (expired.stdout or b"").decode(errors="replace")
-        return {"ended": "no time", "said": said[-2000:]}
-    failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
-    return {"exit code": done.returncode, "last line": done.stdout.strip()[-200:], "failed": failed}
+        said, _ = running.communicate(timeout=max(1.0, place.recorder.left_s - _REPORT_S))
+    except subprocess.TimeoutExpired:
+        ended = "no time"
+        running.send_signal(signal.SIGINT)  # pytest reports what it has
+        said = _last_words(running)
+    failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
+    (place.recorder.folder / "tests.log").write_text(said)
+    return {
+        "ended": ended,
+        "exit code": running.returncode,
+        "last line": said.strip()[-200:],
+        "failed": failed,
+    }
+
+
+def _last_words(running: subprocess.Popen[str]) -> str:
+    try:
+        said, _ = running.communicate(timeout=_REPORT_S)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        said, _ = running.communicate()
+    return said

@@ -18,10 +18,14 @@ _LOOP_BUSY = 0.6
 
 
 def probes(place: Place) -> dict[str, Callable[[], dict[str, Any]]]:
-    """A run for each number of streams and each size of steps; at last one beside a busy loop."""
-    many = max(place.shapes.streams)
-    runs = [(count, budgets, 0.0) for budgets in _BUDGETS for count in place.shapes.streams]
-    runs.append((many, max(_BUDGETS), _LOOP_BUSY))
+    """A run for each number of streams with a GPU's budgets, one beside a busy loop, one with a CPU's.
+
+    What is worth most comes first.
+    """
+    large, small = max(_BUDGETS), min(_BUDGETS)
+    few, many = min(place.shapes.streams), max(place.shapes.streams)
+    runs = [(count, large, 0.0) for count in place.shapes.streams]
+    runs += [(many, large, _LOOP_BUSY), (few, small, 0.0)]
     return {
         f"{count} streams, budgets x {budgets}, loop busy {busy:.0%}": (
             functools.partial(_run, place, count, budgets, busy)

@@ -162,7 +162,8 @@ def test_the_next_owner_of_a_poisoned_slot_is_healthy(poison: Callable[[RunnerHa
     for position, token_id in enumerate(fed):
         new = decode_results(damaged.run(decode=[DecodeItem(newcomer, 2, position, (token_id,))]))[0]
         other = decode_results(damaged.run(decode=[DecodeItem(twin, 6, position, (token_id,))]))[0]
-        assert (new.token_id, new.log_probability) == (other.token_id, other.log_probability)
+        assert new.token_id == other.token_id
+        assert new.log_probability == pytest.approx(other.log_probability, abs=1e-5)
     (new_units,) = unit_results(damaged.run(text_to_unit=[TextToUnitItem(newcomer, 2, fed, "eng", 1.0)]))
     (other_units,) = unit_results(damaged.run(text_to_unit=[TextToUnitItem(twin, 6, fed, "eng", 1.0)]))
     np.testing.assert_array_equal(new_units.units, other_units.units)
