@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from benchmarks.gpu.bench import without_tf32
+from benchmarks.gpu.first import kernels
 from benchmarks.gpu.first.place import Place
-from benchmarks.gpu.first.probes import LeftOut
+from benchmarks.gpu.first.probes import LeftOut, Recorder
 from translate_svc.errors import DeviceLost, EngineError
 from translate_svc.models.isolation import is_device_loss, run_isolated
 from translate_svc.models.linear.packed_linear import prepare
@@ -97,7 +100,7 @@ def item_error(device: str) -> dict[str, Any]:
 
 def out_of_memory(device: str) -> dict[str, Any]:
     """A batch that does not fit is halved until it does; one that never fits fails alone."""
-    torch.cuda.set_per_process_memory_fraction(_FRACTION, device)
+    torch.cuda.set_per_process_memory_fraction(_FRACTION, torch.device(device).index or 0)
     total = torch.cuda.get_device_properties(device).total_memory
     each_bytes = int(total * _FRACTION * 0.4)
     freed: list[int] = []
@@ -138,10 +141,18 @@ def _still_lost(device: str) -> bool:
     return False
 
 
+def cudnn_attention(device: str) -> dict[str, Any]:
+    """Attention with cuDNN's kernels allowed, to compare with part A. They may lose the context."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(device, "full", Path(folder), Recorder(Path(folder)))
+        return kernels.new_shapes(place, cudnn=True)
+
+
 FAULTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "item error": item_error,
     "out of memory": out_of_memory,
     "device assert": device_assert,
+    "attention of cuDNN": cudnn_attention,
 }
 _ANYWHERE = {"item error"}
 
