@@ -18,6 +18,7 @@ from benchmarks.throughput.measure import machine
 from benchmarks.throughput.peer import Peer
 from benchmarks.throughput.random_checkpoint import build_random_checkpoint, random_config
 from benchmarks.throughput.utterance import Utterance, forced, noise
+from translate_svc.engine.options import CPU_BUDGETS, GPU_BUDGETS, StepBudgets
 from translate_svc.models.precision import of_dtype
 
 _NOISE_S = 60
@@ -28,6 +29,7 @@ class Size:
     """Of the model and of the load.
 
     Attributes:
+        live_slots: of the engine of live streams.
         exact_config: small enough to compare both sides in float32.
         live_longest_s: the longest utterance of live streams.
     """
@@ -79,7 +81,7 @@ SIZES = {
 
 
 class Bench:
-    """Weights and sides are made when they are first asked for, and kept."""
+    """Weights and sides are made when they are first asked for, and kept. ``budgets``: the device's own."""
 
     def __init__(self, folder: Path, size: Size, device: str) -> None:
         transformers.utils.logging.set_verbosity_error()
@@ -88,7 +90,8 @@ class Bench:
         self.device = device
         self.clock = StageClock()
         self._folder = folder
-        self._live: dict[int, Engine] = {}
+        self.budgets = GPU_BUDGETS if device.startswith("cuda") else CPU_BUDGETS
+        self._live: dict[StepBudgets, Engine] = {}
 
     def machine(self) -> dict[str, Any]:
         """What the figures were measured on."""
@@ -116,26 +119,31 @@ class Bench:
         """transformers', in the same dtype on the same device."""
         return Peer(self.checkpoint, device=self.device, dtype=self.size.dtype)
 
-    def live_engine(self, budgets: int) -> Engine:
+    def live_engine(self, budgets: StepBudgets) -> Engine:
         """Ours for live streams, kept: the runs with the same budgets share it."""
         if budgets not in self._live:
             self._live.clear()  # two do not fit beside each other on a small card
-            self._live[budgets] = self.engine_of(
-                self.checkpoint, self.size.live_slots, self.size.dtype, budgets=budgets
-            )
+            slots = self.size.live_slots
+            self._live[budgets] = self.engine_of(self.checkpoint, slots, self.size.dtype, budgets=budgets)
         return self._live[budgets]
 
     def engine_of(
-        self, folder: Path, slots: int, dtype: torch.dtype, *, graphs: bool = True, budgets: int = 1
+        self,
+        folder: Path,
+        slots: int,
+        dtype: torch.dtype,
+        *,
+        graphs: bool = True,
+        budgets: StepBudgets | None = None,
     ) -> Engine:
-        """Another one of ours. ``budgets``: of a step, in multiples of the default."""
+        """Another one of ours. ``budgets``: of a step; by default those of the device."""
         return Engine(
             folder,
             slots=slots,
             precision=of_dtype(dtype),
             device=self.device,
             graphs=graphs,
-            budgets=budgets,
+            budgets=budgets or self.budgets,
             on_step=self.clock.record_step,
         )
 

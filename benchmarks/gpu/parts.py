@@ -15,8 +15,9 @@ from benchmarks.latency.sides import through_engine
 from benchmarks.latency.streams import run_streams
 from benchmarks.throughput.measure import compare
 from benchmarks.throughput.peer import Peer
-from benchmarks.throughput.utterance import forced_alone, noise
+from benchmarks.throughput.utterance import Utterance, forced_alone, noise
 from translate_svc.engine.async_engine import AsyncEngine
+from translate_svc.engine.options import StepBudgets
 
 _EXACT_UTTERANCES = 12
 _UTTERANCE_S = 5.0
@@ -94,15 +95,21 @@ def live(bench: Bench) -> dict[str, Any]:
 
 
 def streams(
-    bench: Bench, count: int, duration_s: float, *, budgets: int = 1, loop_busy: float = 0.0
+    bench: Bench,
+    count: int,
+    duration_s: float,
+    *,
+    budgets: StepBudgets | None = None,
+    loop_busy: float = 0.0,
 ) -> dict[str, Any]:
-    """As ``live``, with so many streams. ``budgets``: of a step, in multiples of the default. ``loop_busy``:
+    """As ``live``, with so many streams. ``budgets``: of a step; by default the device's own. ``loop_busy``:
     the share of its time that the event loop, which shares the process, computes something else.
     """
+    spoken_s: list[float] = []
     steps_s: list[float] = []
 
     async def measured() -> dict[str, Any]:
-        engine = bench.live_engine(budgets)
+        engine = bench.live_engine(budgets or bench.budgets)
         bridge = AsyncEngine(engine.core, engine.capabilities)
         bridge.start()
         busy = asyncio.create_task(_keep_busy(loop_busy)) if loop_busy else None
@@ -111,8 +118,13 @@ def streams(
         for each in utterances[:_WARM_UP_UTTERANCES]:  # the engine's thread has seen no shape yet
             await translate(each, _nothing, _nothing)
         bench.clock.forget()
+
+        async def counted(each: Utterance, text: Callable[[], None], speech: Callable[[], None]) -> None:
+            spoken_s.append(each.seconds)
+            await translate(each, text, speech)
+
         started_s = time.perf_counter()
-        answered = await run_streams(translate, utterances, streams=count, duration_s=duration_s)
+        answered = await run_streams(counted, utterances, streams=count, duration_s=duration_s)
         steps_s.append(time.perf_counter() - started_s)
         await bridge.stop(drain=True, deadline_s=_STOP_DEADLINE_S)
         if busy is not None:
@@ -125,7 +137,8 @@ def streams(
         f"{name}, share of time": round(ms / 1000 / steps_s[0], 3)
         for name, ms in bench.clock.rounds[0].items()
     }
-    return {"streams": count, "budgets": budgets, "loop busy": loop_busy} | figures | shares
+    spoken = round(sum(spoken_s) / steps_s[0], 1)
+    return {"streams": count, "seconds of speech a second": spoken, "loop busy": loop_busy} | figures | shares
 
 
 async def _keep_busy(share: float) -> None:

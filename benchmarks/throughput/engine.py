@@ -12,7 +12,7 @@ from benchmarks.throughput.number_tokenizer import NumberTokenizer
 from benchmarks.throughput.outcome import Outcome
 from benchmarks.throughput.utterance import Utterance
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.options import CPU_BUDGETS, EngineLimits, StepBudgets
 from translate_svc.engine.plan import StepPlan
 from translate_svc.engine.request import (
     EngineEvent,
@@ -74,7 +74,7 @@ class Engine:
         graphs: likewise.
         max_encode_steps: as the scheduler takes it.
         min_encode_steps: likewise.
-        budgets: of a step, in multiples of the default.
+        budgets: of a step.
         on_step: sees every step's report.
     """
 
@@ -89,15 +89,14 @@ class Engine:
         graphs: bool = True,
         max_encode_steps: int = EngineLimits().max_encode_steps,
         min_encode_steps: int = EngineLimits().min_encode_steps,
-        budgets: int = 1,
+        budgets: StepBudgets = CPU_BUDGETS,
         on_step: Callable[[StepReport], None] | None = None,
     ) -> None:
         checkpoint = Checkpoint.open(folder)
-        usual = EngineLimits()
         limits = EngineLimits(
-            encode_budget_frames=budgets * usual.encode_budget_frames,
-            text_to_unit_budget_tokens=budgets * usual.text_to_unit_budget_tokens,
-            vocode_budget_units=budgets * usual.vocode_budget_units,
+            encode_budget_frames=budgets.encode_frames,
+            text_to_unit_budget_tokens=budgets.text_to_unit_tokens,
+            vocode_budget_units=budgets.vocode_units,
             max_slots=slots,
             max_waiting_requests=1_024,
             initial_credit_pieces=_CREDIT_PIECES,

@@ -7,11 +7,12 @@ away has left what it found. A probe that fails takes no other with it. Parts:
 A  versions, which attention is chosen, what new shapes cost, rates, one decode graph
 B  the model at full size: start, graphs captured and refused, memory, each stage by shape, top kernels
 C  ours against transformers: exactness, one utterance, stages, decode steps
-D  live streams, with steps of one and eight budgets, and beside a busy event loop
+D  live streams, with the budgets of a GPU and of a CPU, and beside a busy event loop
 E  the tests of engine and models, if the packages that they need are there
 F  faults, each in a process of its own, and what TF32 and bfloat16 do to the vocoder
 
 On a machine that gives ten minutes to a command: --part A B --seconds 570, and so on.
+--probe picks single probes.
 ``--size small --device cpu`` (or standin) tries the command; its figures mean nothing.
 """
 
@@ -75,7 +76,8 @@ def main() -> None:
         for part in chosen:
             recorder.begin_part(_MINUTES[part] * minute_s + spare_s)
             for name, probe in probes_of(part, place).items():
-                good &= recorder.run(part, name, probe)
+                if not arguments.probe or any(wanted in name for wanted in arguments.probe):
+                    good &= recorder.run(part, name, probe)
             spare_s = max(0.0, recorder.left_s)
     raise SystemExit(int(not good))
 
@@ -86,6 +88,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--results", type=Path, required=True, help="folder for first.jsonl")
     parser.add_argument("--part", nargs="+", choices=sorted(_MINUTES), default=list(_MINUTES))
+    parser.add_argument("--probe", nargs="+", help="only probes with one of these in their name")
     parser.add_argument("--seconds", type=float, default=2_520.0, help="shared by the parts; 42 minutes")
     parser.add_argument("--size", choices=tuple(SIZES), default="full")
     parser.add_argument("--device", default="cuda", help="cuda, cuda:1, cpu or standin")

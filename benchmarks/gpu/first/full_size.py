@@ -112,21 +112,27 @@ class FullSize:
             }
 
     def kernels(self) -> dict[str, Any]:
-        """Of each stage, the kernels that take longest: name, calls, ms."""
+        """Of each stage with little and with much work, the kernels that take longest: name, calls, ms."""
         shapes = self.place.shapes
-        rows = max(shapes.rows)
-        runs = Runs.steps(range(rows), [60] * rows, [_FIRST_TEXT_TOKEN] * rows)
-        stages: dict[str, Callable[[], object]] = {
-            "encoder": lambda: self._encode(*shapes.encoder[-1]),
-            "decode step": lambda: self._eager(runs),
-            "text-to-unit": lambda: self._speak(*shapes.texts[-1]),
-            "vocoder": lambda: self._vocode(*shapes.pieces[-1]),
-        }
+        works: dict[str, Callable[[], object]] = {}
+        for which, index in (("least", 0), ("most", -1)):
+            works |= {
+                f"encoder, {which}": functools.partial(self._encode, *shapes.encoder[index]),
+                f"decode step, {which}": functools.partial(self._step, sorted(shapes.rows)[index]),
+                f"text-to-unit, {which}": functools.partial(self._speak, *shapes.texts[index]),
+                f"vocoder, {which}": functools.partial(self._vocode, *shapes.pieces[index]),
+            }
         with _inference():
-            return {name: self._top(run) for name, run in stages.items()}
+            return {name: self._top(run) for name, run in works.items()}
 
     def _capture(self) -> None:
         self._captured = self.place.model.capture(self.place.capturer, self._greedy.of_slots)
+
+    def _step(self, rows: int) -> DecodedStep:
+        columns = range(rows), [60] * rows, [_FIRST_TEXT_TOKEN] * rows
+        if self._captured is None:
+            return self._eager(Runs.steps(*columns))
+        return self._graph(*map(np.array, columns))
 
     def _graph(self, *columns: NDArray[np.int64]) -> DecodedStep:
         launched = self._captured.launch(*columns)
@@ -152,7 +158,7 @@ class FullSize:
         text = np.arange(3 * units) % self.place.model.speech.unit_count
         return self.place.model.speech.vocode([PieceInput(text, units, 2 * units, _LANGUAGE, 0)] * count)
 
-    def _top(self, run: Callable[[], object]) -> list[tuple[str, int, float]]:
+    def _top(self, run: Callable[[], object]) -> dict[str, Any]:
         cuda = self.place.is_cuda
         activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
         run()
@@ -160,8 +166,17 @@ class FullSize:
             run()
             self.place.synchronize()
         key = "self_device_time_total" if cuda else "self_cpu_time_total"
-        events = sorted(profiled.key_averages(), key=lambda each: -getattr(each, key))[:_TOP_KERNELS]
-        return [(each.key[:80], each.count, round(getattr(each, key) / 1000, 4)) for each in events]
+        events = profiled.key_averages()
+        found = [each for each in events if not cuda or str(each.device_type).endswith("CUDA")]
+        found.sort(key=lambda each: -getattr(each, key))
+        return {
+            "ms": round(sum(getattr(each, key) for each in found) / 1000, 3),
+            "calls": sum(each.count for each in found),
+            "longest": [
+                (each.key[:90], each.count, round(getattr(each, key) / 1000, 4))
+                for each in found[:_TOP_KERNELS]
+            ],
+        }
 
 
 @contextlib.contextmanager

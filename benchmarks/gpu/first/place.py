@@ -52,8 +52,8 @@ SHAPES = {
         products=((64, 1024, 8192), (512, 1024, 4096), (4096, 1024, 4096), (16384, 4096, 4096)),
         read_bytes=1 << 30,
         repeats=20,
-        streams=(256, 1_000),
-        live_s=15.0,
+        streams=(256, 512),
+        live_s=12.0,
     ),
     "small": Shapes(
         slots=4,

@@ -12,8 +12,9 @@ from typing import Any
 
 from benchmarks.gpu import parts
 from benchmarks.gpu.first.place import Place
+from translate_svc.engine.options import CPU_BUDGETS, GPU_BUDGETS, StepBudgets
 
-_BUDGETS = (1, 8)
+_BUDGETS = {"GPU": GPU_BUDGETS, "CPU": CPU_BUDGETS}
 _LOOP_BUSY = 0.6
 
 
@@ -22,19 +23,18 @@ def probes(place: Place) -> dict[str, Callable[[], dict[str, Any]]]:
 
     What is worth most comes first.
     """
-    large, small = max(_BUDGETS), min(_BUDGETS)
     few, many = min(place.shapes.streams), max(place.shapes.streams)
-    runs = [(count, large, 0.0) for count in place.shapes.streams]
-    runs += [(many, large, _LOOP_BUSY), (few, small, 0.0)]
+    runs = [(count, "GPU", 0.0) for count in place.shapes.streams]
+    runs += [(many, "GPU", _LOOP_BUSY), (few, "CPU", 0.0)]
     return {
-        f"{count} streams, budgets x {budgets}, loop busy {busy:.0%}": (
-            functools.partial(_run, place, count, budgets, busy)
+        f"{count} streams, budgets of a {budgets}, loop busy {busy:.0%}": (
+            functools.partial(_run, place, count, _BUDGETS[budgets], busy)
         )
         for count, budgets, busy in runs
     }
 
 
-def _run(place: Place, count: int, budgets: int, busy: float) -> dict[str, Any]:
+def _run(place: Place, count: int, budgets: StepBudgets, busy: float) -> dict[str, Any]:
     with _utilization(place) as sampled:
         figures = parts.streams(place.bench, count, place.shapes.live_s, budgets=budgets, loop_busy=busy)
     return figures | sampled

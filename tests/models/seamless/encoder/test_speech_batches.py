@@ -158,13 +158,16 @@ def test_batches_divide_utterances_and_pad_little(frames: list[int]) -> None:
         ([500], [1]),
         ([100] * 8, [8]),
         ([100] * 3, [3]),
-        ([250] * 5, [4, 1]),
-        ([750] * 3, [2, 1]),
+        ([250] * 5, [5]),
+        ([40] * 9, [1, 8]),
+        ([750] * 3, [1, 2]),
+        ([750, 100], [2]),
+        ([700, 600, 90, 80, 70], [2, 3]),
         ([2_000] * 2, [1, 1]),
     ],
 )
 def test_short_utterances_share_a_batch_and_long_ones_do_not(frames: list[int], rows: list[int]) -> None:
-    """Three rows run in a graph of four. Of five long rows, a graph of eight computes three for nothing."""
+    """Three rows run in a graph of four. To start a batch costs more than some rows computed for nothing."""
     assert [len(batch.indices) for batch in batches_of(frames)] == rows
 
 

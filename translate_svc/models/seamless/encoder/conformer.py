@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -24,6 +24,7 @@ from translate_svc.models.slices import Slices, finish
 QUERY_BLOCK = 64
 """Queries whose scores a CPU holds at once."""
 _FRAME_BLOCK = 192
+_ALIGNED = 8
 
 
 def frame_by_frame(function: Callable[[Tensor], Tensor], states: Tensor) -> Slices[Tensor]:
@@ -81,15 +82,25 @@ class ConformerSelfAttention(nn.Module):
         self.qkv = PackedLinear(self.linear_q, self.linear_k, self.linear_v)
         self.out = PackedLinear(self.linear_out)
 
-    def slices(self, states: Tensor, bias: Tensor | None) -> Slices[Tensor]:
-        """Self-attention of ``[B, T, hidden]``. ``bias`` is a key bias of four dimensions that broadcasts to
-        the scores ``[B, heads, T, T]``.
+    def slices(self, states: Tensor, bias: Tensor | None, places: Tensor | None = None) -> Slices[Tensor]:
+        """Self-attention of ``[B, T, hidden]``.
 
-        On a CPU it computes one block of queries at a time, so that the scores stay in its caches.
+        On a CPU it computes one block of queries at a time, so that the scores stay in its caches. An
+        accelerator gathers the bias of relative keys and of ``bias`` in one kernel.
+
+        Args:
+            states: of the frames.
+            bias: a key bias of four dimensions that broadcasts to the scores ``[B, heads, T, T]``.
+            places: from ``bias_places``, which then has what ``bias`` says. Relative keys need it on an
+                accelerator.
         """
         size = states.shape[1]
         split = self.qkv(states).view(*states.shape[:2], 3, self.heads, self.head_dim)
         query, key, value = split.permute(2, 0, 3, 1, 4)
+        if places is not None:
+            gathered = self._gathered_bias(query, places)
+            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=gathered)
+            return self.out(attended.transpose(1, 2).flatten(2))
         block = QUERY_BLOCK if states.device.type == "cpu" else size
         mixed: list[Tensor] = []
         for start in range(0, size, block):
@@ -106,17 +117,15 @@ class ConformerSelfAttention(nn.Module):
         """``query[t - start] . distances[clip(s - t)] / sqrt(head_dim)``, ``[B, heads, rows, size]``.
 
         Each row holds its values by distance, for all distances that occur in the block. Row ``t`` is read
-        from ``-t`` on. The result is a view whose rows are one element shorter than the rows in memory. For
-        an accelerator each has one element more at both ends: where ``size`` is a multiple of 8, kernels then
-        read the view as it lies, and need no aligned copy.
+        from ``-t`` on. The result is a view whose rows are one element shorter than the rows in memory: no
+        accelerator can read it, for which rows must be aligned.
         """
         assert self.distance_embedding is not None
         batch, heads, rows, _ = query.shape
         by_distance = query @ (self.distance_embedding.weight * self.head_dim**-0.5).t()
         lowest, highest = 1 - start - rows, size - 1 - start
         nearest, last = max(lowest, -self.left) + self.left, min(highest, self.right) + self.left
-        spare = int(query.device.type != "cpu")
-        before, after = max(-self.left - lowest, 0) + spare, max(highest - self.right, 0) + spare
+        before, after = max(-self.left - lowest, 0), max(highest - self.right, 0)
         laid_out = torch.cat(
             [
                 by_distance[..., :1].expand(-1, -1, -1, before),
@@ -125,9 +134,30 @@ class ConformerSelfAttention(nn.Module):
             ],
             dim=3,
         )
-        row = size + rows - 1 + 2 * spare
+        row = size + rows - 1
         strides = (heads * rows * row, rows * row, row - 1, 1)
-        return laid_out.as_strided((batch, heads, rows, size), strides, rows - 1 + spare)
+        return laid_out.as_strided((batch, heads, rows, size), strides, rows - 1)
+
+    def bias_places(self, size: int, seen: Tensor | None, device: torch.device) -> Tensor:
+        """Where ``_gathered_bias`` finds each score's bias: ``[B or 1, 1, T, T]`` int64, once for all layers.
+
+        ``seen``: False where a score is masked; broadcasts to ``[B, 1, T, T]``. None masks nothing.
+        """
+        frames = torch.arange(size, device=device)
+        distances = (frames[None, :] - frames[:, None]).clamp_(-self.left, self.right).add_(self.left)
+        places = distances[None, None]
+        return places if seen is None else torch.where(seen, places, self.left + self.right + 1)
+
+    def _gathered_bias(self, query: Tensor, places: Tensor) -> Tensor:
+        """``query[t] . distances[clip(s - t)] / sqrt(head_dim)``, ``[B, heads, T, T]``, or minus infinity."""
+        assert self.distance_embedding is not None
+        distances = self.distance_embedding.weight * self.head_dim**-0.5
+        masked = len(distances)
+        # a product of aligned rows is fast; the columns after the last distance are the masked ones
+        by_distance = query @ F.pad(distances, (0, 0, 0, _ALIGNED - masked % _ALIGNED)).t()
+        by_distance[..., masked:] = -torch.inf
+        batch, heads, size, _ = query.shape
+        return by_distance.gather(3, places.expand(batch, heads, size, size))
 
 
 class ConformerConvolution(nn.Module):
@@ -180,13 +210,16 @@ class ConformerLayer(nn.Module):
         self.ffn2 = ConformerFeedForward(config, config.speech_encoder_hidden_act)
         self.final_layer_norm = nn.LayerNorm(size)
 
-    def slices(self, states: Tensor, padding: Tensor | None, bias: Tensor | None) -> Slices[Tensor]:
+    def slices(
+        self, states: Tensor, padding: Tensor | None, bias: Tensor | None, places: Tensor | None
+    ) -> Slices[Tensor]:
         """``padding`` (``[B, T, 1]``) is True after the end of a row; ``bias`` masks the same in the scores.
-        Each is None if it masks nothing.
+        Each is None if it masks nothing. ``places``: see ``ConformerSelfAttention.slices``.
         """
         states = yield from frame_by_frame(self._first_half, states)
         yield
-        states = states + (yield from self.self_attn.slices(self.self_attn_layer_norm(states), bias))
+        attended = yield from self.self_attn.slices(self.self_attn_layer_norm(states), bias, places)
+        states = states + attended
         yield
         states = states + (yield from self.conv_module.slices(states, padding))
         yield
@@ -230,14 +263,23 @@ class ConformerEncoder(nn.Module):
             seen = self._chunk_mask(states.shape[1], self.chunk, states.device)[None, None]
             mask = seen if mask is None else mask & seen
         bias = None if mask is None else key_bias(mask, states.dtype)
-        for layer in cast("Iterable[ConformerLayer]", self.layers):
-            parts = layer.slices(states, padding, bias)
+        layers = cast("Sequence[ConformerLayer]", self.layers)
+        places = self._places(states, mask)
+        for layer in layers:
+            parts = layer.slices(states, padding, bias, places)
             if states.device.type == "cpu":
                 states = yield from parts
             else:  # a part of a layer is nothing to an accelerator
                 states = finish(parts)
                 yield
         return self.layer_norm(states)
+
+    def _places(self, states: Tensor, mask: Tensor | None) -> Tensor | None:
+        """As ``ConformerSelfAttention.slices`` takes them. None on a CPU, and without relative keys."""
+        attention = cast("ConformerLayer", self.layers[0]).self_attn
+        if states.device.type == "cpu" or attention.distance_embedding is None:
+            return None
+        return attention.bias_places(states.shape[1], mask, states.device)
 
     def _chunk_mask(self, size: int, chunk: int, device: torch.device) -> Tensor:
         """A frame attends to its own chunk and to ``left_chunks`` chunks before it (all if negative)."""
