@@ -127,7 +127,9 @@ class _Attention(TorchFunctionMode):
         flops = 4 * batch * heads * rows * columns * width
         work = self._counter.work
         work.kernels.append(
-            Kernel("attention", Kind.MATMUL, query.dtype, size, flops, batch * heads * rows, columns, width)
+            Kernel(
+                "attention", Kind.ATTENTION, query.dtype, size, flops, batch * heads * rows, columns, width
+            )
         )
         work.calls += 1
         return query.new_empty(batch, rows, heads, width).transpose(1, 2)
