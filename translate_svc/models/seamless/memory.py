@@ -28,8 +28,8 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 _FLOAT32 = 4
 _ATTENTION_COPIES = 5.5
-"""Matrices of frames by frames and head that the speech encoder holds at once: scores, the relative bias,
-which is twice as wide, and its copies."""
+"""Matrices of frames by frames and head that a CPU's speech encoder holds at once: scores, the relative bias,
+which is twice as wide, and its copies. An accelerator holds fewer, and where each bias is found."""
 _KERNEL, _KERNELS_A_LAYER = 13_000, 32
 """Bytes of a kernel in a graph, and the kernels of a layer of the speech encoder."""
 _FEATURE_BYTES = 2 * 400 * 8 * 5
