@@ -95,15 +95,14 @@ def attention_backends(place: Place) -> dict[str, Any]:
 def new_shapes(place: Place, *, cudnn: bool = False) -> dict[str, Any]:
     """Encoder attention at lengths not seen before, and again. ``cudnn``: whether its attention is allowed.
 
-    The bias has the encoder's strides: rows one element shorter than in memory. A length that is no multiple
-    of 8 would not be aligned, and may lose the context.
+    They are lengths of the encoder's buckets.
     """
     first, again = [], []
     before = _cudnn_attention()
     torch.backends.cuda.enable_cudnn_sdp(cudnn)
     try:
         for length in place.shapes.lengths:
-            query, bias = place.normal(2, 16, length, 64), _skewed_bias(place, 2, length)
+            query, bias = place.normal(2, 16, length, 64), place.normal(2, 16, length, length)
             times = place.first_and_median_ms(_attention(query, bias))
             first.append(times["first"])
             again.append(times["median"])
@@ -182,7 +181,7 @@ def _attentions(place: Place) -> dict[str, tuple[Tensor, Tensor, Tensor, Tensor 
     step, columns = place.normal(rows, 16, 1, 64), place.normal(rows, 16, 128, 64)
     prompt = place.normal(4, 16, 2, 64)
     return {
-        "encoder": (frames, frames, frames, _skewed_bias(place, 2, length)),
+        "encoder": (frames, frames, frames, place.normal(2, 16, length, length)),
         "adapter, one source": (frames, frames, frames, None),
         "decode step": (step, columns, columns, place.normal(rows, 1, 1, 128)),
         "prompts": (prompt, columns[:4], columns[:4], place.normal(4, 1, 2, 128)),
@@ -191,12 +190,6 @@ def _attentions(place: Place) -> dict[str, tuple[Tensor, Tensor, Tensor, Tensor 
 
 def _attention(query: Tensor, bias: Tensor) -> Callable[[], Tensor]:
     return lambda: F.scaled_dot_product_attention(query, query, query, attn_mask=bias)
-
-
-def _skewed_bias(place: Place, batch: int, length: int) -> Tensor:
-    row = 2 * length + 1
-    strides = (16 * length * row, length * row, row - 1, 1)
-    return place.normal(batch, 16, length, row).as_strided((batch, 16, length, length), strides, length)
 
 
 def _random_decoder(place: Place, rows: int) -> tuple[TextDecoder, DecoderCache]:
