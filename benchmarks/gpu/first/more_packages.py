@@ -13,7 +13,16 @@ from typing import Any
 from benchmarks.gpu.first.place import Place
 from benchmarks.gpu.first.probes import LeftOut
 
-NEEDED = ("pytest", "pytest_asyncio", "pytest_timeout", "hypothesis", "soundfile", "soxr", "sentencepiece")
+NEEDED = (
+    "pytest",
+    "pytest_asyncio",
+    "pytest_timeout",
+    "hypothesis",
+    "jiwer",
+    "sentencepiece",
+    "soundfile",
+    "soxr",
+)
 _TESTS = {"full": ("tests/engine", "tests/models"), "small": ("tests/models/test_placement.py",)}
 _MAX_FAILURES = 60
 _LEFT_CORES = 4
