@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from translate_svc.engine.options import CPU_BUDGETS, GPU_BUDGETS, EngineLimits
+from translate_svc.engine.options import EngineLimits, default_budgets
 from translate_svc.errors import OutOfRange
 from translate_svc.locations import model_cache
 from translate_svc.models.limits import MAX_TAIL_PADDING_MS
@@ -157,7 +157,7 @@ class CoreSettings:
         ``model_tokens``: size of the checkpoint's position table. ``device``: where the model computes; the
         budgets of a step depend on it.
         """
-        budgets = GPU_BUDGETS if device.startswith("cuda") else CPU_BUDGETS
+        budgets = default_budgets(device)
         return EngineLimits(
             encode_budget_frames=self.encode_budget_frames or budgets.encode_frames,
             text_to_unit_budget_tokens=self.text_to_unit_budget_tokens or budgets.text_to_unit_tokens,

@@ -18,7 +18,7 @@ from benchmarks.throughput.measure import machine
 from benchmarks.throughput.peer import Peer
 from benchmarks.throughput.random_checkpoint import build_random_checkpoint, random_config
 from benchmarks.throughput.utterance import Utterance, forced, noise
-from translate_svc.engine.options import CPU_BUDGETS, GPU_BUDGETS, StepBudgets
+from translate_svc.engine.options import StepBudgets, default_budgets
 from translate_svc.models.precision import of_dtype
 
 _NOISE_S = 60
@@ -90,7 +90,7 @@ class Bench:
         self.device = device
         self.clock = StageClock()
         self._folder = folder
-        self.budgets = GPU_BUDGETS if device.startswith("cuda") else CPU_BUDGETS
+        self.budgets = default_budgets(device)
         self._live: dict[StepBudgets, Engine] = {}
 
     def machine(self) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class FullSize:
         with _inference():
             self._encode(place.shapes.slots, 1.0)
             for rows in place.shapes.rows:
-                columns = range(rows), [60] * rows, [_FIRST_TEXT_TOKEN] * rows
+                columns = _columns(rows)
                 runs = Runs.steps(*columns)
                 if self._captured is not None:
                     graph = place.first_and_median_ms(functools.partial(self._graph, *map(np.array, columns)))
@@ -129,10 +129,9 @@ class FullSize:
         self._captured = self.place.model.capture(self.place.capturer, self._greedy.of_slots)
 
     def _step(self, rows: int) -> DecodedStep:
-        columns = range(rows), [60] * rows, [_FIRST_TEXT_TOKEN] * rows
         if self._captured is None:
-            return self._eager(Runs.steps(*columns))
-        return self._graph(*map(np.array, columns))
+            return self._eager(Runs.steps(*_columns(rows)))
+        return self._graph(*map(np.array, _columns(rows)))
 
     def _graph(self, *columns: NDArray[np.int64]) -> DecodedStep:
         launched = self._captured.launch(*columns)
@@ -177,6 +176,11 @@ class FullSize:
                 for each in found[:_TOP_KERNELS]
             ],
         }
+
+
+def _columns(rows: int) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+    """Slots, positions and tokens of a decode step."""
+    return range(rows), [60] * rows, [_FIRST_TEXT_TOKEN] * rows
 
 
 @contextlib.contextmanager

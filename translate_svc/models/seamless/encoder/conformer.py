@@ -86,13 +86,13 @@ class ConformerSelfAttention(nn.Module):
         """Self-attention of ``[B, T, hidden]``.
 
         On a CPU it computes one block of queries at a time, so that the scores stay in its caches. An
-        accelerator gathers the bias of relative keys and of ``bias`` in one kernel.
+        accelerator gathers the bias of relative keys, mask included, in one kernel.
 
         Args:
             states: of the frames.
             bias: a key bias of four dimensions that broadcasts to the scores ``[B, heads, T, T]``.
-            places: from ``bias_places``, which then has what ``bias`` says. Relative keys need it on an
-                accelerator.
+            places: from ``bias_places``, with what is masked: ``bias`` is None then. Relative keys need them
+                on an accelerator.
         """
         size = states.shape[1]
         split = self.qkv(states).view(*states.shape[:2], 3, self.heads, self.head_dim)
@@ -138,11 +138,14 @@ class ConformerSelfAttention(nn.Module):
         strides = (heads * rows * row, rows * row, row - 1, 1)
         return laid_out.as_strided((batch, heads, rows, size), strides, rows - 1)
 
-    def bias_places(self, size: int, seen: Tensor | None, device: torch.device) -> Tensor:
+    def bias_places(self, size: int, seen: Tensor | None, device: torch.device) -> Tensor | None:
         """Where ``_gathered_bias`` finds each score's bias: ``[B or 1, 1, T, T]`` int64, once for all layers.
+        None on a CPU, and without relative keys.
 
         ``seen``: False where a score is masked; broadcasts to ``[B, 1, T, T]``. None masks nothing.
         """
+        if device.type == "cpu" or self.distance_embedding is None:
+            return None
         frames = torch.arange(size, device=device)
         distances = (frames[None, :] - frames[:, None]).clamp_(-self.left, self.right).add_(self.left)
         places = distances[None, None]
@@ -213,8 +216,8 @@ class ConformerLayer(nn.Module):
     def slices(
         self, states: Tensor, padding: Tensor | None, bias: Tensor | None, places: Tensor | None
     ) -> Slices[Tensor]:
-        """``padding`` (``[B, T, 1]``) is True after the end of a row; ``bias`` masks the same in the scores.
-        Each is None if it masks nothing. ``places``: see ``ConformerSelfAttention.slices``.
+        """``padding`` (``[B, T, 1]``) is True after the end of a row; ``bias`` or ``places`` mask the same in
+        the scores, see ``ConformerSelfAttention.slices``. Each is None if it masks nothing.
         """
         states = yield from frame_by_frame(self._first_half, states)
         yield
@@ -262,9 +265,9 @@ class ConformerEncoder(nn.Module):
         if self.chunk is not None and self.chunk < states.shape[1]:
             seen = self._chunk_mask(states.shape[1], self.chunk, states.device)[None, None]
             mask = seen if mask is None else mask & seen
-        bias = None if mask is None else key_bias(mask, states.dtype)
         layers = cast("Sequence[ConformerLayer]", self.layers)
-        places = self._places(states, mask)
+        places = layers[0].self_attn.bias_places(states.shape[1], mask, states.device)
+        bias = None if mask is None or places is not None else key_bias(mask, states.dtype)
         for layer in layers:
             parts = layer.slices(states, padding, bias, places)
             if states.device.type == "cpu":
@@ -273,13 +276,6 @@ class ConformerEncoder(nn.Module):
                 states = finish(parts)
                 yield
         return self.layer_norm(states)
-
-    def _places(self, states: Tensor, mask: Tensor | None) -> Tensor | None:
-        """As ``ConformerSelfAttention.slices`` takes them. None on a CPU, and without relative keys."""
-        attention = cast("ConformerLayer", self.layers[0]).self_attn
-        if states.device.type == "cpu" or attention.distance_embedding is None:
-            return None
-        return attention.bias_places(states.shape[1], mask, states.device)
 
     def _chunk_mask(self, size: int, chunk: int, device: torch.device) -> Tensor:
         """A frame attends to its own chunk and to ``left_chunks`` chunks before it (all if negative)."""
