@@ -66,7 +66,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
         keepalive_time_ms=3_000, keepalive_timeout_ms=2_000, ping_timeout_ms=1_000, graphs=False,
         http="h:1", http_origins="o", http_source_language="s", http_ice_servers="i",
         warn_low_confidence=False, measure_capacity=False, front_processes=4,
-        telephone="p", audiosocket="h:2", riva=True, guard="off",
+        telephone="p", audiosocket="h:2", riva=True, guard="off", guard_calls_per_s=7,
         wyoming="h:3", wyoming_target="es", wyoming_caller="a", resume_keys="r", resume_lifetime_s=9.0,
         max_source_tokens=55,
         encode_budget_frames=960, text_to_unit_budget_tokens=512, vocode_budget_units=400,

@@ -11,7 +11,7 @@ from pathlib import Path
 from translate_svc.cli.guard.envoy.process import find_envoy
 from translate_svc.cli.guard.guard import Guard
 from translate_svc.cli.guard.guarded_server import GuardedServer
-from translate_svc.cli.guard.limits import HttpLimits
+from translate_svc.cli.guard.limits import GuardLimits, HttpLimits
 from translate_svc.cli.guard.options import Door, GuardOptions
 from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.serving.live_calls import DRAINING
@@ -34,13 +34,16 @@ async def guarded(
     tls: TlsFiles | None = None,
     settled_s: float = 10.0,
     http_limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
+    limits: GuardLimits = GuardLimits(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Guarded]:
     """Servers that listen at the sockets which ``makers`` get, by the names of their doors."""
     program, lost = find_envoy(), asyncio.Event()
     assert program is not None
     with temporary_folder("guard-test-") as folder:
         doors = tuple(Door(name, "127.0.0.1", 0, (folder / f"{name}.sock",)) for name in makers)
-        options = GuardOptions(doors, folder, tls=tls, http_limits=http_limits, settled_s=settled_s)
+        options = GuardOptions(
+            doors, folder, tls=tls, limits=limits, http_limits=http_limits, settled_s=settled_s
+        )
         guard = Guard(program, options, lost.set)
         servers = {
             door.name: GuardedServer(makers[door.name](door.sockets[0]), guard, door.name) for door in doors

@@ -13,6 +13,7 @@ import yaml
 from translate_svc.cli.guard.envoy.configuration import configuration
 from translate_svc.cli.guard.limits import GuardLimits, HttpLimits
 from translate_svc.cli.guard.options import Door, GuardOptions
+from translate_svc.config import Settings
 from translate_svc.gateway.options import GatewayOptions
 
 COMPONENT = Path(__file__).parents[3] / "k8s" / "components" / "gateway"
@@ -45,6 +46,11 @@ def test_the_values_are_those_of_the_gateway() -> None:
     }
     assert len(idle_s) == 1
     assert number(servers["timeout"]["http"]["requestTimeout"]) == 0
+    (calls_per_s,) = {
+        rule["limit"]["requests"]
+        for rule in servers["rateLimit"]["local"]["rules"]
+        if rule["limit"]["unit"] == "Second"
+    }
     assert callers["http2"]["onInvalidMessage"] == "TerminateConnection"
     assert GuardLimits() == GuardLimits(
         max_connections=callers["connection"]["connectionLimit"]["value"],
@@ -65,6 +71,7 @@ def test_the_values_are_those_of_the_gateway() -> None:
         server_idle_s=number(servers["timeout"]["http"]["connectionIdleTimeout"]),
         new_streams_per_turn=runtime["http.max_requests_per_io_cycle"],
         early_resets=runtime["overload.premature_reset_total_stream_count"],
+        calls_per_s=calls_per_s,
     )
 
 
@@ -84,6 +91,10 @@ def test_envoy_is_told_every_one_of_them(
     said = re.findall(r"\b7\d{3}(?=s?\b)", str(configuration(options, {name: 0})))
     expected = {each // 1_024 if each > 10_000 else each for each in odd.values()}
     assert {int(each) for each in said} == expected
+
+
+def test_the_calls_of_an_address_are_what_operators_are_told() -> None:
+    assert Settings().guard_calls_per_s == GuardLimits().calls_per_s == HttpLimits().requests_per_s
 
 
 def test_a_connection_waits_no_longer_than_at_the_server_itself() -> None:

@@ -72,8 +72,13 @@ def _limits(settings: Settings, *, shares: int) -> tuple[GuardLimits, HttpLimits
         max_connections=min(most, grpc.max_connections),
         ping_interval_s=settings.keepalive_time_ms / 1000,
         ping_timeout_s=settings.ping_timeout_ms / 1000,
+        calls_per_s=settings.guard_calls_per_s,
     )
-    return grpc, dataclasses.replace(http, max_connections=min(most, http.max_connections))
+    return grpc, dataclasses.replace(
+        http,
+        max_connections=min(most, http.max_connections),
+        requests_per_s=settings.guard_calls_per_s,
+    )
 
 
 def _tls(settings: Settings) -> TlsFiles | None:

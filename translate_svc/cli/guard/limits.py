@@ -27,6 +27,8 @@ class GuardLimits:
         server_idle_s: a connection to the server without a stream is closed.
         new_streams_per_turn: that one connection gets in a turn of Envoy's loop.
         early_resets: a connection ends when half of so many streams, its first ones, were reset at once.
+        calls_per_s: that one address begins: so many at once, and as many in each second. Further ones are
+            refused and told when to come again. Streams that are open do not count.
     """
 
     max_connections: int = 2_048
@@ -47,6 +49,7 @@ class GuardLimits:
     server_idle_s: float = 15.0
     new_streams_per_turn: int = 1
     early_resets: int = 100
+    calls_per_s: int = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class HttpLimits:
         connect_timeout_s: of connections to the server.
         server_idle_s: a connection to the server without a request is closed; before the server does so.
         server_connections: to the server, at a time.
+        requests_per_s: as ``GuardLimits.calls_per_s``.
     """
 
     max_connections: int = 2_048
@@ -77,3 +81,4 @@ class HttpLimits:
     connect_timeout_s: float = 5.0
     server_idle_s: float = 15.0
     server_connections: int = 4_096
+    requests_per_s: int = 256

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from translate_svc.cli.guard.envoy.call_rate import GRPC_REFUSAL, TOO_MANY_CALLS, call_rate_filter
 from translate_svc.cli.guard.envoy.parts import (
     SERVER_HTTP,
     destination,
@@ -12,6 +13,7 @@ from translate_svc.cli.guard.envoy.parts import (
     manager,
     routes,
     seconds,
+    where_status,
 )
 from translate_svc.cli.guard.limits import GuardLimits
 
@@ -22,7 +24,8 @@ def grpc_manager(name: str, limits: GuardLimits) -> dict[str, Any]:
         "match": {"prefix": "/", "grpc": {}},
         "route": destination(name, limits.stream_idle_s, "connect-failure"),
     }
-    return manager(name) | {
+    refused = {"filter": where_status("EQ", 429), "body": {"inline_string": TOO_MANY_CALLS}}
+    return manager(name, call_rate_filter(limits.calls_per_s, GRPC_REFUSAL)) | {
         "codec_type": "HTTP2",
         "stream_idle_timeout": seconds(limits.stream_idle_s),
         "common_http_protocol_options": {"idle_timeout": seconds(limits.connection_idle_s)},
@@ -37,6 +40,7 @@ def grpc_manager(name: str, limits: GuardLimits) -> dict[str, Any]:
                 "timeout": seconds(limits.ping_timeout_s),
             },
         },
+        "local_reply_config": {"mappers": [refused]},
         "route_config": routes(name, [route]),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from translate_svc.cli.guard.envoy.call_rate import HTTP_REFUSAL, TOO_MANY_CALLS, call_rate_filter
 from translate_svc.cli.guard.envoy.parts import (
     SERVER_HTTP,
     TYPES,
@@ -13,6 +14,7 @@ from translate_svc.cli.guard.envoy.parts import (
     manager,
     routes,
     seconds,
+    where_status,
 )
 from translate_svc.cli.guard.limits import HttpLimits
 
@@ -36,7 +38,7 @@ def http_manager(name: str, limits: HttpLimits) -> dict[str, Any]:
     What the server counts is the server's: bytes of a file, messages of a socket. Nothing is buffered as a
     whole, so uploads and streamed answers go through as they come.
     """
-    return manager(name) | {
+    return manager(name, call_rate_filter(limits.requests_per_s, HTTP_REFUSAL)) | {
         "codec_type": "HTTP1",
         "http_protocol_options": {"accept_http_10": True, "header_key_format": _AS_SPELLED},
         "max_request_headers_kb": limits.header_bytes // 1024,
@@ -52,6 +54,7 @@ def http_manager(name: str, limits: HttpLimits) -> dict[str, Any]:
         "local_reply_config": {
             "mappers": [
                 _reply("GE", 500, "server_error", "unavailable", "The server cannot be reached now."),
+                _reply("EQ", 429, "rate_limit_error", "rate_limit_exceeded", TOO_MANY_CALLS),
                 _reply("GE", 400, "invalid_request_error", "invalid_request", _NO_REQUEST),
             ]
         },
@@ -123,11 +126,7 @@ def _cluster(name: str, limits: HttpLimits, sockets: tuple[Path, ...], policy: s
 def _reply(comparison: str, status: int, kind: str, code: str, said: str) -> dict[str, Any]:
     """What Envoy itself answers, in the shape of the server's errors."""
     return {
-        "filter": {
-            "status_code_filter": {
-                "comparison": {"op": comparison, "value": {"default_value": status, "runtime_key": "none"}}
-            }
-        },
+        "filter": where_status(comparison, status),
         "headers_to_add": [{"header": {"key": "Server", "value": "translate-svc"}}],
         "body_format_override": {
             "json_format": {"error": {"type": kind, "code": code, "message": said, "param": None}}

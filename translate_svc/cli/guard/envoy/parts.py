@@ -24,8 +24,11 @@ _SAID_BY_CALLERS = (
 )
 
 
-def manager(name: str) -> dict[str, Any]:
-    """What the managers of all connections say: that callers are strangers, and who they are."""
+def manager(name: str, *filters: dict[str, Any]) -> dict[str, Any]:
+    """What the managers of all connections say: that callers are strangers, and who they are.
+
+    ``filters`` see each call before it goes on to the server.
+    """
     return {
         "@type": HTTP_MANAGER,
         "stat_prefix": name,
@@ -35,10 +38,11 @@ def manager(name: str) -> dict[str, Any]:
         "generate_request_id": False,
         "server_header_transformation": "PASS_THROUGH",
         "http_filters": [
+            *filters,
             {
                 "name": "envoy.filters.http.router",
                 "typed_config": {"@type": _ROUTER, "suppress_envoy_headers": True},
-            }
+            },
         ],
     }
 
@@ -77,6 +81,12 @@ def endpoints(cluster: str, sockets: tuple[Path, ...]) -> dict[str, Any]:
     """The Unix sockets of a cluster."""
     found = [{"endpoint": {"address": {"pipe": {"path": str(path)}}}} for path in sockets]
     return {"cluster_name": cluster, "endpoints": [{"lb_endpoints": found}]}
+
+
+def where_status(comparison: str, status: int) -> dict[str, Any]:
+    """The filter of Envoy's own answers by their status."""
+    value = {"default_value": status, "runtime_key": "none"}
+    return {"status_code_filter": {"comparison": {"op": comparison, "value": value}}}
 
 
 def seconds(duration_s: float) -> str:
