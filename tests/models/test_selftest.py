@@ -17,15 +17,8 @@ from translate_svc.models.placement import Placement
 from translate_svc.models.precision import BFLOAT16, FLOAT32
 from translate_svc.models.reference import ReferenceTranslation
 from translate_svc.models.registry import open_checkpoint
-from translate_svc.models.selftest import (
-    Case,
-    Comparison,
-    Tolerance,
-    compare,
-    expectations,
-    new_model,
-    tolerance,
-)
+from translate_svc.models.selftest.comparison import Case, Comparison, compare, expectations, new_model
+from translate_svc.models.selftest.tolerance import Tolerance, tolerance
 
 PLACEMENT = Placement("cpu", FLOAT32)
 EXACT = tolerance(PLACEMENT)

@@ -155,7 +155,7 @@ main()
 
 def test_only_selftest_needs_transformers(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "translate_svc.models.seamless.reference", raising=False)
-    monkeypatch.delitem(sys.modules, "translate_svc.models.selftest", raising=False)
+    monkeypatch.delitem(sys.modules, "translate_svc.models.selftest.comparison", raising=False)
     monkeypatch.setitem(sys.modules, "transformers", None)
     said = "translate-svc: transformers is missing: pip install 'translate-svc[reference]'\n"
     assert command("selftest", "--model", STARTER) == (1, "", said)

@@ -24,7 +24,8 @@ from translate_svc.types import Samples
 
 if TYPE_CHECKING:
     from translate_svc.models.placement import Placement
-    from translate_svc.models.selftest import Case, Comparison, Tolerance
+    from translate_svc.models.selftest.comparison import Case, Comparison
+    from translate_svc.models.selftest.tolerance import Tolerance
     from translate_svc.models.speech_model import ModelFamily
     from translate_svc.models.tokenizer import Tokenizer
 
@@ -61,7 +62,7 @@ def selftest(
     from translate_svc.models.checkpoint.weight_index import stored_weights
     from translate_svc.models.reference import quiet
     from translate_svc.models.registry import open_checkpoint
-    from translate_svc.models.selftest import tolerance
+    from translate_svc.models.selftest.tolerance import tolerance
 
     quiet()
     console = Console(highlight=False)
@@ -101,16 +102,16 @@ def _compare(
     allowed: Tolerance,
     placement: Placement,
 ) -> list[Comparison]:
-    from translate_svc.models import selftest
+    from translate_svc.models.selftest.comparison import compare, expectations, new_model
 
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("transformers", total=2 * len(cases))
-        expected = selftest.expectations(family, cases, placement, lambda: progress.advance(task))
+        expected = expectations(family, cases, placement, lambda: progress.advance(task))
         progress.update(task, description="this service")
-        ours = selftest.new_model(family, cases, placement)
+        ours = new_model(family, cases, placement)
         found: list[Comparison] = []
         for case, wanted in zip(cases, expected, strict=True):
-            found.append(selftest.compare(family, ours, case, wanted, allowed))
+            found.append(compare(family, ours, case, wanted, allowed))
             progress.advance(task)
     return found
 
@@ -121,8 +122,8 @@ def _translate_alone(
     cases: Sequence[Case],
     placement: Placement,
 ) -> None:
-    from translate_svc.models import uncompared
-    from translate_svc.models.selftest import new_model
+    from translate_svc.models.selftest import uncompared
+    from translate_svc.models.selftest.comparison import new_model
 
     console.print(
         "[bold]Nothing is compared:[/bold] the model was pulled in int8 alone, and transformers needs the "
@@ -142,7 +143,7 @@ def _translate_alone(
 
 def _cases(family: ModelFamily, languages: LanguageTable) -> list[Case]:
     """All clips, and the texts whose language the model reads, into up to three languages each."""
-    from translate_svc.models.selftest import Case
+    from translate_svc.models.selftest.comparison import Case
 
     targets, tokenizer = _targets(languages), family.tokenizer()
     cases = []

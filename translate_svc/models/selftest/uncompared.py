@@ -11,7 +11,7 @@ import torch
 from translate_svc.errors import EngineError
 from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS
 from translate_svc.models.runs import Runs
-from translate_svc.models.selftest import MAX_NEW_TOKENS, Case
+from translate_svc.models.selftest.comparison import MAX_NEW_TOKENS, Case
 from translate_svc.models.slices import finish
 from translate_svc.models.speech_model import NOT_FINITE, PieceInput, SpeechModel, T2uInput
 from translate_svc.models.tokenizer import Tokenizer
