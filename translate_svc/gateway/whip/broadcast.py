@@ -68,9 +68,8 @@ class Broadcast:
         self.languages = languages
         self.listeners: dict[str, dict[str, Listener]] = {language: {} for language in languages}
         """By language and name."""
-        self._heard: asyncio.Queue[bytes] = asyncio.Queue(_MAX_WAITING)
-        self._overrun = False
-        self._over = asyncio.Event()
+        self._heard: asyncio.Queue[bytes | None] = asyncio.Queue(_MAX_WAITING + 1)  # the last one is None
+        self._overrun = self._over = False
         self._samples = 0
         self._told_end = False
         self.bytes_out = 0
@@ -114,16 +113,18 @@ class Broadcast:
 
     def hang_up(self) -> None:
         """The speaker has left. What was said is still translated and heard, also what is on its way now."""
-        asyncio.get_running_loop().call_later(_ON_ITS_WAY_S, self._over.set)
+        asyncio.get_running_loop().call_later(_ON_ITS_WAY_S, self._stop_hearing)
 
     async def receive(self) -> ClientMessage | None:
         """Implements ``MessageSource.receive``."""
+        if self._told_end:
+            return None
         if self._overrun:
             raise ResourceExhausted("the server cannot keep up with the speaker")
         data = await self._next()
         if data is None:
-            ended, self._told_end = self._told_end, True
-            return None if ended else EndInput(self._samples)
+            self._told_end = True
+            return EndInput(self._samples)
         self._samples += len(data) // _SAMPLE_BYTES
         return AudioInput(data)
 
@@ -147,21 +148,17 @@ class Broadcast:
             StreamTimeout: the speaker has not connected in time.
         """
         waited_s = self._context.options.connect_timeout_s
-        getting, over = asyncio.ensure_future(self._heard.get()), asyncio.ensure_future(self._over.wait())
         try:
-            await asyncio.wait(
-                (getting, over),
-                timeout=None if self._samples else waited_s,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if getting.done():
-                return getting.result()
-            if over.done():
-                return None
-        finally:
-            getting.cancel()
-            over.cancel()
-        raise StreamTimeout(f"no audio came within {waited_s:g} s")
+            async with asyncio.timeout(None if self._samples else waited_s):
+                return await self._heard.get()
+        except TimeoutError:
+            raise StreamTimeout(f"no audio came within {waited_s:g} s") from None
+
+    def _stop_hearing(self) -> None:
+        """A microphone stays on while its speaker leaves: what comes from now on is not heard."""
+        if not self._over:
+            self._over = True
+            self._heard.put_nowait(None)
 
     def everybody(self) -> list[Listener]:
         """Those who listen, in any language."""
@@ -175,7 +172,9 @@ class Broadcast:
         async with contextlib.aclosing(heard_audio(track)) as parts:
             async for pcm in parts:
                 for start in range(0, len(pcm), _PART_BYTES):
-                    if self._heard.full():
+                    if self._over:
+                        return
+                    if self._heard.qsize() == _MAX_WAITING:
                         self._overrun = True
                         return
                     self._heard.put_nowait(pcm[start : start + _PART_BYTES])

@@ -18,6 +18,8 @@ TOKENS = [3, 97, 20, 31, 7, 7, 64, 12, 90, 33, 4, 55, 13]
 LENGTHS = {0: 31, 1: 2, 2: 17, 3: 40, 4: 9, 5: 23}
 """States of each slot's source."""
 CHECKPOINTS = ("tiny", "starter")
+FLOAT32_TOLERANCE = 1e-4
+"""Processors sum in different orders: 1e-5 is exceeded on some. A wrong row or position is off by tenths."""
 BFLOAT16_TOLERANCE = 0.05
 """Of the scale of the states: a product of several rows sums in another order, and bfloat16 has 8 bits."""
 
@@ -51,11 +53,15 @@ def assert_same(name: str, made: DecodedStep, row: int, steps: list[DecodedStep]
     count, frames = len(steps), LENGTHS[slot]
     assert made.token_ids[row] == steps[-1].token_ids[0]
     assert bool(made.finite[row])
-    torch.testing.assert_close(made.log_probabilities[row], steps[-1].log_probabilities[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        made.log_probabilities[row], steps[-1].log_probabilities[0], atol=FLOAT32_TOLERANCE, rtol=0
+    )
     assert made.attention is not None
     assert made.source_frames is not None
     attention = torch.cat([step.attention[0] for step in steps if step.attention is not None])
-    torch.testing.assert_close(made.attention[row, -count:, :frames], attention, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        made.attention[row, -count:, :frames], attention, atol=FLOAT32_TOLERANCE, rtol=0
+    )
     assert not made.attention[row, :, frames:].any()
     expected = [int(step.source_frames[0, 0]) for step in steps if step.source_frames is not None]
     assert made.source_frames[row, -count:].tolist() == expected
@@ -67,10 +73,12 @@ def test_a_run_alone_is_its_steps(name: str, count: int) -> None:
     cache, expected = filled(name, [3]), filled(name, [3])
     made = decoded(name, cache, Runs([3], [0], [TOKENS[:count]]))
     assert_same(name, made, 0, stepwise(name, expected, 3, TOKENS[:count]), 3)
-    torch.testing.assert_close(cache.states[3, :count], expected.states[3, :count], atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        cache.states[3, :count], expected.states[3, :count], atol=FLOAT32_TOLERANCE, rtol=0
+    )
     for layer, other in zip(cache.layers, expected.layers, strict=True):
         torch.testing.assert_close(
-            layer.self_rows[3, :, :, :count], other.self_rows[3, :, :, :count], atol=1e-5, rtol=0
+            layer.self_rows[3, :, :, :count], other.self_rows[3, :, :, :count], atol=FLOAT32_TOLERANCE, rtol=0
         )
 
 
@@ -90,7 +98,9 @@ def test_runs_of_a_batch_are_their_steps(name: str, slots: tuple[int, ...]) -> N
     for row, (slot, start, run) in enumerate(zip(slots, starts, runs, strict=True)):
         assert_same(name, made, row, stepwise(name, expected, slot, run, start), slot)
         end = start + len(run)
-        torch.testing.assert_close(cache.states[slot, :end], expected.states[slot, :end], atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            cache.states[slot, :end], expected.states[slot, :end], atol=FLOAT32_TOLERANCE, rtol=0
+        )
         rest = cache.states[slot, end:MAX_TOKENS]
         assert not rest.any(), "padding is written to the scratch column alone"
 
@@ -107,7 +117,7 @@ def test_steps_go_on_behind_a_run(name: str) -> None:
         steps = decoded(name, expected, fed)
         assert made.token_ids.tolist() == steps.token_ids.tolist()
     torch.testing.assert_close(
-        cache.states[:, :MAX_TOKENS], expected.states[:, :MAX_TOKENS], atol=1e-5, rtol=0
+        cache.states[:, :MAX_TOKENS], expected.states[:, :MAX_TOKENS], atol=FLOAT32_TOLERANCE, rtol=0
     )
 
 
@@ -162,7 +172,9 @@ def test_a_forked_row_goes_on_as_the_original_would() -> None:
     assert_same("tiny", made, 0, steps, 0)
     count = len(TOKENS)
     for slot in (2, 4):
-        torch.testing.assert_close(cache.states[slot, :count], expected.states[0, :count], atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            cache.states[slot, :count], expected.states[0, :count], atol=FLOAT32_TOLERANCE, rtol=0
+        )
     assert not torch.allclose(cache.states[0, :count], expected.states[0, :count])
     assert cache.lengths([2, 4]) == [LENGTHS[0]] * 2
 
@@ -180,7 +192,7 @@ def test_reordered_rows_take_the_tokens_of_their_parents() -> None:
         steps = stepwise("tiny", alone, 1, [*texts[parent], token])
         assert made.token_ids[row] == steps[-1].token_ids[0]
         torch.testing.assert_close(
-            made.log_probabilities[row], steps[-1].log_probabilities[0], atol=1e-5, rtol=0
+            made.log_probabilities[row], steps[-1].log_probabilities[0], atol=FLOAT32_TOLERANCE, rtol=0
         )
     before = cache.states.clone()
     cache.reorder([0, 3], [0, 3], 6)
