@@ -14,7 +14,7 @@ from tests.cli.process import STARTER
 from tests.clips import texts
 from translate_svc.cli import main
 from translate_svc.cli.commands import selftest
-from translate_svc.models import selftest as comparison
+from translate_svc.models.selftest import comparison
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, columns: str = "200") -> int:

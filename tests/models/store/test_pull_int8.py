@@ -12,7 +12,6 @@ from torch import Tensor
 from tests.fake_hub import FakeHub
 from tests.published_layout import HUB_ID
 from translate_svc.errors import CheckpointError
-from translate_svc.models import selftest
 from translate_svc.models.checkpoint.identity import read_identity
 from translate_svc.models.checkpoint.keyed_file import weights_key
 from translate_svc.models.checkpoint.weight_index import PRODUCTS_FILE, REST_FILE, stored_weights
@@ -21,6 +20,7 @@ from translate_svc.models.placement import Placement
 from translate_svc.models.precision import FLOAT32, INT8
 from translate_svc.models.registry import open_checkpoint
 from translate_svc.models.runs import Runs
+from translate_svc.models.selftest.comparison import Case, new_model
 from translate_svc.models.slices import finish
 from translate_svc.models.store.hub import Hub
 from translate_svc.models.store.pull import pull, pulled
@@ -41,8 +41,8 @@ def pull_all(hub: FakeHub, cache: Path, *, int8: bool) -> Path:
 
 @torch.inference_mode()
 def logits(folder: Path) -> Tensor:
-    case = selftest.Case("text", (3, 4, 5, 6), "eng", None)
-    model = selftest.new_model(open_checkpoint(folder), [case], Placement("cpu", INT8))
+    case = Case("text", (3, 4, 5, 6), "eng", None)
+    model = new_model(open_checkpoint(folder), [case], Placement("cpu", INT8))
     finish(model.encode([case.source], [[0]]))
     return model.decode(Runs.steps([0], [0], [3]), NO_OPTIONAL_FIELDS).logits
 
@@ -60,7 +60,7 @@ def test_the_int8_form_alone_is_kept_and_computes_the_same(hub: FakeHub, cache: 
     assert weights_key(path) == weights_key(whole), "calibrations of one are valid for the other"
     assert read_identity(path) == read_identity(whole)
     with pytest.raises(CheckpointError, match="is missing"):
-        selftest.new_model(open_checkpoint(path), [], Placement("cpu", FLOAT32))
+        new_model(open_checkpoint(path), [], Placement("cpu", FLOAT32))
 
 
 @pytest.mark.parametrize("written", range(4), ids=["first part", "second part", "products", "rest"])
