@@ -45,7 +45,7 @@ suite: $(READY)
 
 .PHONY: beside
 beside: lint
-	TEST_DEVICE=standin $(BIN)/python -m pytest -q -n 1 -m "not soak and not gpu and not hypothesis" tests/engine $(HOST_ALONE)
+	TEST_DEVICE=standin $(BIN)/python -m pytest -q -n 1 -m "not soak and not gpu and not hypothesis and not host_alone" tests/engine $(HOST_ALONE)
 
 .PHONY: beside-faster-whisper
 beside-faster-whisper: $(READY) ## the engine and faster-whisper with the same random weights of Whisper's shape, in turns

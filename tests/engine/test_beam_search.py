@@ -92,6 +92,7 @@ def test_each_text_is_what_transformers_finds(name: str, beams: int, penalty: fl
         assert len(told.alternatives) == beams
 
 
+@pytest.mark.host_alone
 def test_beams_and_greedy_rows_of_many_requests_share_their_steps() -> None:
     """Requests come with different numbers of beams and targets, more than there are slots."""
     requests = [
@@ -110,6 +111,7 @@ def test_beams_and_greedy_rows_of_many_requests_share_their_steps() -> None:
             assert tokens_of(events, sequence) == tokens_of(alone)
 
 
+@pytest.mark.host_alone
 def test_captured_steps_give_the_same_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     capturer = FakeGraphCapturer()
     monkeypatch.setattr(model_runner, "graph_capturer", lambda _device: capturer)
@@ -127,6 +129,7 @@ def test_captured_steps_give_the_same_texts(monkeypatch: pytest.MonkeyPatch) -> 
         assert tokens_of(events) == tokens_of(eager)
 
 
+@pytest.mark.host_alone
 def test_text_is_told_when_no_other_can_win_and_speech_is_of_the_best() -> None:
     """A text of a beam search that equals the greedy one has the same units, whatever its slots held."""
     speaker = Checkpoint.open(checkpoint_folder("starter")).speakers["spa"][0]
@@ -149,6 +152,7 @@ def test_text_is_told_when_no_other_can_win_and_speech_is_of_the_best() -> None:
     assert early > 4, "texts come while their search goes on"
 
 
+@pytest.mark.host_alone
 def test_beams_wait_for_their_slots_and_an_abort_frees_them() -> None:
     harness = house("starter")
     for index in range(5):

@@ -204,6 +204,7 @@ def test_the_host_waits_for_a_step_when_the_next_one_is_launched() -> None:
     assert {step.strip() for step in steps[3:-1]} == {"launch synchronize"}, "and no step is computed twice"
 
 
+@pytest.mark.host_alone
 def test_an_encoding_gets_as_long_as_the_device_decodes_while_the_host_is_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -113,6 +113,6 @@ class SchedulerMachine(RuleBasedStateMachine):
 
 TestScheduler = SchedulerMachine.TestCase
 TestScheduler.settings = settings(
-    max_examples=80,
+    max_examples=50,
     stateful_step_count=30,
 )

@@ -150,6 +150,7 @@ def committed_text(events: list[EngineEvent]) -> str:
     return "".join(decided.hypothesis.pieces[history : history + decided.decision.committed])
 
 
+@pytest.mark.host_alone
 def test_words_wait_for_each_other_while_the_listener_has_something_to_hear() -> None:
     """They are spoken together, each once. Text-to-unit has fewer hypotheses to work for, and sooner or
     later the history would lose them: then they are spoken immediately.
@@ -178,6 +179,7 @@ def test_words_wait_for_each_other_while_the_listener_has_something_to_hear() ->
     assert spoken[1] < spoken[0]
 
 
+@pytest.mark.host_alone
 def test_a_sentence_is_spoken_from_its_first_words_on_or_whole() -> None:
     """A voice that starts on one word often stops behind it."""
     samples = clip(2)
@@ -195,6 +197,7 @@ def test_a_sentence_is_spoken_from_its_first_words_on_or_whole() -> None:
     assert not unspoken
 
 
+@pytest.mark.host_alone
 def test_text_to_unit_hears_one_sentence_and_the_next_words() -> None:
     house, (samples, _) = HypothesisHarness(), read_audio(DATA / "eng_three.flac")
     house.hypotheses(samples, growing(samples), (SPANISH,))
@@ -211,6 +214,7 @@ def test_text_to_unit_hears_one_sentence_and_the_next_words() -> None:
     assert max(words) == LOOKAHEAD_WORDS
 
 
+@pytest.mark.host_alone
 def test_speech_never_stops_within_a_word() -> None:
     house, samples = HypothesisHarness(), clip(2)
     made = house.hypotheses(samples, growing(samples), (SPANISH,), playback_pending=(True, False))
@@ -233,6 +237,7 @@ def test_speech_never_stops_within_a_word() -> None:
     assert len(stops) > 2
 
 
+@pytest.mark.host_alone
 @pytest.mark.parametrize("playback_pending", [False, True])
 def test_what_waits_is_voiced_when_the_listener_has_heard_the_rest(playback_pending: bool) -> None:
     house, samples = HypothesisHarness(), clip(2)
@@ -261,6 +266,7 @@ def test_what_waits_is_voiced_when_the_listener_has_heard_the_rest(playback_pend
         assert kept.speech.first_unit == state.speech.first_unit + len(state.speech.units)
 
 
+@pytest.mark.host_alone
 def test_what_is_committed_is_never_taken_back() -> None:
     house, samples = HypothesisHarness(), clip(2)
     made = house.hypotheses(samples, growing(samples), (SPANISH,))
@@ -312,6 +318,7 @@ def test_an_aborted_hypothesis_leaves_its_slots_and_no_event(steps: int) -> None
     assert len(house.events["d"]) == before
 
 
+@pytest.mark.host_alone
 def test_hypotheses_wait_behind_everything_that_has_ended() -> None:
     house = HypothesisHarness(limits=dataclasses.replace(LIMITS, max_slots=1))
     samples = clip()[: 3 * STEP_SAMPLES]

@@ -64,6 +64,7 @@ def test_a_term_takes_the_place_of_the_models_own_word(beams: int, speech: bool)
     assert [each.units for each in own] != [each.units for each in asked] or not speech
 
 
+@pytest.mark.host_alone
 def test_several_terms_and_words_that_are_kept() -> None:
     for_all = Term("bakery", "Panino")  # where no other is for the language
     terms = (TERM, for_all, Term("Hospital"), Term("bakery", "fournil", "fra"), Term("museum", "museo"))
@@ -77,6 +78,7 @@ def test_several_terms_and_words_that_are_kept() -> None:
     assert "Panino" in text(events, 2)
 
 
+@pytest.mark.host_alone
 def test_speech_is_searched_by_its_transcript_and_bits_stay_where_nothing_is_said() -> None:
     """The tokens and their probabilities are those without terms, whatever the transcript is asked for."""
     clip = clips(1)[0]  # "Laura will reserve a double room."
@@ -103,6 +105,7 @@ def test_speech_is_searched_by_its_transcript_and_bits_stay_where_nothing_is_sai
     assert term == pytest.approx(own, abs=160), "the term has the time of the word in whose place it stands"
 
 
+@pytest.mark.host_alone
 def test_a_text_that_waits_for_its_transcript_takes_no_steps() -> None:
     """Whichever ends first."""
     earlier = 0
@@ -117,6 +120,7 @@ def test_a_text_that_waits_for_its_transcript_takes_no_steps() -> None:
     assert earlier
 
 
+@pytest.mark.host_alone
 def test_a_failed_transcript_says_nothing() -> None:
     clip = clips(1)[0]
     harness = HypothesisHarness()
