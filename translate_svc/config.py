@@ -29,8 +29,8 @@ class Settings(CoreSettings):
             certificate are then refused (mTLS). Read again when it changes.
         guard: receive gRPC through Envoy, which bounds what callers can do with a connection; ``auto``: where
             others than this machine can connect, and Envoy is installed. See docs/reliability/guard.md.
-        guard_calls_per_s: new calls, and requests over HTTP, that one address may begin behind the guard: so
-            many at once and in each second. Raise it if one address makes many short calls for many people.
+        guard_calls_per_s: calls that one address may begin behind the guard: so many at once and in each
+            second, and four times as many requests over HTTP. Raise it if one address calls for many people.
         api_keys: file with the hashes of the keys that callers need; see ``translate-svc keys``. Read again
             when it changes.
         callers: TOML or YAML file with classes of callers and their limits, and with the issuers whose tokens
@@ -77,7 +77,7 @@ class Settings(CoreSettings):
         choices=("auto", "on", "off"),
     )
     guard_calls_per_s: int = setting(
-        256, "Calls that one address may begin in a second behind the guard.", low=1, high=1_000_000
+        64, "Calls that one address may begin in a second behind the guard.", low=1, high=1_000_000
     )
     api_keys: str = setting("", "Refuse callers without a key; see `keys new`.", metavar="FILE")
     callers: str = setting(

@@ -94,7 +94,7 @@ def test_envoy_is_told_every_one_of_them(
 
 
 def test_the_calls_of_an_address_are_what_operators_are_told() -> None:
-    assert Settings().guard_calls_per_s == GuardLimits().calls_per_s == HttpLimits().requests_per_s
+    assert Settings().guard_calls_per_s == GuardLimits().calls_per_s == HttpLimits().requests_per_s / 4
 
 
 def test_a_connection_waits_no_longer_than_at_the_server_itself() -> None:

@@ -24,6 +24,8 @@ from translate_svc.serving.tls_files import TlsFiles
 _PREFIX = "translate-svc-guard-"
 _SHARES = 4
 """Of the descriptors that Envoy may have: one for a connection of gRPC, two for one of HTTP, one in hand."""
+_REQUESTS = 4
+"""Over HTTP, that an address may begin for each call over gRPC."""
 
 
 def refuse_unguardable(settings: Settings) -> None:
@@ -77,7 +79,7 @@ def _limits(settings: Settings, *, shares: int) -> tuple[GuardLimits, HttpLimits
     return grpc, dataclasses.replace(
         http,
         max_connections=min(most, http.max_connections),
-        requests_per_s=settings.guard_calls_per_s,
+        requests_per_s=_REQUESTS * settings.guard_calls_per_s,
     )
 
 

@@ -49,7 +49,7 @@ class GuardLimits:
     server_idle_s: float = 15.0
     new_streams_per_turn: int = 1
     early_resets: int = 100
-    calls_per_s: int = 256
+    calls_per_s: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class HttpLimits:
         connect_timeout_s: of connections to the server.
         server_idle_s: a connection to the server without a request is closed; before the server does so.
         server_connections: to the server, at a time.
-        requests_per_s: as ``GuardLimits.calls_per_s``.
+        requests_per_s: as ``GuardLimits.calls_per_s``. A page is many, and each costs less than a call.
     """
 
     max_connections: int = 2_048
