@@ -106,10 +106,15 @@ async def test_audio_counts_from_the_target_on_and_until_the_end(call: _Call) ->
     call.connection.hear(b"\1\0")
     assert json.loads(await call.connection.receive())["audio"] == "AQA="
     call.say(json.dumps({"type": "session.close"}))
-    call.connection.hear(b"\1\0")
     call.say("y")
+    call.connection.hear(b"\1\0")
+    assert json.loads(await call.connection.receive())["audio"] == "AQA=", "it was on its way"
+    call.connection.hear(b"\1\0")
     assert "session.close" in await call.connection.receive()
+    call.connection.hear(b"\1\0")
+    call.say("z")
     assert await call.connection.receive() == "y", "a microphone stays on while the call ends"
+    assert await call.connection.receive() == "z"
 
 
 async def test_who_sends_more_than_is_taken_is_told_so(call: _Call) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, echo_script
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import clip, connect, tone
 from tests.gateway.webrtc.caller import CALLS, Caller, calling, post_offer
@@ -54,6 +54,30 @@ async def test_who_calls_hears_the_translation_and_reads_it(starter: GatewayServ
         await session.to_the_end()
     spoken = session.speech()
     assert _likeness(caller.heard[::2], spoken) > 0.6, "0.96 if no frame is late; backwards it is 0.48"
+
+
+async def test_who_closes_behind_the_last_word_is_heard_to_the_end() -> None:
+    heard: list[Samples] = []
+
+    def script(request: Request) -> ScriptedRequest:
+        assert isinstance(request.source, np.ndarray)
+        heard.append(request.source)
+        return echo_script(request)
+
+    async with (
+        model_free_service(script) as service,
+        GatewayServer(service) as server,
+        calling(server.target) as caller,
+    ):
+        caller.send("session.update", session=BY_UTTERANCE)
+        await caller.until("session.updated")
+        caller.track.say(tone(0.6))
+        await caller.track.finished.wait()
+        caller.send("session.close")
+        await caller.until("session.closed")
+    (utterance,) = heard
+    loud = np.flatnonzero(np.abs(utterance) > 0.1)
+    assert (loud[-1] - loud[0]) / 16_000 == pytest.approx(0.6, abs=0.03)
 
 
 def _likeness(heard: Samples, spoken: Samples) -> float:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -15,6 +16,7 @@ from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.gateway.failures import Failure
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.web_socket import EventTexts, WireEvent
+from translate_svc.gateway.webrtc.heard_audio import ON_ITS_WAY_S
 from translate_svc.gateway.webrtc.speech_track import SpeechTrack
 from translate_svc.serving.frame_pace import FramePace
 from translate_svc.types import Cleared, SessionEvent
@@ -39,6 +41,7 @@ class CallConnection:
         self._speech = speech
         self._on_left = leave
         self._inbox: asyncio.Queue[str | bytes | InvalidArgument] = asyncio.Queue(_MAX_WAITING)
+        self._rest: deque[str | bytes | InvalidArgument] = deque()  # what is left of the inbox at the end
         self._overrun = False
         self._pace = FramePace()
         self._channel = EventChannel(options, self._take_message, self.leave)
@@ -83,12 +86,10 @@ class CallConnection:
         while True:
             if self._overrun:
                 raise ResourceExhausted("the server cannot keep up with the call")
-            item = await self._inbox.get()
+            item = self._rest.popleft() if self._rest else await self._inbox.get()
             if isinstance(item, InvalidArgument):
                 raise item
             if isinstance(item, bytes):
-                if self._closing:  # a microphone stays on while the call ends
-                    continue
                 return json.dumps(
                     {"type": "session.input_audio_buffer.append", "audio": base64.b64encode(item).decode()}
                 )
@@ -98,8 +99,9 @@ class CallConnection:
                 case "session.input_audio_buffer.clear" if self._begun and not self._closing:
                     self._clears += 1
                     self._speech.clear()
-                case "session.close":
-                    self._closing = True
+                case "session.close" if not self._closing:
+                    await self._hear_to_the_end(item)
+                    continue
             return item
 
     def follow(self, event: SessionEvent) -> None:
@@ -142,6 +144,18 @@ class CallConnection:
                 elif self._last is not None:
                     await self._unless_closed(self._channel.send(self._last))
                 await self._closed.wait()
+
+    async def _hear_to_the_end(self, close: str) -> None:
+        """The audio that is on its way when ``close`` comes goes before it. A microphone stays on while the
+        call ends: what comes later is not heard.
+        """
+        if self._begun:
+            await asyncio.sleep(ON_ITS_WAY_S)
+        self._closing = True
+        behind = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
+        self._rest += [each for each in behind if isinstance(each, bytes)]
+        self._rest.append(close)
+        self._rest += [each for each in behind if not isinstance(each, bytes)]
 
     async def _unless_closed(self, work: Coroutine[Any, Any, None]) -> None:
         """Does ``work``, but not for a client that has left."""

@@ -11,6 +11,9 @@ from av import AudioFrame
 RATE_HZ = 48_000
 """Opus counts in this rate, whatever it carries (RFC 7587)."""
 
+ON_ITS_WAY_S = 0.3
+"""How long after the speaker's last word audio still comes: packets wait for each other to be decoded."""
+
 _MAX_GAP_SAMPLES = 5 * RATE_HZ
 _MIN_GAP_SAMPLES = RATE_HZ // 50
 

@@ -12,7 +12,7 @@ from translate_svc.errors import ResourceExhausted, StreamTimeout
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import close_code_of
 from translate_svc.gateway.realtime.dialect import OUTPUT
-from translate_svc.gateway.webrtc.heard_audio import RATE_HZ, heard_audio
+from translate_svc.gateway.webrtc.heard_audio import ON_ITS_WAY_S, RATE_HZ, heard_audio
 from translate_svc.gateway.webrtc.offer import Offer
 from translate_svc.gateway.webrtc.peer import Peer
 from translate_svc.gateway.webrtc.speech_track import SpeechTrack
@@ -34,8 +34,6 @@ _SAMPLE_BYTES = 2
 _PART_BYTES = 32 * 1024
 _MAX_WAITING = 512
 """Frames of audio that the session has not taken: ten seconds."""
-_ON_ITS_WAY_S = 0.3
-"""Packets of audio wait for each other before they are decoded."""
 _LAST_WORDS_S = 30.0
 """How long listeners still hear what was said at the end: as much as their tracks hold."""
 
@@ -113,7 +111,7 @@ class Broadcast:
 
     def hang_up(self) -> None:
         """The speaker has left. What was said is still translated and heard, also what is on its way now."""
-        asyncio.get_running_loop().call_later(_ON_ITS_WAY_S, self._stop_hearing)
+        asyncio.get_running_loop().call_later(ON_ITS_WAY_S, self._stop_hearing)
 
     async def receive(self) -> ClientMessage | None:
         """Implements ``MessageSource.receive``."""
