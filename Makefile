@@ -29,7 +29,8 @@ install: $(READY) ## make the virtual environment and install everything, pinned
 demo: $(READY) ## start a server, speak to it in real time, hear it in three other languages
 	@$(BIN)/translate-svc demo
 
-# Tests of the engine that the device makes no difference to, or that bring a stand-in with them.
+# Whole files of the engine's tests that the device makes no difference to, or that bring a stand-in with them.
+# Single tests have the mark host_alone.
 HOST_ALONE := --ignore=tests/engine/scheduling --ignore=tests/engine/text --ignore=tests/engine/test_on_a_device.py \
 	--ignore=tests/engine/runner/test_graph_runner.py \
 	--ignore=tests/engine/simultaneous/test_hypotheses_on_a_device.py --ignore=tests/engine/simultaneous/test_unspaced_language.py

@@ -46,11 +46,9 @@ def test_the_values_are_those_of_the_gateway() -> None:
     }
     assert len(idle_s) == 1
     assert number(servers["timeout"]["http"]["requestTimeout"]) == 0
-    (calls_per_s,) = {
-        rule["limit"]["requests"]
-        for rule in servers["rateLimit"]["local"]["rules"]
-        if rule["limit"]["unit"] == "Second"
-    }
+    rates = [rule["limit"] for rule in servers["rateLimit"]["local"]["rules"]]
+    calls_per_s = rates[0]["requests"]
+    assert rates == [{"requests": calls_per_s, "unit": "Second"}] * 2, "IPv4 and IPv6"
     assert callers["http2"]["onInvalidMessage"] == "TerminateConnection"
     assert GuardLimits() == GuardLimits(
         max_connections=callers["connection"]["connectionLimit"]["value"],

@@ -40,7 +40,7 @@ from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import EncoderSource, Stage
 
 MAX_NEW_TOKENS = 64
-_SLOT = 0
+SLOT = 0
 _Outcome = TypeVar("_Outcome")
 
 
@@ -190,7 +190,7 @@ class _Stages:
     def encode(self) -> None:
         """Encodes the source into the decoder's slot."""
         with self._timed(Stage.ENCODE):
-            _result(finish(self._model.encode([self._found.case.source], [[_SLOT]])))
+            result(finish(self._model.encode([self._found.case.source], [[SLOT]])))
 
     def decode(self) -> list[int]:
         """Compares every next token. Returns the tokens that the slot was fed."""
@@ -200,7 +200,7 @@ class _Stages:
         fed = [*prompt, *self._expected.token_ids]
         with self._timed(Stage.DECODE):
             for position, token in enumerate(fed):
-                made = self._model.decode(Runs.steps([_SLOT], [position], [token]), NO_OPTIONAL_FIELDS)
+                made = self._model.decode(Runs.steps([SLOT], [position], [token]), NO_OPTIONAL_FIELDS)
                 if not made.finite:
                     raise EngineError(NOT_FINITE)
                 known = made.logits[0].softmax(dim=-1).log()  # as the service does
@@ -213,7 +213,7 @@ class _Stages:
     def text_to_unit(self, fed: Sequence[int]) -> None:
         """Compares the units of the whole text."""
         with self._timed(Stage.TEXT_TO_UNIT):
-            ours = _result(self._speech.text_to_unit([T2uInput(_SLOT, tuple(fed), 1.0)])).units
+            ours = result(self._speech.text_to_unit([T2uInput(SLOT, tuple(fed), 1.0)])).units
         theirs = self._expected.units
         self._found.units = len(theirs)
         self._found.unit_similarity = _similarity(ours, theirs)
@@ -228,7 +228,7 @@ class _Stages:
         assert case.speaker_id is not None, "without a speaker there are no units"
         piece = PieceInput(theirs.units, 0, len(theirs.units), case.language, case.speaker_id)
         with self._timed(Stage.VOCODE):
-            ours = _result(self._speech.vocode([piece]))
+            ours = result(self._speech.vocode([piece]))
         if len(ours) != len(theirs.samples):
             raise _Difference(f"vocoder: {len(ours)} samples, transformers makes {len(theirs.samples)}")
         apart = np.abs(ours - theirs.samples)
@@ -270,8 +270,12 @@ class _Stages:
         self._found.stage_ms[stage.value] = (time.perf_counter() - began_s) * 1000
 
 
-def _result(outcomes: Sequence[_Outcome | EngineError]) -> _Outcome:
-    """The outcome of a batch of one."""
+def result(outcomes: Sequence[_Outcome | EngineError]) -> _Outcome:
+    """The outcome of a batch of one.
+
+    Raises:
+        EngineError: it failed.
+    """
     (outcome,) = outcomes
     if isinstance(outcome, EngineError):
         raise outcome

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,13 +10,10 @@ import torch
 from translate_svc.errors import EngineError
 from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS
 from translate_svc.models.runs import Runs
-from translate_svc.models.selftest.comparison import MAX_NEW_TOKENS, Case
+from translate_svc.models.selftest.comparison import MAX_NEW_TOKENS, SLOT, Case, result
 from translate_svc.models.slices import finish
 from translate_svc.models.speech_model import NOT_FINITE, PieceInput, SpeechModel, T2uInput
 from translate_svc.models.tokenizer import Tokenizer
-
-_SLOT = 0
-_Outcome = TypeVar("_Outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +32,9 @@ def translate(tokenizer: Tokenizer, model: SpeechModel, case: Case) -> Translate
     fed = [*tokenizer.prompt(case.language, case.source_language)]
     first = len(fed)
     try:
-        _checked(finish(model.encode([case.source], [[_SLOT]]))[0])
+        result(finish(model.encode([case.source], [[SLOT]])))
         for position in range(MAX_NEW_TOKENS):
-            made = model.decode(Runs.steps([_SLOT], [position], [fed[position]]), NO_OPTIONAL_FIELDS)
+            made = model.decode(Runs.steps([SLOT], [position], [fed[position]]), NO_OPTIONAL_FIELDS)
             if not made.finite:
                 raise EngineError(NOT_FINITE)
             if position >= first - 1:
@@ -53,15 +49,9 @@ def translate(tokenizer: Tokenizer, model: SpeechModel, case: Case) -> Translate
         text = tuple(fed[first:-1] if ended else fed[first:])
         if model.speech is None or case.speaker_id is None or not text or not ended:
             return Translated(case, text)
-        speech = _checked(model.speech.text_to_unit([T2uInput(_SLOT, tuple(fed[:-1]), 1.0)])[0])
+        speech = result(model.speech.text_to_unit([T2uInput(SLOT, tuple(fed[:-1]), 1.0)]))
         units = np.asarray(speech.units)
         piece = PieceInput(units, 0, len(units), case.language, case.speaker_id)
-        return Translated(case, text, len(_checked(model.speech.vocode([piece])[0])))
+        return Translated(case, text, len(result(model.speech.vocode([piece]))))
     except EngineError as error:
         return Translated(case, tuple(fed[first:]), problem=str(error))
-
-
-def _checked(outcome: _Outcome | EngineError) -> _Outcome:
-    if isinstance(outcome, EngineError):
-        raise outcome
-    return outcome
