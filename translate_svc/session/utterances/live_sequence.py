@@ -15,7 +15,6 @@ from translate_svc.engine.request import (
     FinishStatus,
     RequestFinished,
     SequenceFinished,
-    StopReason,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
@@ -38,35 +37,11 @@ from translate_svc.types import (
     DraftReport,
     SampleRange,
     SpeechChunk,
-    StreamWarning,
     TextDelta,
     TokenInfo,
 )
 
-SHORT_TEXT = "short_text"
-
 _UNIT_S = SAMPLES_PER_UNIT / INTERNAL_SAMPLE_RATE_HZ
-
-_STOPS = {
-    StopReason.TOKEN_LIMIT: ("text_truncated", "the text reached its maximum length and was cut off"),
-    StopReason.REPETITION: ("repetition_stopped", "the text repeated itself in a loop and was ended there"),
-    StopReason.LENGTH: ("length_stopped", "the text outgrew what its source can have said and was ended"),
-}
-_UNEXPECTED_SCRIPT = (
-    "unexpected_script",
-    "the text is in another script than its language is written in and is not spoken",
-)
-MIN_TEXT_TOKENS_PER_SECOND = 2.5
-"""Fewer tokens per second of speech than this mean that the text is far shorter than its speech.
-
-Measured with the starter over all clips of tests/data, in four languages each: utterances with 3 s of voiced
-frames or more give at least 3.5 tokens a second. 15 s of sentences without a pause, part of which is lost,
-give 2.3 to 5.8.
-"""
-MIN_SPEECH_S = 3.0
-"""Least voiced duration for which the token rate is checked. Shorter speech varies more (2.6 tokens a second
-in the same clips), and a single drawled word would be below any rate.
-"""
 
 
 class SourcePosition(NamedTuple):
@@ -92,6 +67,7 @@ class LiveSequence:
         output: AudioFormat,
         writer: SpeechWriter | None = None,
     ) -> None:
+        self.utterance_id = utterance_id
         self.plan = plan
         self.output = output
         self.status: FinishStatus | None = None
@@ -99,7 +75,6 @@ class LiveSequence:
         self.text: TextFinished | None = None
         self._units: tuple[int, ...] = ()  # that no chunk has shown yet
         self._character_durations: tuple[int, ...] = ()
-        self._utterance_id = utterance_id
         self._speech_goes_on = writer is not None
         self._writer = (writer or SpeechWriter(output)) if plan.audio is not None else None
         self._written_samples = 0
@@ -190,7 +165,7 @@ class LiveSequence:
         hypothesis, committed = event.hypothesis, event.hypothesis.history_tokens + event.decision.committed
         reason = event.decision.reason
         return DraftReport(
-            utterance_id=self._utterance_id,
+            utterance_id=self.utterance_id,
             language=self.plan.spec.language,
             transcript=self._is_transcript,
             heard_through_sample=heard.position,
@@ -219,7 +194,7 @@ class LiveSequence:
         if not delta and not final and not tokens:
             return None
         return TextDelta(
-            utterance_id=self._utterance_id,
+            utterance_id=self.utterance_id,
             source=source,
             language=self.plan.spec.language,
             delta=delta,
@@ -267,7 +242,7 @@ class LiveSequence:
         units, self._units = self._units, ()
         durations, self._character_durations = self._character_durations, ()
         return SpeechChunk(
-            utterance_id=self._utterance_id,
+            utterance_id=self.utterance_id,
             source=source,
             language=self.plan.spec.language,
             start_sample=start_sample,
@@ -287,30 +262,6 @@ class LiveSequence:
         status = FinishStatus.OK if self._hypothesis_tokens else FinishStatus.EMPTY
         yield SequenceFinished(request_id, index, status)
 
-    def warnings(
-        self, event: SequenceFinished, voiced_s: float | None, moved_tokens: int
-    ) -> list[StreamWarning]:
-        """Warnings about how it ended.
-
-        ``voiced_s``: duration of the speech that the length of its text is compared with; None: it is not
-        compared. ``moved_tokens``: tokens of that speech that other utterances delivered, less those that
-        this one delivered of their speech.
-        """
-        warnings: list[tuple[str, str]] = []
-        if self.plan.is_hidden:
-            return []
-        if self.text is not None and self.text.stop in _STOPS:
-            warnings.append(_STOPS[self.text.stop])
-        if self.text is not None and self.text.unexpected_script:
-            warnings.append(_UNEXPECTED_SCRIPT)
-        if event.status is FinishStatus.FAILED:
-            warnings.append(("sequence_failed", event.error or "the engine failed"))
-        tokens, has_text = self.tokens + moved_tokens, self.text is not None
-        if not warnings and voiced_s is not None and has_text and is_short(tokens, voiced_s):
-            warnings.append((SHORT_TEXT, "the text is far shorter than the speech: part of it may be lost"))
-        language = self.plan.spec.language
-        return [StreamWarning(code, message, self._utterance_id, language) for code, message in warnings]
-
 
 def _plain(pieces: Sequence[str]) -> str:
     return "".join(pieces).replace("\u2581", " ").strip()
@@ -324,8 +275,3 @@ def closing_events(request_id: str, sequences: Iterable[LiveSequence]) -> list[E
     statuses = [event.status for event in events if isinstance(event, SequenceFinished)]
     status = FinishStatus.OK if FinishStatus.OK in statuses else FinishStatus.EMPTY
     return [*events, RequestFinished(request_id, status)]
-
-
-def is_short(text_tokens: int, voiced_s: float) -> bool:
-    """Whether a text of ``text_tokens`` tokens is far shorter than ``voiced_s`` seconds of speech."""
-    return voiced_s >= MIN_SPEECH_S and text_tokens < MIN_TEXT_TOKENS_PER_SECOND * voiced_s

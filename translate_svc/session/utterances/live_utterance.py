@@ -20,22 +20,19 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
-from translate_svc.engine.sequence_spec import HEARD, SequenceSpec
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.errors import InvariantViolation
 from translate_svc.heard_language import HeardLanguage
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.observer import UtteranceReport
 from translate_svc.session.settings.planned_sequence import LaneKey, PlannedSequence
-from translate_svc.session.utterances.live_sequence import (
-    SHORT_TEXT,
-    LiveSequence,
-    SourcePosition,
-    closing_events,
-)
+from translate_svc.session.utterances.live_sequence import LiveSequence, SourcePosition, closing_events
 from translate_svc.session.utterances.passed_sound import PassedSound
+from translate_svc.session.utterances.sequence_warnings import SHORT_TEXT, sequence_warnings
 from translate_svc.session.utterances.speech_writer import Playout, SpeechWriter
 from translate_svc.session.utterances.text_confidence import ConfidenceMeter
+from translate_svc.session.utterances.utterance_language import UtteranceLanguage
 from translate_svc.session.utterances.utterance_outcome import UtteranceOutcome
 from translate_svc.session.utterances.utterance_phase import UtterancePhase
 from translate_svc.session.utterances.utterance_times import UtteranceTimes
@@ -77,25 +74,28 @@ class LiveUtterance(abc.ABC):
         self.request_id = request_id
         self.settings = settings
         self.source = SampleRange(position, position)
-        self.language: str | None = None
-        """The source's, once it was heard."""
-        self._language_is_sure = self._was_heard = False
+        self._language = UtteranceLanguage(utterance_id, is_asked=settings.detects_language)
         self.speech_skipped = False
         """Whether the request asks for no speech, because the server is too far behind."""
         self.phase = UtterancePhase.OPEN
         self._heard: dict[str, SourcePosition] = {}  # by request
         self._times = UtteranceTimes()
-        self._sound = PassedSound() if settings.settings.echo is Echo.PASS else None
         self._sequences = [
             LiveSequence(utterance_id, plan, output, writers.get(plan.spec.language))
             for plan in settings.sequences
         ]
+        self._sound = PassedSound(self._sequences) if settings.settings.echo is Echo.PASS else None
         self.confidence = ConfidenceMeter(settings.confidence, settings.sequences)
         self._outcome = UtteranceOutcome(
-            self._sequences, self._times, self.confidence, settings.settings.include
+            self._sequences, self._times, self._language, self.confidence, settings
         )
         self._source_samples = 0
         self._voiced_s: float | None = None  # also None once the client was warned of a short text
+
+    @property
+    def language(self) -> str | None:
+        """The source's, once it was heard."""
+        return self._language.code
 
     @property
     def plans(self) -> tuple[PlannedSequence, ...]:
@@ -122,22 +122,14 @@ class LiveUtterance(abc.ABC):
         """Plans the requests that compare its texts, once its own request has finished."""
 
     def hear(self, heard: HeardLanguage, *, is_last: bool) -> LanguageDetected | None:
-        """Takes which language was heard. Returns the event for it: of the first answer that is a language,
-        and of that of the last request.
-        """
-        self._was_heard = True
-        is_first = self.language is None and heard.language is not None
-        if heard.language is not None and is_first:
-            self.language = heard.language
+        """As ``UtteranceLanguage.hear``. The first language settles those of its sequences."""
+        was_known = self.language is not None
+        detected = self._language.hear(heard, is_last=is_last)
+        if self.language is not None and not was_known:
             for sequence in self._sequences:
-                sequence.resolve(heard.language)
+                sequence.resolve(self.language)
             self.confidence.settle(self.plans)
-        if not (self.settings.detects_language and (is_first or is_last)):
-            return None
-        if is_first:
-            self._language_is_sure = heard.is_sure
-        sure = heard.is_sure and self._language_is_sure
-        return LanguageDetected(self.utterance_id, self.language or "", heard.probability, sure)
+        return detected
 
     def record_hypothesis(self, event: HypothesisDecided | SpeechCarriedOver) -> DraftReport | None:
         """Stores an event of one target of a hypothesis. Returns its report if the client asked for it."""
@@ -287,8 +279,8 @@ class LiveUtterance(abc.ABC):
 
     def speech_end(self, event: SequenceFinished) -> WaveformPiece | None:
         """The piece that ends the speech of a sequence, as ``LiveSequence.speech_end``."""
-        if self._passes(event.sequence):
-            return self._sound_piece(event.request_id, event.sequence, final=True)
+        if self._sound is not None and self._sound.replaces_speech(event.sequence, self.language):
+            return self._sound.last_piece(event.request_id, event.sequence)
         return self._sequences[event.sequence].speech_end(event)
 
     def _hear_sound(self, samples: Samples, first_sample: int) -> None:
@@ -297,25 +289,12 @@ class LiveUtterance(abc.ABC):
 
     def passed_sound(self) -> WaveformPiece | None:
         """The speaker's own sound that was not passed on yet, if a target asks for it; None: nothing."""
-        for index, sequence in enumerate(self._sequences):
-            if self._passes(index) and sequence.status is None:
-                piece = self._sound_piece(self.request_id, index, final=False)
-                return piece if len(piece.samples) else None
-        return None
-
-    def _passes(self, index: int) -> bool:
-        """Whether the speaker's own sound takes the place of the speech of a sequence."""
-        plan = self._sequences[index].plan
-        return self._sound is not None and plan.audio is not None and self.language in plan.spec.unspoken_from
-
-    def _sound_piece(self, request_id: str, index: int, *, final: bool) -> WaveformPiece:
-        assert self._sound is not None, "only sequences that pass it have pieces of it"
-        return WaveformPiece(request_id, index, 0, self._sound.take(), final)
+        return None if self._sound is None else self._sound.next_piece(self.request_id, self.language)
 
     def warnings(self, event: SequenceFinished) -> list[StreamWarning]:
         """Warnings about how a sequence ended."""
         sequence, moved = self._sequences[event.sequence], self._moved_tokens(event.sequence)
-        warnings = sequence.warnings(event, self._voiced_s, moved)
+        warnings = sequence_warnings(sequence, event, self._voiced_s, moved)
         if any(each.code == SHORT_TEXT for each in warnings):
             self._voiced_s = None
         return warnings
@@ -332,25 +311,7 @@ class LiveUtterance(abc.ABC):
 
     def report(self, done: UtteranceDone, now_s: float) -> UtteranceReport:
         """The report of its end for the observer."""
-        return UtteranceReport(
-            done=done,
-            source_language=self.language
-            if self.settings.detects_language
-            else self.settings.settings.source_language,
-            target_languages=tuple(
-                plan.spec.language for plan in self.plans if plan.lanes and plan.spec.language != HEARD
-            ),
-            timings=self._times.timings(),
-            spans=self._times.spans(now_s),
-            began_s=self._times.began_s(now_s),
-            ended_s=now_s,
-            heard_language=self._heard_language,
-        )
-
-    @property
-    def _heard_language(self) -> str | None:
-        """As in a report: of an utterance that was asked about, if that was answered."""
-        return None if not (self.settings.detects_language and self._was_heard) else self.language or ""
+        return self._outcome.report(done, now_s)
 
     def _paced_specs(self, playouts: Mapping[str, Playout], now_s: float) -> tuple[SequenceSpec, ...]:
         """The sequences to request, with their pace. ``playouts``: of earlier speech, by language."""

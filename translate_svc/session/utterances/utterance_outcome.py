@@ -1,12 +1,16 @@
-"""How an utterance ended: its status, what it used, and how sure its texts are."""
+"""How an utterance ended: its status, what it used, how sure its texts are, and its report."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from translate_svc.engine.request import FinishStatus
+from translate_svc.engine.sequence_spec import HEARD
+from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.observer import UtteranceReport
 from translate_svc.session.utterances.live_sequence import LiveSequence
 from translate_svc.session.utterances.text_confidence import ConfidenceMeter
+from translate_svc.session.utterances.utterance_language import UtteranceLanguage
 from translate_svc.session.utterances.utterance_times import UtteranceTimes
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
@@ -27,13 +31,15 @@ class UtteranceOutcome:
         self,
         sequences: Sequence[LiveSequence],
         times: UtteranceTimes,
+        language: UtteranceLanguage,
         confidence: ConfidenceMeter,
-        include: Collection[Inspect],
+        settings: Negotiated,
     ) -> None:
         self._sequences = sequences
         self._times = times
+        self._language = language
         self._confidence = confidence
-        self._include = include
+        self._settings = settings
         self.alternatives: dict[int, tuple[TextAlternative, ...]] = {}
         """Further texts that beam search found, by sequence."""
 
@@ -52,7 +58,7 @@ class UtteranceOutcome:
             source=source,
             status=status or self._status(),
             usage=self._usage(source_samples),
-            timings=self._times.timings() if Inspect.TIMINGS in self._include else (),
+            timings=self._times.timings() if Inspect.TIMINGS in self._settings.settings.include else (),
             end_to_first_text_ms=self._times.first_text_ms,
             end_to_first_audio_ms=self._times.first_audio_ms,
             confidences=self._confidence.confidences(texts),
@@ -61,6 +67,23 @@ class UtteranceOutcome:
                 for index, found in sorted(self.alternatives.items())
                 if index in texts
             ),
+        )
+
+    def report(self, done: UtteranceDone, now_s: float) -> UtteranceReport:
+        """The report for the observer. ``now_s``: loop time in seconds."""
+        named = self._settings.settings.source_language
+        plans = [sequence.plan for sequence in self._sequences]
+        return UtteranceReport(
+            done=done,
+            source_language=self._language.code if self._settings.detects_language else named,
+            target_languages=tuple(
+                plan.spec.language for plan in plans if plan.lanes and plan.spec.language != HEARD
+            ),
+            timings=self._times.timings(),
+            spans=self._times.spans(now_s),
+            began_s=self._times.began_s(now_s),
+            ended_s=now_s,
+            heard_language=self._language.answer,
         )
 
     def _status(self) -> UtteranceStatus:
