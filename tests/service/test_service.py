@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.service.float_streams import F32, clip, converse
 from tests.session.harness import check_contract, collect, of
-from translate_svc.audio.files import read_audio
 from translate_svc.cli.labelled_clips import score
 from translate_svc.confidence import Logistic, Threshold
 from translate_svc.config import Settings
 from translate_svc.engine.request import SourceText
 from translate_svc.errors import CheckpointError, InvalidArgument, Unavailable
 from translate_svc.service import Service
-from translate_svc.session.session import Session
 from translate_svc.types import (
     ANONYMOUS,
     AudioClip,
@@ -28,9 +27,7 @@ from translate_svc.types import (
     BeamSearchSettings,
     Caller,
     Encoding,
-    EndInput,
     Inspect,
-    Samples,
     SessionEvent,
     SpeechChunk,
     StreamConfig,
@@ -46,7 +43,6 @@ from translate_svc.types import (
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(model=str(ROOT / "model_cache" / "starter"), max_streams=8)
-F32 = AudioFormat(Encoding.PCM_F32LE, 16_000)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -66,29 +62,12 @@ def _config(*targets: str, source: str = "eng", output: AudioFormat = F32) -> St
     return StreamConfig(F32, output, settings)
 
 
-def _clip(name: str) -> Samples:
-    samples, rate_hz = read_audio(ROOT / "tests" / "data" / name)
-    assert rate_hz == F32.sample_rate_hz
-    return samples
-
-
-async def _converse(session: Session, samples: Samples) -> list[SessionEvent]:
-    reader = asyncio.create_task(collect(session))
-    try:
-        for start in range(0, len(samples), 1_600):
-            await session.receive(AudioInput(samples[start : start + 1_600].tobytes()))
-        await session.receive(EndInput(len(samples)))
-        return await reader
-    finally:
-        await session.cancel()
-
-
 async def _hear(service: Service, name: str, config: StreamConfig) -> list[SessionEvent]:
-    return await _converse(await service.open_session(config, ANONYMOUS), _clip(name))
+    return await converse(await service.open_session(config, ANONYMOUS), clip(name))
 
 
 async def test_silence_and_noise_come_to_nothing(service: Service) -> None:
-    for name in ("silence.flac", "noise.flac"):
+    for name in ("silence", "noise"):
         events = await _hear(service, name, _config("spa"))
         check_contract(events)
         assert "".join(delta.delta for delta in of(events, TextDelta)) == ""
@@ -96,7 +75,7 @@ async def test_silence_and_noise_come_to_nothing(service: Service) -> None:
 
 
 async def test_streams_cancelled_at_any_moment_leave_the_engine_empty(service: Service) -> None:
-    samples = _clip("eng_two.flac")
+    samples = clip("eng_two")
     for count in (1, 2, 4, 7, 12, 20):
         session = await service.open_session(_config("spa", "eng"), ANONYMOUS)
         for start in range(0, len(samples), 16_000):
@@ -142,7 +121,7 @@ async def test_leaving_drops_what_is_open_and_draining_takes_nothing_new() -> No
     before = asyncio.all_tasks()
     async with Service.start(replace(SETTINGS, max_streams=2)) as service:
         session = await service.open_session(_config("spa"), ANONYMOUS)
-        await session.receive(AudioInput(_clip("eng_1.flac").tobytes()[:64_000]))
+        await session.receive(AudioInput(clip("eng_1").tobytes()[:64_000]))
         service.drain(Unavailable("the server is draining"))
         with pytest.raises(Unavailable, match="draining"):
             await service.open_session(_config("spa"), ANONYMOUS)
@@ -177,7 +156,7 @@ async def test_a_text_as_long_as_its_speech_is_not_warned_of(service: Service, n
     """These have the fewest tokens a second of all clips."""
     source = name.replace("demo_", "")[:3]
     targets = [code for code in ("eng", "spa", "fra", "deu") if code != source]
-    events = await _hear(service, f"{name}.flac", _config(*targets, source=source))
+    events = await _hear(service, name, _config(*targets, source=source))
     assert of(events, TextDelta)
     assert of(events, StreamWarning) == []
 
@@ -191,7 +170,7 @@ async def test_the_checkpoints_confidence_reaches_the_stream(
     monkeypatch.setattr(
         service, "negotiator", replace(service.negotiator, confidence=strict, warn_low_confidence=warns)
     )
-    events = await _hear(service, "eng_1.flac", _config("spa"))
+    events = await _hear(service, "eng_1", _config("spa"))
     (done,) = of(events, UtteranceDone)
     assert [(each.language, each.transcript, each.calibrated) for each in done.confidences] == [
         ("spa", False, True),
@@ -208,7 +187,7 @@ async def test_the_agreement_of_transcript_and_translation_reaches_the_stream(
     never = replace(service.negotiator.confidence, with_agreement=Logistic(-40.0, (0.0,) * 10))
     monkeypatch.setattr(service, "negotiator", replace(service.negotiator, confidence=never))
     before = service.info().load.finished_requests
-    events = await _hear(service, "eng_1.flac", _config("spa", "deu"))
+    events = await _hear(service, "eng_1", _config("spa", "deu"))
     (done,) = of(events, UtteranceDone)
     said = {each.language: each.confidence for each in done.confidences}
     assert said["spa"] == said["deu"] == pytest.approx(0, abs=1e-9)
@@ -262,7 +241,7 @@ async def test_beams_and_their_alternatives_reach_the_stream(service: Service) -
         include=frozenset({Inspect.ALTERNATIVES}),
         beam_search=BeamSearchSettings(4),
     )
-    events = await _hear(service, "eng_two.flac", StreamConfig(F32, F32, settings))
+    events = await _hear(service, "eng_two", StreamConfig(F32, F32, settings))
     check_contract(events)
     done = of(events, UtteranceDone)
     assert done
@@ -282,7 +261,7 @@ async def test_terms_reach_texts_and_clips_and_bring_no_transcript(service: Serv
     """The first sentence of the clip is: there is no market near here."""
     terms = (Term("market", "mercadillo", "es"), Term("bakery", "tahona"))
     settings = StreamSettings((TargetSettings("spa"),), "eng", terms=terms)
-    events = await _hear(service, "eng_two.flac", StreamConfig(F32, F32, settings))
+    events = await _hear(service, "eng_two", StreamConfig(F32, F32, settings))
     check_contract(events)
     texts = of(events, TextDelta)
     assert {(each.language, each.transcript) for each in texts} == {("spa", False)}

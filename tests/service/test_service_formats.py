@@ -12,9 +12,9 @@ import pytest
 import pytest_asyncio
 
 from tests.clips import sentences, texts
+from tests.service.float_streams import F32, clip
 from tests.session.harness import check_contract, collect, of
 from translate_svc.audio.codecs.table import CODECS, chunk_encoder, codec_of
-from translate_svc.audio.files import read_audio
 from translate_svc.audio.resampler import resample
 from translate_svc.audio.speech_decoder import SpeechDecoder
 from translate_svc.config import Settings
@@ -38,7 +38,6 @@ from translate_svc.types import (
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(model=str(ROOT / "model_cache" / "starter"), max_streams=8)
 
-F32 = AudioFormat(Encoding.PCM_F32LE, 16_000)
 RATES_HZ = {Encoding.PCM_S16LE: 44_100, Encoding.MULAW: 8_000, Encoding.ALAW: 8_000}
 """Rates other than 16 kHz, for codecs that take any."""
 FORMATS = [
@@ -56,10 +55,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def service() -> AsyncIterator[Service]:
     async with Service.start(SETTINGS) as running:
         yield running
-
-
-def _clip(name: str) -> Samples:
-    return read_audio(ROOT / "tests" / "data" / name)[0]
 
 
 async def _translate(
@@ -112,7 +107,7 @@ async def test_what_is_said_is_understood_in_every_encoding(
     service: Service, audio_format: AudioFormat
 ) -> None:
     target = TargetSettings("spa", speech=False)
-    events = await _translate(service, _clip("demo_eng.flac"), "eng", target, audio_format)
+    events = await _translate(service, clip("demo_eng"), "eng", target, audio_format)
     assert _texts(events) == [
         text for each in sentences("demo_eng") for text in (each["translation"], each["transcript"])
     ]
@@ -123,7 +118,7 @@ async def test_what_is_answered_is_understood_in_every_encoding(
     service: Service, output: AudioFormat
 ) -> None:
     """The speech that comes back is spoken to the service again."""
-    events = await _translate(service, _clip("eng_2.flac"), "eng", TargetSettings("spa"), output=output)
+    events = await _translate(service, clip("eng_2"), "eng", TargetSettings("spa"), output=output)
     speech = _speech(events, output)
     back = await _translate(service, speech, "spa", TargetSettings("eng", speech=False))
     said = texts("eng_2")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from tests.session.harness import check_contract, collect, of, texts
-from translate_svc.audio.files import read_audio
+from tests.service.float_streams import F32, clip, converse, send
+from tests.session.harness import check_contract, of, texts
 from translate_svc.config import Settings
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.plan import StepPlan
@@ -19,19 +19,14 @@ from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.step_result import StepResult
 from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.service import Service
-from translate_svc.session.session import Session
 from translate_svc.types import (
     ANONYMOUS,
-    AudioFormat,
-    AudioInput,
     Cleared,
     ClearInput,
     Closed,
-    Encoding,
     EndInput,
     FinalizeInput,
     Inspect,
-    Samples,
     Segmentation,
     SessionEvent,
     SpeechChunk,
@@ -44,7 +39,6 @@ from translate_svc.types import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-F32 = AudioFormat(Encoding.PCM_F32LE, 16_000)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -60,36 +54,17 @@ def _config(*targets: TargetSettings, **settings: object) -> StreamConfig:
     return StreamConfig(F32, F32, StreamSettings(targets, "eng", **settings))  # type: ignore[arg-type]
 
 
-def _clip(name: str) -> Samples:
-    return read_audio(ROOT / "tests" / "data" / name)[0]
-
-
-async def _send(session: Session, samples: Samples) -> None:
-    for start in range(0, len(samples), 1_600):
-        await session.receive(AudioInput(samples[start : start + 1_600].tobytes()))
-
-
-async def _converse(session: Session, samples: Samples) -> list[SessionEvent]:
-    reader = asyncio.create_task(collect(session))
-    try:
-        await _send(session, samples)
-        await session.receive(EndInput(len(samples)))
-        return await reader
-    finally:
-        await session.cancel()
-
-
 # ------------------------------------------------------------------ barge-in
 
 
 async def test_clear_silences_a_stream_that_speaks(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """``Cleared`` comes with the received sample. The engine drops its requests in one step."""
-    samples = np.concatenate([_clip("eng_three.flac"), _clip("demo_eng.flac")])
+    samples = np.concatenate([clip("eng_three"), clip("demo_eng")])
     session = await service.open_session(_config(TargetSettings("spa", duration_factor=2.0)), ANONYMOUS)
     stream = session.events()
     events: list[SessionEvent] = []
     try:
-        await _send(session, samples)
+        await send(session, samples)
         while not of(events, SpeechChunk):
             events.append(await anext(stream))
         assert service.info().load.live_requests > 0, "there is something to silence"
@@ -111,8 +86,8 @@ async def test_clear_silences_a_stream_that_speaks(service: Service, monkeypatch
             await asyncio.sleep(0.001)
         assert load.steps - steps_at_abort[-1] <= 1
 
-        again = _clip("eng_1.flac")
-        await _send(session, again)
+        again = clip("eng_1")
+        await send(session, again)
         await session.receive(EndInput(len(samples) + len(again)))
         events += [event async for event in stream]
     finally:
@@ -145,14 +120,14 @@ async def test_two_targets_and_the_transcript_come_from_one_encoding(
     monkeypatch.setattr(ModelRunner, "execute", counted)
     both = (TargetSettings("spa"), TargetSettings("eng"))
     include = frozenset({Inspect.TRANSCRIPT})
-    events = await _converse(
-        await service.open_session(_config(*both, include=include), ANONYMOUS), _clip("demo_eng.flac")
+    events = await converse(
+        await service.open_session(_config(*both, include=include), ANONYMOUS), clip("demo_eng")
     )
     check_contract(events)
     utterances = len(of(events, UtteranceDone))
     assert utterances == 2
     assert list(slots.values()) == [3] * utterances
-    alone = await _converse(await service.open_session(_config(both[0]), ANONYMOUS), _clip("demo_eng.flac"))
+    alone = await converse(await service.open_session(_config(both[0]), ANONYMOUS), clip("demo_eng"))
     written, transcripts = texts(events), texts(events, transcript=True)
     for number in range(utterances):
         assert written[number, "spa"] == texts(alone)[number, "spa"]
@@ -175,33 +150,25 @@ async def test_targets_that_the_checkpoint_lacks_are_refused_by_their_field(serv
 # ------------------------------------------------------------------ guards and load
 
 
-@pytest.mark.parametrize("name", ["silence.flac", "noise.flac"])
+@pytest.mark.parametrize("name", ["silence", "noise"])
 async def test_push_to_talk_without_a_word_yields_no_invented_text(service: Service, name: str) -> None:
     """Complaint 254 of SeamlessM4T's users: silence or noise yields invented text."""
     asked = service.info().load.finished_requests
     session = await service.open_session(
         _config(TargetSettings("spa"), segmentation=Segmentation.MANUAL), ANONYMOUS
     )
-    samples = _clip(name)
-    reader = asyncio.create_task(collect(session))
-    try:
-        await _send(session, samples)
-        await session.receive(FinalizeInput())
-        await session.receive(EndInput(len(samples)))
-        events = await reader
-    finally:
-        await session.cancel()
+    events = await converse(session, clip(name), FinalizeInput())
     check_contract(events)
     assert [warning.code for warning in of(events, StreamWarning)] == ["no_speech"]
     assert [done.status for done in of(events, UtteranceDone)] == [UtteranceStatus.EMPTY]
     assert service.info().load.finished_requests == asked
 
 
-@pytest.mark.parametrize("name", ["eng_1.flac", "eng_noise.flac"])
+@pytest.mark.parametrize("name", ["eng_1", "eng_noise"])
 async def test_push_to_talk_with_words_is_translated(service: Service, name: str) -> None:
-    samples = _clip(name)
+    samples = clip(name)
     config = _config(TargetSettings("spa"), segmentation=Segmentation.MANUAL)
-    events = await _converse(await service.open_session(config, ANONYMOUS), samples)
+    events = await converse(await service.open_session(config, ANONYMOUS), samples)
     assert of(events, StreamWarning) == []
     assert [done.status for done in of(events, UtteranceDone)] == [UtteranceStatus.OK]
 
@@ -214,8 +181,7 @@ async def test_the_load_counts_what_was_done(service: Service) -> None:
         await service.open_session(_config(*targets), ANONYMOUS)
     assert service.info().load.live_streams == 2
     conversations = [
-        _converse(session, _clip(name))
-        for session, name in zip(sessions, ("eng_two.flac", "demo_eng.flac"), strict=True)
+        converse(session, clip(name)) for session, name in zip(sessions, ("eng_two", "demo_eng"), strict=True)
     ]
     usages = [of(events, Closed)[0].usage for events in await asyncio.gather(*conversations)]
     after = service.info().load

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,20 +10,16 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from tests.clips import DATA, texts
-from tests.session.harness import check_contract, collect, of
-from translate_svc.audio.files import read_audio
+from tests.clips import texts
+from tests.service.float_streams import F32, clip, converse
+from tests.session.harness import check_contract, of
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
 from translate_svc.service import Service
 from translate_svc.types import (
     ANONYMOUS,
     AUTO,
-    AudioFormat,
-    AudioInput,
     Echo,
-    Encoding,
-    EndInput,
     Inspect,
     LanguageDetected,
     Samples,
@@ -39,7 +34,6 @@ from translate_svc.types import (
 )
 
 STARTER = str(Path(__file__).resolve().parents[2] / "model_cache" / "starter")
-F32 = AudioFormat(Encoding.PCM_F32LE, 16_000)
 GAP = np.zeros(12_800, np.float32)
 TRANSCRIPT = frozenset({Inspect.TRANSCRIPT})
 
@@ -53,20 +47,12 @@ async def service() -> AsyncIterator[Service]:
 
 
 def clips(*names: str) -> Samples:
-    parts = [part for name in names for part in (read_audio(DATA / f"{name}.flac")[0], GAP)]
-    return np.concatenate(parts)
+    return np.concatenate([part for name in names for part in (clip(name), GAP)])
 
 
 async def hear(service: Service, samples: Samples, settings: StreamSettings) -> list[SessionEvent]:
     session = await service.open_session(StreamConfig(F32, F32, settings), ANONYMOUS)
-    reader = asyncio.create_task(collect(session))
-    try:
-        for start in range(0, len(samples), 1_600):
-            await session.receive(AudioInput(samples[start : start + 1_600].tobytes()))
-        await session.receive(EndInput(len(samples)))
-        events = await reader
-    finally:
-        await session.cancel()
+    events = await converse(session, samples)
     check_contract(events)
     return events
 

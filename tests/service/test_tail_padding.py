@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from tests.clips import DATA, texts
+from tests.clips import texts
+from tests.service.float_streams import clip
 from tests.session.harness import chunks, converse, of
 from tests.session.harness import texts as written
-from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
 from translate_svc.service import Service
 from translate_svc.types import (
@@ -48,7 +48,7 @@ async def service() -> AsyncIterator[Service]:
 
 def cut_off(name: str) -> Samples:
     """A clip that begins and ends with an audible sample."""
-    samples, _ = read_audio(DATA / f"{name}.flac")
+    samples = clip(name)
     audible = np.flatnonzero(np.abs(samples) > AUDIBLE * np.abs(samples).max())
     return samples[audible[0] : audible[-1] + 1]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.service.test_service import F32, _clip, _converse
+from tests.service.float_streams import F32, clip, converse
 from tests.session.harness import check_contract, of
 from tests.whisper_checkpoints import whisper_folder
 from translate_svc.config import Settings
@@ -54,7 +54,7 @@ def config(
 @pytest.mark.parametrize("source", ["es", None])
 async def test_a_stream_has_texts_and_ends(service: Service, source: str | None, simultaneous: bool) -> None:
     asked = config("en", source=source, simultaneous=simultaneous)
-    events = await _converse(await service.open_session(asked, ANONYMOUS), _clip("spa_1.flac"))
+    events = await converse(await service.open_session(asked, ANONYMOUS), clip("spa_1"))
     check_contract(events)
     assert of(events, UtteranceDone)
     assert of(events, TextDelta)
