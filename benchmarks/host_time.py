@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.options import EngineLimits, StepBudgets
 from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.runner import model_runner
 from translate_svc.engine.runner.model_runner import ModelRunner
@@ -83,7 +83,7 @@ def step_us(rows: int, rounds: int) -> float:
         max_source_tokens=64,
         max_source_samples=16_000,
         max_waiting_requests=rows,
-        encode_budget_frames=64 * rows,
+        budgets=StepBudgets(encode_frames=64 * rows),
     )
     cpu, capturer = torch.device("cpu"), ConstantReplay()
     model = SeamlessModel(checkpoint, limits.model_limits, precision=of_dtype(torch.float32), device=cpu)

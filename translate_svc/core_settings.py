@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from translate_svc.engine.options import EngineLimits, default_budgets
+from translate_svc.engine.options import EngineLimits, StepBudgets, default_budgets
 from translate_svc.errors import OutOfRange
 from translate_svc.locations import model_cache
 from translate_svc.models.limits import MAX_TAIL_PADDING_MS
@@ -46,7 +46,7 @@ class CoreSettings:
         admission_window: waiting utterances among which the longest goes first. 1: first come, first served.
         min_encode_steps: decode steps for which encodings may delay texts though no utterance waits; 1: live.
         encode_budget_frames: source frames (32 ms) that one step of the engine encodes. 0: by the device. The
-            three budgets trade throughput against the pause between two tokens; see ``EngineLimits``.
+            three budgets trade throughput against the pause between two tokens; see ``StepBudgets``.
         text_to_unit_budget_tokens: text tokens that one step converts to units. 0: by the device.
         vocode_budget_units: units (20 ms of speech) that one step converts to sound. 0: by the device.
         max_queued_input_total_ms: audio of all streams that waits to be segmented. Above this, new streams
@@ -157,11 +157,13 @@ class CoreSettings:
         ``model_tokens``: size of the checkpoint's position table. ``device``: where the model computes; the
         budgets of a step depend on it.
         """
-        budgets = default_budgets(device)
+        defaults = default_budgets(device)
         return EngineLimits(
-            encode_budget_frames=self.encode_budget_frames or budgets.encode_frames,
-            text_to_unit_budget_tokens=self.text_to_unit_budget_tokens or budgets.text_to_unit_tokens,
-            vocode_budget_units=self.vocode_budget_units or budgets.vocode_units,
+            budgets=StepBudgets(
+                encode_frames=self.encode_budget_frames or defaults.encode_frames,
+                text_to_unit_tokens=self.text_to_unit_budget_tokens or defaults.text_to_unit_tokens,
+                vocode_units=self.vocode_budget_units or defaults.vocode_units,
+            ),
             max_slots=self.max_slots,
             max_slot_tokens=min(self.max_slot_tokens, model_tokens),
             max_source_tokens=min(self.max_source_tokens or self.max_slot_tokens, model_tokens),

@@ -86,9 +86,7 @@ class Bench:
             max_slots=slots,
             max_waiting_requests=4_096,
             max_live_requests=65_536,
-            encode_budget_frames=GPU_BUDGETS.encode_frames,
-            text_to_unit_budget_tokens=GPU_BUDGETS.text_to_unit_tokens,
-            vocode_budget_units=GPU_BUDGETS.vocode_units,
+            budgets=GPU_BUDGETS,
         )
         with tempfile.TemporaryDirectory() as folder, self.device.installed():
             model, checkpoint = hollow_model(Path(folder), self.limits, self.device.variant.vocoder_dtype)
@@ -105,7 +103,8 @@ class Bench:
         """So many steps that decode one token of each of ``rows`` texts and do nothing else. Of these the
         quarter that took the host least: a busy machine slows the host, and not the modelled device.
         """
-        limits = dataclasses.replace(self.limits, encode_budget_frames=rows * self.limits.max_source_samples)
+        budgets = dataclasses.replace(GPU_BUDGETS, encode_frames=rows * self.limits.max_source_samples)
+        limits = dataclasses.replace(self.limits, budgets=budgets)
         core, reports = self._core(limits)
         for index in range(rows):
             core.scheduler.add(self._request(str(index), _LONG_TEXT_S, speech=False))
@@ -160,7 +159,7 @@ class Bench:
         events = core.step()
         with self.device.clock.stopped():
             sound = run.take(events, self.device.clock())
-            run.figures.full_steps += sound >= _FULL * self.limits.vocode_budget_units
+            run.figures.full_steps += sound >= _FULL * self.limits.budgets.vocode_units
         for event in events:
             if isinstance(event, WaveformPiece):  # the reader takes it at once
                 core.scheduler.grant(event.request_id, event.sequence)

@@ -94,9 +94,7 @@ class Engine:
     ) -> None:
         checkpoint = Checkpoint.open(folder)
         limits = EngineLimits(
-            encode_budget_frames=budgets.encode_frames,
-            text_to_unit_budget_tokens=budgets.text_to_unit_tokens,
-            vocode_budget_units=budgets.vocode_units,
+            budgets=budgets,
             max_slots=slots,
             max_waiting_requests=1_024,
             initial_credit_pieces=_CREDIT_PIECES,

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from translate_svc.config import Settings
-from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.options import EngineLimits, StepBudgets
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.capacity.estimate import CapacityOptions
@@ -83,9 +83,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
     assert engine.admission_window == 6
     assert engine.min_encode_steps == 7
     for device in ("cpu", "cuda:1"):
-        budgets = changed.engine_limits(model_tokens=4_096, device=device)
-        assert (budgets.encode_budget_frames, budgets.text_to_unit_budget_tokens) == (960, 512)
-        assert budgets.vocode_budget_units == 400
+        assert changed.engine_limits(model_tokens=4_096, device=device).budgets == StepBudgets(960, 512, 400)
     vad = changed.vad_options()
     assert (vad.threshold, vad.min_silence_ms, vad.max_utterance_ms) == (0.7, 900, 9_000)
     assert changed.tail_padding_samples(calibrated_ms=200) == 4_800
@@ -102,9 +100,9 @@ def test_the_tail_padding_is_what_the_model_needs_unless_it_is_set(
 def test_a_step_computes_more_on_a_gpu() -> None:
     cpu, gpu = (Settings().engine_limits(model_tokens=300, device=name) for name in ("cpu", "cuda"))
     assert cpu == EngineLimits(max_source_samples=cpu.max_source_samples)
-    assert gpu.encode_budget_frames == 8 * cpu.encode_budget_frames
-    assert gpu.text_to_unit_budget_tokens == 8 * cpu.text_to_unit_budget_tokens
-    assert gpu.vocode_budget_units == 8 * cpu.vocode_budget_units
+    assert dataclasses.astuple(gpu.budgets) == tuple(
+        8 * budget for budget in dataclasses.astuple(cpu.budgets)
+    )
 
 
 def test_what_the_model_cannot_hold_is_not_promised() -> None:

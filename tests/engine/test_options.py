@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from translate_svc.engine.options import EngineLimits, source_frames
+from translate_svc.engine.options import CPU_BUDGETS, EngineLimits, StepBudgets, source_frames
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.limits import ModelLimits
 
@@ -18,7 +18,6 @@ from translate_svc.models.limits import ModelLimits
         ({"max_slots": 0}, "max_slots"),
         ({"max_waiting_requests": 0}, "max_waiting_requests"),
         ({"initial_credit_pieces": -1}, "initial_credit_pieces"),
-        ({"vocode_budget_units": 0}, "vocode_budget_units"),
         ({"max_slot_tokens": 2}, "max_slot_tokens"),
         ({"min_source_samples": 480_001}, "min_source_samples"),
         ({"first_piece_units": 101}, "first_piece_units"),
@@ -33,12 +32,21 @@ def test_a_limit_out_of_range_is_named(changes: dict[str, Any], field: str) -> N
     assert caught.value.field == field
 
 
-def test_every_limit_is_documented_with_its_default() -> None:
-    documented = EngineLimits.__doc__ or ""
-    for field in dataclasses.fields(EngineLimits):
+@pytest.mark.parametrize("name", [each.name for each in dataclasses.fields(StepBudgets)])
+def test_a_budget_out_of_range_is_named(name: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        StepBudgets(**{name: 0})
+    assert caught.value.field == name
+
+
+@pytest.mark.parametrize("kind", [EngineLimits, StepBudgets])
+def test_every_limit_is_documented_with_its_default(kind: type[EngineLimits | StepBudgets]) -> None:
+    documented = kind.__doc__ or ""
+    for field in dataclasses.fields(kind):
         entry = re.search(rf"\n {{8}}{field.name}: (.*?)(?=\n {{8}}\w|\n {{4}}\"|\Z)", documented, re.DOTALL)
         assert entry, f"{field.name} is not documented"
         default = f"{field.default:,}" if isinstance(field.default, int) else str(field.default)
+        default = "CPU_BUDGETS" if field.default == CPU_BUDGETS else default
         assert re.search(rf"\b{re.escape(default)}\b", entry[1])
 
 

@@ -19,7 +19,7 @@ from tests.fakes.fake_runner import FakeTranslation
 from tests.fakes.toy_family import POSITIONS, ToyFamily, ToyModel, ToyTokenizer, uncached, write_checkpoint
 from translate_svc.engine.constraint import Constraint
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.options import EngineLimits, StepBudgets
 from translate_svc.engine.plan import (
     DecodeItem,
     EncodeItem,
@@ -104,7 +104,7 @@ class ToyMachine(SchedulerMachine):
                 min_source_samples=1,
                 max_source_samples=16_000,
                 max_source_tokens=32,
-                encode_budget_frames=frames,
+                budgets=StepBudgets(encode_frames=frames),
             )
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -29,16 +29,39 @@ _FLOORS = {
 }
 
 
+def _check_floors(numbers: Mapping[str, float]) -> None:
+    for name, number in numbers.items():
+        floor = _FLOORS.get(name, 1)
+        if not number >= floor:
+            raise InvalidArgument(f"must be at least {floor}", field=name)
+
+
 @dataclass(frozen=True, slots=True)
 class StepBudgets:
-    """How much of each batched stage one step computes, as ``EngineLimits`` explains."""
+    """How much of each batched stage one step computes.
 
-    encode_frames: int
-    text_to_unit_tokens: int
-    vocode_units: int
+    An item that is larger than its budget runs alone in its stage. A larger budget raises the throughput of a
+    batched stage, and lengthens the pause between two tokens of every text.
+
+    Attributes:
+        encode_frames: Source frames (512 samples, 32 ms) encoded; default 480 (15.4 s): one long utterance or
+            several short ones. Raise it on a GPU that encodes several utterances in the time of one. Lower it
+            when new utterances make text stutter.
+        text_to_unit_tokens: Text tokens converted to units; default 256. Raise or lower it as
+            ``encode_frames``.
+        vocode_units: Units (20 ms of speech each) converted to sound, without their context; default 200
+            (4 s). Raise or lower it as ``encode_frames``.
+    """
+
+    encode_frames: int = 480
+    text_to_unit_tokens: int = 256
+    vocode_units: int = 200
+
+    def __post_init__(self) -> None:
+        _check_floors({each.name: getattr(self, each.name) for each in fields(self)})
 
 
-CPU_BUDGETS = StepBudgets(480, 256, 200)
+CPU_BUDGETS = StepBudgets()
 """One long utterance, one long text and 4 s of sound: more would lengthen the pause between two tokens."""
 
 GPU_BUDGETS = StepBudgets(3_840, 2_048, 1_600)
@@ -53,9 +76,6 @@ def default_budgets(device: str) -> StepBudgets:
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
     """Sizes and budgets of the engine. One of these bounds every queue and every cache.
-
-    Budgets are per step. An item that is larger than its budget runs alone in its stage. A larger budget
-    raises the throughput of a batched stage, and lengthens the pause between two tokens of every text.
 
     Attributes:
         max_slots: Rows of the decoder's caches, so the number of sequences that decode together; default 16.
@@ -84,9 +104,7 @@ class EngineLimits:
             Each request belongs to one window, by its number, so a short one is overtaken by fewer than a
             window's. Long ones first end together with the others of their window, and batches of one length
             waste less padding. It is for files, whose short utterances nobody waits for.
-        encode_budget_frames: Source frames (512 samples, 32 ms) encoded in a step; default 480 (15.4 s): one
-            long utterance or several short ones. Raise it on a GPU that encodes several utterances in the
-            time of one. Lower it when new utterances make text stutter.
+        budgets: How much one step computes; default ``CPU_BUDGETS``.
         max_encode_steps: How long encoding may delay the texts of a step, in decode steps, when requests wait
             although slots are free; default 4. When no request waits, the delay is one decode step. Decode
             steps with few rows waste time, so a burst of requests is finished sooner when encoding goes
@@ -95,10 +113,6 @@ class EngineLimits:
         min_encode_steps: The same delay when no request waits; default 1. A decode step with one row takes
             more than half as long as one with eight, so 64 lets a batch of files, whose texts nobody reads
             meanwhile, encode all that have a slot before they decode together.
-        text_to_unit_budget_tokens: Text tokens converted to units in a step; default 256. Raise or lower it
-            as ``encode_budget_frames``.
-        vocode_budget_units: Units (20 ms of speech each) converted to sound in a step, without their context;
-            default 200 (4 s). Raise or lower it as ``encode_budget_frames``.
         first_piece_units: Length of a speech's first piece; default 25 (0.5 s). A shorter first piece starts
             the sound earlier, but receptive fields overlap more. Each further piece is twice as long as the
             one before.
@@ -120,11 +134,9 @@ class EngineLimits:
     max_waiting_requests: int = 64
     max_live_requests: int = 1_024
     admission_window: int = 1
-    encode_budget_frames: int = CPU_BUDGETS.encode_frames
+    budgets: StepBudgets = CPU_BUDGETS
     max_encode_steps: int = 4
     min_encode_steps: int = 1
-    text_to_unit_budget_tokens: int = CPU_BUDGETS.text_to_unit_tokens
-    vocode_budget_units: int = CPU_BUDGETS.vocode_units
     first_piece_units: int = 25
     max_piece_units: int = 100
     initial_credit_pieces: int = 4
@@ -132,9 +144,8 @@ class EngineLimits:
     max_duration_factor: float = MAX_DURATION_FACTOR
 
     def __post_init__(self) -> None:
-        for name in (each.name for each in fields(self)):
-            if not getattr(self, name) >= _FLOORS.get(name, 1):
-                raise InvalidArgument(f"must be at least {_FLOORS.get(name, 1)}", field=name)
+        sizes = [each.name for each in fields(self) if each.name != "budgets"]
+        _check_floors({name: getattr(self, name) for name in sizes})
         for low, high in (
             ("min_source_samples", "max_source_samples"),
             ("first_piece_units", "max_piece_units"),

@@ -8,15 +8,14 @@ from tests.engine.expected_events import RequestScript
 from tests.engine.scheduling.scheduler_harness import SMALL, SchedulerHarness
 from tests.fakes.fake_runner import FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
+from translate_svc.engine.options import StepBudgets
 from translate_svc.engine.request import RequestFinished, WaveformPiece
 from translate_svc.engine.scheduling.sequence import Phase
 from translate_svc.types import Stage
 
 ONE, TWO = FakeTokenizer().text_ids[:2]
 SPACE = FakeTokenizer().text_ids[4]
-ROOMY = dataclasses.replace(
-    SMALL, max_slots=8, encode_budget_frames=100, text_to_unit_budget_tokens=100, vocode_budget_units=100
-)
+ROOMY = dataclasses.replace(SMALL, max_slots=8, budgets=StepBudgets(100, 100, 100))
 
 
 def says(

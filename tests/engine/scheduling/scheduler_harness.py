@@ -10,7 +10,7 @@ from tests.engine.expected_events import LANGUAGES, ExpectedEvents, RequestScrip
 from tests.fakes.fake_runner import FakeRunner, FakeTranslation
 from tests.fakes.fake_tokenizer import PROMPT_TOKENS, FakeTokenizer
 from translate_svc.engine.core import Runner
-from translate_svc.engine.options import EngineLimits, source_frames
+from translate_svc.engine.options import EngineLimits, StepBudgets, source_frames
 from translate_svc.engine.plan import SequenceKey, StepPlan
 from translate_svc.engine.request import (
     EngineEvent,
@@ -28,9 +28,7 @@ SMALL = EngineLimits(
     max_slots=3,
     max_slot_tokens=6,
     min_source_samples=1,
-    encode_budget_frames=4,
-    text_to_unit_budget_tokens=8,
-    vocode_budget_units=12,
+    budgets=StepBudgets(encode_frames=4, text_to_unit_tokens=8, vocode_units=12),
     first_piece_units=3,
     max_piece_units=8,
     initial_credit_pieces=1,
@@ -201,11 +199,11 @@ class SchedulerHarness:
         )
 
     def _check_budgets(self, plan: StepPlan) -> None:
-        limits = self.limits
+        budgets = self.limits.budgets
         for costs, budget in (
-            ([source_frames(item.source) for item in plan.encode], limits.encode_budget_frames),
-            ([len(item.token_ids) for item in plan.text_to_unit], limits.text_to_unit_budget_tokens),
-            ([item.end_unit - item.start_unit for item in plan.vocode], limits.vocode_budget_units),
+            ([source_frames(item.source) for item in plan.encode], budgets.encode_frames),
+            ([len(item.token_ids) for item in plan.text_to_unit], budgets.text_to_unit_tokens),
+            ([item.end_unit - item.start_unit for item in plan.vocode], budgets.vocode_units),
         ):
             assert len(costs) <= 1 or sum(costs) <= budget, "a stage exceeds its budget"
 
@@ -235,7 +233,7 @@ class SchedulerHarness:
             first = self.scripts[self._waiting[0]]
             free = self.limits.max_slots - len(self.scheduler.slot_owners)
             frames = first.encode_cost_frames + sum(source_frames(item.source) for item in plan.encode)
-            too_large = bool(admitted) and frames > self.limits.encode_budget_frames
+            too_large = bool(admitted) and frames > self.limits.budgets.encode_frames
             assert too_large or len(first.sequences) > free, "the first request waits although there is room"
 
     def _check_turns(self, plan: StepPlan) -> None:

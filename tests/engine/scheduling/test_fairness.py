@@ -10,7 +10,7 @@ import pytest
 from tests.engine.scheduling.scheduler_fixtures import ONE, TWO, says
 from tests.engine.scheduling.scheduler_harness import SMALL, SchedulerHarness
 from tests.fakes.fake_tokenizer import FakeTokenizer
-from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.options import EngineLimits, StepBudgets
 from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.fair_queue import FairQueue
 from translate_svc.engine.scheduling.request_state import RequestState, RequestStates
@@ -18,7 +18,7 @@ from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import NO_HYPOTHESES
 from translate_svc.types import FRAME_SAMPLES, Stage
 
-LIMITS = EngineLimits(max_slots=8, encode_budget_frames=8, min_source_samples=1)
+LIMITS = EngineLimits(max_slots=8, budgets=StepBudgets(encode_frames=8), min_source_samples=1)
 
 
 def request_state(name: str, frames: int = 1, targets: int = 1) -> RequestState:

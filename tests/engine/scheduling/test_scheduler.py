@@ -9,6 +9,7 @@ import pytest
 
 from tests.engine.scheduling.scheduler_fixtures import ONE, ROOMY, SPACE, TWO, finish, run_to, says, together
 from tests.engine.scheduling.scheduler_harness import SMALL, SchedulerHarness
+from translate_svc.engine.options import StepBudgets
 from translate_svc.engine.request import (
     FinishStatus,
     Request,
@@ -126,7 +127,7 @@ def test_no_smaller_request_overtakes_the_first_in_the_queue() -> None:
 
 
 def test_decoding_goes_on_while_long_sources_are_encoded_one_a_step() -> None:
-    harness = SchedulerHarness(dataclasses.replace(ROOMY, encode_budget_frames=4))
+    harness = SchedulerHarness(dataclasses.replace(ROOMY, budgets=StepBudgets(4, 100, 100)))
     first = harness.submit(says(*(ONE,) * 4))
     harness.step()
     for _ in range(4):
@@ -177,7 +178,7 @@ def test_an_id_in_use_is_refused() -> None:
 @pytest.mark.parametrize(("most", "least"), [(1, 1), (2, 1), (4, 1), (4, 3)])
 def test_more_waiting_requests_beside_free_slots_allow_longer_encoding(most: int, least: int) -> None:
     limits = dataclasses.replace(
-        ROOMY, max_slots=8, encode_budget_frames=1, max_encode_steps=most, min_encode_steps=least
+        ROOMY, max_slots=8, budgets=StepBudgets(1, 100, 100), max_encode_steps=most, min_encode_steps=least
     )
     harness = SchedulerHarness(limits)  # one at a time
     for _ in range(9):

@@ -67,7 +67,8 @@ def test_a_grant_during_the_step_does_not_queue_a_speech_twice() -> None:
 
 
 def test_speeches_take_turns() -> None:
-    harness = SchedulerHarness(dataclasses.replace(SMALL, vocode_budget_units=1, initial_credit_pieces=99))
+    budgets = dataclasses.replace(SMALL.budgets, vocode_units=1)
+    harness = SchedulerHarness(dataclasses.replace(SMALL, budgets=budgets, initial_credit_pieces=99))
     ids = [harness.submit(says(ONE, units=30, speech=True)) for _ in range(3)]
     harness.run(100)
     turns = [item.key.request_id for plan in harness.runner.plans for item in plan.vocode]

@@ -21,7 +21,7 @@ from tests.engine.expected_events import RequestScript
 from tests.engine.scheduling.scheduler_harness import SchedulerHarness
 from tests.fakes.fake_runner import FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
-from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.options import EngineLimits, StepBudgets
 from translate_svc.types import Stage
 
 # It computes for seconds; the rest is for a busy machine.
@@ -40,9 +40,12 @@ limits = st.builds(
     EngineLimits,
     max_slots=st.integers(3, 5),
     max_slot_tokens=st.integers(3, 8),
-    encode_budget_frames=st.integers(1, 8),
-    text_to_unit_budget_tokens=st.integers(1, 12),
-    vocode_budget_units=st.integers(1, 20),
+    budgets=st.builds(
+        StepBudgets,
+        encode_frames=st.integers(1, 8),
+        text_to_unit_tokens=st.integers(1, 12),
+        vocode_units=st.integers(1, 20),
+    ),
     first_piece_units=st.integers(1, 4),
     max_piece_units=st.integers(4, 9),
     initial_credit_pieces=st.integers(0, 3),

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.fakes.fake_runner import FRAME_SAMPLES, FakeRunner, FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
-from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.options import EngineLimits, StepBudgets
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.request import (
     EngineEvent,
@@ -64,9 +64,12 @@ limits = st.builds(
     EngineLimits,
     max_slots=st.integers(2, 6),
     max_slot_tokens=st.just(80),
-    encode_budget_frames=st.integers(20, 200),
-    text_to_unit_budget_tokens=st.integers(4, 40),
-    vocode_budget_units=st.integers(2, 30),
+    budgets=st.builds(
+        StepBudgets,
+        encode_frames=st.integers(20, 200),
+        text_to_unit_tokens=st.integers(4, 40),
+        vocode_units=st.integers(2, 30),
+    ),
     first_piece_units=st.integers(1, 4),
     max_piece_units=st.integers(4, 9),
     initial_credit_pieces=st.integers(0, 3),

@@ -177,7 +177,7 @@ class PhaseQueues:
         """Moves requests from WAITING to ENCODE as far as the free slots and the encode budget allow."""
         if not self.slots.free:
             return []
-        budget = self._limits.encode_budget_frames
+        budget = self._limits.budgets.encode_frames
         admitted: list[RequestState] = []
         taken_frames: Counter[str] = Counter()
         capped: set[str] = set()
@@ -225,7 +225,7 @@ class PhaseQueues:
         """
         limits, held = self._limits, self._held_slots[state.request.caller]
         slots_left = limits.max_slots // 2 - held
-        frames_left = limits.encode_budget_frames // 4 - taken_frames
+        frames_left = limits.budgets.encode_frames // 4 - taken_frames
         too_many = held and state.needed_slots > slots_left
         too_long = taken_frames and source_frames(state.source) > frames_left
         return bool(too_many or too_long) and self._waiting.has_others(state.request.caller)
@@ -260,13 +260,13 @@ class PhaseQueues:
 
     def take_text_to_unit(self) -> list[SequenceState]:
         """The next sequences for TEXT_TO_UNIT, within the budget."""
-        budget = self._limits.text_to_unit_budget_tokens
+        budget = self._limits.budgets.text_to_unit_tokens
         return self._take(Stage.TEXT_TO_UNIT, lambda sequence: len(sequence.text.token_ids), budget)
 
     def take_vocode(self) -> list[SequenceState]:
         """The next sequences for VOCODE, within the budget. Each pays one credit."""
         limits = self._limits
-        budget = limits.vocode_budget_units
+        budget = limits.budgets.vocode_units
         taken = self._take(Stage.VOCODE, lambda sequence: sequence.speech.next_piece_units(limits), budget)
         for sequence in taken:
             sequence.speech.credit_pieces -= 1
