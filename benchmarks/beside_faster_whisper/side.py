@@ -56,8 +56,9 @@ def _timed(run: Callable[[], Any]) -> tuple[float, Any]:
 
 def _ours(folder: Path, precision: str) -> Write:
     from translate_svc.engine.core import EngineCore
+    from translate_svc.engine.events import RequestFinished, TokenDecoded
     from translate_svc.engine.options import EngineLimits
-    from translate_svc.engine.request import Request, RequestFinished, TokenDecoded
+    from translate_svc.engine.request import Request
     from translate_svc.engine.runner.model_runner import ModelRunner
     from translate_svc.engine.scheduling.scheduler import Scheduler
     from translate_svc.engine.sequence_spec import SequenceSpec

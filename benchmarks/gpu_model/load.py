@@ -23,13 +23,9 @@ from benchmarks.throughput.engine import tokenizer_of
 from benchmarks.throughput.number_tokenizer import LANGUAGE
 from benchmarks.throughput.utterance import TOKENS_PER_SECOND, noise
 from translate_svc.engine.core import EngineCore
+from translate_svc.engine.events import EngineEvent, TokenDecoded, WaveformPiece
 from translate_svc.engine.options import GPU_BUDGETS, EngineLimits
-from translate_svc.engine.request import (
-    EngineEvent,
-    Request,
-    TokenDecoded,
-    WaveformPiece,
-)
+from translate_svc.engine.request import Request
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec

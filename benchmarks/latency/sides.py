@@ -11,7 +11,7 @@ from benchmarks.throughput.engine import Engine
 from benchmarks.throughput.peer import Peer
 from benchmarks.throughput.utterance import Utterance
 from translate_svc.engine.async_engine import AsyncEngine
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
     RequestFinished,
     RequestRefused,

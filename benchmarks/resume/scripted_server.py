@@ -18,8 +18,9 @@ from tests.fakes.model_free_service import model_free_service
 from tests.fakes.scripted_engine import ScriptedEngine
 from translate_svc.access.resume_tokens import ResumeTokens
 from translate_svc.cli.commands.serve import READY_PREFIX
+from translate_svc.engine.events import EngineEvent, RequestFinished
 from translate_svc.engine.handle import Deliver
-from translate_svc.engine.request import EngineEvent, Request, RequestFinished
+from translate_svc.engine.request import Request
 from translate_svc.resumption import Resumption
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer

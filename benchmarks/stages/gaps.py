@@ -11,7 +11,7 @@ from benchmarks.stages.clock import StageClock
 from benchmarks.throughput.engine import Engine
 from benchmarks.throughput.utterance import Utterance
 from benchmarks.throughput.utterances import forced_utterances
-from translate_svc.engine.request import TokenDecoded
+from translate_svc.engine.events import TokenDecoded
 
 _ARRIVALS = 6
 _TOKENS = 120

@@ -12,16 +12,16 @@ from benchmarks.throughput.number_tokenizer import NumberTokenizer
 from benchmarks.throughput.outcome import Outcome
 from benchmarks.throughput.utterance import Utterance
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.options import CPU_BUDGETS, EngineLimits, StepBudgets
-from translate_svc.engine.plan import StepPlan
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
     FinishStatus,
-    Request,
     RequestFinished,
     TokenDecoded,
     WaveformPiece,
 )
+from translate_svc.engine.options import CPU_BUDGETS, EngineLimits, StepBudgets
+from translate_svc.engine.plan import StepPlan
+from translate_svc.engine.request import Request
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec

@@ -15,15 +15,10 @@ from tests.fakes.fake_runner import FakeRunner, FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.core import EngineCore
+from translate_svc.engine.events import EngineEvent, RequestFinished, RequestRefused, TokenDecoded
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import StepPlan
-from translate_svc.engine.request import (
-    EngineEvent,
-    Request,
-    RequestFinished,
-    RequestRefused,
-    TokenDecoded,
-)
+from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import TranslateSvcError

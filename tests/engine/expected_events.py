@@ -9,8 +9,7 @@ import numpy as np
 
 from tests.fakes.fake_runner import FakeTranslation, units_of, waveform_of
 from tests.fakes.fake_tokenizer import PROMPT_TOKENS, FakeTokenizer
-from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
     FinishStatus,
     RequestFinished,
@@ -20,6 +19,7 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.types import Stage
 

@@ -8,8 +8,7 @@ import time
 import pytest
 
 from tests.engine.async_fixtures import Gate, Inbox, build, request, running
-from translate_svc.engine.plan import StepPlan
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
     RequestFinished,
     RequestQueued,
@@ -17,6 +16,7 @@ from translate_svc.engine.request import (
     TokenDecoded,
     WaveformPiece,
 )
+from translate_svc.engine.plan import StepPlan
 
 
 @pytest.mark.parametrize("kind", [None, TokenDecoded, TextFinished, WaveformPiece], ids=str)

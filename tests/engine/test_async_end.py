@@ -26,8 +26,7 @@ from tests.fakes.fake_runner import FakeRunner
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.plan import StepPlan
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     FinishStatus,
     RequestFinished,
     SequenceFinished,
@@ -35,6 +34,7 @@ from translate_svc.engine.request import (
     TokenDecoded,
     UnitsPredicted,
 )
+from translate_svc.engine.plan import StepPlan
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.step_result import DecodeResult, StepResult

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from tests.engine.async_fixtures import LIMITS, Gate, Inbox, build, refusal_of, request, running
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
     FinishStatus,
     RequestFinished,
     RequestQueued,
-    SourceText,
     TextFinished,
     TokenDecoded,
     WaveformPiece,
 )
+from translate_svc.engine.request import SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import InvalidArgument, OutOfRange, ResourceExhausted
 

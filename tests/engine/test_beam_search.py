@@ -13,15 +13,15 @@ from torch.utils._python_dispatch import _disable_current_modes
 from tests.checkpoints import LIMITS, checkpoint_folder, new_runner, oracle, utterances
 from tests.engine.simultaneous.hypothesis_harness import HypothesisHarness, of
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
-from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     AlternativesFound,
-    Request,
     SequenceFinished,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
 )
+from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.request import Request
 from translate_svc.engine.runner import model_runner
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.models.checkpoint.checkpoint import Checkpoint

@@ -19,6 +19,7 @@ from tests.fakes.fake_runner import FakeTranslation
 from tests.fakes.toy_family import POSITIONS, ToyFamily, ToyModel, ToyTokenizer, uncached, write_checkpoint
 from translate_svc.engine.constraint import Constraint
 from translate_svc.engine.core import EngineCore
+from translate_svc.engine.events import FinishStatus, RequestFinished, TextScored, TokenDecoded
 from translate_svc.engine.options import EngineLimits, StepBudgets
 from translate_svc.engine.plan import (
     DecodeItem,
@@ -28,14 +29,7 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.request import (
-    FinishStatus,
-    Request,
-    RequestFinished,
-    SourceText,
-    TextScored,
-    TokenDecoded,
-)
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec

@@ -21,17 +21,10 @@ from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_ba
 from tests.fakes.standin import NAME, stand_in
 from tests.step_results import decode_results
 from translate_svc.engine.core import EngineCore
+from translate_svc.engine.events import EngineEvent, RequestFinished, TextScored, TokenDecoded, WaveformPiece
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import EncodeItem
-from translate_svc.engine.request import (
-    EngineEvent,
-    Request,
-    RequestFinished,
-    SourceText,
-    TextScored,
-    TokenDecoded,
-    WaveformPiece,
-)
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.runner import model_runner
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from translate_svc.engine.request import Request, SourceText, StopReason
+from translate_svc.engine.events import StopReason
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, Samples
 
 

@@ -30,12 +30,9 @@ from tests.fakes.scripted_hypotheses import (
     speech_start_samples,
     state_of,
 )
-from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
     FinishStatus,
-    HypothesisRequest,
-    Request,
     RequestFinished,
     RequestQueued,
     RequestRefused,
@@ -47,6 +44,8 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
+from translate_svc.engine.request import HypothesisRequest, Request
 from translate_svc.engine.scheduling.request_state import combined_status
 from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, TranslateSvcError
 from translate_svc.types import SAMPLES_PER_UNIT, StageTiming

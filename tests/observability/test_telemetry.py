@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from translate_svc.engine.request import StageSpan
+from translate_svc.engine.events import StageSpan
 from translate_svc.errors import InvalidArgument
 from translate_svc.observability.telemetry import Tracing, attach_trace_context
 from translate_svc.session.observer import UtteranceReport

@@ -9,8 +9,9 @@ import pytest
 from tests.checkpoints import checkpoint_folder, new_runner, utterances
 from tests.engine.simultaneous.hypothesis_harness import LIMITS, HypothesisHarness, of, tokenizer_of
 from translate_svc.engine.constraint import Constraint
+from translate_svc.engine.events import TextFinished, TokenDecoded
 from translate_svc.engine.plan import DecodeItem
-from translate_svc.engine.request import Request, TextFinished, TokenDecoded
+from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling import request_state
 from translate_svc.engine.scheduling.greedy_sequence import GreedySequence
 from translate_svc.engine.sequence_spec import SequenceSpec

@@ -12,21 +12,16 @@ import pytest
 
 from translate_svc import errors
 from translate_svc.confidence import ConfidenceRule, Logistic, Threshold
-from translate_svc.engine.handle import EngineStatus
-from translate_svc.engine.model_facts import ModelFacts
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     AlternativesFound,
     EngineEvent,
     FinishStatus,
-    HypothesisRequest,
     LanguageDetected,
     LanguageHeard,
-    Request,
     RequestFinished,
     RequestQueued,
     RequestRefused,
     SequenceFinished,
-    SourceText,
     StageSpan,
     StopReason,
     TextFinished,
@@ -35,6 +30,9 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.handle import EngineStatus
+from translate_svc.engine.model_facts import ModelFacts
+from translate_svc.engine.request import HypothesisRequest, Request, SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.engine.simultaneous.commit_policy import (
     CommitDecision,

@@ -16,15 +16,10 @@ import pytest
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.scripted_engine import ScriptedEngine
 from tests.waiting import until
+from translate_svc.engine.events import EngineEvent, FinishStatus, RequestFinished, WaveformPiece
 from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
-from translate_svc.engine.request import (
-    EngineEvent,
-    FinishStatus,
-    Request,
-    RequestFinished,
-    WaveformPiece,
-)
+from translate_svc.engine.request import Request
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import ResourceExhausted, Unavailable
 from translate_svc.models.checkpoint.description import Capabilities

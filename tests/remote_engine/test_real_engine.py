@@ -7,7 +7,7 @@ import itertools
 from tests.engine.async_fixtures import Gate, Inbox, build, request, running
 from tests.remote_engine.slow_wire import SlowWire
 from tests.remote_engine.test_remote_engine import comparable
-from translate_svc.engine.request import FinishStatus, RequestFinished, RequestQueued
+from translate_svc.engine.events import FinishStatus, RequestFinished, RequestQueued
 from translate_svc.errors import EngineLost
 
 

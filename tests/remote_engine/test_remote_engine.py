@@ -18,18 +18,17 @@ from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.scripted_engine import ScriptedEngine
 from tests.remote_engine.slow_wire import SlowWire
 from tests.virtual_time import virtual_time
-from translate_svc.engine.handle import EngineHandle
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
     FinishStatus,
-    Request,
     RequestFinished,
     RequestQueued,
     RequestRefused,
     SequenceFinished,
-    SourceText,
     WaveformPiece,
 )
+from translate_svc.engine.handle import EngineHandle
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import EngineLost, InvalidArgument, OutOfRange, ResourceExhausted
 

@@ -22,7 +22,8 @@ from tests.session.harness import (
     utterances,
 )
 from tests.virtual_time import virtual_time
-from translate_svc.engine.request import Request, StopReason
+from translate_svc.engine.events import StopReason
+from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
 from translate_svc.types import (
     ClearInput,

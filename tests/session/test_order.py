@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.session.harness import check_contract, chunks, config, converse, house, of, texts, utterances
 from tests.virtual_time import virtual_time
-from translate_svc.engine.request import Request, StopReason
+from translate_svc.engine.events import StopReason
+from translate_svc.engine.request import Request
 from translate_svc.types import (
     Inspect,
     SessionEvent,

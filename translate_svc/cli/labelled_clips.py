@@ -26,16 +26,9 @@ import soundfile
 
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.confidence import UNKNOWN_AGREEMENT, Agreement
+from translate_svc.engine.events import EngineEvent, FinishStatus, RequestFinished, RequestRefused, TextScored
 from translate_svc.engine.handle import EngineHandle
-from translate_svc.engine.request import (
-    EngineEvent,
-    FinishStatus,
-    Request,
-    RequestFinished,
-    RequestRefused,
-    SourceText,
-    TextScored,
-)
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import EngineError
 from translate_svc.models.confidence.fit import LabelledText

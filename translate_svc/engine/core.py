@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from translate_svc.engine.events import EngineEvent
 from translate_svc.engine.plan import StepPlan
-from translate_svc.engine.request import EngineEvent
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.step_result import StepReport, StepResult
 

@@ -7,15 +7,15 @@ import logging
 import threading
 from collections.abc import Iterable
 
-from translate_svc.engine.handle import Deliver
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
     FinishStatus,
-    Request,
     RequestFinished,
     RequestRefused,
     SequenceFinished,
 )
+from translate_svc.engine.handle import Deliver
+from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, TranslateSvcError, Unavailable
 
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Submission:
         self._deliver(event)
 
     def failure_events(self, error: str) -> list[EngineEvent]:
-        """The events that end this request as FAILED now, in the order that ``engine.request`` documents."""
+        """The events that end this request as FAILED now, in the order that ``engine.events`` documents."""
         request_id = self.request.request_id
         ends: list[EngineEvent] = [
             SequenceFinished(request_id, sequence, FinishStatus.FAILED, error)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.delivery import Submission
+from translate_svc.engine.events import EngineEvent, RequestFinished
 from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.mailbox import Mail, Mailbox
-from translate_svc.engine.request import EngineEvent, RequestFinished
 from translate_svc.engine.stats import RetryEstimate
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from translate_svc.engine.request import EngineEvent, Request
+from translate_svc.engine.events import EngineEvent
+from translate_svc.engine.request import Request
 from translate_svc.engine.stats import Totals
 
 ENGINE_LOST = "the engine was lost"

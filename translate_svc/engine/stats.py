@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from translate_svc.engine.events import FinishStatus
 from translate_svc.engine.relative_cost import relative_cost
-from translate_svc.engine.request import FinishStatus, HypothesisRequest
+from translate_svc.engine.request import HypothesisRequest
 from translate_svc.engine.scheduling.request_state import RequestState
 
 _SMOOTHING = 0.2

@@ -20,9 +20,10 @@ from typing import Any
 
 import msgspec
 
+from translate_svc.engine.events import EngineEvent
 from translate_svc.engine.handle import EngineStatus
 from translate_svc.engine.model_facts import ModelFacts
-from translate_svc.engine.request import EngineEvent, SourceText
+from translate_svc.engine.request import SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import SequenceHypothesis
 from translate_svc.heard_language import LanguageQuestion

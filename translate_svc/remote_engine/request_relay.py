@@ -9,15 +9,9 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
+from translate_svc.engine.events import EngineEvent, RequestFinished, RequestRefused, WaveformPiece
 from translate_svc.engine.handle import EngineHandle
-from translate_svc.engine.request import (
-    EngineEvent,
-    HypothesisRequest,
-    Request,
-    RequestFinished,
-    RequestRefused,
-    WaveformPiece,
-)
+from translate_svc.engine.request import HypothesisRequest, Request
 from translate_svc.engine.simultaneous.commit_policy import AnyCommitPolicy, CommitPolicy
 from translate_svc.engine.simultaneous.hypothesis import HypothesisOptions
 from translate_svc.errors import InvalidArgument

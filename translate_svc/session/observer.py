@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from translate_svc.engine.request import StageSpan
+from translate_svc.engine.events import StageSpan
 from translate_svc.types import CallOutcome, StageTiming, UtteranceDone
 
 

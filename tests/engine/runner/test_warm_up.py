@@ -11,9 +11,9 @@ from tests.checkpoints import LIMITS, checkpoint_folder
 from tests.engine.async_fixtures import Inbox, build, request
 from tests.engine.runner_harness import STAGES, RunnerHarness, answers, healthy_answers, shared_runner
 from translate_svc.assembly import running
+from translate_svc.engine.events import RequestFinished
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import StepPlan
-from translate_svc.engine.request import RequestFinished
 from translate_svc.engine.runner.warm_up import WarmUp
 from translate_svc.engine.step_result import StepResult
 from translate_svc.errors import EngineLost

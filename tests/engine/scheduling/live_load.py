@@ -12,15 +12,10 @@ import numpy as np
 from tests.fakes.fake_runner import FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from tests.fakes.timed_runner import STEP_MS, TimedRunner
+from translate_svc.engine.events import EngineEvent, RequestFinished, TokenDecoded, WaveformPiece
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import StepPlan
-from translate_svc.engine.request import (
-    EngineEvent,
-    Request,
-    RequestFinished,
-    TokenDecoded,
-    WaveformPiece,
-)
+from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.types import EncoderSource

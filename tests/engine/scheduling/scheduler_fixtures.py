@@ -8,8 +8,8 @@ from tests.engine.expected_events import RequestScript
 from tests.engine.scheduling.scheduler_harness import SMALL, SchedulerHarness
 from tests.fakes.fake_runner import FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
+from translate_svc.engine.events import RequestFinished, WaveformPiece
 from translate_svc.engine.options import StepBudgets
-from translate_svc.engine.request import RequestFinished, WaveformPiece
 from translate_svc.engine.scheduling.sequence import Phase
 from translate_svc.types import Stage
 

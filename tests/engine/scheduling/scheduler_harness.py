@@ -10,15 +10,10 @@ from tests.engine.expected_events import LANGUAGES, ExpectedEvents, RequestScrip
 from tests.fakes.fake_runner import FakeRunner, FakeTranslation
 from tests.fakes.fake_tokenizer import PROMPT_TOKENS, FakeTokenizer
 from translate_svc.engine.core import Runner
+from translate_svc.engine.events import EngineEvent, RequestFinished, WaveformPiece
 from translate_svc.engine.options import EngineLimits, StepBudgets, source_frames
 from translate_svc.engine.plan import SequenceKey, StepPlan
-from translate_svc.engine.request import (
-    EngineEvent,
-    Request,
-    RequestFinished,
-    SourceText,
-    WaveformPiece,
-)
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.scheduling.sequence import Phase
 from translate_svc.engine.sequence_spec import SequenceSpec

@@ -9,14 +9,9 @@ import pytest
 
 from tests.engine.scheduling.scheduler_fixtures import ONE, ROOMY, SPACE, TWO, finish, run_to, says, together
 from tests.engine.scheduling.scheduler_harness import SMALL, SchedulerHarness
+from translate_svc.engine.events import FinishStatus, SequenceFinished, StopReason, TextFinished
 from translate_svc.engine.options import StepBudgets
-from translate_svc.engine.request import (
-    FinishStatus,
-    Request,
-    SequenceFinished,
-    StopReason,
-    TextFinished,
-)
+from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.sequence import Phase
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import InvalidArgument

@@ -8,8 +8,8 @@ import pytest
 
 from tests.engine.scheduling.scheduler_fixtures import ONE, TWO, finish, run_to, says, together
 from tests.engine.scheduling.scheduler_harness import SchedulerHarness
+from translate_svc.engine.events import FinishStatus
 from translate_svc.engine.plan import EncodeItem, SequenceKey, StepPlan
-from translate_svc.engine.request import FinishStatus
 from translate_svc.engine.scheduling.sequence import Phase
 from translate_svc.types import Stage
 

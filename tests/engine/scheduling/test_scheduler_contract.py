@@ -12,8 +12,8 @@ from tests.engine.scheduling.scheduler_fixtures import ONE, ROOMY, TWO, finish, 
 from tests.engine.scheduling.scheduler_harness import SchedulerHarness
 from tests.step_results import decode_results, vocode_results
 from translate_svc.engine.core import EngineCore
+from translate_svc.engine.events import RequestFinished, TokenDecoded
 from translate_svc.engine.plan import SequenceKey
-from translate_svc.engine.request import RequestFinished, TokenDecoded
 from translate_svc.engine.step_result import ItemFailure, StepReport, StepResult
 from translate_svc.errors import InvariantViolation
 from translate_svc.types import Stage

@@ -8,8 +8,8 @@ import pytest
 
 from tests.engine.scheduling.scheduler_fixtures import ONE, ROOMY, finish, pieces_of, run_to, says
 from tests.engine.scheduling.scheduler_harness import SMALL, SchedulerHarness
+from translate_svc.engine.events import FinishStatus
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.request import FinishStatus
 from translate_svc.types import Stage
 
 

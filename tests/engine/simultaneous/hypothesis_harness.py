@@ -17,15 +17,10 @@ from tests.checkpoints import checkpoint_folder, new_runner
 from tests.step_results import vocode_results
 from translate_svc.engine.constraint import CONTINUATION_MASK
 from translate_svc.engine.core import EngineCore
+from translate_svc.engine.events import EngineEvent, UnitsPredicted, WaveformPiece
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import SequenceKey, StepPlan, VocodeItem
-from translate_svc.engine.request import (
-    EngineEvent,
-    HypothesisRequest,
-    Request,
-    UnitsPredicted,
-    WaveformPiece,
-)
+from translate_svc.engine.request import HypothesisRequest, Request
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec

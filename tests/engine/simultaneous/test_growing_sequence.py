@@ -21,11 +21,9 @@ from tests.engine.simultaneous.hypothesis_harness import (
     of,
 )
 from translate_svc.audio.files import read_audio
-from translate_svc.engine.plan import SequenceKey
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
     FinishStatus,
-    Request,
     RequestFinished,
     SequenceFinished,
     TextFinished,
@@ -33,6 +31,8 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.plan import SequenceKey
+from translate_svc.engine.request import Request
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt
 from translate_svc.engine.simultaneous.growing_sequence import LOOKAHEAD_WORDS, MIN_FIRST_WORDS

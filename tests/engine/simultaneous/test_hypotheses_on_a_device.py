@@ -14,7 +14,8 @@ from tests.engine.simultaneous.hypothesis_harness import HypothesisHarness, hypo
 from tests.engine.simultaneous.test_growing_sequence import FRENCH, SPANISH, assert_alike, clip, growing, told
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, limit_captured_batches
 from tests.fakes.standin import NAME, StandIn, stand_in
-from translate_svc.engine.request import EngineEvent, Request, WaveformPiece
+from translate_svc.engine.events import EngineEvent, WaveformPiece
+from translate_svc.engine.request import Request
 from translate_svc.engine.runner import model_runner
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided
 from translate_svc.types import Samples

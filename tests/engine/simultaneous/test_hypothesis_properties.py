@@ -16,17 +16,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.fakes.fake_runner import FRAME_SAMPLES, FakeRunner, FakeTranslation
 from tests.fakes.fake_tokenizer import FakeTokenizer
-from translate_svc.engine.options import EngineLimits, StepBudgets
-from translate_svc.engine.plan import SequenceKey
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
-    HypothesisRequest,
-    Request,
     RequestFinished,
     SequenceFinished,
     TokenDecoded,
     WaveformPiece,
 )
+from translate_svc.engine.options import EngineLimits, StepBudgets
+from translate_svc.engine.plan import SequenceKey
+from translate_svc.engine.request import HypothesisRequest, Request
 from translate_svc.engine.scheduling.request_state import RequestState
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.scheduling.sequence import SequenceState

@@ -17,7 +17,8 @@ from tests.engine.simultaneous.hypothesis_harness import (
     hypothesis_request,
     of,
 )
-from translate_svc.engine.request import EngineEvent, Request, TokenDecoded
+from translate_svc.engine.events import EngineEvent, TokenDecoded
+from translate_svc.engine.request import Request
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.commit_policy import Hypothesis, LocalAgreement
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SequenceHypothesis

@@ -8,12 +8,7 @@ import numpy as np
 
 from tests.checkpoints import wandering_tone
 from tests.engine.simultaneous.hypothesis_harness import HypothesisHarness, of
-from translate_svc.engine.request import (
-    FinishStatus,
-    RequestFinished,
-    TextFinished,
-    TokenDecoded,
-)
+from translate_svc.engine.events import FinishStatus, RequestFinished, TextFinished, TokenDecoded
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.commit_policy import AlignAtt
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver

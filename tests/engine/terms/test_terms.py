@@ -11,16 +11,15 @@ import pytest
 from benchmarks.quality.clip import Clip, load_clips
 from benchmarks.quality.report import ROOT
 from tests.engine.simultaneous.hypothesis_harness import HypothesisHarness, of
-from translate_svc.engine.plan import SequenceKey
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     FinishStatus,
-    Request,
     SequenceFinished,
-    SourceText,
     TextFinished,
     TokenDecoded,
     UnitsPredicted,
 )
+from translate_svc.engine.plan import SequenceKey
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.scheduling import term_guide
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.validation import validate

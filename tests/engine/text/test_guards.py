@@ -24,11 +24,9 @@ from tests.fakes.fake_tokenizer import PROMPT_TOKENS, FakeTokenizer
 from training.starter.grammar import LANGUAGES, Grammar
 from training.starter.tokenizer import StarterTokenizer
 from translate_svc.engine.core import EngineCore, Runner
-from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
     FinishStatus,
-    Request,
     RequestFinished,
     SequenceFinished,
     StopReason,
@@ -37,6 +35,8 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.engine.text.guards import MAX_REPETITIONS, is_loop, max_text_tokens

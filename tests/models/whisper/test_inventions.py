@@ -12,8 +12,9 @@ import torch
 from tests.models.whisper.test_whisper_in_the_engine import LIMITS, finished
 from tests.whisper_checkpoints import speech, whisper_folder, whisper_oracle
 from translate_svc.engine.core import EngineCore
+from translate_svc.engine.events import StopReason, TextFinished, TokenDecoded
 from translate_svc.engine.plan import DecodeItem, EncodeItem, SequenceKey, StepPlan
-from translate_svc.engine.request import Request, StopReason, TextFinished, TokenDecoded
+from translate_svc.engine.request import Request
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards

@@ -11,8 +11,9 @@ import torch
 
 from tests.whisper_checkpoints import MOST_TOKENS, Asked, some_speech, whisper_folder, whisper_oracle
 from translate_svc.engine.core import EngineCore
+from translate_svc.engine.events import EngineEvent, LanguageDetected, RequestFinished, TokenDecoded
 from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.request import EngineEvent, LanguageDetected, Request, RequestFinished, TokenDecoded
+from translate_svc.engine.request import Request
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec

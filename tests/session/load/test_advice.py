@@ -12,7 +12,8 @@ from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.session.harness import check_contract, chunks, clip, config, converse, house, of, silence, speech
 from tests.session.source_driver import heard_by
 from tests.virtual_time import virtual_time
-from translate_svc.engine.request import Request, StopReason
+from translate_svc.engine.events import StopReason
+from translate_svc.engine.request import Request
 from translate_svc.engine.simultaneous.commit_policy import LocalAgreement
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.advice import LengthAdvice

@@ -33,7 +33,8 @@ from tests.session.harness import (
 )
 from tests.session.source_driver import Driver, comparable, heard_by, talk
 from tests.virtual_time import virtual_time
-from translate_svc.engine.request import Request, StopReason
+from translate_svc.engine.events import StopReason
+from translate_svc.engine.request import Request
 from translate_svc.engine.sequence_spec import TextGuards
 from translate_svc.session.inbound.utterance_source import UtteranceSource
 from translate_svc.session.voice_gate import MIN_VOICED_FRAMES

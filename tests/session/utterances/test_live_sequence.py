@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from translate_svc.engine.request import UnitsPredicted, WaveformPiece
+from translate_svc.engine.events import UnitsPredicted, WaveformPiece
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.commit_policy import CommitDecision, Hypothesis
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechContext

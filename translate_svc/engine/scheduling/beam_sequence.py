@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from translate_svc.engine.events import AlternativesFound, EngineEvent, TokenDecoded
 from translate_svc.engine.plan import BeamItem, DecodeItem
-from translate_svc.engine.request import AlternativesFound, EngineEvent, TokenDecoded
 from translate_svc.engine.scheduling.whole_sequence import WholeSequence
 from translate_svc.engine.step_result import BeamResult, DecodeResult
 from translate_svc.engine.text.beam_search import Beam, BeamSearch, Continuations

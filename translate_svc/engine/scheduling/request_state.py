@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from translate_svc.engine.events import FinishStatus, RequestFinished, StageSpan, StopReason
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import EncodeItem, SequenceKey
-from translate_svc.engine.request import (
-    FinishStatus,
-    HypothesisRequest,
-    Request,
-    RequestFinished,
-    SourceText,
-    StageSpan,
-    StopReason,
-)
+from translate_svc.engine.request import HypothesisRequest, Request, SourceText
 from translate_svc.engine.scheduling.beam_sequence import BeamSequence
 from translate_svc.engine.scheduling.greedy_sequence import GreedySequence
 from translate_svc.engine.scheduling.sequence import LONGEST_FROM_PIECE, SequenceState, SpeechState

@@ -9,14 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from translate_svc.engine.batch_costs import BatchCosts
+from translate_svc.engine.events import EngineEvent, FinishStatus, SequenceFinished
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import BeamItem, DecodeItem, SequenceKey, StepPlan
-from translate_svc.engine.request import (
-    EngineEvent,
-    FinishStatus,
-    Request,
-    SequenceFinished,
-)
+from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.in_flight import InFlight, Work
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
 from translate_svc.engine.scheduling.request_state import RequestState, RequestStates, combined_status

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from translate_svc.engine.constraint import LANGUAGE_MASK, Constraint
+from translate_svc.engine.events import EngineEvent, FinishStatus, StopReason
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import (
     BeamItem,
@@ -20,7 +21,6 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason
 from translate_svc.engine.scheduling.term_guide import Guide
 from translate_svc.engine.scheduling.text_state import TextState
 from translate_svc.engine.sequence_spec import SequenceSpec

@@ -9,14 +9,7 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.options import EngineLimits
-from translate_svc.engine.plan import (
-    BeamItem,
-    DecodeItem,
-    TextToUnitItem,
-    VocodeItem,
-)
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
     FinishStatus,
     LanguageDetected,
@@ -25,6 +18,13 @@ from translate_svc.engine.request import (
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
+)
+from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.plan import (
+    BeamItem,
+    DecodeItem,
+    TextToUnitItem,
+    VocodeItem,
 )
 from translate_svc.engine.scheduling.in_flight import InFlight
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from translate_svc.engine.constraint import UNCONSTRAINED, Constraint
-from translate_svc.engine.request import StopReason
+from translate_svc.engine.events import StopReason
 from translate_svc.engine.sequence_spec import TextGuards
 from translate_svc.engine.text.constraints import next_token_constraint
 from translate_svc.engine.text.detokenize import Detokenizer

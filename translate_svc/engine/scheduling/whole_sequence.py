@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from translate_svc.engine.request import EngineEvent, FinishStatus, StopReason, TextFinished, TokenDecoded
+from translate_svc.engine.events import EngineEvent, FinishStatus, StopReason, TextFinished, TokenDecoded
 from translate_svc.engine.scheduling.sequence import SequenceState, SpokenTokens
 from translate_svc.engine.step_result import DecodeResult
 from translate_svc.engine.text.scripts import written_in_foreign_script

@@ -12,15 +12,9 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
+from translate_svc.engine.events import EngineEvent, FinishStatus, StopReason, TextFinished, TokenDecoded
 from translate_svc.engine.plan import DecodeItem, TextToUnitItem
-from translate_svc.engine.request import (
-    EngineEvent,
-    FinishStatus,
-    HypothesisRequest,
-    StopReason,
-    TextFinished,
-    TokenDecoded,
-)
+from translate_svc.engine.request import HypothesisRequest
 from translate_svc.engine.scheduling.sequence import NO_UNITS, SequenceState, SpokenTokens
 from translate_svc.engine.simultaneous.commit_policy import Hypothesis
 from translate_svc.engine.simultaneous.hypothesis import (

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from translate_svc.engine.request import StopReason
+from translate_svc.engine.events import StopReason
 
 MAX_LENGTH_PENALTY = 4.0
 

@@ -7,8 +7,9 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from translate_svc.engine.events import EngineEvent, RequestFinished, RequestQueued, RequestRefused
 from translate_svc.engine.handle import EngineHandle
-from translate_svc.engine.request import EngineEvent, Request, RequestFinished, RequestQueued, RequestRefused
+from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError
 from translate_svc.session.utterances.live_utterance import LiveUtterance
 from translate_svc.session.utterances.utterance_phase import UtterancePhase

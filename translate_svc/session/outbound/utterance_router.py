@@ -7,8 +7,7 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from translate_svc.engine.handle import EngineHandle
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     AlternativesFound,
     EngineEvent,
     LanguageHeard,
@@ -21,6 +20,7 @@ from translate_svc.engine.request import (
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.errors import TranslateSvcError
 from translate_svc.session.capacity.stream_lag import StreamLag

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from translate_svc.engine.request import (
-    EngineEvent,
-    Request,
-    RequestFinished,
-    SourceText,
-    WaveformPiece,
-)
+from translate_svc.engine.events import EngineEvent, RequestFinished, WaveformPiece
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.session.negotiation import Negotiated

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     EngineEvent,
     FinishStatus,
     RequestFinished,

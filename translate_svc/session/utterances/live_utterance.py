@@ -7,19 +7,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from translate_svc.engine.request import (
+from translate_svc.engine.events import (
     AlternativesFound,
     EngineEvent,
-    Request,
     RequestFinished,
     SequenceFinished,
-    SourceText,
     TextFinished,
     TextScored,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
 )
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.errors import InvariantViolation

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from translate_svc.engine.request import WaveformPiece
+from translate_svc.engine.events import WaveformPiece
 from translate_svc.session.utterances.live_sequence import LiveSequence
 from translate_svc.types import Samples
 

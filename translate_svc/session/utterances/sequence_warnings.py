@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from translate_svc.engine.request import FinishStatus, SequenceFinished, StopReason
+from translate_svc.engine.events import FinishStatus, SequenceFinished, StopReason
 from translate_svc.session.utterances.live_sequence import LiveSequence
 from translate_svc.types import StreamWarning
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from translate_svc.confidence import UNKNOWN_AGREEMENT, ConfidenceRule
-from translate_svc.engine.request import Request, SourceText, TextScored
+from translate_svc.engine.events import TextScored
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.session.settings.planned_sequence import PlannedSequence
 from translate_svc.types import LOW_CONFIDENCE, StreamWarning, TextConfidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from translate_svc.engine.request import FinishStatus
+from translate_svc.engine.events import FinishStatus
 from translate_svc.engine.sequence_spec import HEARD
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.observer import UtteranceReport

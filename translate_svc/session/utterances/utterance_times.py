@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from translate_svc.engine.request import RequestFinished, StageSpan
+from translate_svc.engine.events import RequestFinished, StageSpan
 from translate_svc.types import ENDPOINTING, StageTiming
 
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from translate_svc.engine.request import (
-    FinishStatus,
-    Request,
-    SourceText,
-    WaveformPiece,
-)
+from translate_svc.engine.events import FinishStatus, WaveformPiece
+from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.session.utterances.live_utterance import LiveUtterance
 from translate_svc.session.utterances.speech_writer import Playout
