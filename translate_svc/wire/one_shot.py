@@ -9,22 +9,20 @@ from translate_svc.types import AudioClip, GuardSettings, ResultEvent, Translate
 from translate_svc.v1 import speech_translation_pb2 as pb
 from translate_svc.wire.dataclass_fields import decode_dataclass, encode_dataclass
 from translate_svc.wire.enums import ECHOES
-from translate_svc.wire.requests import (
-    DEFAULT_OUTPUT,
+from translate_svc.wire.requests import DEFAULT_OUTPUT, decode_format, encode_format
+from translate_svc.wire.results import decode_result, encode_result
+from translate_svc.wire.settings import (
     decode_beam_search,
     decode_candidates,
     decode_echo,
-    decode_format,
     decode_include,
     decode_targets,
     decode_terms,
     encode_beam_search,
-    encode_format,
     encode_include,
     encode_targets,
     encode_terms,
 )
-from translate_svc.wire.results import decode_result, encode_result
 
 MAX_PACKETS = 16_384
 """Limit of one clip: 40 s of the shortest Opus packets, more than any utterance may last."""

@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Sized
 from typing import Literal
 
-from translate_svc.errors import InvalidArgument, OutOfRange
+from translate_svc.errors import InvalidArgument
 from translate_svc.types import (
     DEFAULT_ENCODING,
     INTERNAL_SAMPLE_RATE_HZ,
     AckInput,
     AudioFormat,
     AudioInput,
-    BeamSearchSettings,
     ClearInput,
     ClientMessage,
-    Echo,
     EndInput,
     FinalizeInput,
-    GuardSettings,
-    Inspect,
-    Segmentation,
     SilenceInput,
-    SimultaneousSettings,
     StreamConfig,
-    StreamSettings,
-    TargetSettings,
-    Term,
     UpdateInput,
-    VadSettings,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
-from translate_svc.wire.dataclass_fields import decode_dataclass, encode_dataclass, non_negative
-from translate_svc.wire.enums import ECHOES, ENCODINGS, INSPECTS, SEGMENTATIONS
+from translate_svc.wire.dataclass_fields import non_negative
+from translate_svc.wire.enums import ENCODINGS
+from translate_svc.wire.settings import decode_settings, encode_settings
 
 DEFAULT_OUTPUT = AudioFormat(DEFAULT_ENCODING, INTERNAL_SAMPLE_RATE_HZ)
 """The output format of a client that names none."""
-
-MAX_ENTRIES = 1024
-"""Limit of a list in a request. No list needs more; decoding a million entries would delay other calls."""
 
 
 def decode_request(request: pb.StreamingTranslateRequest) -> StreamConfig | ClientMessage:
@@ -153,150 +140,7 @@ def encode_format(audio_format: AudioFormat) -> pb.AudioFormat:
     )
 
 
-def decode_settings(settings: pb.StreamSettings, path: str) -> StreamSettings:
-    """A stream's settings.
-
-    Raises:
-        InvalidArgument: an enum value is not known, or a number is negative or not finite. Names the field.
-        OutOfRange: a list has too many entries. Names the field.
-    """
-    segmentation = Segmentation.VAD
-    if settings.segmentation != pb.SEGMENTATION_UNSPECIFIED:
-        segmentation = SEGMENTATIONS.decode(settings.segmentation, f"{path}.segmentation")
-    return StreamSettings(
-        targets=decode_targets(settings.targets, f"{path}.targets"),
-        source_language=settings.source_language or None,
-        include=decode_include(settings.include, f"{path}.include"),
-        segmentation=segmentation,
-        vad=decode_dataclass(VadSettings, settings.vad, f"{path}.vad"),
-        guards=decode_dataclass(GuardSettings, settings.guards, f"{path}.guards"),
-        simultaneous=decode_dataclass(SimultaneousSettings, settings.simultaneous, f"{path}.simultaneous")
-        if settings.HasField("simultaneous")
-        else None,
-        beam_search=decode_beam_search(settings, f"{path}.beam_search"),
-        source_candidates=decode_candidates(settings.source_candidates, f"{path}.source_candidates"),
-        echo=decode_echo(settings.echo, f"{path}.echo"),
-        terms=decode_terms(settings.terms, f"{path}.terms"),
-    )
-
-
-def decode_beam_search(
-    message: pb.StreamSettings | pb.TranslateRequest, path: str
-) -> BeamSearchSettings | None:
-    """The field ``beam_search``, if it is set. ``path`` is its path in the contract.
-
-    Raises:
-        InvalidArgument: a number is negative or not finite. Names the field.
-    """
-    if not message.HasField("beam_search"):
-        return None
-    return decode_dataclass(BeamSearchSettings, message.beam_search, path)
-
-
-def decode_candidates(candidates: Sequence[str], path: str) -> tuple[str, ...]:
-    """The languages that a source may be in.
-
-    Raises:
-        OutOfRange: there are more than ``MAX_ENTRIES``.
-    """
-    _check_length(candidates, path)
-    return tuple(candidates)
-
-
-def decode_echo(number: int, path: str) -> Echo:
-    """What becomes of a target whose language is spoken already.
-
-    Raises:
-        InvalidArgument: it is not known.
-    """
-    return Echo.SPEAK if number == pb.ECHO_UNSPECIFIED else ECHOES.decode(number, path)
-
-
-def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
-    """The inverse of ``decode_settings``."""
-    return pb.StreamSettings(
-        targets=encode_targets(settings.targets),
-        source_language=settings.source_language or "",
-        include=encode_include(settings.include),
-        segmentation=SEGMENTATIONS.encode(settings.segmentation),
-        vad=encode_dataclass(pb.VadSettings, settings.vad),
-        guards=encode_dataclass(pb.GuardSettings, settings.guards),
-        simultaneous=None
-        if settings.simultaneous is None
-        else encode_dataclass(pb.SimultaneousSettings, settings.simultaneous),
-        beam_search=encode_beam_search(settings.beam_search),
-        source_candidates=settings.source_candidates,
-        echo=ECHOES.encode(settings.echo),
-        terms=encode_terms(settings.terms),
-    )
-
-
-def encode_beam_search(settings: BeamSearchSettings | None) -> pb.BeamSearchSettings | None:
-    """The inverse of ``decode_beam_search``."""
-    return None if settings is None else encode_dataclass(pb.BeamSearchSettings, settings)
-
-
-def decode_include(numbers: Sequence[int], path: str) -> frozenset[Inspect]:
-    """The set of requested inspections.
-
-    Raises:
-        InvalidArgument: an inspection is unspecified, unknown or repeated. Names the entry.
-        OutOfRange: there are more than ``MAX_ENTRIES``.
-    """
-    _check_length(numbers, path)
-    include: set[Inspect] = set()
-    for index, number in enumerate(numbers):
-        inspect = INSPECTS.decode(number, f"{path}[{index}]")
-        if inspect in include:
-            raise InvalidArgument("is included already", field=f"{path}[{index}]")
-        include.add(inspect)
-    return frozenset(include)
-
-
-def encode_include(include: Iterable[Inspect]) -> list[pb.Inspect]:
-    """The inverse of ``decode_include``, in the order of the contract."""
-    return sorted(INSPECTS.encode(inspect) for inspect in include)
-
-
-def decode_targets(targets: Sequence[pb.TargetSettings], path: str) -> tuple[TargetSettings, ...]:
-    """The target languages.
-
-    Raises:
-        InvalidArgument: a number is negative or not finite. Names the field.
-        OutOfRange: there are more than ``MAX_ENTRIES``.
-    """
-    _check_length(targets, path)
-    return tuple(
-        decode_dataclass(TargetSettings, target, f"{path}[{index}]") for index, target in enumerate(targets)
-    )
-
-
-def encode_targets(targets: Iterable[TargetSettings]) -> list[pb.TargetSettings]:
-    """The inverse of ``decode_targets``."""
-    return [encode_dataclass(pb.TargetSettings, target) for target in targets]
-
-
-def decode_terms(terms: Sequence[pb.Term], path: str) -> tuple[Term, ...]:
-    """The caller's own words.
-
-    Raises:
-        OutOfRange: there are more than ``MAX_ENTRIES``.
-    """
-    _check_length(terms, path)
-    return tuple(decode_dataclass(Term, term, f"{path}[{index}]") for index, term in enumerate(terms))
-
-
-def encode_terms(terms: Iterable[Term]) -> list[pb.Term]:
-    """The inverse of ``decode_terms``."""
-    return [encode_dataclass(pb.Term, term) for term in terms]
-
-
 def _optional_count(
     config: pb.StreamConfig, name: Literal["resume_from_sample", "resume_utterance_id"], path: str
 ) -> int | None:
     return non_negative(getattr(config, name), f"{path}.{name}") if config.HasField(name) else None
-
-
-def _check_length(entries: Sized, field: str) -> None:
-    if len(entries) > MAX_ENTRIES:
-        raise OutOfRange(f"has more than {MAX_ENTRIES} entries", field=field)
