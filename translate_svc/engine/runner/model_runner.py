@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -29,13 +28,12 @@ from translate_svc.engine.runner.decoding.beam_rows import (
 )
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.decoding.token_decoder import TokenDecoder
-from translate_svc.engine.runner.encode_batch import EncodeBatch
 from translate_svc.engine.runner.encode_time import EncodeTime
 from translate_svc.engine.runner.failure_streaks import FailureStreaks
 from translate_svc.engine.runner.item_checks import ItemChecks
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.engine.runner.source_cache import SourceCache
-from translate_svc.engine.runner.tail_padding import with_tail_padding
+from translate_svc.engine.runner.source_encoder import SourceEncoder
 from translate_svc.engine.runner.valid_items import run_valid, shared_slots
 from translate_svc.engine.step_result import (
     BeamResult,
@@ -55,7 +53,6 @@ from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import graph_capturer
 from translate_svc.models.isolation import run_isolated
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.speech_model import PieceInput, SpeechModel, T2uInput
 from translate_svc.types import Stage
 
@@ -118,13 +115,11 @@ class ModelRunner:
         self._ledger = SlotLedger(limits.max_slots)
         self._checks = ItemChecks(model, limits, self._ledger, biases)
         self._clock = clock
-        self._encode_batch: EncodeBatch | None = None
-        self._encode_until_s = math.inf
+        cache = SourceCache() if source_cache is None else source_cache
+        self._encoder = SourceEncoder(model, self._checks, self._ledger, cache, tail_padding_samples, clock)
         self._encode_time = EncodeTime()
         self._streaks = FailureStreaks(on_accelerator=model.device.type != "cpu")
         self._returned_s = self._away_s = 0.0  # when the last step ended, and how long ago that was
-        self._tail_padding_samples = tail_padding_samples
-        self._source_cache = SourceCache() if source_cache is None else source_cache
 
     @property
     def capabilities(self) -> Capabilities:
@@ -146,7 +141,7 @@ class ModelRunner:
         results: list[StageResult] = []
         started_s = self._clock()
         self._away_s = started_s - self._returned_s
-        self._encode_until_s = started_s + self._encode_time.seconds(plan)
+        self._encoder.until_s = started_s + self._encode_time.seconds(plan)
         with torch.inference_mode(), _current(self._model.device):
             for stage in Stage:
                 results += self._stage(stage, plan, report)
@@ -195,36 +190,7 @@ class ModelRunner:
         return results
 
     def _encode(self, items: Sequence[EncodeItem]) -> list[EncodeResult | EncodeUnfinished | EngineError]:
-        # dropped if it raises or the plan has other items
-        batch, self._encode_batch = self._encode_batch, None
-        if batch is None or not batch.covers(items):
-            batch = self._begin_batch(items)
-        try:
-            done = batch.advance(self._encode_until_s)
-        except Exception:
-            self._encode_until_s = math.inf  # the search for the failing item runs without a time limit
-            raise
-        if not done:
-            self._encode_batch = batch
-            return [EncodeUnfinished(item.request_id) for item in items]
-        outcomes = zip(items, map(batch.outcome, items), strict=True)
-        return [
-            each if isinstance(each, EngineError) else self._assigned(item, each, batch)
-            for item, each in outcomes
-        ]
-
-    def _begin_batch(self, items: Sequence[EncodeItem]) -> EncodeBatch:
-        problems = [self._checks.encode(item) for item in items]
-        valid = [item for item, problem in zip(items, problems, strict=True) if problem is None]
-        memories = {
-            item.job_id: LogMelMemory(self._source_cache.get(item.place)) for item in valid if item.place
-        }
-        slices = self._model.encode(
-            [with_tail_padding(item, self._tail_padding_samples) for item in valid],
-            [item.slots for item in valid],
-            [memories.get(item.job_id) for item in valid],
-        )
-        return EncodeBatch(items, problems, slices, self._model.record_event, self._clock, memories)
+        return self._encoder.encode(items)
 
     def _decode(self, items: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
         def run(valid: Sequence[DecodeItem]) -> list[DecodeResult | EngineError]:
@@ -281,14 +247,6 @@ class ModelRunner:
             ]
 
         return run_valid(items, self._checks.vocode, run)
-
-    def _assigned(self, item: EncodeItem, states: int, batch: EncodeBatch) -> EncodeResult:
-        self._ledger.assign(item)
-        if item.place is not None:
-            self._source_cache.put(item.place, batch.log_mel(item))
-        asks = item.asks_language and self._model.detected_languages
-        languages = self._model.language_log_probabilities(item.slots[0]) if asks else ()
-        return EncodeResult(item.request_id, states, languages)
 
     def _fed_rows(
         self, item: DecodeWork, outcomes: Sequence[DecodeResult | EngineError]
