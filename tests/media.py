@@ -23,17 +23,18 @@ def write_media(
     codec_rate_hz: int,
     layout: str = "stereo",
     picture: bool = False,
+    size: tuple[int, int] = (64, 48),
     starts_s: float = 0.0,
     options: dict[str, str] | None = None,
 ) -> Path:
     """Encodes mono ``samples``, the same on every channel, to begin at ``starts_s``; with ``picture``
-    beside a black video stream from 0 on.
+    beside a black video stream of ``size`` from 0 on.
     """
     with av.open(str(path), "w", options=options or {}) as container:
         audio = container.add_stream(codec, rate=codec_rate_hz, layout=layout)
         assert isinstance(audio, av.AudioStream)
         if picture:
-            _write_picture(container, starts_s + len(samples) / rate_hz)
+            _write_picture(container, starts_s + len(samples) / rate_hz, size)
         converted = resample(samples, rate_hz, codec_rate_hz)
         frame = av.AudioFrame.from_ndarray(converted[None], format="fltp", layout="mono")
         frame.sample_rate, frame.time_base = codec_rate_hz, Fraction(1, codec_rate_hz)
@@ -47,11 +48,12 @@ def write_media(
     return path
 
 
-def _write_picture(container: av.container.OutputContainer, seconds: float) -> None:
+def _write_picture(container: av.container.OutputContainer, seconds: float, size: tuple[int, int]) -> None:
     video = container.add_stream("mpeg4", rate=_PICTURE_RATE_HZ)
     assert isinstance(video, av.VideoStream)
-    video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-    black = np.zeros((48, 64, 3), np.uint8)
+    video.width, video.height = size
+    video.pix_fmt = "yuv420p"
+    black = np.zeros((size[1], size[0], 3), np.uint8)
     for number in range(round(seconds * _PICTURE_RATE_HZ)):
         picture = av.VideoFrame.from_ndarray(black, format="rgb24")
         picture.pts = number

@@ -32,6 +32,7 @@ from translate_svc.errors import TranslateSvcError, Unavailable
 _NAME = "translate-svc"
 _EXTRAS = {
     "av": "media",
+    "PIL": "media",
     "sounddevice": "live",
     "transformers": "reference",
     "accelerate": "reference",

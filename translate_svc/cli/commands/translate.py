@@ -20,7 +20,7 @@ def translate(arguments: TranslateArguments, model: ModelFlags) -> None:
     run fails or is killed, its texts so far are in a hidden file, .out.srt.NUMBER.part, until the next run.
 
     The name of a film (-o film.es.mp4) makes a copy of it. The dub is the track that plays, beside the
-    film's own tracks, and there are subtitles.
+    film's own tracks, and there are subtitles. With --burn-in these are drawn into its picture instead.
 
     Several inputs, or all media files of a directory, are translated one after another with --format, which
     writes talk.spa.srt for talk.mp3. Many files are faster with batch, which also goes on where it stopped.
@@ -38,6 +38,7 @@ def translate(arguments: TranslateArguments, model: ModelFlags) -> None:
     Examples:
       translate-svc translate film.mkv --from en --to es --subtitles film.srt
       translate-svc translate film.mp4 --from en --to es -o film.es.mp4
+      translate-svc translate film.mp4 --from en --to es -o film.es.mp4 --burn-in
       translate-svc translate film.srt --from en --to es > film.es.srt
       translate-svc translate film.mp4 --subtitles-in film.srt --from en --to es -o film.es.mp4
       translate-svc translate talk.mp3 --from en --to es,fr -o dub.wav

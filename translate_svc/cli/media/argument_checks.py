@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from translate_svc.audio.audio_tracks import Channel
 from translate_svc.cli.exit_codes import UsageError
+from translate_svc.cli.media.burn_in.fonts import BURN_FLAG, FONT_FLAG
 from translate_svc.cli.media.inputs import Source, name_of
 from translate_svc.cli.media.text_files import SUBTITLE_SUFFIXES, is_text_file
+from translate_svc.cli.output.dub_file import DUB_FORMATS
 from translate_svc.cli.output.sinks import STDOUT
 from translate_svc.errors import OutOfRange
 from translate_svc.subtitles.text_formats import TEXT_FORMATS
@@ -27,15 +29,15 @@ _VAD_FLAGS = {"threshold": "--vad-threshold"}
 
 def check_together(arguments: TranslateArguments) -> None:
     """Raises UsageError, which names a flag, if arguments contradict each other."""
-    for check in (_check_folder, _check_vad, _check_sides, _check_texts):
+    for check in (_check_folder, _check_vad, _check_sides, _check_texts, _check_burning):
         check(arguments)
 
 
 def _check_texts(arguments: TranslateArguments) -> None:
-    if arguments.bilingual and (
-        arguments.subtitles is None or len(arguments.targets) + arguments.transcript < 2
-    ):
-        raise UsageError("needs --subtitles, and --transcript or several targets", field="--bilingual")
+    is_shown = arguments.subtitles is not None or arguments.burn_in
+    if arguments.bilingual and not (is_shown and len(arguments.targets) + arguments.transcript > 1):
+        message = "needs --subtitles or --burn-in, and --transcript or several targets"
+        raise UsageError(message, field="--bilingual")
     if arguments.subtitles_in is not None:
         first, *others = arguments.inputs
         is_one = not others and first != STDOUT and not is_text_file(first)
@@ -60,6 +62,19 @@ def _check_texts(arguments: TranslateArguments) -> None:
     for flag, given in of_audio.items():
         if given:
             raise UsageError("is for audio, not for texts", field=flag)
+
+
+def _check_burning(arguments: TranslateArguments) -> None:
+    if not arguments.burn_in:
+        if arguments.font is not None:
+            raise UsageError(f"needs {BURN_FLAG}", field=FONT_FLAG)
+        return
+    output = arguments.output if arguments.makes_film else None
+    if output is None or DUB_FORMATS[output.suffix.lower()].picture is None:
+        raise UsageError("needs --output .mp4, .mkv, .mov or .webm", field=BURN_FLAG)
+    if len(arguments.targets) > 1 and not arguments.bilingual:
+        raise UsageError("shows one language: give one target, or --bilingual for all", field=BURN_FLAG)
+    import PIL  # noqa: F401
 
 
 def _check_folder(arguments: TranslateArguments) -> None:

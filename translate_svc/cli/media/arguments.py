@@ -13,6 +13,7 @@ from translate_svc.audio.audio_tracks import AudioChoice, Channel
 from translate_svc.cli import options
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.media.argument_checks import EVENTS_FORM, FORMS, SPEECH_FORM, check_together, form_of
+from translate_svc.cli.media.burn_in.fonts import BURN_FLAG, FONT_FLAG
 from translate_svc.cli.media.inputs import Source, media_files
 from translate_svc.cli.media.part import Part
 from translate_svc.cli.media.text_files import is_text_file
@@ -103,6 +104,20 @@ class TranslateArguments:
         str | None,
         typer.Option(metavar="DB", help="Hear the original under the dub, so much quieter: -18dB."),
     ] = None
+    burn_in: Annotated[
+        bool,
+        typer.Option(
+            BURN_FLAG, help="Draw the subtitles into the picture of the film, which is encoded again."
+        ),
+    ] = False
+    font: Annotated[
+        Path | None,
+        typer.Option(
+            FONT_FLAG,
+            metavar="FILE",
+            help="Font of --burn-in: .ttf, .otf, .ttc. Default: one of the system with the letters needed.",
+        ),
+    ] = None
     fit: Annotated[
         bool,
         typer.Option(
@@ -116,7 +131,8 @@ class TranslateArguments:
     bilingual: Annotated[
         bool,
         typer.Option(
-            "--bilingual", help="All languages in each cue of --subtitles, the transcript above the others."
+            "--bilingual",
+            help="All languages in each cue of --subtitles or --burn-in, the transcript above the others.",
         ),
     ] = False
     subtitles_in: Annotated[

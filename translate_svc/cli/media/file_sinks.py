@@ -7,6 +7,7 @@ from pathlib import Path
 
 from translate_svc.cli.media.argument_checks import EVENTS_FORM, PLAIN_FORM, SPEECH_FORM, form_of
 from translate_svc.cli.media.arguments import TranslateArguments
+from translate_svc.cli.media.burn_in.burning import Burning
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.media.film import KeptOriginal
 from translate_svc.cli.media.film_sink import FilmSink
@@ -36,11 +37,16 @@ def file_sinks(
     if settings.source_language is not None and arguments.transcript:
         streams.append(TextStream(settings.source_language, transcript=True))
     if arguments.output is not None and arguments.makes_film:
-        spoken = settings.source_language if arguments.transcript else None
+        shown = streams if arguments.bilingual or not arguments.burn_in else streams[:1]
+        burning = None
+        if arguments.burn_in:
+            burning = Burning(source, [each.language for each in shown], arguments.font)
+        spoken = next((each.language for each in shown if each.transcript), None)
         kept = None if arguments.duck_db is None else KeptOriginal(track, arguments.duck_db)
         yield FilmSink(
             *(files, source, arguments.output, codes, spoken, rate_hz, kept, arguments.part),
             kept_times=kept_times,
+            burning=burning,
         )
     yield from sound_and_events(arguments, source, codes, files, rate_hz)
     outputs: dict[TextStream, list[tuple[str, Path]]] = {stream: [] for stream in streams}

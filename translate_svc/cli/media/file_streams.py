@@ -57,7 +57,8 @@ async def stream_file(
         # the first one is the cause; it ended the other stream
         raise failures.exceptions[0] from None
     for sink in sinks:
-        sink.finish(counter.sent_samples)
+        # not in this thread: a film takes long, and Ctrl-C is heeded meanwhile
+        await asyncio.to_thread(sink.finish, counter.sent_samples)
 
 
 async def open_readers(

@@ -1,8 +1,10 @@
-"""Puts dubs and subtitles into a copy of a film, beside its own tracks, which are not encoded again."""
+"""Puts dubs and subtitles into a copy of a film, beside its own tracks, which are not encoded again; but a
+picture is that subtitles are burnt into.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,12 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from translate_svc.cli.media.burn_in.burnt_track import BurntCues, BurntTrack
+from translate_svc.cli.media.burn_in.picture import moving_picture
 from translate_svc.cli.media.part import Part
 from translate_svc.cli.output.dub_audio import Planes, dub_blocks
 from translate_svc.cli.output.dub_file import DubFormat, DubTrack, written_by_ffmpeg
 from translate_svc.errors import InvalidArgument
 from translate_svc.subtitles.cues import Cue
 from translate_svc.subtitles.text_formats import ass_text
+from translate_svc.types import AUTO
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -51,7 +56,13 @@ class KeptOriginal:
 
 
 def write_film(
-    source: Path, target: Path, form: DubFormat, dubs: Sequence[Dub], kept: KeptOriginal | None, part: Part
+    source: Path,
+    target: Path,
+    form: DubFormat,
+    dubs: Sequence[Dub],
+    kept: KeptOriginal | None,
+    part: Part,
+    burnt: BurntCues | None = None,
 ) -> None:
     """Copies ``source`` to ``target`` with a track for each dub, the first of which plays by default.
 
@@ -62,7 +73,9 @@ def write_film(
         dubs: what to add.
         kept: how the original is heard under the dubs; None: not at all. Its own track stays in any case.
         part: what is copied of the film, with its picture from the key frame before, which players do not
-            show.
+            show. A picture that is encoded again begins with the part.
+        burnt: what is drawn into the picture. The film then has no track of subtitles, which players would
+            show above it.
 
     Raises:
         InvalidArgument: a track of the film cannot be stored in this format, or the film cannot be copied.
@@ -76,22 +89,26 @@ def write_film(
         av.open(f"file:{source}") as film,
         av.open(f"file:{target}", "w", format=form.container) as output,
     ):
-        copies = _copy_streams(film, output, form, source)
+        copies = _copy_streams(film, output, form, source, part, burnt)
+        encoded = {stream: copy for stream, copy in copies.items() if isinstance(copy, BurntTrack)}
         added = _add_streams(output, dubs, form, source, kept, part)
         reached_s = 0.0
-        for packet in _packets(film, list(copies), part):
+        for packet in _packets(film, list(copies), part, encoded):
             assert packet.dts is not None
             reached_s = max(reached_s, float(packet.dts * packet.time_base))
             for track in added:
                 output.mux(list(track.until(reached_s + _AHEAD_S)))
-            packet.stream = copies[packet.stream]
-            output.mux(packet)
+            output.mux(list(copies[packet.stream].packets(packet)))
+        for picture in encoded.values():
+            output.mux(list(picture.rest()))
         for track in added:
             output.mux(list(track.until(float("inf"))))
 
 
-def _packets(film: InputContainer, streams: list[Stream], part: Part) -> Iterator[Packet[Stream]]:
-    """The packets of the part, which begins at time 0."""
+def _packets(
+    film: InputContainer, streams: list[Stream], part: Part, encoded: Collection[Stream]
+) -> Iterator[Packet[Stream]]:
+    """The packets of the part, which begins at time 0, and all those that frames of ``encoded`` depend on."""
     start_s = (film.start_time or 0) / _MICROSECONDS_PER_S + part.start_s
     end_s = float("inf") if part.duration_s is None else part.duration_s
     if part.start_s:
@@ -101,8 +118,11 @@ def _packets(film: InputContainer, streams: list[Stream], part: Part) -> Iterato
             continue
         shift = round(start_s / packet.time_base)
         packet.dts -= shift
-        packet.pts = packet.dts if packet.pts is None else packet.pts - shift
-        at_s = float(packet.pts * packet.time_base)
+        shown = packet.dts if packet.pts is None else packet.pts - shift
+        is_encoded = packet.stream in encoded
+        # a decoder knows better
+        packet.pts = None if is_encoded and packet.pts is None else shown
+        at_s = float((packet.dts if is_encoded else shown) * packet.time_base)
         if packet.dts * packet.time_base > end_s + _LATEST_S:
             return
         if at_s < end_s and (at_s >= 0 or packet.stream.type == "video"):
@@ -110,18 +130,29 @@ def _packets(film: InputContainer, streams: list[Stream], part: Part) -> Iterato
 
 
 def _copy_streams(
-    film: InputContainer, output: OutputContainer, form: DubFormat, source: Path
-) -> dict[Stream, Stream]:
-    """A stream of ``output`` for each video, audio and fitting subtitle stream of the film. None of them
+    film: InputContainer,
+    output: OutputContainer,
+    form: DubFormat,
+    source: Path,
+    part: Part,
+    burnt: BurntCues | None,
+) -> dict[Stream, _Copy | BurntTrack]:
+    """A track of ``output`` for each video, audio and fitting subtitle stream of the film. None of them
     plays by default, but the picture.
     """
     import av
 
-    copies: dict[Stream, Stream] = {}
+    copies: dict[Stream, _Copy | BurntTrack] = {}
+    picture = moving_picture(film)
+    end_s = float("inf") if part.duration_s is None else part.duration_s
     for stream in film.streams:
         if stream.type not in ("video", "audio", "subtitle") or stream.codec_context is None:
             continue
-        if not _fits(stream, output, form):
+        if not _fits(stream, output, form) or (burnt is not None and stream.type == "subtitle"):
+            continue
+        if burnt is not None and stream is picture:
+            copies[stream] = BurntTrack(output, stream, form.picture or "", burnt, end_s)
+            copies[stream].stream.metadata.update(stream.metadata)
             continue
         try:
             copy = output.add_stream_from_template(stream)
@@ -133,8 +164,20 @@ def _copy_streams(
         copy.metadata.update(stream.metadata)
         if stream.type != "video":
             copy.disposition = stream.disposition & ~av.stream.Disposition.default
-        copies[stream] = copy
+        copies[stream] = _Copy(copy)
     return copies
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A track of the new film that is not encoded again."""
+
+    stream: Stream
+
+    def packets(self, packet: Packet[Stream]) -> Iterator[Packet[Stream]]:
+        """The packet, as one of the new film."""
+        packet.stream = self.stream
+        yield packet
 
 
 def _fits(stream: Stream, output: OutputContainer, form: DubFormat) -> bool:
@@ -223,4 +266,4 @@ def _original(source: Path, track: int, rate_hz: int, part: Part) -> Iterator[Pl
 
 def _tag(language: str) -> str:
     """The three letters that a container stores."""
-    return language.partition("_")[0]
+    return "und" if language == AUTO else language.partition("_")[0]

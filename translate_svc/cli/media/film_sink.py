@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from translate_svc.cli.media.burn_in.burning import Burning
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.media.film import Dub, KeptOriginal, write_film
 from translate_svc.cli.media.part import Part
@@ -30,9 +32,11 @@ class FilmSink:
         part: Part,
         *,
         kept_times: bool,
+        burning: Burning | None = None,
     ) -> None:
         """``transcript``: the source language, if its subtitles are to be added too. ``kept_times``: as of
-        ``CueSink``.
+        ``CueSink``. ``burning``: the subtitles, of the transcript above the others, are drawn into the
+        picture and no tracks.
         """
         self._source = source
         self._codes = codes
@@ -42,7 +46,9 @@ class FilmSink:
         self._form = DUB_FORMATS[output.suffix.lower()]
         self._part = files.add(output)
         self._speech = SpeechTracks(files, self._part, codes, input_rate_hz)
-        self._cues = CueSink({}, input_rate_hz, kept_times=kept_times)
+        self._burning = burning
+        said = {} if transcript is None else {TextStream(transcript, transcript=True): ()}
+        self._cues = CueSink(said, input_rate_hz, kept_times=kept_times)
 
     def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Adds a text or speech of the only stream."""
@@ -56,4 +62,13 @@ class FilmSink:
         if self._transcript is not None:
             said = TextStream(self._transcript, transcript=True)
             dubs.append(Dub(self._transcript, None, self._cues.cues(said)))
-        write_film(self._source, self._part, self._form, dubs, self._kept, self._part_of_film)
+        burnt = None
+        if self._burning is not None:
+            burnt = self._burning.of([each.cues for each in sorted(dubs, key=_is_spoken)])
+            dubs = [replace(each, cues=()) for each in dubs]
+        write_film(self._source, self._part, self._form, dubs, self._kept, self._part_of_film, burnt)
+
+
+def _is_spoken(dub: Dub) -> bool:
+    """False for the transcript."""
+    return dub.wav is not None

@@ -105,7 +105,7 @@ async def translate_texts(
                 sink.write(event)
     for sink in sinks:
         sink.write(Closed(complete=True))
-        sink.finish(end_ms)
+        await asyncio.to_thread(sink.finish, end_ms)
 
 
 async def _results(

@@ -31,13 +31,15 @@ _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 @dataclass(frozen=True, slots=True)
 class DubFormat:
     """A container in FFmpeg's words: its format, the codec of a dub in it and the dub's rate. ``subtitles``:
-    the codec of subtitles; None if no film is made of it.
+    the codec of subtitles; None if no film is made of it. ``picture``: the encoder of a picture that is
+    encoded again; None if it holds none.
     """
 
     container: str
     codec: str
     rate_hz: int = _FULL_HZ
     subtitles: str | None = None
+    picture: str | None = None
 
 
 DUB_FORMATS = {
@@ -49,12 +51,12 @@ DUB_FORMATS = {
     ".opus": DubFormat("ogg", "libopus"),
     ".ogg": DubFormat("ogg", "libopus"),
     ".oga": DubFormat("ogg", "libopus"),
-    ".mp4": DubFormat("mp4", "aac", subtitles="mov_text"),
-    ".m4v": DubFormat("mp4", "aac", subtitles="mov_text"),
-    ".mov": DubFormat("mov", "aac", subtitles="mov_text"),
-    ".mkv": DubFormat("matroska", "aac", subtitles="ass"),
+    ".mp4": DubFormat("mp4", "aac", subtitles="mov_text", picture="libx264"),
+    ".m4v": DubFormat("mp4", "aac", subtitles="mov_text", picture="libx264"),
+    ".mov": DubFormat("mov", "aac", subtitles="mov_text", picture="libx264"),
+    ".mkv": DubFormat("matroska", "aac", subtitles="ass", picture="libx264"),
     ".mka": DubFormat("matroska", "aac", subtitles="ass"),
-    ".webm": DubFormat("webm", "libopus", subtitles="webvtt"),
+    ".webm": DubFormat("webm", "libopus", subtitles="webvtt", picture="libvpx-vp9"),
 }
 """By the suffix of the file."""
 
