@@ -125,7 +125,10 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path, name: str, content: byte
         (("notes.txt", *ASKED, "--format", "srt"), "--format: srt need times"),
         (("notes.txt", *ASKED, "--to", "fr"), "--to: several languages of a text need"),
         (("a.mp3", *ASKED, "--subtitles-in", "a.doc"), "--subtitles-in: takes .srt, .vtt or .ass"),
-        (("a.mp3", *ASKED, "--subtitles", "a.srt", "--bilingual"), "--bilingual: needs --subtitles, and"),
+        (
+            ("a.mp3", *ASKED, "--subtitles", "a.srt", "--bilingual"),
+            "--bilingual: needs --subtitles or --burn-in, and",
+        ),
     ],
 )
 def test_what_does_not_go_with_texts_is_told(command: Command, arguments: tuple[str, ...], said: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from PIL import ImageFont
+from PIL import ImageFont, features
 
 from tests.cli.conftest import Command
 from tests.cli.media.burnt_films import (
@@ -170,11 +170,19 @@ def test_both_languages_are_drawn_the_first_one_above(tmp_path: Path) -> None:
     assert burnt.cues[0].lines == ("Good morning.", *CUES[0].lines)
 
 
+def test_a_script_that_this_machine_cannot_shape_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "check", lambda name: name != "raqm")
+    assert fonts_for(["spa"], FONT)
+    with pytest.raises(UsageError, match=r"Modern Standard Arabic \(arb\) cannot be drawn right") as refused:
+        fonts_for(["arb"], FONT)
+    assert refused.value.field == "--burn-in"
+
+
 @pytest.fixture(scope="module")
 def spoken_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clip = read_audio(DATA / "demo_eng.flac")
     path = tmp_path_factory.mktemp("film") / "film.mp4"
-    return write_media(path, *clip, codec="aac", codec_rate_hz=44_100, picture=True)
+    return write_media(path, *clip, codec="aac", codec_rate_hz=44_100, picture=True, starts_s=1.5)
 
 
 def test_the_command_burns_and_leaves_the_sound_as_it_is(
@@ -194,7 +202,7 @@ def test_the_command_burns_and_leaves_the_sound_as_it_is(
     changed = [
         bool(np.abs(a.light.astype(int) - b.light).max() > 60) for a, b in zip(after, before, strict=True)
     ]
-    said_ms = [each["start_ms"] for each in sentences("demo_eng")]
+    said_ms = [each["start_ms"] + 1500 for each in sentences("demo_eng")]
     assert [bool(changed[round(ms / 100) + 5]) for ms in said_ms] == [True] * len(said_ms)
     assert not any(changed[: round(said_ms[0] / 100) - 4])
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.srt", "burnt.mp4", "plain.mp4"]
