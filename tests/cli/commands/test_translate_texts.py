@@ -100,6 +100,19 @@ def test_two_languages_stand_in_one_cue_of_a_recording(command: Command, server:
     assert [cue.text for cue in cues] == [f"{each['transcript']} {each['translation']}" for each in DEMO]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_text_may_have_the_marks_and_newlines_of_windows(
+    tmp_path: Path, encoding: str, newline: str
+) -> None:
+    dialogue = "[Events]\nDialogue: 0,0:00:01.00,0:00:03.00,Default,,0,0,0,,Olé\\NHi\n"
+    for name, content in (("a.txt", "Olé\nHi\n"), ("a.srt", SRT), ("a.ass", dialogue)):
+        plain, marked = tmp_path / f"plain-{name}", tmp_path / name
+        plain.write_text(content, "utf-8")
+        marked.write_text(content, encoding, newline=newline)
+        assert read_text_file(marked) == read_text_file(plain)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -107,6 +120,7 @@ def test_two_languages_stand_in_one_cue_of_a_recording(command: Command, server:
         ("a.ass", b"[Events]\nDialogue: 0,x,y\n", "is not in the format ass"),
         ("a.txt", b"\n \n", "holds no text"),
         ("a.txt", b"caf\xe9", "is not a text in UTF-8"),
+        ("a.txt", b"\xff\xfec", "is not a text in UTF-8"),
         ("absent.vtt", None, "cannot be read: No such file"),
     ],
 )

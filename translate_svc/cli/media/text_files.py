@@ -1,12 +1,12 @@
 """Texts and subtitles that are translated, or spoken: what is in them, and the places of their translation.
 
-Subtitles are read by pysubs2. A sentence that runs over several cues is translated as one, and its
+SubStation Alpha is read by pysubs2. A sentence that runs over several cues is translated as one, and its
 translation is parted among these cues.
 """
 
 from __future__ import annotations
 
-import html
+import codecs
 import itertools
 import re
 from collections.abc import Iterable, Sequence
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from translate_svc.errors import InvalidArgument
+from translate_svc.subtitles.cue_reading import srt_cues, webvtt_cues
 from translate_svc.subtitles.cues import Cue
 from translate_svc.subtitles.line_breaks import Unit, blocks_of, cells_of, joined, lines_of, units_of
 
@@ -21,6 +22,8 @@ SUBTITLE_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa"})
 TEXT_SUFFIXES = SUBTITLE_SUFFIXES | {".txt"}
 """Of the files that are read as texts."""
 
+_CUE_READERS = {".srt": srt_cues, ".vtt": webvtt_cues}
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NEAR_MS = 1_000
 _MOST_CUES = 6
 _SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\u061f\u0964\u266a][\W_]*$")
@@ -78,17 +81,19 @@ def is_text_file(source: Path | str) -> bool:
 
 
 def read_text_file(path: Path) -> TextFile:
-    """Reads a text in UTF-8, or subtitles.
+    """Reads a text, or subtitles, in UTF-8, or in UTF-16 with its mark (as Windows calls "Unicode").
 
     Raises:
         InvalidArgument: it cannot be read, or nothing is in it. Names the path.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
+        text = data.decode("utf-16" if data.startswith(_UTF_16_MARKS) else "utf-8-sig")
     except OSError as error:
         raise InvalidArgument(f"cannot be read: {error.strerror}", field=str(path)) from None
     except UnicodeDecodeError:
         raise InvalidArgument("is not a text in UTF-8", field=str(path)) from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     suffix = path.suffix.lower()
     read = _plain_text(text) if suffix not in SUBTITLE_SUFFIXES else _subtitles(text, suffix, str(path))
     if not read.passages:
@@ -107,13 +112,20 @@ def _fitting(units: list[Unit]) -> Iterable[Sequence[Unit]]:
 
 
 def _plain_text(text: str) -> TextFile:
-    text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+    text = text.strip("\n")
     parts = _PARAGRAPH_BREAK.split(text)
     paragraphs = [Passage((Cue(0, 0, (part,)),)) for part in parts[::2] if part.strip()]
     return TextFile(tuple(paragraphs), tuple(parts[1::2][: max(len(paragraphs) - 1, 0)]))
 
 
 def _subtitles(text: str, suffix: str, name: str) -> TextFile:
+    read = _CUE_READERS.get(suffix)
+    cues = _substation_cues(text, suffix, name) if read is None else read(text)
+    ordered = sorted(cues, key=lambda each: (each.start_ms, each.end_ms))
+    return TextFile(tuple(Passage(group) for group in _sentences(ordered)))
+
+
+def _substation_cues(text: str, suffix: str, name: str) -> list[Cue]:
     import pysubs2
 
     form = suffix.removeprefix(".")
@@ -121,12 +133,8 @@ def _subtitles(text: str, suffix: str, name: str) -> TextFile:
         events = pysubs2.SSAFile.from_string(text, format_=form).get_text_events()
     except (pysubs2.exceptions.Pysubs2Error, ValueError):
         raise InvalidArgument(f"is not in the format {form}", field=name) from None
-    cues = []
-    for event in sorted(events, key=lambda each: (each.start, each.end)):
-        said = html.unescape(event.plaintext) if form == "vtt" else event.plaintext
-        if lines := tuple(line.strip() for line in said.splitlines() if line.strip()):
-            cues.append(Cue(event.start, event.end, lines))
-    return TextFile(tuple(Passage(group) for group in _sentences(cues)))
+    read = ((event, tuple(filter(None, map(str.strip, event.plaintext.splitlines())))) for event in events)
+    return [Cue(event.start, event.end, lines) for event, lines in read if lines]
 
 
 def _sentences(cues: Sequence[Cue]) -> Iterable[tuple[Cue, ...]]:
