@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import struct
 import tracemalloc
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+import soundfile
 
 from tests.media import write_media
 from translate_svc.audio.codecs.g722 import G722Encoder
 from translate_svc.audio.containers import open_media
 from translate_svc.audio.files import read_audio
+from translate_svc.audio.media_files import OpenMedia, open_sound_file
 from translate_svc.audio.resampler import resample
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
@@ -134,6 +138,21 @@ def test_what_cannot_be_decoded_is_counted_and_silent_and_the_rest_stays_in_plac
     assert len(samples) == len(whole)
     tail = slice(-rate_hz // 2, None)
     np.testing.assert_allclose(samples[tail], whole[tail], atol=1e-3)
+
+
+@pytest.mark.parametrize("opened", [open_media, open_sound_file])
+def test_samples_that_are_no_numbers_are_counted_and_silent_and_the_rest_is_heard(
+    opened: Callable[[Path], AbstractContextManager[OpenMedia]], tmp_path: Path, clip: tuple[Samples, int]
+) -> None:
+    samples, rate_hz = clip
+    broken = samples.copy()
+    broken[rate_hz : rate_hz + 3] = np.nan, np.inf, -np.inf
+    soundfile.write(tmp_path / "a.wav", broken, rate_hz, subtype="FLOAT")
+    with opened(tmp_path / "a.wav") as media:
+        heard = np.concatenate(list(media.blocks()))
+        assert media.damage is not None
+        assert media.damage.startswith("is damaged: 3 samples are NaN or infinite, the first at ")
+    np.testing.assert_array_equal(heard, np.where(np.isfinite(broken), samples, 0))
 
 
 def test_a_stream_whose_format_changes_midway_goes_on(tmp_path: Path, clip: tuple[Samples, int]) -> None:

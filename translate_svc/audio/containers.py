@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
+from translate_svc.audio.damage import Damage
 from translate_svc.audio.mixer import SideMixer
 from translate_svc.audio.pipes import is_cut_off, readable_pipe
 from translate_svc.errors import InvalidArgument
@@ -118,7 +119,8 @@ class MediaAudio:
 
     Sample 0 is the container's time zero. If audio starts later, or has gaps (by its timestamps, up to an
     hour), silence fills them, so positions match the video. A packet that cannot be decoded is skipped and
-    counted. A track may last an hour, and as long as its bytes make credible beyond that.
+    counted; samples that are no numbers are counted and silent. A track may last an hour, and as long as its
+    bytes make credible beyond that.
     """
 
     def __init__(
@@ -140,8 +142,7 @@ class MediaAudio:
         self._zero_s = (container.start_time or 0) / _MICROSECONDS_PER_S
         self._produced_samples = 0
         self._packet_bytes = 0
-        self._damaged_packets = 0
-        self._first_damage_ms = 0
+        self._damage = Damage()
         self.sample_rate_hz = min(max(stream.rate, _MIN_RATE_HZ), _MAX_RATE_HZ)
         duration = container.duration
         self.duration_ms = None if duration is None else max(duration * 1000 // _MICROSECONDS_PER_S, 0)
@@ -159,11 +160,8 @@ class MediaAudio:
 
     @property
     def damage(self) -> str | None:
-        """A description of the packets that could not be decoded so far; None if there are none."""
-        if not self._damaged_packets:
-            return None
-        place = f"{self._first_damage_ms / 1000:.1f} s"
-        return f"is damaged: {self._damaged_packets} packets could not be decoded, the first at {place}"
+        """What could not be read so far: packets, and samples that are no numbers; None if there is none."""
+        return self._damage.description
 
     def blocks(self) -> Iterator[Samples]:
         """Yields the whole stream, once, in blocks ``[n]`` of about 100 ms. Keeps only a few in memory.
@@ -233,7 +231,7 @@ class MediaAudio:
     def _mixed(self, mixer: AudioResampler | None, frame: AudioFrame | None) -> Iterator[Samples]:
         """Yields ``frame`` as mono samples; None flushes the mixer."""
         for mixed in mixer.resample(frame) if mixer is not None else ():
-            planes = np.array(mixed.to_ndarray(), dtype=np.float32)
+            planes = self._damage.silenced(np.array(mixed.to_ndarray(), dtype=np.float32), self._produced_s)
             samples: Samples = planes[0] if len(planes) == 1 else self._sides.mix(planes)
             self._produce(len(samples))
             yield samples
@@ -241,7 +239,7 @@ class MediaAudio:
     def _silence_before(self, frame: AudioFrame) -> Iterator[Samples]:
         if frame.time is None:
             return
-        gap_s = frame.time - self._zero_s - self._produced_samples / self.sample_rate_hz
+        gap_s = frame.time - self._zero_s - self._produced_s
         if not -_TOLERATED_GAP_S <= gap_s <= _MAX_GAP_S:
             # the timestamps jumped, as in joined recordings: continue from here
             self._zero_s += gap_s
@@ -256,7 +254,7 @@ class MediaAudio:
     def _produce(self, samples: int) -> None:
         """Counts samples that follow. Raises InvalidArgument if there are far more than the file can hold."""
         self._produced_samples += samples
-        lasts_s = self._produced_samples / self.sample_rate_hz
+        lasts_s = self._produced_s
         if lasts_s > _FREE_S + self._packet_bytes / _LEAST_BYTES_PER_S:
             hours, kilobytes = lasts_s / 3_600, self._packet_bytes / 1_000
             raise InvalidArgument(
@@ -265,6 +263,8 @@ class MediaAudio:
             )
 
     def _count_damage(self) -> None:
-        if not self._damaged_packets:
-            self._first_damage_ms = self._produced_samples * 1000 // self.sample_rate_hz
-        self._damaged_packets += 1
+        self._damage.add_packet(self._produced_s)
+
+    @property
+    def _produced_s(self) -> float:
+        return self._produced_samples / self.sample_rate_hz

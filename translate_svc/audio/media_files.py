@@ -14,6 +14,7 @@ import soundfile
 
 from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
 from translate_svc.audio.containers import MediaAudio, open_media
+from translate_svc.audio.damage import Damage
 from translate_svc.audio.mixer import SideMixer
 from translate_svc.audio.resampler import Resampler
 from translate_svc.types import Samples
@@ -26,12 +27,12 @@ class SoundFileAudio:
     """One channel of the file, or all mixed; it has the attributes of ``containers.MediaAudio``."""
 
     track: AudioTrack | None = None
-    damage: str | None = None
 
     def __init__(self, file: soundfile.SoundFile, channel: Channel) -> None:
         self._file = file
         self._channel = channel
         self._sides = SideMixer(channel)
+        self._damage = Damage()
         self.sample_rate_hz = min(max(file.samplerate, _MIN_RATE_HZ), _MAX_RATE_HZ)
         self.duration_ms: int | None = file.frames * 1000 // file.samplerate
 
@@ -45,21 +46,29 @@ class SoundFileAudio:
         """Implements ``MediaAudio.sides_are_alike``."""
         return self._sides.sides_are_alike
 
+    @property
+    def damage(self) -> str | None:
+        """Implements ``MediaAudio.damage``."""
+        return self._damage.description
+
     def blocks(self) -> Iterator[Samples]:
         """Yields the whole file, once, in blocks ``[n]`` of about 100 ms."""
         resampler = Resampler(self._file.samplerate, self.sample_rate_hz)
+        read_samples = 0
         for block in self._file.blocks(
             self._file.samplerate // _BLOCKS_PER_S, dtype="float32", always_2d=True
         ):
+            block = self._damage.silenced(block.T, read_samples / self._file.samplerate)
+            read_samples += block.shape[1]
             if len(resampled := resampler.push(self._mono(block))):
                 yield resampled
         if len(rest := resampler.flush()):
             yield rest
 
     def _mono(self, block: Samples) -> Samples:
-        if block.shape[1] == 2 or self._channel is not Channel.MIX:
-            return self._sides.mix(np.ascontiguousarray(block[:, :2].T))
-        mixed: Samples = block.mean(axis=1, dtype=np.float32)
+        if len(block) == 2 or self._channel is not Channel.MIX:
+            return self._sides.mix(np.ascontiguousarray(block[:2]))
+        mixed: Samples = block.mean(axis=0, dtype=np.float32)
         return mixed
 
 
