@@ -201,3 +201,10 @@ def test_stereo_as_soundfile_reads_it_is_averaged_for_a_stream_of_one_channel(dt
     audio = (sides * 2**15).astype(dtype) if dtype is np.int16 else sides.astype(dtype)
     (chunk,) = InputEncoder(F32, 1000).chunks(audio)
     assert np.frombuffer(chunk, "<f4").tolist() == [0.375, -0.25]
+
+
+def test_stereo_out_of_phase_is_not_sent_as_silence() -> None:
+    tone = np.sin(np.arange(16_000) / 10)
+    sent = InputEncoder(F32, 64_000).chunks(np.stack([tone, -tone], axis=1))
+    heard = np.frombuffer(b"".join(sent), "<f4")
+    np.testing.assert_allclose(heard[4_000:], tone[4_000:], atol=1e-6)

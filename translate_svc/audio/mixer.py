@@ -13,7 +13,47 @@ _LOUDER_DB = 6.0
 _MIN_ACTIVE_BLOCKS = 20
 _MIN_LOUDER_SHARE = 0.1
 _MAX_SAME_WAVES = 0.5
+_OUT_OF_PHASE, _IN_PHASE = 16.0, 4.0
+"""Ratios of powers. Sound in the middle of a film must not be lost to ambience that is out of phase."""
+_PIECE_SAMPLES = 2_048
 _MAX_SAME_LEVELS, _MIN_ALIKE_LEVELS = 0.6, 0.9
+
+
+class Downmix:
+    """The mean of two channels, over all blocks of one stream.
+
+    Where a channel has the polarity of the other turned round, as of a miswired cable, their mean is silence,
+    and what was said is lost. There half of their difference is taken.
+    """
+
+    def __init__(self) -> None:
+        self._right = 1.0
+
+    def mix(self, sides: npt.NDArray[np.float32]) -> Samples:
+        """``sides``: ``[2, n]``. Returns ``[n]``."""
+        starts = range(0, max(sides.shape[1], 1), _PIECE_SAMPLES)
+        pieces = [self._mix(sides[:, start : start + _PIECE_SAMPLES]) for start in starts]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _mix(self, sides: npt.NDArray[np.float32]) -> Samples:
+        before, self._right = self._right, self._weight_of_right(sides)
+        if before == self._right == 1.0:
+            # FFmpeg would weight both by 0.71: voices in the middle of a loud film would be clipped
+            mixed: Samples = sides.mean(axis=0, dtype=np.float32)
+            return mixed
+        # a step of the weight would be heard as a click
+        weights = np.linspace(before, self._right, sides.shape[1], dtype=np.float32)
+        turned: Samples = (sides[0] + weights * sides[1]) / np.float32(2)
+        return turned
+
+    def _weight_of_right(self, sides: npt.NDArray[np.float32]) -> float:
+        """1 or -1. Near the bound, and in digital silence, it stays what it is."""
+        middle, difference = (
+            float(np.vdot(each, each)) for each in (sides[0] + sides[1], sides[0] - sides[1])
+        )
+        if difference > _OUT_OF_PHASE * middle:
+            return -1.0
+        return 1.0 if middle > difference / _IN_PHASE else self._right
 
 
 class SideMixer:
@@ -25,6 +65,7 @@ class SideMixer:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._downmix = Downmix()
         self._active_blocks = 0
         self._louder_blocks = np.zeros(2)
         self._waves = np.zeros((2, 2))  # sums of products of samples
@@ -64,9 +105,7 @@ class SideMixer:
             return np.ascontiguousarray(sides[0])
         if self._channel is Channel.RIGHT:
             return np.ascontiguousarray(sides[1])
-        # FFmpeg would weight both by 0.71: voices in the middle of a loud film would be clipped
-        mixed: Samples = sides.mean(axis=0, dtype=np.float32)
-        return mixed
+        return self._downmix.mix(sides)
 
     def _count(self, sides: npt.NDArray[np.float32]) -> None:
         samples = sides.astype(np.float64)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
 from translate_svc.audio.codecs.table import chunk_encoder, codec_of
+from translate_svc.audio.mixer import Downmix
 from translate_svc.audio.pcm import from_s16
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import AudioFormat, Samples
@@ -17,7 +18,8 @@ from translate_svc.types import AudioFormat, Samples
 Audio = bytes | bytearray | memoryview | npt.NDArray[Any]
 """Bytes in the declared input format (one packet, if the format has packets), or samples: ``[n]`` for one
 channel, ``[n, channels]`` for several. Samples are floats within [-1, 1] or 16-bit integers. Several channels
-for a stream of one are averaged; to send them all and choose one, declare them in the stream's format.
+for a stream of one are averaged (``Downmix``); to send them all and choose one, declare them in the stream's
+format.
 """
 
 _MAX_AVERAGED_CHANNELS = 8
@@ -34,6 +36,7 @@ class InputEncoder:
         self._max_chunk_bytes = max_chunk_bytes
         self._framing = codec_of(audio_format).framing
         self._encoder = chunk_encoder(audio_format)
+        self._downmix = Downmix()
         self.total_samples = 0
 
     def chunks(self, audio: Audio) -> Iterator[bytes]:
@@ -82,4 +85,6 @@ class InputEncoder:
         if not np.isfinite(audio).all():
             raise InvalidArgument("holds NaN or infinity", field="audio.data")
         samples: Samples = audio.astype(np.float32)
+        if averaged and samples.shape[1] == 2:
+            return self._downmix.mix(samples.T)
         return samples.mean(axis=1) if averaged else samples

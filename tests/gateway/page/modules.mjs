@@ -1,5 +1,6 @@
 // Runs modules of the page that need no browser, and prints what they make as one JSON object.
 
+import { oneChannel } from "../../../translate_svc/gateway/page/audio/clip.js";
 import { fromBase64, toBase64, toPcm16, wav } from "../../../translate_svc/gateway/page/audio/pcm.js";
 import { Player } from "../../../translate_svc/gateway/page/audio/player.js";
 import { Resampler } from "../../../translate_svc/gateway/page/audio/resampler.js";
@@ -123,7 +124,12 @@ broken(false);
 
 const header = new DataView(await wav([new Int16Array(5)]).arrayBuffer());
 
+const floats = (...values) => Float32Array.from(values);
+
 console.log(JSON.stringify({
+  inPhase: [...oneChannel([floats(0.5, -1), floats(0.25, -0.5)])],
+  outOfPhase: [...oneChannel([floats(0.5, -1), floats(-0.5, 1)])],
+  threeChannels: [...oneChannel([floats(0.75), floats(-0.75), floats(0.75)])],
   fromBrowser: resampled(sine(1_000, 48_000, 1), 48_000, 24_000, [128]),
   fromHeadset: resampled(sine(1_000, 44_100, 1), 44_100, 24_000, [128]),
   upward: resampled(sine(1_000, 16_000, 1), 16_000, 24_000, [128]),

@@ -32,6 +32,12 @@ async def test_a_tone_stays_what_it_is_at_another_rate(made: dict[str, Any], nam
     assert len(samples) == pytest.approx(min(len(samples), RATE_HZ), abs=64)
 
 
+async def test_a_file_whose_channels_are_out_of_phase_is_not_silence(made: dict[str, Any]) -> None:
+    assert made["inPhase"] == [0.375, -0.75]
+    assert made["outOfPhase"] == [0.5, -1]
+    assert made["threeChannels"] == [0.25]
+
+
 async def test_what_the_lower_rate_cannot_hold_is_gone(made: dict[str, Any]) -> None:
     assert np.abs(np.array(made["tooHigh"])[200:-200]).max() < 0.5 * 10 ** (-60 / 20)
 

@@ -22,15 +22,16 @@ class _Track(MediaStreamTrack):
 
     kind = "audio"
 
-    def __init__(self, positions: list[int]) -> None:
+    def __init__(self, positions: list[int], sides: tuple[int, int] = (1_000, 3_000)) -> None:
         super().__init__()
         self._positions = list(positions)
+        self._sides = sides
 
     async def recv(self) -> AudioFrame:
         if not self._positions:
             raise MediaStreamError
         frame = AudioFrame(format="s16", layout="stereo", samples=_FRAME)
-        frame.planes[0].update(np.tile(np.array([1_000, 3_000], "<i2"), _FRAME).tobytes())
+        frame.planes[0].update(np.tile(np.array(self._sides, "<i2"), _FRAME).tobytes())
         frame.sample_rate, frame.time_base = RATE_HZ, Fraction(1, RATE_HZ)
         frame.pts = self._positions.pop(0)
         return frame
@@ -55,6 +56,11 @@ async def test_what_was_lost_is_silence_and_both_channels_count(positions: list[
     assert len(heard) == len(positions) * _FRAME + silent
     assert np.count_nonzero(heard == 2_000) == len(positions) * _FRAME
     assert np.count_nonzero(heard == 0) == silent
+
+
+async def test_a_microphone_whose_channels_are_out_of_phase_is_heard() -> None:
+    parts = [part async for part in heard_audio(_Track([0, _FRAME, 2 * _FRAME], (1_000, -1_000)))]
+    assert (np.frombuffer(b"".join(parts[1:]), "<i2") == 1_000).all()
 
 
 class _Pauses(_Track):

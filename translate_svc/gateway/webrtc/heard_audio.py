@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
+import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame
+
+from translate_svc.audio.mixer import Downmix
 
 RATE_HZ = 48_000
 """Opus counts in this rate, whatever it carries (RFC 7587)."""
@@ -31,6 +34,7 @@ async def heard_audio(
     no gap.
     """
     expected: int | None = None
+    downmix = Downmix()
     while True:
         try:
             async with asyncio.timeout(None if expected is None else silent_s):
@@ -43,7 +47,7 @@ async def heard_audio(
         except MediaStreamError:
             return
         assert isinstance(frame, AudioFrame), "the offer had audio alone"
-        samples = _one_channel(frame)
+        samples = _one_channel(frame, downmix)
         position = frame.pts
         if position is not None:
             missing = 0 if expected is None else position - expected
@@ -53,8 +57,9 @@ async def heard_audio(
         yield samples
 
 
-def _one_channel(frame: AudioFrame) -> bytes:
-    """The mean of the channels of an ``s16`` frame."""
+def _one_channel(frame: AudioFrame, downmix: Downmix) -> bytes:
+    """The channels of an ``s16`` frame as one."""
     channels = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
-    pcm: bytes = channels.mean(axis=1).astype("<i2").tobytes()
-    return pcm
+    if channels.shape[1] == 2:
+        return bytes(downmix.mix(channels.T.astype(np.float32)).astype("<i2").tobytes())
+    return bytes(channels.mean(axis=1).astype("<i2").tobytes())

@@ -14,12 +14,30 @@ export async function decodeClip(data) {
   } catch {
     throw new Error("This browser cannot read that file as audio.");
   }
-  const mono = new Float32Array(decoded.length);
-  for (let channel = 0; channel < decoded.numberOfChannels; channel += 1) {
-    const samples = decoded.getChannelData(channel);
-    for (let i = 0; i < mono.length; i += 1) mono[i] += samples[i] / decoded.numberOfChannels;
-  }
+  return oneChannel(Array.from({ length: decoded.numberOfChannels }, (_, number) => decoded.getChannelData(number)));
+}
+
+const OUT_OF_PHASE = 16;
+
+/** The mean of channels; half of the difference of two that are out of phase, whose mean would be silence. */
+export function oneChannel(channels) {
+  const mono = new Float32Array(channels[0].length);
+  const sign = channels.length === 2 && areOutOfPhase(...channels) ? -1 : 1;
+  channels.forEach((samples, number) => {
+    const weight = (number ? sign : 1) / channels.length;
+    for (let i = 0; i < mono.length; i += 1) mono[i] += samples[i] * weight;
+  });
   return mono;
+}
+
+function areOutOfPhase(left, right) {
+  let middle = 0;
+  let difference = 0;
+  for (let i = 0; i < left.length; i += 1) {
+    middle += (left[i] + right[i]) ** 2;
+    difference += (left[i] - right[i]) ** 2;
+  }
+  return difference > OUT_OF_PHASE * middle;
 }
 
 /** Sends a clip at the pace at which it would be spoken. */
