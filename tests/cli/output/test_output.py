@@ -120,12 +120,14 @@ def test_where_nothing_can_be_written_is_told_before_any_work(tmp_path: Path, na
         pytest.fail("nothing can be written here")
 
 
-@pytest.mark.parametrize("link", ["itself", "symbolic link", "hard link"])
+@pytest.mark.parametrize("link", ["itself", "absent folder", "symbolic link", "hard link"])
 def test_an_output_never_replaces_an_input(tmp_path: Path, link: str) -> None:
     source, output = tmp_path / "film.wav", tmp_path / "o.wav"
     source.write_text("film")
     if link == "itself":
         output = tmp_path / "." / "film.wav"
+    elif link == "absent folder":
+        output = tmp_path / "absent" / ".." / "film.wav"
     elif link == "symbolic link":
         output.symlink_to(source)
     else:

@@ -39,9 +39,10 @@ class OutputFiles(ExitStack):
             InvalidArgument: ``path`` is an input or an earlier output, or nothing can be written there. Names
                 the path.
         """
-        if any(_is_same_file(path, each) for each in self._inputs):
-            raise InvalidArgument("is the input, which would be lost; choose another name", field=str(path))
+        # what is written: `absent/../film.mp4` names a file, although nothing can be opened by that name
         target = path.resolve()
+        if any(_is_same_file(target, each) for each in self._inputs):
+            raise InvalidArgument("is the input, which would be lost; choose another name", field=str(path))
         if target in self._targets and not _is_special(target):
             raise InvalidArgument("would be written twice", field=str(path))
         self._targets.add(target)
