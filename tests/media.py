@@ -24,17 +24,18 @@ def write_media(
     layout: str = "stereo",
     picture: bool = False,
     size: tuple[int, int] = (64, 48),
+    picture_goes_on_s: float = 0.0,
     starts_s: float = 0.0,
     options: dict[str, str] | None = None,
 ) -> Path:
     """Encodes mono ``samples``, the same on every channel, to begin at ``starts_s``; with ``picture``
-    beside a black video stream of ``size`` from 0 on.
+    beside a black video stream of ``size`` from 0 on, which is ``picture_goes_on_s`` longer.
     """
     with av.open(str(path), "w", options=options or {}) as container:
         audio = container.add_stream(codec, rate=codec_rate_hz, layout=layout)
         assert isinstance(audio, av.AudioStream)
         if picture:
-            _write_picture(container, starts_s + len(samples) / rate_hz, size)
+            _write_picture(container, starts_s + len(samples) / rate_hz + picture_goes_on_s, size)
         converted = resample(samples, rate_hz, codec_rate_hz)
         frame = av.AudioFrame.from_ndarray(converted[None], format="fltp", layout="mono")
         frame.sample_rate, frame.time_base = codec_rate_hz, Fraction(1, codec_rate_hz)

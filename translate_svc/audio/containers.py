@@ -13,6 +13,7 @@ from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
 from translate_svc.audio.damage import Damage
 from translate_svc.audio.mixer import SideMixer
 from translate_svc.audio.pipes import is_cut_off, readable_pipe
+from translate_svc.audio.stated_end import StatedEnd
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
 
@@ -160,7 +161,7 @@ class MediaAudio:
 
     @property
     def damage(self) -> str | None:
-        """What could not be read so far: packets, and samples that are no numbers; None if there is none."""
+        """What could not be read so far; None if all could."""
         return self._damage.description
 
     def blocks(self) -> Iterator[Samples]:
@@ -206,16 +207,22 @@ class MediaAudio:
     def _frames(self) -> Iterator[AudioFrame]:
         from av import FFmpegError
 
-        packets = self._container.demux(self._stream)
+        end = StatedEnd(self._container, self._stream)
+        packets = self._container.demux(*end.streams)
         while True:
             try:
                 packet = next(packets)
             except StopIteration:
+                if (cut := end.cut()) is not None:
+                    self._damage.add_cut(*cut)
                 return
             except FFmpegError:
                 # the demuxer cannot find the next packet
                 self._count_damage()
                 return
+            end.add(packet)
+            if packet.stream.index != self._stream.index:
+                continue
             self._packet_bytes += packet.size
             try:
                 yield from packet.decode()

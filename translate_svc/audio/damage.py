@@ -15,6 +15,7 @@ class Damage:
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[int, float]] = {}
+        self._cut = ""
 
     def add_packet(self, at_s: float) -> None:
         """A packet could not be decoded; ``at_s``: its place in the recording."""
@@ -31,6 +32,10 @@ class Damage:
         silenced: Samples = np.where(finite, samples, np.float32(0))
         return silenced
 
+    def add_cut(self, ends_s: float, stated_s: float) -> None:
+        """The recording ends at ``ends_s``, though its header says that it lasts until ``stated_s``."""
+        self._cut = f"it was cut off at {ends_s:.1f} s of {stated_s:.1f} s"
+
     def _add(self, what: str, count: int, at_s: float) -> None:
         before, first_s = self._found.get(what, (0, at_s))
         self._found[what] = before + count, first_s
@@ -39,4 +44,5 @@ class Damage:
     def description(self) -> str | None:
         """All of it; None if there is none."""
         found = [f"{count} {what}, the first at {at_s:.1f} s" for what, (count, at_s) in self._found.items()]
+        found += [self._cut] if self._cut else []
         return f"is damaged: {', and '.join(found)}" if found else None

@@ -1,0 +1,58 @@
+"""Whether a file holds as much as its header states: a download that was cut off does not."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.packet import Packet
+
+_MATROSKA, _MP3 = "matroska,webm", "mp3"
+_TOLERATED_S, _TOLERATED_SHARE = 3.0, 0.02
+_SMALLER = 0.99
+_MICROSECONDS_PER_S = 1_000_000
+
+
+class StatedEnd:
+    """Follows the packets of a file to its end.
+
+    FFmpeg reports a cut in most containers as a packet that it cannot decode. Matroska, WebM and MP3 end in
+    silence, and their headers say how long they were.
+    """
+
+    def __init__(self, container: InputContainer, heard: AudioStream) -> None:
+        """``heard``: the stream whose packets are of interest anyway."""
+        self._stated_s = _stated_s(container, heard)
+        self._ends_s = 0.0
+        is_known = self._stated_s is not None and container.format.name == _MATROSKA
+        self.streams: tuple[Any, ...] = tuple(container.streams) if is_known else (heard,)
+        """Those whose packets are to be added: a film may go on after its sound."""
+
+    def add(self, packet: Packet[Any]) -> None:
+        """The next packet."""
+        if packet.pts is not None:
+            # numbers of pictures, of sound and of subtitles count in their streams' own units
+            end = (packet.pts + (packet.duration or 0)) * (packet.time_base or Fraction(0))
+            self._ends_s = max(self._ends_s, float(end))
+
+    def cut(self) -> tuple[float, float] | None:
+        """Where the file ends, and where its header says that it does, if this is much later."""
+        stated_s = self._stated_s
+        if stated_s is None or stated_s - self._ends_s <= max(_TOLERATED_S, _TOLERATED_SHARE * stated_s):
+            return None
+        return self._ends_s, stated_s
+
+
+def _stated_s(container: InputContainer, heard: AudioStream) -> float | None:
+    """The length by the header; None if it states none, or FFmpeg estimates it."""
+    if container.duration is None or container.format.name not in (_MATROSKA, _MP3):
+        return None
+    stated_s = container.duration / _MICROSECONDS_PER_S
+    if container.format.name == _MATROSKA:
+        return stated_s
+    # without a count of frames FFmpeg divides the size of the file by its bit rate: then both are the same
+    has_room_s = container.size * 8 / heard.bit_rate if heard.bit_rate and container.size > 0 else stated_s
+    return stated_s if has_room_s < _SMALLER * stated_s else None
