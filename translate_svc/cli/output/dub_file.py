@@ -101,6 +101,9 @@ class DubTrack:
 
         while not self._ended and self._written_samples < time_s * self._rate_hz:
             block = next(self._blocks, None)
+            if block is None and not self._written_samples:
+                # a track without a packet is one that no player opens, and a file of it has no bytes
+                block = np.zeros((1 if self._layout == "mono" else 2, 1), np.float32)
             if block is None:
                 self._ended = True
                 yield from self.stream.encode(None)
