@@ -97,6 +97,25 @@ async def test_the_client_commits(server: GatewayServer) -> None:
         assert len(session.of(f"{TRANSCRIPT}.completed")) == 1
 
 
+async def test_a_clear_takes_back_no_turn_that_was_committed(server: GatewayServer) -> None:
+    """Clients clear the buffer before each turn, while the last one is still being written down."""
+    async with connect(server.target, PATH) as session:
+        await _update(session, turn_detection=None)
+        for _ in range(2):
+            await _append(session, SPOKEN)
+            await session.send("input_audio_buffer.commit")
+            await session.send("input_audio_buffer.clear")
+        await _append(session, SPOKEN)
+        await session.send("input_audio_buffer.clear")
+        await session.send("input_audio_buffer.commit", event_id="empty")
+        assert (await session.until("error"))["error"]["event_id"] == "empty"
+        while len(session.of("input_audio_buffer.cleared")) < 3:
+            await session.until("input_audio_buffer.cleared")
+        items = [each["item_id"] for each in session.of("input_audio_buffer.committed")]
+        assert len(items) == 2
+        assert [each["item_id"] for each in session.of(f"{TRANSCRIPT}.completed")] == items
+
+
 @pytest.mark.parametrize(("name", "encode"), [("audio/pcmu", g711.to_mulaw), ("audio/pcma", g711.to_alaw)])
 async def test_g711_is_heard_as_it_was_said(name: str, encode: Any) -> None:
     heard = []

@@ -12,7 +12,14 @@ from translate_svc.gateway.realtime.audio_formats import InputFormat
 from translate_svc.gateway.web_socket import WireEvent
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.protocols import TranslationService
-from translate_svc.types import DEFAULT_ENCODING, AudioFormat, SessionEvent, StreamConfig, StreamSettings
+from translate_svc.types import (
+    DEFAULT_ENCODING,
+    AudioFormat,
+    SessionEvent,
+    StreamConfig,
+    StreamSettings,
+    VadSettings,
+)
 
 OUTPUT = AudioFormat(DEFAULT_ENCODING, 24_000)
 """The audio that a session sends."""
@@ -24,6 +31,10 @@ class SessionSettings(Protocol):
     @property
     def input(self) -> InputFormat:
         """The audio that the client sends. It cannot change once the session has begun."""
+
+    @property
+    def vad(self) -> VadSettings | None:
+        """How speech is cut; None: the client commits."""
 
     @property
     def include(self) -> frozenset[str]:
@@ -70,6 +81,7 @@ class Dialect:
         prefix: of the names of the client's audio events.
         language_param: path of the source language.
         object: ``object`` of the session object; empty: it has none.
+        clears_committed: whether clearing the buffer also drops the turns that were committed.
         closed: the last event; None: there is none, the connection is closed.
         first_settings: the settings before the first update.
         encoder: makes the encoder of one session, whose positions count at the given rate.
@@ -79,6 +91,7 @@ class Dialect:
     prefix: str
     language_param: str
     object: str
+    clears_committed: bool
     closed: WireEvent | None
     first_settings: Callable[[GatewayOptions, TranslationService], SessionSettings]
     encoder: Callable[[LanguageTable, int], EventEncoder]

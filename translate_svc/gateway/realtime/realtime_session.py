@@ -11,6 +11,7 @@ from translate_svc.access.callers import Identified
 from translate_svc.errors import DataLoss, InvalidArgument, TranslateSvcError, Unsupported
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.realtime.client_events import ClientEvents
+from translate_svc.gateway.realtime.committed_turns import CommittedTurns
 from translate_svc.gateway.realtime.connection import Connection
 from translate_svc.gateway.realtime.dialect import Dialect, SessionSettings, stream_config
 from translate_svc.gateway.realtime.event_sender import EventSender
@@ -111,8 +112,9 @@ class RealtimeSession:
     def _driver(self, session: StreamSession, settings: SessionSettings, updated: bool) -> StreamDriver:
         context = self._context
         opened = asyncio.Event()
+        turns = CommittedTurns()
         source = SessionInput(
-            self._events, self._dialect, settings, context.languages, _PART_BYTES, self._model, opened
+            self._events, self._dialect, settings, context.languages, _PART_BYTES, self._model, opened, turns
         )
         encoder = self._dialect.encoder(context.languages, settings.input.rate_hz)
         encoder.apply(settings)
@@ -133,6 +135,7 @@ class RealtimeSession:
                     yield self._event("session.updated", settings)
                 opened.set()
             yield from encoder.encode(event)
+            turns.add(event)
 
         forgiving = ErrorReportingSession(session, taken, refused)
         return StreamDriver(source, EventSender(self._connection, encode), forgiving, context.options)

@@ -9,6 +9,7 @@ from collections import deque
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.realtime.client_events import AudioReader, ClientEvents
+from translate_svc.gateway.realtime.committed_turns import CommittedTurns
 from translate_svc.gateway.realtime.dialect import Dialect, SessionSettings
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
@@ -51,14 +52,18 @@ class SessionInput:
         max_part_bytes: int,
         model: str,
         opened: asyncio.Event,
+        turns: CommittedTurns,
     ) -> None:
         """``settings`` are those that the session was opened with, ``model`` is as for ``session_of``.
 
         ``opened`` is set when the client was told: an error of a later event must not come before that.
+        ``turns`` is told what the client commits.
         """
         self._events = events
         self._model = model
         self._opened = opened
+        self._turns = turns
+        self._clears_committed = dialect.clears_committed
         self._prefix = dialect.prefix
         self._languages = languages
         self.settings = settings
@@ -67,7 +72,7 @@ class SessionInput:
         self._audio = AudioReader(settings.input.bytes_per_sample, max_part_bytes)
         self._waiting: deque[ClientMessage] = deque()
         self._samples = 0
-        self._committed_samples = 0
+        self._buffer_start = 0
         self._closing = False
 
     async def receive(self) -> ClientMessage:
@@ -79,6 +84,9 @@ class SessionInput:
                 self._read(event)
             except TranslateSvcError as error:
                 await self._events.refuse(error)
+        if isinstance(self._waiting[0], ClearInput) and not self._clears_committed:
+            # the session would drop all that is in flight
+            await self._turns.settled()
         return self._waiting.popleft()
 
     def taken(self, message: ClientMessage) -> None:
@@ -87,6 +95,8 @@ class SessionInput:
             self._samples += len(message.data) // self.settings.input.bytes_per_sample
         elif isinstance(message, UpdateInput):
             self.settings = self.wanted
+        elif isinstance(message, FinalizeInput) and self.settings.vad is None:
+            self._turns.commit(self._samples)
 
     def refused(self, message: ClientMessage) -> None:
         """The session has refused ``message``."""
@@ -104,6 +114,7 @@ class SessionInput:
         elif kind == f"{self._prefix}input_audio_buffer.commit":
             self._commit()
         elif kind == f"{self._prefix}input_audio_buffer.clear":
+            self._buffer_start = self._samples
             self._waiting.append(ClearInput())
         elif kind == CLOSE:
             self._closing = True
@@ -112,9 +123,9 @@ class SessionInput:
             raise unknown_event()
 
     def _commit(self) -> None:
-        if self._samples == self._committed_samples:
-            raise InvalidArgument("no audio came since the last commit", field="type")
-        self._committed_samples = self._samples
+        if self._samples == self._buffer_start:
+            raise InvalidArgument("no audio came since the last commit or clear", field="type")
+        self._buffer_start = self._samples
         self._waiting.append(FinalizeInput())
 
     def _update(self, event: JsonObject) -> None:
