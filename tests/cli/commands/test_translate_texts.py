@@ -71,6 +71,34 @@ def test_a_plain_text_keeps_its_lines_and_paragraphs(command: Command, server: s
     assert output == "{}\n{}\n\n{}\n".format(*(each["spa"] for each in lines))
 
 
+def test_control_characters_are_left_out_of_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "printed.txt"
+    path.write_text("\x02Good\x07 morning.\n\x1b\x7fBye.\x1a\n", "utf-8")
+    assert [each.text for each in read_text_file(path).passages] == ["Good morning.\nBye."]
+
+
+@pytest.mark.parametrize("word", ["word ", "word. ", "word.\n", "字。", "w"])
+def test_a_long_paragraph_is_parted_and_nothing_of_it_is_lost(tmp_path: Path, word: str) -> None:
+    """A book or a log has lines and no empty ones; a server takes 10,000 characters at once."""
+    path = tmp_path / "a.txt"
+    whole = (word * (25_000 // len(word))).strip()
+    path.write_text(f"{whole}\n\n{whole}\n", "utf-8")
+    read = read_text_file(path)
+    pieces = [each.text for each in read.passages]
+    assert max(map(len, pieces)) <= 4_000
+    assert all(piece.endswith(word.strip()) for piece in pieces)
+    assert read.plain(pieces) == f"{whole}\n\n{whole}\n"
+
+
+def test_a_cue_without_a_word_stays_as_it_is(command: Command, server: str, tmp_path: Path) -> None:
+    path = tmp_path / "song.srt"
+    times = "00:00:01,000 --> 00:00:03,000", "00:00:04,000 --> 00:00:05,000"
+    path.write_text(f"{times[0]}\n♪ ♪\n\n{times[1]}\n{texts('eng_1')['eng']}\n", "utf-8")
+    code, output, error = command("translate", str(path), *ASKED, "--server", server)
+    assert (code, error) == (0, "")
+    assert [cue.text for cue in read_srt(output)] == ["♪ ♪", FIRST]
+
+
 def test_a_film_is_dubbed_from_subtitles_that_were_edited(
     command: Command, server: str, srt: Path, tmp_path: Path
 ) -> None:
@@ -120,6 +148,7 @@ def test_a_text_may_have_the_marks_and_newlines_of_windows(
         ("a.ass", b"[Events]\nDialogue: 0,x,y\n", "is not in the format ass"),
         ("a.txt", b"\n \n", "holds no text"),
         ("a.txt", b"caf\xe9", "is not a text in UTF-8"),
+        ("a.txt", b"c\0a\0f\0", "is not a text in UTF-8"),
         ("a.txt", b"\xff\xfec", "is not a text in UTF-8"),
         ("absent.vtt", None, "cannot be read: No such file"),
     ],

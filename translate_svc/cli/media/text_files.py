@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -26,6 +26,16 @@ _CUE_READERS = {".srt": srt_cues, ".vtt": webvtt_cues}
 _UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NEAR_MS = 1_000
 _MOST_CUES = 6
+_MOST_CHARACTERS = 4_000
+"""Of one request: a server takes 10,000, unless it is told otherwise."""
+_PIECE_ENDS = (
+    re.compile(r"[.!?\u2026\u061f\u0964][\"'\u00bb\u201d\u2019)\]]*\s|[\u3002\uff01\uff1f]"),
+    re.compile(r"\n"),
+    re.compile(r"\s"),
+)
+"""Where a long paragraph is parted: best after a sentence, else after a line, else after a word."""
+_CONTROLS = re.compile(r"[\x01-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+"""Old exports and terminals leave them in texts; they mean nothing, and a server refuses them."""
 _SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\u061f\u0964\u266a][\W_]*$")
 _PARAGRAPH_BREAK = re.compile(r"(\s*\n[ \t]*\n\s*)")
 
@@ -93,7 +103,9 @@ def read_text_file(path: Path) -> TextFile:
         raise InvalidArgument(f"cannot be read: {error.strerror}", field=str(path)) from None
     except UnicodeDecodeError:
         raise InvalidArgument("is not a text in UTF-8", field=str(path)) from None
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        raise InvalidArgument("is not a text in UTF-8", field=str(path))
+    text = _CONTROLS.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     suffix = path.suffix.lower()
     read = _plain_text(text) if suffix not in SUBTITLE_SUFFIXES else _subtitles(text, suffix, str(path))
     if not read.passages:
@@ -112,10 +124,29 @@ def _fitting(units: list[Unit]) -> Iterable[Sequence[Unit]]:
 
 
 def _plain_text(text: str) -> TextFile:
-    text = text.strip("\n")
-    parts = _PARAGRAPH_BREAK.split(text)
-    paragraphs = [Passage((Cue(0, 0, (part,)),)) for part in parts[::2] if part.strip()]
-    return TextFile(tuple(paragraphs), tuple(parts[1::2][: max(len(paragraphs) - 1, 0)]))
+    parts = _PARAGRAPH_BREAK.split(text.strip("\n"))
+    pieces: list[str] = []
+    between: list[str] = []
+    for paragraph, gap in itertools.zip_longest(parts[::2], parts[1::2], fillvalue=""):
+        if paragraph.strip():
+            found = list(_pieces(paragraph))
+            pieces += [piece for piece, _ in found]
+            between += [*(space for _, space in found[:-1]), gap]
+    return TextFile(tuple(Passage((Cue(0, 0, (piece,)),)) for piece in pieces), tuple(between[:-1]))
+
+
+def _pieces(paragraph: str) -> Iterator[tuple[str, str]]:
+    """The pieces of a paragraph that are not too long for one request, each with the space behind it."""
+    while len(paragraph) > _MOST_CHARACTERS:
+        found = (list(end.finditer(paragraph, 1, _MOST_CHARACTERS)) for end in _PIECE_ENDS)
+        last = next((matches[-1].end() for matches in found if matches), _MOST_CHARACTERS)
+        piece = paragraph[:last]
+        rest = paragraph[len(piece) :].lstrip()
+        if not rest:
+            break
+        yield piece.rstrip(), paragraph[len(piece.rstrip()) : -len(rest)]
+        paragraph = rest
+    yield paragraph, ""
 
 
 def _subtitles(text: str, suffix: str, name: str) -> TextFile:

@@ -26,6 +26,7 @@ from translate_svc.types import (
     TranslateRequest,
     Usage,
     UtteranceDone,
+    UtteranceStatus,
 )
 
 TEXT_RATE_HZ = 1_000
@@ -97,12 +98,16 @@ async def translate_texts(
         transcript: the texts of the source are events too.
 
     Raises:
-        Unavailable: the server is full for ten minutes.
+        TranslateSvcError: a text is refused, or the server is lost, or full for ten minutes.
     """
-    async for result in _results(text.passages, settings, translator):
-        for event in result.as_stream(settings, transcript=transcript):
-            for sink in sinks:
-                sink.write(event)
+    try:
+        async for result in _results(text.passages, settings, translator):
+            for event in result.as_stream(settings, transcript=transcript):
+                for sink in sinks:
+                    sink.write(event)
+    except BaseExceptionGroup as failures:
+        # the first one is the cause; it ended the others
+        raise failures.exceptions[0] from None
     for sink in sinks:
         sink.write(Closed(complete=True))
         await asyncio.to_thread(sink.finish, end_ms)
@@ -127,6 +132,8 @@ async def _results(
 async def _translated(
     passage: Passage, first_id: int, settings: StreamSettings, translator: Translator
 ) -> _Result:
+    if not any(map(str.isalnum, passage.text)):
+        return _Result(passage, first_id, _as_it_is(passage.text, settings))
     request = TranslateRequest(
         passage.text,
         settings.targets,
@@ -146,6 +153,14 @@ async def _translated(
             if clock() > give_up_s:
                 raise Unavailable(f"no place for ten minutes: {error}") from None
             await asyncio.sleep(error.retry_after_s)
+
+
+def _as_it_is(text: str, settings: StreamSettings) -> list[SessionEvent]:
+    """The events of a text without a word, such as a note or a row of stars: a model would invent one."""
+    nowhere = SampleRange(0, 0)
+    codes = [target.language for target in settings.targets]
+    texts = [TextDelta(0, nowhere, code, text, final=True, transcript=False) for code in codes]
+    return [*texts, UtteranceDone(0, nowhere, UtteranceStatus.OK, Usage())]
 
 
 class PlainSink:
