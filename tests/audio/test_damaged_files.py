@@ -1,0 +1,89 @@
+"""Files that are cut off or hold what is no sound: what is there is heard, and what is missing is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from tests.clips import DATA
+from tests.media import write_media
+from translate_svc.audio.containers import open_media
+from translate_svc.audio.files import read_audio
+from translate_svc.audio.media_files import OpenMedia, open_sound_file
+from translate_svc.types import Samples
+
+
+@pytest.fixture(scope="module")
+def clip() -> tuple[Samples, int]:
+    return read_audio(DATA / "eng_three.flac")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "said"),
+    [
+        ("a.mkv", "aac", "it was cut off at "),
+        ("a.webm", "libopus", "it was cut off at "),
+        ("a.mp3", "libmp3lame", "it was cut off at "),
+        ("a.flac", "flac", "packets could not be decoded"),
+    ],
+)
+def test_a_file_that_was_cut_off_is_told(
+    tmp_path: Path, clip: tuple[Samples, int], name: str, codec: str, said: str
+) -> None:
+    """And a whole one is not, though its picture may go on after its sound."""
+    long = np.tile(clip[0], 2), clip[1]
+    film = {"picture": name == "a.mkv", "picture_goes_on_s": 10.0}
+    path = write_media(tmp_path / name, *long, codec=codec, codec_rate_hz=48_000, **film)  # type: ignore[arg-type]
+    with open_media(path) as media:
+        list(media.blocks())
+        assert media.damage is None
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with open_media(path) as media:
+        list(media.blocks())
+        assert media.damage is not None
+        assert said in media.damage
+
+
+def test_a_recording_whose_length_is_an_estimate_is_not_taken_for_cut(tmp_path: Path) -> None:
+    """An MP3 of a variable bit rate without a count of its frames seems far longer than it is."""
+    samples = np.random.default_rng(0).normal(0, 0.1, 40 * 16_000).astype(np.float32)
+    samples[: 20 * 16_000] *= 0
+    path = tmp_path / "a.mp3"
+    with av.open(str(path), "w", options={"write_xing": "0"}) as container:
+        audio = container.add_stream(
+            "libmp3lame", rate=16_000, layout="mono", options={"compression_level": "9"}
+        )
+        assert isinstance(audio, av.AudioStream)
+        audio.codec_context.flags |= 2  # of a variable bit rate
+        audio.codec_context.global_quality = 118
+        shaper = av.AudioResampler("fltp", "mono", 16_000, frame_size=audio.codec_context.frame_size)
+        frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 16_000, 0
+        for shaped in (*shaper.resample(frame), *shaper.resample(None), None):
+            container.mux(audio.encode(shaped))
+    with open_media(path) as media:
+        assert media.duration_ms is not None
+        assert media.duration_ms > 60_000
+        list(media.blocks())
+        assert media.damage is None
+
+
+@pytest.mark.parametrize("opened", [open_media, open_sound_file])
+def test_samples_that_are_no_numbers_are_counted_and_silent_and_the_rest_is_heard(
+    opened: Callable[[Path], AbstractContextManager[OpenMedia]], tmp_path: Path, clip: tuple[Samples, int]
+) -> None:
+    samples, rate_hz = clip
+    broken = samples.copy()
+    broken[rate_hz : rate_hz + 3] = np.nan, np.inf, -np.inf
+    soundfile.write(tmp_path / "a.wav", broken, rate_hz, subtype="FLOAT")
+    with opened(tmp_path / "a.wav") as media:
+        heard = np.concatenate(list(media.blocks()))
+        assert media.damage is not None
+        assert media.damage.startswith("is damaged: 3 samples are NaN or infinite, the first at ")
+    np.testing.assert_array_equal(heard, np.where(np.isfinite(broken), samples, 0))
