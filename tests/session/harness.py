@@ -13,6 +13,7 @@ import numpy as np
 from tests.fakes.engine_script import Script, echo_script
 from tests.fakes.fake_vad import AmplitudeVad
 from tests.fakes.scripted_engine import ScriptedEngine
+from translate_svc.confidence import UNCALIBRATED, ConfidenceRule
 from translate_svc.languages import packaged
 from translate_svc.session.admission import Admission, AdmissionOptions
 from translate_svc.session.call_negotiation import CallNegotiator
@@ -151,13 +152,15 @@ async def house(
     vad: AmplitudeVad | None = None,
     initial_credit_pieces: int = 4,
     max_waiting_requests: int = 1_000,
+    confidence: ConfidenceRule = UNCALIBRATED,
+    vad_options: VadOptions = VadOptions(),  # noqa: B008 - frozen
 ) -> AsyncIterator[House]:
     """Everything but sessions; whatever was opened is cancelled and accounted for in the end."""
     engine = ScriptedEngine(
         script, initial_credit_pieces=initial_credit_pieces, max_waiting_requests=max_waiting_requests
     )
     chosen = options or SessionOptions()
-    negotiator = Negotiator(packaged(), chosen.max_targets, VadOptions())
+    negotiator = Negotiator(packaged(), chosen.max_targets, vad_options, confidence=confidence)
     async with VadLoop(vad or AmplitudeVad()) as vad_loop:
         made = House(engine, Admission(AdmissionOptions()), vad_loop, negotiator, chosen)
         try:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translate_svc.types import EndReason
-from translate_svc.vad.hindsight import STRETCH_MS, HindsightSegmenter, best_cuts
+from translate_svc.vad.hindsight import STRETCH_MS, Cut, HindsightSegmenter, best_cuts
 from translate_svc.vad.options import FRAME_MS, VadOptions
 from translate_svc.vad.segmenter import SegmentEnded, SegmenterIdle, SegmentEvent, SegmentStarted
 
@@ -28,7 +28,7 @@ OPTIONS = VadOptions(
 SILENCE, MAX_LENGTH, END = EndReason.SILENCE, EndReason.MAX_LENGTH, EndReason.END_OF_STREAM
 
 
-def cuts(row: str, good: int = GOOD, longest: int = 400) -> list[tuple[int, bool]]:
+def cuts(row: str, good: int = GOOD, longest: int = 400) -> list[Cut]:
     probabilities, levels = [PROBABILITY[each] for each in row], [LEVEL[each] for each in row]
     return best_cuts(probabilities, levels, good_frames=good, max_frames=longest)
 
@@ -56,7 +56,7 @@ def cuts(row: str, good: int = GOOD, longest: int = 400) -> list[tuple[int, bool
     ],
 )
 def test_cuts_fall_into_pauses(row: str, expected: list[int]) -> None:
-    assert cuts(row) == [(frame, True) for frame in expected]
+    assert [(cut.frame, cut.is_pause) for cut in cuts(row)] == [(frame, True) for frame in expected]
 
 
 def test_the_model_says_how_long_utterances_are() -> None:
@@ -70,7 +70,13 @@ def test_speech_without_any_pause_is_cut_at_quiet_frames_and_says_so() -> None:
     levels = [-20.0] * 400
     levels[190] = -30.0
     found = best_cuts([0.9] * 400, levels, good_frames=200, max_frames=260)
-    assert found == [(190, False)]
+    assert found == [Cut(190, is_pause=False, doubtful=True)]
+
+
+@pytest.mark.parametrize(("pause_frames", "doubtful"), [(2, True), (7, True), (8, False), (14, False)])
+def test_a_cut_in_a_short_pause_is_doubtful(pause_frames: int, doubtful: bool) -> None:
+    (cut,) = cuts("#" * 40 + "." * pause_frames + "#" * 40)
+    assert cut.doubtful == doubtful
 
 
 @given(
@@ -80,7 +86,7 @@ def test_speech_without_any_pause_is_cut_at_quiet_frames_and_says_so() -> None:
 )
 def test_no_utterance_is_empty_or_too_long(parts: list[tuple[int, int]], good: int, longest: int) -> None:
     row = "".join("#" * speech + "." * pause for speech, pause in parts)
-    places = [0, *(frame for frame, _ in cuts(row, good, longest)), len(row)]
+    places = [0, *(cut.frame for cut in cuts(row, good, longest)), len(row)]
     assert all(0 < end - start <= longest for start, end in pairwise(places))
 
 
@@ -105,9 +111,9 @@ SENTENCES = "#" * 40 + "." * 6 + "#" * 40 + "." * 6 + "#" * 40
             "." * 20 + SENTENCES + "." * 20,
             [
                 SegmentStarted(16, 20),
-                SegmentEnded(16, 63, 63, SILENCE, commits=False),
+                SegmentEnded(16, 63, 63, SILENCE, commits=False, followed=True, doubtful=True),
                 SegmentStarted(63, 63),
-                SegmentEnded(63, 109, 109, SILENCE, commits=False),
+                SegmentEnded(63, 109, 109, SILENCE, commits=False, followed=True, doubtful=True),
                 SegmentStarted(109, 109),
                 SegmentEnded(109, 154, 164, SILENCE),
             ],

@@ -20,6 +20,7 @@ from translate_svc.session.outbound.advice import LagAdvice
 from translate_svc.session.outbound.commit_points import CommitPoint
 from translate_svc.session.outbound.dispatcher import Dispatcher
 from translate_svc.session.outbound.outbox import Outbox
+from translate_svc.session.outbound.second_hearing import SecondHearing
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.resume_point import ResumePoint, first_point
 from translate_svc.types import (
@@ -113,8 +114,9 @@ class Session:
         self._dispatcher = Dispatcher(
             session_id, rate_hz, config.output, settings, self._router, self._outbox, options, commit, lag
         )
+        self._sink = SecondHearing(self._dispatcher, settings)
         self._input_pump = InputPump(
-            rate_hz, settings, dependencies.vad_stream, self._dispatcher, start_position=commit.position
+            rate_hz, settings, dependencies.vad_stream, self._sink, start_position=commit.position
         )
         self._go_away_sent = False
         self._close_error: Exception | None = None
@@ -246,7 +248,7 @@ class Session:
     def _clear(self) -> None:
         """Drops all input received and every result that the reader has not taken."""
         position = self._input.clear()
-        self._dispatcher.clear(position)
+        self._sink.clear(position)
         self._outbox.put(Cleared(position))
         self._input_pump.restart(position)
 

@@ -22,9 +22,11 @@ hundred milliseconds is not a word, but a click or some noise may reach it.
 """
 
 
-def holds_voice(voiced_frames: int) -> bool:
-    """Whether an utterance with ``voiced_frames`` frames at or above the threshold is translated."""
-    return voiced_frames >= MIN_VOICED_FRAMES
+def holds_voice(voiced_frames: int | None) -> bool:
+    """Whether an utterance with ``voiced_frames`` frames at or above the threshold is translated. None: they
+    were not scored, and it is.
+    """
+    return voiced_frames is None or voiced_frames >= MIN_VOICED_FRAMES
 
 
 def no_speech(utterance_id: int) -> StreamWarning:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,6 +35,10 @@ _CUT_IN_SPEECH = 2.0
 """Cost of a cut without a pause. That of a cut in a pause of m frames is exp(-m), and that of an utterance
 twice as long as wished is 1. With pauses of 0.1 to 0.4 s half or twice these costs lose 1 to 2 BLEU.
 """
+_DOUBTFUL_COST = math.exp(-7)
+"""A cut that costs more is doubtful: pauses of up to seven frames (0.22 s) occur within sentences, too, at
+commas and before plosives.
+"""
 _SHORT = 0.7
 """An utterance shorter than this share of the wished length costs something: it may be half a sentence."""
 
@@ -52,14 +57,18 @@ class _Place:
     frame: int
     cost: float
 
-    @property
-    def is_pause(self) -> bool:
-        return self.cost < _CUT_IN_SPEECH
+
+class Cut(NamedTuple):
+    """A cut before ``frame``. ``is_pause``: it lies in a pause. ``doubtful``: perhaps within a sentence."""
+
+    frame: int
+    is_pause: bool
+    doubtful: bool
 
 
 def best_cuts(
     probabilities: Sequence[float], levels_dbfs: Sequence[float], *, good_frames: int, max_frames: int
-) -> list[tuple[int, bool]]:
+) -> list[Cut]:
     """Where to cut one stretch of speech.
 
     Args:
@@ -69,7 +78,7 @@ def best_cuts(
         max_frames: the longest that one may have, 2 or more.
 
     Returns:
-        The frames to cut before, in their order, each with whether there is a pause. None is 0 or ``n``.
+        The cuts in their order. None is before frame 0 or ``n``.
     """
     places = _places(probabilities, levels_dbfs, min(good_frames, max_frames // 2))
     best, before = [0.0], [0]
@@ -84,7 +93,8 @@ def best_cuts(
         before.append(start)
     cuts, index = [], before[-1]
     while index:
-        cuts.append((places[index].frame, places[index].is_pause))
+        frame, cost = places[index].frame, places[index].cost
+        cuts.append(Cut(frame, is_pause=cost < _CUT_IN_SPEECH, doubtful=cost > _DOUBTFUL_COST))
         index = before[index]
     return cuts[::-1]
 
@@ -179,24 +189,32 @@ class HindsightSegmenter:
         padding = max(first - stretch.start_frame, self._options.suffix_padding_frames)
         good = self._options.good_utterance_frames
         longest = max(2, self._options.max_utterance_frames - 2 * padding)
-        cuts = []
+        cuts: list[Cut] = []
         if end - first > min(longest, _WHOLE * good):
             probabilities, levels = self._probabilities[first:end], self._levels_dbfs[first:end]
             cuts = best_cuts(probabilities, levels, good_frames=good, max_frames=longest)
         ends = [
-            (first + frame, EndReason.SILENCE if is_pause else EndReason.MAX_LENGTH)
-            for frame, is_pause in cuts
+            (first + cut.frame, EndReason.SILENCE if cut.is_pause else EndReason.MAX_LENGTH, cut.doubtful)
+            for cut in cuts
         ]
         if not unfinished or not ends:
-            ends.append((end, stretch.reason))
-        starts = [stretch.start_frame, *(frame for frame, _ in ends[:-1])]
-        speech = [first, *starts[1:]]
+            ends.append((end, stretch.reason, False))
+        starts = [stretch.start_frame, *(frame for frame, _, _ in ends[:-1])]
         # the last utterance of an unfinished stretch is heard again with what follows
         commit = ends[-1][0] if unfinished else stretch.commit_frame
         events: list[SegmentEvent] = []
-        for number, (frame, reason) in enumerate(ends):
-            is_last = number == len(ends) - 1
-            events.append(SegmentStarted(starts[number], speech[number]))
-            ended = SegmentEnded(starts[number], frame, commit if is_last else frame, reason, commits=is_last)
-            events.append(ended)
+        for number, (frame, reason, doubtful) in enumerate(ends):
+            start, followed = starts[number], number < len(ends) - 1
+            events.append(SegmentStarted(start, start if number else first))
+            events.append(
+                SegmentEnded(
+                    start,
+                    frame,
+                    frame if followed else commit,
+                    reason,
+                    commits=not followed,
+                    followed=followed,
+                    doubtful=doubtful and followed,
+                )
+            )
         return tuple(events)

@@ -47,6 +47,8 @@ class SegmentEnded:
     length the rest is processed again; after a silence, as much of it as the next utterance's padding needs.
 
     ``commits``: False if the grid goes on instead, because another utterance has ended with this one.
+    ``followed``: that other utterance begins at ``end_frame``. ``doubtful``: one sentence may go on from this
+    utterance to that one.
     """
 
     start_frame: int
@@ -54,6 +56,8 @@ class SegmentEnded:
     commit_frame: int
     reason: EndReason
     commits: bool = True
+    followed: bool = False
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

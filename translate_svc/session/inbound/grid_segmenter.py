@@ -106,6 +106,8 @@ class GridSegmenter:
             heard,
             due_position=heard if self._hindsight else end,
             commits=ended.commits,
+            followed=ended.followed,
+            doubtful=ended.doubtful,
         )
 
     def _voiced_frames(self, start: int, end: int) -> int | None:

@@ -33,6 +33,8 @@ class Utterance:
         due_position: the input sample from whose arrival on its results are awaited.
         commits: False if its end is no commit point, because it depends on what was heard later. That of an
             utterance to come covers it.
+        followed: another utterance has ended with it and begins where it ends.
+        doubtful: one sentence may go on from it to that one.
     """
 
     samples: Samples
@@ -44,6 +46,8 @@ class Utterance:
     updates: tuple[Negotiated, ...] = ()
     due_position: int = 0
     commits: bool = True
+    followed: bool = False
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,11 +16,11 @@ from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbound.advice import LengthAdvice, SkipAdvice
 from translate_svc.session.outbound.commit_points import CommitPoint
-from translate_svc.session.outbound.hypothesis_pacer import HypothesisPacer
+from translate_svc.session.outbound.hypothesis_pacer import HypothesisPacer, least_stride
 from translate_svc.session.outbound.next_utterance import NextUtterance
 from translate_svc.session.outbound.outbox import Outbox
+from translate_svc.session.outbound.trial import Trial
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
-from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.session.source_language import DECIDED_AFTER_S
 from translate_svc.session.utterances.growing_utterance import GrowingUtterance, new_utterance
 from translate_svc.session.utterances.live_utterance import LiveUtterance
@@ -110,12 +110,12 @@ class Dispatcher:
         utterance = self._running
         assert isinstance(utterance, GrowingUtterance), "only simultaneous translation has steps"
         options = utterance.options
-        if utterance.settings.settings.guards.voice_gate and not _is_voiced(grown.voiced_frames):
+        if utterance.settings.settings.guards.voice_gate and not holds_voice(grown.voiced_frames):
             return None
         if grown.heard_position <= self._next.heard_position:
             return None
         now_s = self._clock()
-        self._pacer.least_stride = _least_stride(self.degradation, options)
+        self._pacer.least_stride = least_stride(self.degradation, options)
         if self._pacer.is_late(grown.heard_position, last_sample_s, now_s, options.step_s):
             self._skip_hypothesis(utterance)
             return None
@@ -135,11 +135,24 @@ class Dispatcher:
         if warning := self._skip_advice.update(utterance.utterance_id):
             self._outbox.put(warning)
 
-    async def cut(self, cut: Utterance, last_sample_s: float) -> None:
+    def try_out(self, cut: Utterance, settings: Negotiated) -> Trial | None:
+        """Translates ``cut`` before it is known to be an utterance. None if the engine need not hear it.
+
+        ``settings``: that it would have.
+        """
+        name = f"{self._session_id}/{cut.source.start}-{cut.source.end}"
+        number = self._router.next_utterance_id
+        utterance = new_utterance(number, cut.source.start, settings, self._output, name, None)
+        if not self._is_heard(utterance, cut):
+            return None
+        request = self._request(utterance, cut, self._clock(), None)
+        return self._router.submitter.try_out(utterance, request)
+
+    async def cut(self, cut: Utterance, last_sample_s: float, trial: Trial | None = None) -> None:
         """Ends the running utterance. Its audio was complete at ``last_sample_s`` (loop time).
 
-        Submits the utterance. Before that it waits while too many utterances are in flight or the engine's
-        queue is full.
+        Submits the utterance, unless it was tried out (``trial``): then that request goes on. Before that it
+        waits while too many utterances are in flight or the engine's queue is full.
 
         Raises:
             Unavailable, EngineLost: the engine takes no requests any more.
@@ -148,42 +161,58 @@ class Dispatcher:
         assert utterance is not None, "an utterance starts before it ends"
         now_s = self._clock()
         endpointing_ms = (now_s - last_sample_s) * 1000
-        voiced_s = None if cut.voiced_frames is None else cut.voiced_frames * FRAME_MS / 1000
         if cut.reason is EndReason.CONTINUED:
-            self._continue(utterance, cut, now_s, endpointing_ms, voiced_s)
+            self._continue(utterance, cut, now_s, endpointing_ms)
             return
         self._next.heard_position = max(self._next.heard_position, cut.heard_position)
         self._skip_late_speech(utterance, self._expect_text(utterance, cut, last_sample_s), now_s)
+        if trial is not None:
+            utterance.request_id = trial.request_id
+        request = self._request(utterance, cut, now_s, endpointing_ms)
+        self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
+        self._pending_commit = point = self._commit_point(cut.commit_position, cut.updates)
+        while self._router.in_flight > self._options.max_utterances_in_flight:
+            await self._router.wait_for_change()
+        if self._pending_commit is not point:
+            return  # it was cleared
+        if not self._is_heard(utterance, cut):
+            if self._is_long_enough(cut):
+                self._outbox.put(no_speech(utterance.utterance_id))
+            self._router.finish_with(utterance, utterance.closing_events())
+        else:
+            if advice := self._length_advice.update(cut.reason, utterance.settings):
+                self._outbox.put(advice)
+            if trial is not None and not utterance.speech_skipped:
+                self._router.submitter.take_over(utterance, trial)
+            else:
+                await self._submit(utterance, request)
+        if self._pending_commit is point:
+            self._pending_commit = None
+            if cut.commits:
+                self._router.commit(point)
+
+    def _is_long_enough(self, cut: Utterance) -> bool:
+        return len(cut.samples) >= self._options.min_utterance_samples
+
+    def _is_heard(self, utterance: LiveUtterance, cut: Utterance) -> bool:
+        """Whether the engine hears it: it has hypotheses, or is long enough and voiced."""
+        is_gated = utterance.settings.settings.guards.voice_gate
+        voiced = not is_gated or holds_voice(cut.voiced_frames)
+        return utterance.has_hypotheses or (self._is_long_enough(cut) and voiced)
+
+    def _request(
+        self, utterance: LiveUtterance, cut: Utterance, now_s: float, endpointing_ms: float | None
+    ) -> Request:
         request = utterance.cut(
             cut.source,
             cut.samples,
             now_s,
             endpointing_ms,
             self._router.playouts,
-            voiced_s,
-            self._next.heard_position,
+            _voiced_s(cut),
+            max(self._next.heard_position, cut.heard_position),
         )
-        request = self._asking(utterance, request, is_last=True)
-        self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
-        is_gated = utterance.settings.settings.guards.voice_gate
-        self._pending_commit = point = self._commit_point(cut.commit_position, cut.updates)
-        while self._router.in_flight > self._options.max_utterances_in_flight:
-            await self._router.wait_for_change()
-        if self._pending_commit is not point:
-            return  # it was cleared
-        if not utterance.has_hypotheses and len(cut.samples) < self._options.min_utterance_samples:
-            self._router.finish_with(utterance, utterance.closing_events())
-        elif not utterance.has_hypotheses and is_gated and not _is_voiced(cut.voiced_frames):
-            self._outbox.put(no_speech(utterance.utterance_id))
-            self._router.finish_with(utterance, utterance.closing_events())
-        else:
-            if advice := self._length_advice.update(cut.reason, utterance.settings):
-                self._outbox.put(advice)
-            await self._submit(utterance, request)
-        if self._pending_commit is point:
-            self._pending_commit = None
-            if cut.commits:
-                self._router.commit(point)
+        return self._asking(utterance, request, is_last=True)
 
     def _asking(self, utterance: LiveUtterance, request: Request, *, is_last: bool) -> Request:
         """The request with its question about the language, if anything depends on it."""
@@ -197,14 +226,13 @@ class Dispatcher:
         cut: Utterance,
         now_s: float,
         endpointing_ms: float,
-        voiced_s: float | None,
     ) -> None:
         """Ends an utterance that was cut within the speech. The next utterance starts from its state."""
         assert isinstance(utterance, GrowingUtterance), "only simultaneous translation continues utterances"
         self._next.continue_from(cut.commit_position, utterance.continuation())
         self._continued_language = utterance.language
         self._outbox.put(SpeechEnded(utterance.utterance_id, cut.source, cut.reason))
-        events = utterance.close(cut.source, cut.samples, now_s, endpointing_ms, voiced_s)
+        events = utterance.close(cut.source, cut.samples, now_s, endpointing_ms, _voiced_s(cut))
         self._router.finish_with(utterance, events)
         self._router.commit(self._commit_point(cut.commit_position, cut.updates))
 
@@ -263,16 +291,5 @@ class Dispatcher:
             self._router.fail(utterance, "utterance_refused", error)
 
 
-def _least_stride(degradation: Degradation, options: SimultaneousOptions) -> int:
-    """The least number of steps from one hypothesis to the next.
-
-    The last level leaves only as many hypotheses as are needed to lose no audio. A hypothesis hears at most
-    ``max_buffer_frames``, and all audio since the hypothesis before must fit into them.
-    """
-    if degradation >= Degradation.FEWEST_DRAFTS:
-        return max(4, options.max_buffer_frames // 2 // options.step_frames)
-    return {Degradation.NONE: 1, Degradation.RARE_DRAFTS: 2, Degradation.RARER_DRAFTS: 4}[degradation]
-
-
-def _is_voiced(voiced_frames: int | None) -> bool:
-    return voiced_frames is None or holds_voice(voiced_frames)
+def _voiced_s(cut: Utterance) -> float | None:
+    return None if cut.voiced_frames is None else cut.voiced_frames * FRAME_MS / 1000

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from translate_svc.session.capacity.degradation import Degradation
+from translate_svc.session.simultaneous_options import SimultaneousOptions
+
 MAX_STRIDE = 4
 _CALM_HYPOTHESES = 10
 """So many hypotheses in time before hypotheses come more often again. Twice as many after each time that
 this was too early, so that a load that stays does not make the pace go to and fro.
 """
 _MOST_CALM_HYPOTHESES = 16 * _CALM_HYPOTHESES
+
+
+def least_stride(degradation: Degradation, options: SimultaneousOptions) -> int:
+    """The least number of steps from one hypothesis to the next.
+
+    The last level leaves only as many hypotheses as are needed to lose no audio. A hypothesis hears at most
+    ``max_buffer_frames``, and all audio since the hypothesis before must fit into them.
+    """
+    if degradation >= Degradation.FEWEST_DRAFTS:
+        return max(4, options.max_buffer_frames // 2 // options.step_frames)
+    return {Degradation.NONE: 1, Degradation.RARE_DRAFTS: 2, Degradation.RARER_DRAFTS: 4}[degradation]
 
 
 class HypothesisPacer:

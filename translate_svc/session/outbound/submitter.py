@@ -11,6 +11,7 @@ from translate_svc.engine.events import EngineEvent, RequestFinished, RequestQue
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.request import Request
 from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError
+from translate_svc.session.outbound.trial import Trial
 from translate_svc.session.utterances.live_utterance import LiveUtterance
 from translate_svc.session.utterances.utterance_phase import UtterancePhase
 
@@ -137,6 +138,15 @@ class Submitter:
     def adopt(self, utterance: LiveUtterance) -> None:
         """Opens the utterance's request without the engine. Its owner passes its events to ``receive``."""
         self._open[utterance.request_id] = _OpenRequest(utterance)
+
+    def try_out(self, utterance: LiveUtterance, request: Request) -> Trial:
+        """Submits a request whose events wait. Whoever calls releases or drops it."""
+        return Trial(self._engine, utterance, request, self._caller)
+
+    def take_over(self, utterance: LiveUtterance, trial: Trial) -> None:
+        """Makes the request of ``trial`` that of ``utterance``, which has its id."""
+        self.adopt(utterance)
+        trial.release(self.receive)
 
     def grant(self, request_id: str, sequence: int) -> None:
         """Gives the engine credit for one more waveform piece."""
