@@ -157,50 +157,46 @@ class SecondHearing:
         """Which pieces of a run are utterances, alone or two as one. Refused trials decide nothing."""
         if len(run) == 1:
             return [_Chosen(run[0], None)]
-        alone = [await self._tried(piece) for piece in self._submitted(run)]
-        pairs = {
-            index: first.joined(second)
-            for index, (first, second) in enumerate(pairwise(run))
-            if _may_be_one(first, second, alone[index], alone[index + 1])
-        }
-        tried = [await self._tried(pair) for pair in self._submitted(list(pairs.values()))]
-        joined = dict(zip(pairs, tried, strict=True))
+        alone = [self._submitted(piece) for piece in run]
+        pairs = await asyncio.gather(*(self._as_one(*each) for each in pairwise(alone)))
+        alone = [each if await _is_heard(each) else each._replace(trial=None) for each in alone]
         best, chosen = [0.0], [list[_Chosen]()]
         for index, each in enumerate(alone):
             worth, utterances = best[index] + _worth(each.trial), [*chosen[index], each]
-            if index and (pair := joined.get(index - 1)) is not None and pair.trial is not None:
+            if index and (pair := pairs[index - 1]) is not None and pair.trial is not None:
                 apart_tokens = sum(one.trial.tokens for one in alone[index - 1 : index + 1] if one.trial)
                 pair_worth = best[index - 1] + min(pair.trial.tokens, apart_tokens) * pair.trial.confidence
                 if pair_worth > worth:
                     worth, utterances = pair_worth, [*chosen[index - 1], pair]
             best.append(worth)
             chosen.append(utterances)
-        for each in (*alone, *joined.values()):
-            if each.trial is not None and each not in chosen[-1]:
-                each.trial.drop()
+        for candidate in (*alone, *pairs):
+            if candidate and candidate.trial is not None and candidate not in chosen[-1]:
+                candidate.trial.drop()
         return chosen[-1]
 
-    def _submitted(self, pieces: Sequence[_Piece]) -> list[_Chosen]:
-        """Submits them together, so that they share the engine's steps."""
-        submitted = []
-        for piece in pieces:
-            trial = self._dispatcher.try_out(piece.cut, piece.settings)
-            if trial is not None:
-                self._trials.append(trial)
-            submitted.append(_Chosen(piece, trial))
-        return submitted
+    async def _as_one(self, first: _Chosen, second: _Chosen) -> _Chosen | None:
+        """Both as one, heard as soon as they are; None if that would gain nothing, or was refused."""
+        if not (await _is_heard(first) and await _is_heard(second)):
+            return None
+        trials = [each.trial for each in (first, second) if each.trial is not None]
+        most = first.piece.settings.vad.max_utterance_ms * INTERNAL_SAMPLE_RATE_HZ // 1000
+        if len(first.piece.cut.samples) + len(second.piece.cut.samples) > most:
+            return None
+        if not any(trial.is_unsure for trial in trials):
+            return None
+        pair = self._submitted(first.piece.joined(second.piece))
+        return pair if await _is_heard(pair) else None
 
-    async def _tried(self, submitted: _Chosen) -> _Chosen:
-        trial = submitted.trial
-        return submitted if trial is not None and await trial.heard() else submitted._replace(trial=None)
+    def _submitted(self, piece: _Piece) -> _Chosen:
+        trial = self._dispatcher.try_out(piece.cut, piece.settings)
+        if trial is not None:
+            self._trials.append(trial)
+        return _Chosen(piece, trial)
 
 
-def _may_be_one(first: _Piece, second: _Piece, one: _Chosen, other: _Chosen) -> bool:
-    most = first.settings.vad.max_utterance_ms * INTERNAL_SAMPLE_RATE_HZ // 1000
-    if one.trial is None or other.trial is None:
-        return False
-    fits = len(first.cut.samples) + len(second.cut.samples) <= most
-    return fits and (one.trial.is_unsure or other.trial.is_unsure)
+async def _is_heard(tried: _Chosen) -> bool:
+    return tried.trial is not None and await tried.trial.heard()
 
 
 def _worth(trial: Trial | None) -> float:
