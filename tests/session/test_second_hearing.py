@@ -75,7 +75,9 @@ def scripted(log_probability: Callable[[float], float], words: Callable[[float],
 sure_of_all = scripted(lambda seconds: SURE)
 sure_of_two = scripted(lambda seconds: SURE if seconds > WHOLE_S else UNSURE)
 unsure_of_all = scripted(lambda seconds: UNSURE)
-fewer_words_in_two = scripted(lambda _: UNSURE, words=lambda seconds: 1 if seconds > WHOLE_S else 4)
+fewer_words_in_two = scripted(
+    lambda seconds: -2.0 if seconds > WHOLE_S else UNSURE, words=lambda seconds: 1 if seconds > WHOLE_S else 4
+)
 
 
 def recording(*pauses_s: float) -> Samples:
