@@ -272,9 +272,8 @@ class Session:
             self._dependencies.vad_stream.close()
 
     def _put_progress(self, point: CommitPoint) -> None:
-        token, received_samples = self._token(point), max(self._input.samples, point.position)
-        applied_updates = point.applied_updates if token else 0
-        self._outbox.put(Progress(received_samples, point.position, token, applied_updates))
+        token, received = self._token(point), max(self._input.samples, point.position)
+        self._outbox.put(Progress(received, point.position, token, point.applied_updates if token else 0))
 
     def _token(self, point: CommitPoint) -> bytes:
         issue = self._dependencies.issue_token
