@@ -92,7 +92,7 @@ def test_a_recording_of_bare_g722_is_read_by_its_suffix(tmp_path: Path, clip: tu
 
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.mkv", "libopus"), ("a.ts", "aac")])
 def test_sound_that_begins_later_than_the_picture_keeps_its_place(
-    tmp_path: Path, clip: tuple[Samples, int], name: str, codec: str, said: str
+    tmp_path: Path, clip: tuple[Samples, int], name: str, codec: str
 ) -> None:
     path = write_media(tmp_path / name, *clip, codec=codec, codec_rate_hz=48_000, picture=True, starts_s=1.5)
     samples, rate_hz = _read(path)

@@ -30,6 +30,7 @@ def clip() -> tuple[Samples, int]:
         ("a.mkv", "aac", "it was cut off at "),
         ("a.webm", "libopus", "it was cut off at "),
         ("a.mp3", "libmp3lame", "it was cut off at "),
+        ("a.wav", "pcm_s24le", "it was cut off at "),
         ("a.flac", "flac", "packets could not be decoded"),
     ],
 )
@@ -48,6 +49,29 @@ def test_a_file_that_was_cut_off_is_told(
         list(media.blocks())
         assert media.damage is not None
         assert said in media.damage
+
+
+@pytest.mark.parametrize("opened", [open_media, open_sound_file])
+@pytest.mark.parametrize(
+    ("stated_bytes", "is_cut"), [(None, True), (0, False), (0x7FFF_F000, False), (0xFFFF_FFFF, False)]
+)
+def test_half_a_wav_file_is_told_unless_its_writer_did_not_know_the_length(
+    opened: Callable[[Path], AbstractContextManager[OpenMedia]],
+    tmp_path: Path,
+    clip: tuple[Samples, int],
+    stated_bytes: int | None,
+    is_cut: bool,
+) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.tile(clip[0], 2), clip[1])
+    data = bytearray(path.read_bytes()[: path.stat().st_size // 2])
+    if stated_bytes is not None:
+        place = data.index(b"data") + 4
+        data[place : place + 4] = stated_bytes.to_bytes(4, "little")
+    path.write_bytes(data)
+    with opened(path) as media:
+        list(media.blocks())
+        assert (media.damage is not None and "it was cut off at " in media.damage) == is_cut
 
 
 def test_a_recording_whose_length_is_an_estimate_is_not_taken_for_cut(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from translate_svc.audio.containers import MediaAudio, open_media
 from translate_svc.audio.damage import Damage
 from translate_svc.audio.mixer import SideMixer
 from translate_svc.audio.resampler import Resampler
+from translate_svc.audio.stated_end import cut_off, stated_wav_s
 from translate_svc.types import Samples
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 8_000, 48_000
@@ -64,6 +65,9 @@ class SoundFileAudio:
                 yield resampled
         if len(rest := resampler.flush()):
             yield rest
+        stated_s = stated_wav_s(Path(self._file.name))
+        if stated_s is not None and (found := cut_off(read_samples / self._file.samplerate, stated_s)):
+            self._damage.add_cut(*found)
 
     def _mono(self, block: Samples) -> Samples:
         if len(block) == 2 or self._channel is not Channel.MIX:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.packet import Packet
 
-_MATROSKA, _MP3 = "matroska,webm", "mp3"
+_MATROSKA, _MP3, _WAV = "matroska,webm", "mp3", "wav"
+_FILE = "file:"
 _TOLERATED_S, _TOLERATED_SHARE = 3.0, 0.02
 _SMALLER = 0.99
 _MICROSECONDS_PER_S = 1_000_000
+_NO_LENGTH = 0x7FFF_0000
+"""From here on programs that write WAV into pipes, where they cannot come back, say that they do not know."""
 
 
 class StatedEnd:
     """Follows the packets of a file to its end.
 
-    FFmpeg reports a cut in most containers as a packet that it cannot decode. Matroska, WebM and MP3 end in
-    silence, and their headers say how long they were.
+    FFmpeg reports a cut in most containers as a packet that it cannot decode. Matroska, WebM, MP3 and WAV
+    end in silence, and their headers say how long they were.
     """
 
     def __init__(self, container: InputContainer, heard: AudioStream) -> None:
@@ -40,14 +45,40 @@ class StatedEnd:
 
     def cut(self) -> tuple[float, float] | None:
         """Where the file ends, and where its header says that it does, if this is much later."""
-        stated_s = self._stated_s
-        if stated_s is None or stated_s - self._ends_s <= max(_TOLERATED_S, _TOLERATED_SHARE * stated_s):
-            return None
-        return self._ends_s, stated_s
+        return None if self._stated_s is None else cut_off(self._ends_s, self._stated_s)
+
+
+def cut_off(ends_s: float, stated_s: float) -> tuple[float, float] | None:
+    """Both, if a recording that ends at ``ends_s`` was longer by its header; None: it is whole."""
+    is_cut = stated_s - ends_s > max(_TOLERATED_S, _TOLERATED_SHARE * stated_s)
+    return (ends_s, stated_s) if is_cut else None
+
+
+def stated_wav_s(path: Path) -> float | None:
+    """The length of a WAV file by the header of its samples; None if it is another file, or states none."""
+    with path.open("rb") as file:
+        riff = file.read(12)
+        return _data_s(file) if riff[:4] == b"RIFF" and riff[8:] == b"WAVE" else None
+
+
+def _data_s(file: BinaryIO) -> float | None:
+    bytes_per_s = 0
+    while len(header := file.read(8)) == 8:
+        kind, size = struct.unpack("<4sI", header)
+        if kind == b"data":
+            return size / bytes_per_s if bytes_per_s and size < _NO_LENGTH else None
+        if kind == b"fmt ":
+            layout = file.read(min(size, 16))
+            bytes_per_s = struct.unpack_from("<I", layout, 8)[0] if len(layout) == 16 else 0
+            size -= len(layout)
+        file.seek(size + size % 2, 1)
+    return None
 
 
 def _stated_s(container: InputContainer, heard: AudioStream) -> float | None:
     """The length by the header; None if it states none, or FFmpeg estimates it."""
+    if container.format.name == _WAV and container.name.startswith(_FILE):
+        return stated_wav_s(Path(container.name.removeprefix(_FILE)))
     if container.duration is None or container.format.name not in (_MATROSKA, _MP3):
         return None
     stated_s = container.duration / _MICROSECONDS_PER_S
