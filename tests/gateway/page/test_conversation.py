@@ -126,7 +126,7 @@ async def test_the_exports_hold_the_conversation(played: Visit) -> None:
 async def test_a_text_that_is_probably_wrong_says_so_in_words(
     starter: GatewayServer, browser: Browser, tmp_path: Path
 ) -> None:
-    samples, rate_hz = soundfile.read(ROOT / "tests" / "data" / "spa_1.flac", dtype="float32")
+    samples, rate_hz = soundfile.read(ROOT / "tests" / "data" / "spa_noise.flac", dtype="float32")
     soundfile.write(tmp_path / "backwards.wav", samples[::-1], rate_hz)
     async with visit(starter.target, browser=browser, axe=True) as page:
         await page.at("#source").select_option("es")
