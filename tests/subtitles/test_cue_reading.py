@@ -35,8 +35,9 @@ def test_a_subrip_file_is_read_with_its_times(newline: str) -> None:
         f"7\n{FIRST}\nIn the year\n1984\n\n8\n{SECOND}\nYes\n",
         f"7\n\n{FIRST}\n\nIn the year\n\n1984\n\n8\n\n{SECOND}\n\nYes\n\n9\n",
         f"7\n{FIRST}\nIn the year\n1984\n8\n{SECOND}\nYes",
+        f"{FIRST}\nIn the year\n1984\n{SECOND}\nYes",
     ],
-    ids=["no numbers", "numbers", "twice the lines and a number at the end", "no empty lines"],
+    ids=["no numbers", "numbers", "twice the lines and a number at the end", "no empty lines", "neither"],
 )
 def test_a_line_of_digits_is_text_and_the_number_of_a_cue_is_none(text: str) -> None:
     assert said(text) == [("In the year", "1984"), ("Yes",)]
