@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
+
+from translate_svc.audio.streamed.wav_header import stated_wav_s
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -17,8 +18,6 @@ _FILE = "file:"
 _TOLERATED_S, _TOLERATED_SHARE = 3.0, 0.02
 _SMALLER = 0.99
 _MICROSECONDS_PER_S = 1_000_000
-_NO_LENGTH = 0x7FFF_0000
-"""From here on programs that write WAV into pipes, where they cannot come back, say that they do not know."""
 
 
 class StatedEnd:
@@ -54,31 +53,11 @@ def cut_off(ends_s: float, stated_s: float) -> tuple[float, float] | None:
     return (ends_s, stated_s) if is_cut else None
 
 
-def stated_wav_s(path: Path) -> float | None:
-    """The length of a WAV file by the header of its samples; None if it is another file, or states none."""
-    with path.open("rb") as file:
-        riff = file.read(12)
-        return _data_s(file) if riff[:4] == b"RIFF" and riff[8:] == b"WAVE" else None
-
-
-def _data_s(file: BinaryIO) -> float | None:
-    bytes_per_s = 0
-    while len(header := file.read(8)) == 8:
-        kind, size = struct.unpack("<4sI", header)
-        if kind == b"data":
-            return size / bytes_per_s if bytes_per_s and size < _NO_LENGTH else None
-        if kind == b"fmt ":
-            layout = file.read(min(size, 16))
-            bytes_per_s = struct.unpack_from("<I", layout, 8)[0] if len(layout) == 16 else 0
-            size -= len(layout)
-        file.seek(size + size % 2, 1)
-    return None
-
-
 def _stated_s(container: InputContainer, heard: AudioStream) -> float | None:
     """The length by the header; None if it states none, or FFmpeg estimates it."""
     if container.format.name == _WAV and container.name.startswith(_FILE):
-        return stated_wav_s(Path(container.name.removeprefix(_FILE)))
+        with Path(container.name.removeprefix(_FILE)).open("rb") as file:
+            return stated_wav_s(file)
     if container.duration is None or container.format.name not in (_MATROSKA, _MP3):
         return None
     stated_s = container.duration / _MICROSECONDS_PER_S

@@ -1,8 +1,11 @@
-"""The header of a WAV file, of which only the beginning is there."""
+"""The header of a WAV file, of which perhaps only the beginning is there."""
 
 from __future__ import annotations
 
+import io
 import struct
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import AudioFormat, Encoding
@@ -19,6 +22,8 @@ _ENCODINGS = {
     (_MULAW, 8): Encoding.MULAW,
 }
 _RIFF_BYTES, _CHUNK_BYTES, _FORMAT_BYTES, _SUBFORMAT_AT = 12, 8, 16, 24
+_NO_LENGTH = 0x7FFF_0000
+"""From here on programs that write WAV into pipes, where they cannot come back, say that they do not know."""
 
 
 def read_wav_header(head: bytes) -> tuple[AudioFormat, int] | None:
@@ -29,22 +34,54 @@ def read_wav_header(head: bytes) -> tuple[AudioFormat, int] | None:
     Raises:
         InvalidArgument: it is not a WAV file, of samples that are not served, or its header is too long.
     """
-    if len(head) >= _RIFF_BYTES and (head[:4] != MAGIC or head[8:12] != b"WAVE"):
+    if len(head) >= _RIFF_BYTES and not _is_wav(head):
         raise InvalidArgument("is not a WAV file")
-    at, found = _RIFF_BYTES, None
-    while len(head) >= at + _CHUNK_BYTES:
-        name, size = head[at : at + 4], int.from_bytes(head[at + 4 : at + 8], "little")
-        at += _CHUNK_BYTES
+    end, found = _RIFF_BYTES, None
+    for name, at, size in _chunks(io.BytesIO(head)):
         if name == b"data":
             if found is None:
                 raise InvalidArgument("is a WAV file whose format is missing")
             return found, at
         if name == b"fmt " and len(head) >= at + size:
             found = _format(head[at : at + size])
-        at += size + size % 2
-    if at > MAX_BYTES or len(head) > MAX_BYTES:
+        end = at + size + size % 2
+    if end > MAX_BYTES or len(head) > MAX_BYTES:
         raise InvalidArgument(f"has a WAV header of more than {MAX_BYTES} bytes")
     return None
+
+
+def stated_wav_s(file: BinaryIO) -> float | None:
+    """The length by the header of the samples; None if it is no WAV file, or states none. ``file`` is read
+    from its beginning.
+    """
+    if not _is_wav(file.read(_RIFF_BYTES)):
+        return None
+    bytes_per_s = 0
+    for name, at, size in _chunks(file):
+        if name == b"data":
+            return size / bytes_per_s if bytes_per_s and size < _NO_LENGTH else None
+        if name == b"fmt ":
+            file.seek(at)
+            layout = file.read(min(size, _FORMAT_BYTES))
+            bytes_per_s = struct.unpack_from("<I", layout, 8)[0] if len(layout) == _FORMAT_BYTES else 0
+    return None
+
+
+def _is_wav(head: bytes) -> bool:
+    return head[:4] == MAGIC and head[8:12] == b"WAVE"
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """Name, place of the content and size of each chunk whose header is there."""
+    at = _RIFF_BYTES
+    while True:
+        file.seek(at)
+        header = file.read(_CHUNK_BYTES)
+        if len(header) < _CHUNK_BYTES:
+            return
+        name, size = struct.unpack("<4sI", header)
+        yield name, at + _CHUNK_BYTES, size
+        at += _CHUNK_BYTES + size + size % 2
 
 
 def _format(chunk: bytes) -> AudioFormat:

@@ -177,12 +177,12 @@ class SecondHearing:
 
     async def _as_one(self, first: _Chosen, second: _Chosen) -> _Chosen | None:
         """Both as one, heard as soon as they are; None if that would gain nothing, or was refused."""
-        if not (await _is_heard(first) and await _is_heard(second)):
-            return None
-        trials = [each.trial for each in (first, second) if each.trial is not None]
         most = first.piece.settings.vad.max_utterance_ms * INTERNAL_SAMPLE_RATE_HZ // 1000
         if len(first.piece.cut.samples) + len(second.piece.cut.samples) > most:
             return None
+        if not (await _is_heard(first) and await _is_heard(second)):
+            return None
+        trials = [each.trial for each in (first, second) if each.trial is not None]
         if not any(trial.is_unsure for trial in trials):
             return None
         pair = self._submitted(first.piece.joined(second.piece))
