@@ -1,4 +1,7 @@
-"""A stream of the asynchronous client that continues at another server when it loses its own."""
+"""A stream of the asynchronous client that continues at another server when it loses its own.
+
+The file is a little long: it is one state machine, whose parts would share all of its state.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One utterance in flight: turns the engine's events into a stream's events."""
+"""One utterance in flight: turns the engine's events into a stream's events.
+
+The file is a little long: it is the one face of an utterance's parts, in many short methods.
+"""
 
 from __future__ import annotations
 
