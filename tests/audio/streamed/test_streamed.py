@@ -180,3 +180,10 @@ def test_no_bytes_break_the_header_of_wav(rest: bytes) -> None:
         except InvalidArgument:
             continue
         assert found is None or found[1] <= len(beginning + rest)
+
+
+def test_a_chunk_of_odd_length_is_followed_by_a_byte_that_belongs_to_none() -> None:
+    odd = b"LIST" + struct.pack("<I", 3) + b"abc\0"
+    plain, longer = read_wav_header(WAV), read_wav_header(WAV[:12] + odd + WAV[12:])
+    assert plain is not None
+    assert longer == (plain[0], plain[1] + len(odd))
