@@ -20,7 +20,8 @@ class SessionOptions:
         min_utterance_samples: an utterance shorter than this (at 16 kHz) ends as EMPTY and does not go to
             the engine.
         max_utterances_in_flight: utterances between their cut and the moment the reader has taken their
-            ``UtteranceDone``. With more, the input waits.
+            ``UtteranceDone``. With more, the input waits. Also how many pieces of a recording are tried at
+            once before they are utterances.
         max_queued_events: events that wait for the reader before the input waits too. Results of utterances
             in flight may exceed it: only the input is held up, never the engine.
         max_engine_wait_ms: how long an utterance, and its stream's input, waits while the engine's queue is

@@ -114,7 +114,9 @@ class Session:
         self._dispatcher = Dispatcher(
             session_id, rate_hz, config.output, settings, self._router, self._outbox, options, commit, lag
         )
-        self._sink = SecondHearing(self._dispatcher, settings)
+        self._sink = SecondHearing(
+            self._dispatcher, settings, options.max_utterances_in_flight, on_failure=self.fail
+        )
         self._input_pump = InputPump(
             rate_hz, settings, dependencies.vad_stream, self._sink, start_position=commit.position
         )
@@ -154,6 +156,7 @@ class Session:
         """
         while True:
             await self._input.queue.wait_idle()
+            await self._sink.settled()
             if not self._router.unfinished and not len(self._outbox):
                 return
             while self._router.unfinished:
@@ -222,6 +225,7 @@ class Session:
         self._dependencies.observer.ended(outcome, complete=complete, input_s=input_s)
         self._task.cancel()
         await asyncio.wait({self._task})
+        await self._sink.join()
 
     def _check_open(self, message: ClientMessage) -> None:
         if self._close_error is not None:
@@ -260,6 +264,7 @@ class Session:
                 await self._outbox.wait_below(self._dependencies.options.max_queued_events)
                 item = await self._input.queue.get(self._input_pump.missing_samples)
                 await self._input_pump.process(item)
+            await self._sink.settled()
             while self._router.unfinished:
                 await self._router.wait_for_change()
             self._outbox.put(Closed(item.complete, self._router.usage), self._dependencies.slot.release)
@@ -295,6 +300,7 @@ class Session:
     def _close(self, error: Exception) -> None:
         """Releases what the stream uses. Whatever is received from now on fails with ``error``."""
         self._close_error = error
+        self._sink.close()
         self._router.abort_all()
         self._input.close(error)
         self._dependencies.vad_stream.close()

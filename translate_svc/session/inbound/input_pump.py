@@ -51,6 +51,9 @@ class UtteranceSink(Protocol):
     def commit(self, committed: Committed) -> None:
         """Takes a commit point at which no utterance ends."""
 
+    async def settled(self) -> None:
+        """Waits until all that came so far has taken effect. Does not raise."""
+
 
 class InputPump:
     """Drives one stream's ``UtteranceSource``: frames to the detector, utterances to the sink.
@@ -113,6 +116,8 @@ class InputPump:
                 await asyncio.sleep(0)  # one message may stand for an hour of silence: let other tasks run
             else:
                 self._forward(step)
+                if isinstance(step, SettingsApplied):
+                    await self._sink.settled()  # so that few wait there, however many a client sends
 
     def _arrival_s(self, position: int) -> float:
         """When the input up to ``position`` had arrived, if it came in real time."""
