@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import functools
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.models.seamless.modules import checkpoint
+from translate_svc.engine.options import EngineLimits
+from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
 from translate_svc.session.long_text.sentences import (
     MAX_SENTENCE_CHARACTERS,
     Sentence,
     sentences_of,
     separator,
 )
+
+
+@functools.cache
+def tokenizer() -> SentencePieceTokenizer:
+    starter = checkpoint("starter")
+    languages = starter.maps.text_languages
+    return SentencePieceTokenizer.from_pretrained(starter.path, config=starter.config, languages=languages)
 
 
 def cut(text: str, language: str = "eng") -> list[str]:
@@ -65,3 +78,11 @@ def test_nothing_but_white_space_is_lost(text: str, language: str) -> None:
     assert "".join("".join(cut(text, language)).split()) == "".join(text.split())
     assert all(len(each.text) <= MAX_SENTENCE_CHARACTERS for each in found)
     assert isinstance(found[0], Sentence)
+
+
+@pytest.mark.parametrize("characters", ["qxzjkvwyp", "0123456789abcdef", "qxz/?=& "])
+def test_a_line_that_is_no_language_fits_the_engine_too(characters: str) -> None:
+    """Addresses, keys and rows of digits are a token a character."""
+    text = "".join(random.Random(1).choices(characters, k=900))
+    longest = max(len(tokenizer().source_tokens(each, "eng")) for each in cut(text))
+    assert longest <= EngineLimits().max_source_tokens

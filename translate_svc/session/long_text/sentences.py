@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from translate_svc.languages import Language, packaged
 
-MAX_SENTENCE_CHARACTERS = 300
-"""A longer sentence is cut at a clause mark, or else between words."""
+MAX_SENTENCE_CHARACTERS = 250
+"""A longer sentence is cut at a clause mark, or else between words.
+
+A character is one token at most, so no line of digits or address is refused (``max_source_tokens``: 256).
+"""
 
 _WRAPPED_CHARACTERS = 40
 """A line at least this long, without a mark at its end, may be wrapped: the sentence may go on after it."""
