@@ -17,6 +17,7 @@ from translate_svc.errors import InvalidArgument
 from translate_svc.subtitles.cue_reading import srt_cues, webvtt_cues
 from translate_svc.subtitles.cues import Cue
 from translate_svc.subtitles.line_breaks import Unit, blocks_of, cells_of, joined, lines_of, units_of
+from translate_svc.subtitles.rolling_captions import without_repeats
 
 SUBTITLE_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa"})
 TEXT_SUFFIXES = SUBTITLE_SUFFIXES | {".txt"}
@@ -153,7 +154,7 @@ def _subtitles(text: str, suffix: str, name: str) -> TextFile:
     read = _CUE_READERS.get(suffix)
     cues = _substation_cues(text, suffix, name) if read is None else read(text)
     ordered = sorted(cues, key=lambda each: (each.start_ms, each.end_ms))
-    return TextFile(tuple(Passage(group) for group in _sentences(ordered)))
+    return TextFile(tuple(Passage(group) for group in _sentences(without_repeats(ordered))))
 
 
 def _substation_cues(text: str, suffix: str, name: str) -> list[Cue]:
