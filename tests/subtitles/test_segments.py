@@ -36,6 +36,10 @@ def test_without_spaces_every_token_is_a_word() -> None:
     assert [word.text for word in words] == ["你", "好"]
 
 
+def test_a_text_of_blanks_has_no_word() -> None:
+    assert Segment(0, 900, 0, " ", [token(" ", 0)]).words() == []
+
+
 def test_segments_follow_the_events_of_a_stream() -> None:
     segments = Segments(16_000)
     segments.begin(SpeechStarted(0, 8_000, 9_600))

@@ -47,6 +47,8 @@ class Segment:
                 words[-1][1].append(token)
             elif token.text.strip():
                 words.append((time_ms, [token]))
+        if not words:
+            return []
         ends_ms = [start_ms for start_ms, _ in words[1:]] + [self.end_ms]
         return [
             SpokenWord(_text(tokens), start_ms, end_ms, confidence_of(tokens))

@@ -94,6 +94,26 @@ async def test_every_message_is_answered_once(server: GatewayServer, service: Mo
     assert set(service.held.values()) == {0}
 
 
+async def test_a_message_without_audio_is_answered_and_ends_nothing(server: GatewayServer) -> None:
+    async with connected(server, "language=en&target=es") as socket:
+        for data in (b"", pcm16(tone(0.6)), b""):
+            await socket.send_bytes(data)
+            assert await socket.receive_json() == {"partial": ""}
+        await socket.send_str('{"eof" : 1}')
+        assert "spa" in (await socket.receive_json())["text"]
+
+
+async def test_words_may_be_asked_for_after_audio_has_come(server: GatewayServer) -> None:
+    async with connected(server, "language=en&target=es") as socket:
+        await socket.send_json({"config": {"words": 0}})
+        await socket.send_bytes(pcm16(tone(0.6)))
+        assert await socket.receive_json() == {"partial": ""}
+        await socket.send_json({"config": {"words": 1}})
+        await socket.send_str('{"eof" : 1}')
+        answer = await socket.receive_json()
+    assert [word["word"] for word in answer["result"]] == answer["text"].split() != []
+
+
 async def test_the_end_without_audio_has_an_empty_text(server: GatewayServer) -> None:
     async with connected(server, "language=en") as socket:
         await socket.send_json({"config": {"words": False}})

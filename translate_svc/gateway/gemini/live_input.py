@@ -29,8 +29,8 @@ RATE_HZ = INTERNAL_SAMPLE_RATE_HZ
 """Of the audio that the session gets. The protocol advises it; other rates are resampled."""
 
 _PART_BYTES = 16 * 1024
-"""Audio resampled and given to a session in one piece, so that no other session waits. At 8 kHz it becomes twice
-as long, which must stay below what a session takes in one message.
+"""Audio resampled and given to a session in one piece, so that no other session waits. At 8 kHz it becomes
+twice as long, which must stay below what a session takes in one message.
 """
 _SAMPLE_BYTES = 2
 _MIN_RATE_HZ, _MAX_RATE_HZ = 8_000, 48_000

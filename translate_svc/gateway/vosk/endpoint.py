@@ -39,9 +39,9 @@ class VoskEndpoint:
         async def serve(socket: WebSocket) -> None:
             who = await self._caller(request)
             async with self._context.opening(who.caller):
-                rate_hz, words, first = await self._begun(socket)
-            if first is not None:
-                await self._recognize(request, socket, who, (rate_hz, words, first))
+                begun = await self._begun(socket)
+            if begun is not None:
+                await self._recognize(request, socket, who, begun)
 
         return await serve_socket(request, self._context.options, serve, events=False)
 
@@ -50,24 +50,24 @@ class VoskEndpoint:
             return await self._context.authenticator.holder(key, Scope.STREAM)
         return (await self._context.authenticator.session_caller(request, Scope.STREAM)).who
 
-    async def _begun(self, socket: WebSocket) -> tuple[int, bool, bytes | None]:
-        """Rate, whether words are wanted, and the first audio: empty at the end, None if the client left."""
+    async def _begun(self, socket: WebSocket) -> tuple[int, bool, bytes | None] | None:
+        """Rate, whether words are wanted, and the first audio, or None for the end. None: the client left."""
         rate_hz, words = _RATE_HZ, True
         while isinstance(message := await socket.receive_message(), str):
             control = Control(message)
             if control.ends:
-                return rate_hz, words, b""
+                return rate_hz, words, None
             rate_hz = control.rate_hz or rate_hz
             words = words if control.words is None else control.words
-        return rate_hz, words, message
+        return None if message is None else (rate_hz, words, message)
 
     async def _recognize(
-        self, request: web.Request, socket: WebSocket, who: Identified, begun: tuple[int, bool, bytes]
+        self, request: web.Request, socket: WebSocket, who: Identified, begun: tuple[int, bool, bytes | None]
     ) -> None:
         context, (rate_hz, words, first) = self._context, begun
         target = request.query.get("target", "")
         language = request.query.get("language", "") or context.options.source_language
-        include = {Inspect.TOKENS} if words else set()
+        include = {Inspect.TOKENS}  # a later config may ask for words
         settings = StreamSettings(
             (TargetSettings(target, speech=False),) if target else (),
             source_or_auto(language, context.languages),

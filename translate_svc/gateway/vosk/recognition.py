@@ -60,19 +60,20 @@ class Recognition:
     what is known of the one that goes on; and the end with all that is left.
     """
 
-    def __init__(self, socket: WebSocket, first: bytes, rate_hz: int, *, words: bool) -> None:
-        """``first``: the audio that came already; empty: the end did."""
+    def __init__(self, socket: WebSocket, first: bytes | None, rate_hz: int, *, words: bool) -> None:
+        """``first``: the message of audio that came already; None: the end did."""
         self._socket = socket
         self._rate_hz = rate_hz
         self._words = words
         self._parts: deque[bytes] = deque()
         self._unanswered = False
-        self._ended = not first
+        self._ended = first is None
         self._told_end = False
         self._samples = 0
         self._open = Segments(rate_hz)
         self._finished: deque[Segment] = deque()
-        self._take(first)
+        if first is not None:
+            self._take(first)
 
     async def receive(self) -> ClientMessage | None:
         """Implements ``MessageSource.receive``."""
@@ -123,7 +124,7 @@ class Recognition:
 
     def _take(self, data: bytes) -> None:
         self._parts += [data[start : start + _PART_BYTES] for start in range(0, len(data), _PART_BYTES)]
-        self._unanswered = bool(data)
+        self._unanswered = True
 
     def _answer(self) -> dict[str, Any]:
         if self._finished:
