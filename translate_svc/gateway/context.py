@@ -65,7 +65,7 @@ class GatewayContext:
                 if not patience.expired():
                     raise
                 self.calls.check_open()
-                raise StreamTimeout(f"no target language came for {waited_s:g} s") from None
+                raise StreamTimeout(f"nothing that begins the session came for {waited_s:g} s") from None
 
     async def run_session(self, driver: StreamDriver, who: Identified) -> None:
         """Runs an admitted session to its end, or to its age limit. Must follow the admission at once.

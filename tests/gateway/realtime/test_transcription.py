@@ -17,6 +17,7 @@ from tests.gateway.clients import Socket, base64_parts, clip, connect, pcm16, si
 from translate_svc.audio.codecs import g711
 from translate_svc.audio.resampler import resample
 from translate_svc.engine.request import Request
+from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
 
 PATH = "/v1/realtime?intent=transcription"
@@ -116,8 +117,25 @@ async def test_a_clear_takes_back_no_turn_that_was_committed(server: GatewayServ
         assert [each["item_id"] for each in session.of(f"{TRANSCRIPT}.completed")] == items
 
 
+async def test_where_the_language_is_known_audio_or_an_empty_update_begins_the_session(
+    service: ModelFreeService,
+) -> None:
+    async with GatewayServer(service, GatewayOptions(source_language="de")) as server:
+        async with connect(server.target, PATH) as session:
+            await session.send("input_audio_buffer.commit", event_id="empty")
+            assert (await session.until("error"))["error"]["event_id"] == "empty"
+            await _append(session, SPOKEN)
+            completed = await session.until(f"{TRANSCRIPT}.completed")
+            assert completed["transcript"].startswith("deu ")
+        async with connect(server.target, PATH) as session:
+            await session.update(type="transcription")
+            await session.until("session.updated")
+            await session.send("session.close")
+
+
+@pytest.mark.parametrize("language", ["", "de"], ids=["language missing", "language known"])
 @pytest.mark.parametrize(("name", "encode"), [("audio/pcmu", g711.to_mulaw), ("audio/pcma", g711.to_alaw)])
-async def test_g711_is_heard_as_it_was_said(name: str, encode: Any) -> None:
+async def test_g711_is_heard_as_it_was_said(name: str, encode: Any, language: str) -> None:
     heard = []
 
     def script(request: Request) -> ScriptedRequest:
@@ -127,7 +145,7 @@ async def test_g711_is_heard_as_it_was_said(name: str, encode: Any) -> None:
     sine = resample(tone(1.0), 24_000, 8_000)
     async with (
         model_free_service(script) as service,
-        GatewayServer(service) as server,
+        GatewayServer(service, GatewayOptions(source_language=language)) as server,
         connect(server.target, PATH) as session,
     ):
         described = await _update(session, format={"type": name}, turn_detection=None)

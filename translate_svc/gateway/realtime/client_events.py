@@ -21,9 +21,17 @@ class ClientEvents:
         self._connection = connection
         self.event_id: str | None = None
         """The id that the client gave the event that came last."""
+        self._kept: JsonObject | None = None
+
+    def keep(self, event: JsonObject) -> None:
+        """``receive`` returns ``event``, which came last, once more."""
+        self._kept = event
 
     async def receive(self) -> JsonObject:
         """The next event. Its ``type`` is a string."""
+        if (kept := self._kept) is not None:
+            self._kept = None
+            return kept
         while True:
             self.event_id = None
             try:

@@ -81,6 +81,8 @@ class Dialect:
         prefix: of the names of the client's audio events.
         language_param: path of the source language.
         object: ``object`` of the session object; empty: it has none.
+        begins_with_event: whether the client's first event begins a session also where no setting is missing:
+            it may choose the format of the audio.
         clears_committed: whether clearing the buffer also drops the turns that were committed.
         closed: the last event; None: there is none, the connection is closed.
         first_settings: the settings before the first update.
@@ -91,6 +93,7 @@ class Dialect:
     prefix: str
     language_param: str
     object: str
+    begins_with_event: bool
     clears_committed: bool
     closed: WireEvent | None
     first_settings: Callable[[GatewayOptions, TranslationService], SessionSettings]

@@ -67,28 +67,26 @@ class RealtimeSession:
 
         It does not wait between the admission and its return.
         """
-        wanted: SessionSettings | None = first
+        wanted, updated = first, False
         while True:
-            if first.missing:
+            if first.missing or self._dialect.begins_with_event:
                 async with self._context.opening(caller):
-                    first, wanted = await self._first_update(first)
-            if wanted is None:
-                return None
+                    begun = await self._begun(first)
+                if begun is None:
+                    return None
+                first, wanted, updated = begun
             self._context.calls.check_open()
             try:
                 config = stream_config(wanted, self._context.languages)
-                session = await self._context.service.open_session(config, caller)
-                return session, wanted, wanted is not first
+                return await self._context.service.open_session(config, caller), wanted, updated
             except (InvalidArgument, Unsupported) as error:
-                if wanted is first:
+                if not updated:
                     raise in_openai_terms(error, self._dialect) from None
                 await self._events.refuse(in_openai_terms(error, self._dialect))
 
-    async def _first_update(
-        self, settings: SessionSettings
-    ) -> tuple[SessionSettings, SessionSettings | None]:
-        """The settings sent to the client, and those of the update after which no setting is missing;
-        None if the client closes the session.
+    async def _begun(self, settings: SessionSettings) -> tuple[SessionSettings, SessionSettings, bool] | None:
+        """The settings sent to the client, those that the session begins with, and whether an update brought
+        them; None if the client closes the session. It begins when no setting is missing.
         """
         while True:
             event = await self._events.receive()
@@ -97,15 +95,18 @@ class RealtimeSession:
                 if kind == UPDATE:
                     wanted = settings.updated(session_of(event, self._model))
                     if not wanted.missing:
-                        return settings, wanted
+                        return settings, wanted, True
                     settings = wanted
                     await self._connection.send(self._event("session.updated", settings))
                 elif kind == CLOSE:
-                    return settings, None
-                elif kind.startswith(f"{self._dialect.prefix}input_audio_buffer."):
+                    return None
+                elif not kind.startswith(f"{self._dialect.prefix}input_audio_buffer."):
+                    raise unknown_event()
+                elif settings.missing:
                     raise InvalidArgument("is required: send session.update with it", field=settings.missing)
                 else:
-                    raise unknown_event()
+                    self._events.keep(event)
+                    return settings, settings, False
             except TranslateSvcError as error:
                 await self._events.refuse(error)
 
