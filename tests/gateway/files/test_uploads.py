@@ -27,6 +27,7 @@ from translate_svc.session.admission import AdmissionOptions
 PATH = "/v1/audio/translations"
 PATHS = (PATH, "/v1/audio/transcriptions")
 CLIP = (ROOT / "tests" / "data" / "eng_two.flac").read_bytes()
+CHARSET = b'Content-Disposition: form-data; name="_charset_"\r\n\r\n' + b"x" * 50
 NOTHING = {"admitted": 0, "requests": 0, "vad_places": 0}
 
 
@@ -133,6 +134,18 @@ async def status_of(parts: AsyncIterator[bytes], options: GatewayOptions) -> int
         http.post(PATH, data=parts, headers={"Content-Type": "multipart/form-data; boundary=b"}) as response,
     ):
         return response.status
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"no colon", b"X: " + b"a" * 70_000, b"X: y\r\n" * 50_000, b"X: a\0b", CHARSET],
+    ids=["no colon", "long", "many", "a zero byte", "charset"],
+)
+async def test_a_part_that_cannot_be_read_is_the_clients_error(head: bytes) -> None:
+    async def form() -> AsyncIterator[bytes]:
+        yield b"--b\r\n" + head + b"\r\n\r\nabc\r\n--b--\r\n"
+
+    assert await status_of(form(), GatewayOptions()) == 400
 
 
 async def test_a_client_that_stops_sending_is_given_up() -> None:

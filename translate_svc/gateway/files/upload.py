@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http import HttpProcessingError
 
 from translate_svc.errors import InvalidArgument, StreamTimeout
 from translate_svc.gateway.failures import RequestTooLarge, UnknownParameter
@@ -18,6 +19,8 @@ from translate_svc.gateway.options import KIB, MIB, GatewayOptions
 _IN_MEMORY_BYTES = MIB
 _MAX_FIELD_BYTES = 16 * KIB
 _MAX_FIELDS = 64
+_MALFORMED = (ValueError, AssertionError, KeyError, HttpProcessingError, RuntimeError)
+"""What aiohttp raises of a body that is no form; RuntimeError: of a ``_charset_`` that is no name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +105,7 @@ async def _parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
             if not isinstance(part, BodyPartReader):
                 raise InvalidArgument("a form within a form is not served")
             yield part
-    except (ValueError, AssertionError, KeyError):
+    except _MALFORMED:
         raise InvalidArgument("the body is not multipart/form-data") from None
     raise InvalidArgument("the form has too many fields")
 
