@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -161,6 +162,22 @@ async def test_no_upload_names_a_file_of_this_machine(
     samples, rate_hz = read_audio(SPANISH)
     mp3 = write_media(tmp_path / "a.mp3", samples, rate_hz, codec="libmp3lame", codec_rate_hz=44_100)
     await _is_refused(client, playlist.format(path=mp3).encode())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"timestamp_granularities": ["word"]},
+        {"timestamp_granularities": ["segment"], "response_format": "srt"},
+        {"include": ["logprobs"], "response_format": "verbose_json"},
+        {"stream": True, "response_format": "vtt"},
+    ],
+    ids=["words in json", "segments in srt", "logprobs in verbose_json", "a stream of vtt"],
+)
+async def test_what_the_format_cannot_hold_is_refused(client: AsyncOpenAI, fields: dict[str, Any]) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        await client.audio.transcriptions.create(model="m", file=SPANISH, language="es", **fields)
+    assert refused.value.param == "response_format"
 
 
 @pytest.mark.parametrize(

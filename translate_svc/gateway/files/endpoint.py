@@ -132,6 +132,7 @@ class FilesEndpoint:
                 words="word" in _choices(form, "timestamp_granularities", ("word", "segment")),
                 logprobs="logprobs" in _choices(form, "include", ("logprobs",)),
             )
+            _check_format(form, task)
             return await self._run(request, form, task, who)
 
     @asynccontextmanager
@@ -266,6 +267,15 @@ def _beam_search(form: AudioForm) -> BeamSearchSettings | None:
 
 def _format(form: AudioForm) -> str:
     return _choice(form, "response_format", FORMATS, "json")
+
+
+def _check_format(form: AudioForm, task: _Task) -> None:
+    """Raises InvalidArgument: the answer cannot hold what is asked for. OpenAI refuses that, too."""
+    if task.stream and task.format != "json":
+        raise InvalidArgument("must be json where stream is true", field="response_format")
+    for name, wanted in (("timestamp_granularities", "verbose_json"), ("include", "json")):
+        if name in form.fields and task.format != wanted:
+            raise InvalidArgument(f"must be {wanted} for {name}", field="response_format")
 
 
 def _choice(form: AudioForm, name: str, choices: tuple[str, ...], default: str) -> str:
