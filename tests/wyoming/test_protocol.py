@@ -149,6 +149,22 @@ async def test_what_is_no_event_is_refused(server: WyomingServer, data: bytes, t
     writer.transport.abort()
 
 
+async def test_an_error_reaches_a_client_that_is_still_sending(server: WyomingServer) -> None:
+    """As a satellite is, whose audio is on its way when its request is refused."""
+    host, _, port = server.target.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    begin = json.dumps({"type": "audio-start", "data": {"rate": RATE_HZ, "width": 2, "channels": 2}})
+    async with asyncio.timeout(10):
+        writer.write(begin.encode() + b"\n" + bytes(1_000_000))
+        await writer.drain()
+        header = json.loads(await reader.readline())
+        error = json.loads(await reader.readexactly(header["data_length"]))
+        assert error["text"] == "channels: must be 1"
+        assert await reader.read() == b"", "the connection closes in good order"
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_the_format_of_audio_stays(server: WyomingServer) -> None:
     async with connected(server) as client:
         await client.write_event(ENGLISH.event())

@@ -17,6 +17,8 @@ from translate_svc.wyoming.wyoming_event import EventStream, WyomingEvent
 
 _log = logging.getLogger(__name__)
 
+_DROPPED_BYTES = 64 * 1024
+
 
 class WyomingServer(TcpServer):
     """The ``TransportServer`` of Wyoming."""
@@ -62,22 +64,32 @@ class WyomingServer(TcpServer):
             _log.error("a connection of Wyoming ended: %s", anonymous_traceback(error))
             told = WyomingEvent("error", {"text": "internal error", "code": "Internal"})
         finally:
-            await self._close(events, writer, told)
+            await self._close(events, reader, writer, told)
 
     def _identify(self, scope: Scope) -> Identified:
         return self._callers.restored(Caller(self._caller), scope)
 
     async def _close(
-        self, events: EventStream, writer: asyncio.StreamWriter, told: WyomingEvent | None
+        self,
+        events: EventStream,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        told: WyomingEvent | None,
     ) -> None:
         try:
             async with asyncio.timeout(self.options.abort_timeout_s):
                 if told is not None:
                     await events.send(told)
+                    writer.write_eof()
+                    # who closes before all audio is read resets the connection, and the error is lost
+                    while await reader.read(_DROPPED_BYTES):
+                        pass
                 writer.close()
                 await writer.wait_closed()
         except (TimeoutError, ConnectionError):
-            writer.transport.abort()
+            pass
+        finally:
+            writer.transport.abort()  # does nothing where it has closed
 
 
 def refuse_unnamed(caller: str, callers: Callers) -> None:
