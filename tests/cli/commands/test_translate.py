@@ -461,6 +461,7 @@ async def test_ctrl_c_or_the_like_ends_at_once_and_leaves_no_file(
         ("languages", "head -1", b"code  BCP-47"),
         ("languages --json", "true", b""),
         (f"translate {CLIP} --from en --to es --json - --server SERVER", "head -1", b'{"seq": "1", "opened"'),
+        (f"translate {CLIP} --from en --to es --transcript --server SERVER", "head -1", b"00:00:00.4"),
     ],
 )
 async def test_a_reader_that_leaves_is_no_error(

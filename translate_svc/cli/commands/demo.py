@@ -29,6 +29,7 @@ from translate_svc.cli.language_argument import match_language
 from translate_svc.cli.output.event_view import EventView
 from translate_svc.cli.output.output_file import OutputFiles, path_for
 from translate_svc.cli.output.sinks import SpeechSink
+from translate_svc.cli.output.standard_output import StandardOutput
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.client import pace
 from translate_svc.config import Settings
@@ -148,7 +149,7 @@ def demo(
     """
     if importlib.util.find_spec("torch") is None:
         raise ModuleNotFoundError(name="torch")
-    console = Console(highlight=False)
+    console = StandardOutput()
     language = match_language(from_, languages.packaged(), "--from").code
     clip = _Clip.read(clips or demo_clips(), f"demo_{language}.flac")
     flags = {"model": model, "model_cache": model_cache}

@@ -27,6 +27,7 @@ from translate_svc.cli.backends.connection import ModelFlags
 from translate_svc.cli.backends.notice import show_notice
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.output.event_view import EventView
+from translate_svc.cli.output.standard_output import StandardOutput
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.source_argument import check_between, spoken_source
 from translate_svc.cli.targets import SpeechStyle, target_settings
@@ -155,7 +156,7 @@ def live(
 async def _live(
     arguments: _LiveArguments, backend: Backend, microphone: str | None, loudspeaker: str | None
 ) -> None:
-    console = Console(highlight=False)
+    console = StandardOutput()
     settings = arguments.settings(await backend.languages())
     await show_notice(backend)
     with open_device(microphone, loudspeaker, play=arguments.play) as device:

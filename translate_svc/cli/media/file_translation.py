@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
 from translate_svc.cli.audio.media_reader import STDIN, MediaReader
@@ -29,6 +28,7 @@ from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.progress import SampleCounter, SourceProgress
 from translate_svc.cli.output.sinks import Sink, TextSink, WarningSink
+from translate_svc.cli.output.standard_output import StandardOutput
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.wire_fields import in_words_of_flags
 from translate_svc.errors import DataLoss, InvalidArgument, TranslationFailed, Unavailable
@@ -231,7 +231,7 @@ class FileTranslation:
         """Sends the whole file, and writes the events to ``sinks`` and to the screen."""
         sides, reader = list(readers), next(iter(readers.values()))
         rate_hz, clock = reader.media.sample_rate_hz, asyncio.get_running_loop().time
-        out = Console(highlight=False, quiet=self._arguments.quiet)
+        out = StandardOutput(quiet=self._arguments.quiet)
         progress = SourceProgress(reader.name, reader.duration_ms, rate_hz, clock, sides)
         codes = [target.language for target in settings.targets]
         with ExitStack() as screen:
