@@ -100,6 +100,27 @@ def test_sound_that_begins_later_than_the_picture_keeps_its_place(
     assert np.abs(samples[: int(1.4 * rate_hz)]).max() < 1e-3
 
 
+@pytest.mark.parametrize("speed", [0.99, 1.01])
+def test_sound_whose_clock_is_not_that_of_the_picture_keeps_its_places(tmp_path: Path, speed: float) -> None:
+    """Ten ticks, ten seconds apart by their timestamps, and more or less than ten by their samples."""
+    path, rate_hz, size, places_s = tmp_path / "a.mka", 16_000, 160, np.arange(10) * 10.0 + 5
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream("pcm_s16le", rate=rate_hz, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        for number in range(round(100 / speed * rate_hz / size)):
+            start_s = number * speed * size / rate_hz
+            ticks = np.abs(places_s - start_s).min() <= speed * size / rate_hz / 2
+            block = np.full((1, size), 10_000 if ticks else 0, np.int16)
+            frame = av.AudioFrame.from_ndarray(block, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = rate_hz, round(start_s * rate_hz)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    samples, _ = _read(path)
+    heard = np.flatnonzero(samples > 0.1) / rate_hz
+    found_s = heard[np.diff(heard, prepend=-1.0) > 1]
+    np.testing.assert_allclose(found_s, places_s, atol=0.15)
+
+
 def test_a_stream_that_cannot_seek_is_read_too(clip: tuple[Samples, int]) -> None:
     class Pipe(io.RawIOBase):
         data = io.BytesIO(CLIP.read_bytes())

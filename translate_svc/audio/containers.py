@@ -10,31 +10,18 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
-from translate_svc.audio.damage import Damage
 from translate_svc.audio.mixer import SideMixer
 from translate_svc.audio.pipes import is_cut_off, readable_pipe
-from translate_svc.audio.stated_end import StatedEnd
+from translate_svc.audio.timed_planes import CREDIBLE_RATES_HZ, MICROSECONDS_PER_S, TimedPlanes
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
 
 if TYPE_CHECKING:
-    from av.audio.frame import AudioFrame
-    from av.audio.resampler import AudioResampler
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 8_000, 48_000
-_CREDIBLE_RATES_HZ = range(1_000, 768_001)
-"""The highest rate of a source. For a rate of a gigahertz FFmpeg would compute a filter for half a minute."""
 _BLOCK_MS = 100
-_TOLERATED_GAP_S = 0.1
-_MAX_GAP_S = 3_600.0
-_FREE_S = 3_600.0
-_LEAST_BYTES_PER_S = 25
-"""After its first hour a track must hold this much for each second that it lasts, silence included. This is
-200 bit/s; the sparest codecs for speech use 450. Without a limit a few kilobytes could claim months.
-"""
-_MICROSECONDS_PER_S = 1_000_000
 _FOREIGN = "is not an audio or video file that FFmpeg can read"
 _OTHER_FILES = frozenset(
     {"concat", "dash", "hls", "image2", "imf", "lavfi", "rtp", "rtsp", "sap", "sdp", "webm_dash_manifest"}
@@ -86,7 +73,7 @@ def open_media(
         # codec_context is None if this FFmpeg lacks the codec
         if stream.codec_context is None or not stream.rate:
             raise InvalidArgument("has audio in a codec that FFmpeg does not know", field=name)
-        if stream.rate not in _CREDIBLE_RATES_HZ:
+        if stream.rate not in CREDIBLE_RATES_HZ:
             raise InvalidArgument(f"has {stream.rate} samples a second, which no recording has", field=name)
         yield MediaAudio(container, stream, choice.channel, track if len(tracks) > 1 else None, name=name)
 
@@ -118,10 +105,7 @@ def _describe(stream: AudioStream, number: int) -> AudioTrack:
 class MediaAudio:
     """One channel of an audio track, or all of them mixed, at the source's own rate limited to 8 to 48 kHz.
 
-    Sample 0 is the container's time zero. If audio starts later, or has gaps (by its timestamps, up to an
-    hour), silence fills them, so positions match the video. A packet that cannot be decoded is skipped and
-    counted; samples that are no numbers are counted and silent. A track may last an hour, and as long as its
-    bytes make credible beyond that.
+    Positions are those of ``TimedPlanes``.
     """
 
     def __init__(
@@ -135,18 +119,13 @@ class MediaAudio:
     ) -> None:
         """``track``: the chosen track, if there was a choice. ``name``: the source's name in errors."""
         self.track = track
-        self._name = name
         self._channel = channel
         self._sides = SideMixer(channel)
-        self._container = container
-        self._stream = stream
-        self._zero_s = (container.start_time or 0) / _MICROSECONDS_PER_S
-        self._produced_samples = 0
-        self._packet_bytes = 0
-        self._damage = Damage()
         self.sample_rate_hz = min(max(stream.rate, _MIN_RATE_HZ), _MAX_RATE_HZ)
+        layout = "" if channel is Channel.MIX else "stereo"
+        self._planes = TimedPlanes(container, stream, self.sample_rate_hz, layout, name=name)
         duration = container.duration
-        self.duration_ms = None if duration is None else max(duration * 1000 // _MICROSECONDS_PER_S, 0)
+        self.duration_ms = None if duration is None else max(duration * 1000 // MICROSECONDS_PER_S, 0)
         """The duration that the container states; None if it states none."""
 
     @property
@@ -162,7 +141,7 @@ class MediaAudio:
     @property
     def damage(self) -> str | None:
         """What could not be read so far; None if all could."""
-        return self._damage.description
+        return self._planes.damage.description
 
     def blocks(self) -> Iterator[Samples]:
         """Yields the whole stream, once, in blocks ``[n]`` of about 100 ms. Keeps only a few in memory.
@@ -172,7 +151,8 @@ class MediaAudio:
         """
         waiting: list[Samples] = []
         count = 0
-        for samples in self._samples():
+        for planes in self._planes:
+            samples: Samples = planes[0] if len(planes) == 1 else self._sides.mix(planes)
             waiting.append(samples)
             count += len(samples)
             if count * 1000 >= self.sample_rate_hz * _BLOCK_MS:
@@ -180,98 +160,3 @@ class MediaAudio:
                 waiting, count = [], 0
         if waiting:
             yield np.concatenate(waiting)
-
-    def _samples(self) -> Iterator[Samples]:
-        from av import FFmpegError
-
-        mixer: AudioResampler | None = None
-        layout: tuple[str, str, int] | None = None
-        for frame in self._frames():
-            if frame.sample_rate not in _CREDIBLE_RATES_HZ:
-                self._count_damage()
-                continue
-            yield from self._silence_before(frame)
-            # a stream may change its layout, as broadcasts do; a mixer cannot
-            found = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if mixer is None or found != layout:
-                yield from self._mixed(mixer, None)
-                mixer, layout = self._mixer(frame.layout.nb_channels), found
-            try:
-                yield from self._mixed(mixer, frame)
-            except FFmpegError:
-                # a damaged header may claim what no filter takes, such as 73 channels
-                self._count_damage()
-                mixer = None
-        yield from self._mixed(mixer, None)
-
-    def _frames(self) -> Iterator[AudioFrame]:
-        from av import FFmpegError
-
-        end = StatedEnd(self._container, self._stream)
-        packets = self._container.demux(*end.streams)
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                if (cut := end.cut()) is not None:
-                    self._damage.add_cut(*cut)
-                return
-            except FFmpegError:
-                # the demuxer cannot find the next packet
-                self._count_damage()
-                return
-            end.add(packet)
-            if packet.stream.index != self._stream.index:
-                continue
-            self._packet_bytes += packet.size
-            try:
-                yield from packet.decode()
-            except FFmpegError:
-                self._count_damage()
-
-    def _mixer(self, channels: int) -> AudioResampler:
-        from av import AudioResampler
-
-        sided = channels == 2 or self._channel is not Channel.MIX
-        return AudioResampler(format="fltp", layout="stereo" if sided else "mono", rate=self.sample_rate_hz)
-
-    def _mixed(self, mixer: AudioResampler | None, frame: AudioFrame | None) -> Iterator[Samples]:
-        """Yields ``frame`` as mono samples; None flushes the mixer."""
-        for mixed in mixer.resample(frame) if mixer is not None else ():
-            planes = self._damage.silenced(np.array(mixed.to_ndarray(), dtype=np.float32), self._produced_s)
-            samples: Samples = planes[0] if len(planes) == 1 else self._sides.mix(planes)
-            self._produce(len(samples))
-            yield samples
-
-    def _silence_before(self, frame: AudioFrame) -> Iterator[Samples]:
-        if frame.time is None:
-            return
-        gap_s = frame.time - self._zero_s - self._produced_s
-        if not -_TOLERATED_GAP_S <= gap_s <= _MAX_GAP_S:
-            # the timestamps jumped, as in joined recordings: continue from here
-            self._zero_s += gap_s
-        elif gap_s > _TOLERATED_GAP_S:
-            missing = round(gap_s * self.sample_rate_hz)
-            self._produce(missing)
-            while missing > 0:
-                count = min(missing, self.sample_rate_hz)
-                yield np.zeros(count, np.float32)
-                missing -= count
-
-    def _produce(self, samples: int) -> None:
-        """Counts samples that follow. Raises InvalidArgument if there are far more than the file can hold."""
-        self._produced_samples += samples
-        lasts_s = self._produced_s
-        if lasts_s > _FREE_S + self._packet_bytes / _LEAST_BYTES_PER_S:
-            hours, kilobytes = lasts_s / 3_600, self._packet_bytes / 1_000
-            raise InvalidArgument(
-                f"is not credible: by its timestamps {kilobytes:.1f} kB of audio last {hours:.1f} hours",
-                field=self._name,
-            )
-
-    def _count_damage(self) -> None:
-        self._damage.add_packet(self._produced_s)
-
-    @property
-    def _produced_s(self) -> float:
-        return self._produced_samples / self.sample_rate_hz

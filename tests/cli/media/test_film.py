@@ -143,26 +143,57 @@ def test_a_dub_alone_is_as_loud_as_the_standard_says_in_any_container(
     assert lufs_by_ffmpeg(heard, rate_hz) == pytest.approx(TARGET_LUFS, abs=1.0)
 
 
-def test_the_original_is_heard_under_the_dub(command: Command, server: str, tmp_path: Path) -> None:
-    """A film with a hum under the speech: in pauses it is as loud as it was, under the dub it is not."""
+def _humming(path: Path) -> Path:
+    """17.7 s of a hum, with speech from 3 s to 9.7 s."""
     clip, rate_hz = read_audio(DATA / "demo_eng.flac")
     whole = np.concatenate([np.zeros(3 * rate_hz, np.float32), clip, np.zeros(8 * rate_hz, np.float32)])
     hum = 0.02 * np.sin(2 * np.pi * 60 * np.arange(len(whole)) / rate_hz).astype(np.float32)
-    film = write_media(tmp_path / "film.mkv", whole + hum, rate_hz, codec="flac", codec_rate_hz=48_000)
-    output = tmp_path / "dubbed.mkv"
+    return write_media(path, whole + hum, rate_hz, codec="flac", codec_rate_hz=48_000)
+
+
+def _hum_level(track: npt.NDArray[np.float32], start_s: float) -> float:
+    """In half a second of a track at 48 kHz."""
+    piece = track[0, int(start_s * 48_000) : int((start_s + 0.5) * 48_000)]
+    return float(np.abs(np.fft.rfft(piece * np.hanning(len(piece)))[30]))
+
+
+def test_the_original_is_heard_under_the_dub(command: Command, server: str, tmp_path: Path) -> None:
+    """In pauses the hum of the film is as loud as it was, under the dub it is not."""
+    film, output = _humming(tmp_path / "film.mkv"), tmp_path / "dubbed.mkv"
     code, _, _ = command(
         *("translate", str(film), "--from", "en", "--to", "es", "--server", server),
         *("-o", str(output), "--keep-original", "-18dB"),
     )
     assert code == 0
-
-    def hum_level(track: int, start_s: float) -> float:
-        piece = samples(output, track)[0, int(start_s * 48_000) : int((start_s + 0.5) * 48_000)]
-        return float(np.abs(np.fft.rfft(piece * np.hanning(len(piece)))[30]))
-
-    assert hum_level(1, 1.0) == pytest.approx(hum_level(0, 1.0), rel=0.15), "before anybody speaks"
-    fallen_db = 20 * np.log10(hum_level(1, 4.5) / hum_level(0, 4.5))
+    original, dub = samples(output, 0), samples(output, 1)
+    assert _hum_level(dub, 1.0) == pytest.approx(_hum_level(original, 1.0), rel=0.15), "nobody speaks yet"
+    fallen_db = 20 * np.log10(_hum_level(dub, 4.5) / _hum_level(original, 4.5))
     assert fallen_db == pytest.approx(-18, abs=3)
+
+
+def test_the_original_under_the_dub_pauses_where_the_film_has_no_sound(
+    command: Command, server: str, tmp_path: Path
+) -> None:
+    """A recording that was paused: by its timestamps there is no sound from 12 s to 16 s."""
+    film, output = tmp_path / "film.mkv", tmp_path / "dubbed.mkv"
+    with av.open(str(_humming(tmp_path / "whole.mkv"))) as whole, av.open(str(film), "w") as paused:
+        copy = paused.add_stream_from_template(whole.streams.audio[0])
+        for packet in whole.demux(audio=0):
+            if packet.dts is not None and packet.pts is not None and packet.time_base is not None:
+                later = round(4 / packet.time_base) if packet.pts * packet.time_base >= 12 else 0
+                packet.pts, packet.dts, packet.stream = packet.pts + later, packet.dts + later, copy
+                paused.mux(packet)
+    code, _, _ = command(
+        *("translate", str(film), "--from", "en", "--to", "es", "--server", server),
+        *("-o", str(output), "--keep-original", "-18dB"),
+    )
+    assert code == 0
+    dub = samples(output, 1)
+    heard = {at_s: _hum_level(dub, at_s) / _hum_level(dub, 1.0) for at_s in (11.0, 13.0, 15.0, 17.0, 20.0)}
+    assert heard == {
+        at_s: pytest.approx(level, abs=0.15)
+        for at_s, level in ((11.0, 1), (13.0, 0), (15.0, 0), (17.0, 1), (20.0, 1))
+    }
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

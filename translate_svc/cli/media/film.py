@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from translate_svc.audio.timed_planes import MICROSECONDS_PER_S, Planes, TimedPlanes
 from translate_svc.cli.media.burn_in.burnt_track import BurntCues, BurntTrack
 from translate_svc.cli.media.burn_in.picture import moving_picture
 from translate_svc.cli.media.part import Part
-from translate_svc.cli.output.dub_audio import Planes, dub_blocks
+from translate_svc.cli.output.dub_audio import dub_blocks
 from translate_svc.cli.output.dub_file import DubFormat, DubTrack, written_by_ffmpeg
 from translate_svc.errors import InvalidArgument
 from translate_svc.subtitles.cues import Cue
@@ -23,7 +24,6 @@ from translate_svc.subtitles.text_formats import ass_text
 from translate_svc.types import AUTO
 
 if TYPE_CHECKING:
-    from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.stream import Stream
@@ -34,7 +34,6 @@ _AHEAD_S = 1.0
 _LATEST_S = 10.0
 """How much later than others a packet may lie in its film."""
 
-_MICROSECONDS_PER_S = 1_000_000
 _ASS_HEADER = "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\n[Events]\n"
 
 
@@ -109,10 +108,10 @@ def _packets(
     film: InputContainer, streams: list[Stream], part: Part, encoded: Collection[Stream]
 ) -> Iterator[Packet[Stream]]:
     """The packets of the part, which begins at time 0, and all those that frames of ``encoded`` depend on."""
-    start_s = (film.start_time or 0) / _MICROSECONDS_PER_S + part.start_s
+    start_s = (film.start_time or 0) / MICROSECONDS_PER_S + part.start_s
     end_s = float("inf") if part.duration_s is None else part.duration_s
     if part.start_s:
-        film.seek(round(start_s * _MICROSECONDS_PER_S))
+        film.seek(round(start_s * MICROSECONDS_PER_S))
     for packet in film.demux(streams) if streams else ():
         if packet.dts is None:
             continue
@@ -247,21 +246,10 @@ def _original(source: Path, track: int, rate_hz: int, part: Part) -> Iterator[Pl
     """One audio track of the film in stereo, from the start of the part on."""
     import av
 
-    resampler = av.AudioResampler(format="fltp", layout="stereo", rate=rate_hz)
     with av.open(f"file:{source}") as film:
-        stream: AudioStream = film.streams.audio[track - 1]
-        start_s = (film.start_time or 0) / _MICROSECONDS_PER_S + part.start_s
-        if part.start_s:
-            film.seek(round(start_s * _MICROSECONDS_PER_S))
-        skip: int | None = None
-        for frame in film.decode(stream):
-            if skip is None:
-                skip = round((start_s - (frame.time or 0.0)) * rate_hz)
-                yield np.zeros((2, max(-skip, 0)), np.float32)
-            for stereo in resampler.resample(frame):
-                planes = np.array(stereo.to_ndarray(), np.float32)
-                yield planes[:, max(skip, 0) :]
-                skip -= planes.shape[1]
+        planes = TimedPlanes(film, film.streams.audio[track - 1], rate_hz, "stereo", name=str(source))
+        for block in part.cut((each.T for each in planes), rate_hz, str(source)):
+            yield np.broadcast_to(block.T, (_FILM_CHANNELS, len(block)))
 
 
 def _tag(language: str) -> str:

@@ -10,15 +10,13 @@ import numpy.typing as npt
 import soundfile
 
 from translate_svc.audio.resampler import Resampler
+from translate_svc.audio.timed_planes import Planes
 from translate_svc.cli.output.loudness import gain_of
 from translate_svc.types import Samples
 
 _BLOCKS_PER_S = 10
 _SPEECH_DBFS = -50.0
 _FADE_BLOCKS = 3
-
-Planes = npt.NDArray[np.float32]
-"""Samples ``[channels, n]``."""
 
 
 def dub_blocks(

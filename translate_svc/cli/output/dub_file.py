@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
+from translate_svc.audio.timed_planes import Planes
 from translate_svc.cli.exit_codes import UsageError
-from translate_svc.cli.output.dub_audio import Planes, dub_blocks
+from translate_svc.cli.output.dub_audio import dub_blocks
 from translate_svc.errors import InvalidArgument
 
 if TYPE_CHECKING:
