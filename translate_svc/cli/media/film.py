@@ -15,6 +15,7 @@ import numpy as np
 from translate_svc.audio.timed_planes import MICROSECONDS_PER_S, Planes, TimedPlanes
 from translate_svc.cli.media.burn_in.burnt_track import BurntCues, BurntTrack
 from translate_svc.cli.media.burn_in.picture import moving_picture
+from translate_svc.cli.media.film_times import JoinedTimes, in_order
 from translate_svc.cli.media.part import Part
 from translate_svc.cli.output.dub_audio import dub_blocks
 from translate_svc.cli.output.dub_file import DubFormat, DubTrack, written_by_ffmpeg
@@ -112,9 +113,9 @@ def _packets(
     end_s = float("inf") if part.duration_s is None else part.duration_s
     if part.start_s:
         film.seek(round(start_s * MICROSECONDS_PER_S))
-    for packet in film.demux(streams) if streams else ():
-        if packet.dts is None:
-            continue
+    joined = JoinedTimes(next(iter(film.streams.audio), None))
+    for packet in in_order(joined.going_on(film.demux(streams) if streams else ())):
+        assert packet.dts is not None
         shift = round(start_s / packet.time_base)
         packet.dts -= shift
         shown = packet.dts if packet.pts is None else packet.pts - shift
