@@ -333,7 +333,7 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
     [
         (("translate", "absent.wav", "--to", "es"), 1, "absent.wav: no such file"),
         (("translate", "tests", "--to", "es"), 1, "tests: holds no audio or video file"),
-        (("translate", "README.md", "--to", "es"), 1, "README.md: "),
+        (("translate", "Makefile", "--to", "es"), 1, "Makefile: is not an audio or video file"),
         ((*TRANSLATE, "-o", "absent/o.wav"), 1, "absent/o.wav: its folder does not exist"),
         ((*TRANSLATE, "--subtitles", "absent/o.srt"), 1, "absent/o.srt: its folder does not exist"),
         ((*TRANSLATE, "--json", "/proc/o.jsonl"), 1, "/proc/o.jsonl: cannot be written: "),
@@ -368,7 +368,8 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
             2,
             "--bilingual: needs --subtitles or --bu",
         ),
-        (("translate", "-", "--to", "es", "-o", "o.mkv"), 2, "--output: a film cannot be made from standard"),
+        (("translate", "-", "--to", "es", "-o", "o.mkv"), 2, "--output: a film reads its input twice"),
+        (("translate", "notes.md", "--to", "es"), 2, "notes.md: is a document: save its text as .txt"),
         ((*TRANSLATE, "--start", "soon"), 2, "--start: must be a time: 90, 1:30"),
         ((*TRANSLATE, "--duration", "0"), 2, "--duration: must be more than 0"),
         ((*TRANSLATE, "--fit"), 2, "--fit: needs a dub"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -83,5 +84,14 @@ def test_without_pyav_libsndfile_reads_what_it_can(
     code, output, _ = command("translate", str(CLIP), "--from", "en", "--to", "es", "--server", server)
     assert code == 0
     assert [line[18:] for line in output.splitlines()] == SPANISH
-    code, _, error = command("translate", "README.md", "--to", "es", "--server", server)
+    code, _, error = command("translate", "Makefile", "--to", "es", "--server", server)
     assert (code, error) == (1, "translate-svc: av is missing: pip install 'translate-svc[media]'\n")
+
+
+def test_a_film_is_not_made_from_a_pipe_which_can_be_read_once(command: Command, tmp_path: Path) -> None:
+    """The command would translate the pipe, and then wait for another one to copy the picture from."""
+    pipe, film = tmp_path / "pipe.mkv", tmp_path / "film.mkv"
+    os.mkfifo(pipe)
+    code, output, error = command("translate", str(pipe), "--from", "en", "--to", "es", "-o", str(film))
+    assert (code, output) == (2, "")
+    assert error.startswith("translate-svc: --output: a film reads its input twice: ")

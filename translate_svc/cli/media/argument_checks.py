@@ -24,16 +24,23 @@ SPEECH_FORM, EVENTS_FORM, PLAIN_FORM = "wav", "jsonl", "txt"
 FORMS = (*TEXT_FORMATS, SPEECH_FORM, EVENTS_FORM)
 """What ``--format`` takes."""
 
+_DOCUMENTS = "csv doc docx epub htm html json md odt pdf rst rtf sbv tsv ttml xml"
+"""Suffixes of files whose text nothing here reads."""
 _VAD_FLAGS = {"threshold": "--vad-threshold"}
 
 
 def check_together(arguments: TranslateArguments) -> None:
     """Raises UsageError, which names a flag, if arguments contradict each other."""
-    for check in (_check_folder, _check_vad, _check_sides, _check_texts, _check_burning):
+    checks = (_check_folder, _check_vad, _check_sides, _check_texts, _check_film, _check_burning)
+    for check in checks:
         check(arguments)
 
 
 def _check_texts(arguments: TranslateArguments) -> None:
+    for each in arguments.inputs:
+        if form_of(Path(each)) in _DOCUMENTS.split():
+            message = "is a document: save its text as .txt, or its subtitles as .srt, .vtt or .ass"
+            raise UsageError(message, field=str(each))
     is_shown = arguments.subtitles is not None or arguments.burn_in
     if arguments.bilingual and not (is_shown and len(arguments.targets) + arguments.transcript > 1):
         message = "needs --subtitles or --burn-in, and --transcript or several targets"
@@ -62,6 +69,12 @@ def _check_texts(arguments: TranslateArguments) -> None:
     for flag, given in of_audio.items():
         if given:
             raise UsageError("is for audio, not for texts", field=flag)
+
+
+def _check_film(arguments: TranslateArguments) -> None:
+    if arguments.makes_film and any(map(_is_pipe, arguments.inputs)):
+        message = "a film reads its input twice: it cannot be made from standard input or a pipe"
+        raise UsageError(message, field="--output")
 
 
 def _check_burning(arguments: TranslateArguments) -> None:

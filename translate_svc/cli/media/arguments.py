@@ -165,8 +165,6 @@ class TranslateArguments:
         if self.output is not None and (self.text or not self.targets):
             raise UsageError("needs speech: give --to, and no --text", field="--output")
         check_output(self.output)
-        if self.makes_film and self.inputs[0] == STDOUT:
-            raise UsageError("a film cannot be made from standard input", field="--output")
         if self.keep_original is not None and not self.makes_film:
             raise UsageError("needs --output .mp4 or another film", field="--keep-original")
         if self.subtitles is not None and form_of(self.subtitles) not in TEXT_FORMATS:
