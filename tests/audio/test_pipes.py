@@ -6,8 +6,11 @@ import contextlib
 import os
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.media import write_media
 from translate_svc.audio.containers import open_media
@@ -47,6 +50,35 @@ def test_an_mp4_that_was_cut_off_says_so(tmp_path: Path, clip: tuple[Samples, in
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InvalidArgument, match="was cut off: its index"), open_media(path):
         pytest.fail("it has no index")
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+@pytest.mark.parametrize("kind", ["pipe", "named pipe", "file"])
+def test_of_a_wav_that_comes_all_is_heard_and_a_cut_is_told(tmp_path: Path, kind: str, share: float) -> None:
+    """As where a download breaks off: the header says how much was to come."""
+    samples, rate_hz = np.linspace(0, 0.5, 480_000, dtype=np.float32), 16_000
+    path = tmp_path / "a.wav"
+    soundfile.write(path, samples, rate_hz, subtype="FLOAT")
+    data = path.read_bytes()
+    held = data[: round(len(data) * share)]
+    path.write_bytes(held)
+    with contextlib.ExitStack() as opened:
+        if kind == "file":
+            source: Path | BinaryIO = opened.enter_context(path.open("rb"))
+        elif kind == "named pipe":
+            source = fifo = tmp_path / "fifo.wav"
+            os.mkfifo(fifo)
+            threading.Thread(target=fifo.write_bytes, args=(held,), daemon=True).start()
+        else:
+            reading, writing = os.pipe()
+            threading.Thread(target=_fill, args=(writing, held), daemon=True).start()
+            source = opened.enter_context(open(reading, "rb", buffering=0))
+        media = opened.enter_context(open_media(source, "a.wav"))
+        heard = np.concatenate(list(media.blocks()))
+        np.testing.assert_array_equal(heard, samples[: len(heard)])
+        assert len(heard) == pytest.approx(len(samples) * share, abs=100)
+        damage = media.damage or ""
+    assert damage == ("" if share == 1 else "is damaged: it was cut off at 15.0 s of 30.0 s")
 
 
 def _fill(writing: int, data: bytes) -> None:

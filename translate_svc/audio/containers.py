@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -11,7 +13,8 @@ import numpy as np
 
 from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
 from translate_svc.audio.mixer import SideMixer
-from translate_svc.audio.pipes import is_cut_off, readable_pipe
+from translate_svc.audio.pipes import RejoinedPipe, is_cut_off, readable_pipe
+from translate_svc.audio.streamed.wav_header import stated_wav_s
 from translate_svc.audio.timed_planes import CREDIBLE_RATES_HZ, MICROSECONDS_PER_S, TimedPlanes
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
@@ -44,38 +47,73 @@ def open_media(
             not the chosen track or channel, or has an unknown codec; or it is an MP4 file in a pipe with its
             index at the end. Names the source.
     """
+    name = name or str(source)
+    with ExitStack() as opened:
+        if isinstance(source, Path):
+            _check_readable(source, name)
+            if source.is_fifo():
+                # FFmpeg would read it, too, but not tell what it holds to anybody else
+                source = opened.enter_context(source.open("rb", buffering=0))
+        pipe = source if isinstance(source, Path) else readable_pipe(source, name)
+        wav_s = _stated_wav_s(pipe)
+        container = opened.enter_context(_opened(pipe, name))
+        stream, track = _chosen(container, choice, name)
+        yield MediaAudio(container, stream, choice.channel, track, name=name, wav_s=wav_s)
+
+
+def _check_readable(path: Path, name: str) -> None:
+    if path.is_dir() or not path.exists():
+        raise InvalidArgument("is a directory" if path.is_dir() else "no such file", field=name)
+    if path.is_file() and not path.stat().st_size:
+        raise InvalidArgument("is empty", field=name)
+    if not os.access(path, os.R_OK):
+        raise InvalidArgument("may not be read", field=name)
+
+
+def _opened(source: Path | BinaryIO, name: str) -> InputContainer:
     import av
 
-    name = name or str(source)
-    if isinstance(source, Path) and (source.is_dir() or not source.exists()):
-        raise InvalidArgument("is a directory" if source.is_dir() else "no such file", field=name)
-    if isinstance(source, Path) and source.is_file() and not source.stat().st_size:
-        raise InvalidArgument("is empty", field=name)
     # without the prefix, FFmpeg takes a name before a colon for a protocol
-    target = f"file:{source}" if isinstance(source, Path) else readable_pipe(source, name)
+    target = f"file:{source}" if isinstance(source, Path) else source
     formats = ",".join(sorted(av.formats_available - _OTHER_FILES))
+    options = {"protocol_whitelist": "file", "format_whitelist": formats}
     try:
-        container = av.open(
-            target, mode="r", options={"protocol_whitelist": "file", "format_whitelist": formats}
-        )
-    except PermissionError:
-        raise InvalidArgument("may not be read", field=name) from None
+        return av.open(target, mode="r", options=options)
     except (av.FFmpegError, ValueError):
         raise InvalidArgument(_cause(source), field=name) from None
-    with container:
-        if not container.streams.audio:
-            # FFmpeg takes some unrelated files for a raw format without streams
-            problem = "has no audio stream" if container.streams.video else _FOREIGN
-            raise InvalidArgument(problem, field=name)
-        tracks = [_describe(stream, number) for number, stream in enumerate(container.streams.audio, 1)]
-        track = choice.choose(tracks, name=name)
-        stream = container.streams.audio[track.number - 1]
-        # codec_context is None if this FFmpeg lacks the codec
-        if stream.codec_context is None or not stream.rate:
-            raise InvalidArgument("has audio in a codec that FFmpeg does not know", field=name)
-        if stream.rate not in CREDIBLE_RATES_HZ:
-            raise InvalidArgument(f"has {stream.rate} samples a second, which no recording has", field=name)
-        yield MediaAudio(container, stream, choice.channel, track if len(tracks) > 1 else None, name=name)
+
+
+def _chosen(
+    container: InputContainer, choice: AudioChoice, name: str
+) -> tuple[AudioStream, AudioTrack | None]:
+    """The track that ``choice`` says, and what it is, if there was a choice."""
+    if not container.streams.audio:
+        # FFmpeg takes some unrelated files for a raw format without streams
+        problem = "has no audio stream" if container.streams.video else _FOREIGN
+        raise InvalidArgument(problem, field=name)
+    tracks = [_describe(stream, number) for number, stream in enumerate(container.streams.audio, 1)]
+    track = choice.choose(tracks, name=name)
+    stream = container.streams.audio[track.number - 1]
+    # codec_context is None if this FFmpeg lacks the codec
+    if stream.codec_context is None or not stream.rate:
+        raise InvalidArgument("has audio in a codec that FFmpeg does not know", field=name)
+    if stream.rate not in CREDIBLE_RATES_HZ:
+        raise InvalidArgument(f"has {stream.rate} samples a second, which no recording has", field=name)
+    return stream, track if len(tracks) > 1 else None
+
+
+def _stated_wav_s(source: Path | BinaryIO) -> float | None:
+    """The length of a WAV file by its header; None if it is none, or states none."""
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return stated_wav_s(file)
+    if isinstance(source, RejoinedPipe):
+        return stated_wav_s(io.BytesIO(source.head))
+    if source.tell():
+        return None
+    stated_s = stated_wav_s(source)
+    source.seek(0)
+    return stated_s
 
 
 def _cause(source: Path | BinaryIO) -> str:
@@ -116,14 +154,17 @@ class MediaAudio:
         track: AudioTrack | None = None,
         *,
         name: str = "",
+        wav_s: float | None = None,
     ) -> None:
-        """``track``: the chosen track, if there was a choice. ``name``: the source's name in errors."""
+        """``track``: the chosen track, if there was a choice. ``name``: the source's name in errors.
+        ``wav_s``: as of ``TimedPlanes``.
+        """
         self.track = track
         self._channel = channel
         self._sides = SideMixer(channel)
         self.sample_rate_hz = min(max(stream.rate, _MIN_RATE_HZ), _MAX_RATE_HZ)
         layout = "" if channel is Channel.MIX else "stereo"
-        self._planes = TimedPlanes(container, stream, self.sample_rate_hz, layout, name=name)
+        self._planes = TimedPlanes(container, stream, self.sample_rate_hz, layout, name=name, wav_s=wav_s)
         duration = container.duration
         self.duration_ms = None if duration is None else max(duration * 1000 // MICROSECONDS_PER_S, 0)
         """The duration that the container states; None if it states none."""

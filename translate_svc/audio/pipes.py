@@ -31,7 +31,7 @@ def readable_pipe(source: BinaryIO, name: str) -> BinaryIO:
             " name, or move the index with ffmpeg -movflags +faststart"
         )
         raise InvalidArgument(message, field=name)
-    return _Rejoined(head, source)
+    return RejoinedPipe(head, source)
 
 
 def _read_head(source: BinaryIO) -> bytes:
@@ -73,11 +73,16 @@ def _boxes(file: BinaryIO) -> Iterator[bytes]:
         file.seek(size - read, io.SEEK_CUR)
 
 
-class _Rejoined(io.RawIOBase, BinaryIO):
-    """Bytes that were read already, then the rest of the pipe."""
+class RejoinedPipe(io.RawIOBase, BinaryIO):
+    """Bytes that were read already, then the rest of the pipe.
+
+    Attributes:
+        head: these bytes.
+    """
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
         super().__init__()
+        self.head = head
         self._heads = deque([head] if head else [])
         self._rest = rest
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from translate_svc.audio.streamed.wav_header import stated_wav_s
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -14,7 +11,6 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 _MATROSKA, _MP3, _WAV = "matroska,webm", "mp3", "wav"
-_FILE = "file:"
 _TOLERATED_S, _TOLERATED_SHARE = 3.0, 0.02
 _SMALLER = 0.99
 _MICROSECONDS_PER_S = 1_000_000
@@ -27,9 +23,11 @@ class StatedEnd:
     end in silence, and their headers say how long they were.
     """
 
-    def __init__(self, container: InputContainer, heard: AudioStream) -> None:
-        """``heard``: the stream whose packets are of interest anyway."""
-        self._stated_s = _stated_s(container, heard)
+    def __init__(self, container: InputContainer, heard: AudioStream, wav_s: float | None) -> None:
+        """``heard``: the stream whose packets are of interest anyway. ``wav_s``: the length by the header of
+        a WAV file, which FFmpeg does not tell; None if it is none, or states none.
+        """
+        self._stated_s = wav_s if container.format.name == _WAV else _stated_s(container, heard)
         self._ends_s = 0.0
         is_known = self._stated_s is not None and container.format.name == _MATROSKA
         self.streams: tuple[Any, ...] = tuple(container.streams) if is_known else (heard,)
@@ -55,9 +53,6 @@ def cut_off(ends_s: float, stated_s: float) -> tuple[float, float] | None:
 
 def _stated_s(container: InputContainer, heard: AudioStream) -> float | None:
     """The length by the header; None if it states none, or FFmpeg estimates it."""
-    if container.format.name == _WAV and container.name.startswith(_FILE):
-        with Path(container.name.removeprefix(_FILE)).open("rb") as file:
-            return stated_wav_s(file)
     if container.duration is None or container.format.name not in (_MATROSKA, _MP3):
         return None
     stated_s = container.duration / _MICROSECONDS_PER_S

@@ -45,7 +45,14 @@ class TimedPlanes:
     """
 
     def __init__(
-        self, container: InputContainer, stream: AudioStream, rate_hz: int, layout: str = "", *, name: str
+        self,
+        container: InputContainer,
+        stream: AudioStream,
+        rate_hz: int,
+        layout: str = "",
+        *,
+        name: str,
+        wav_s: float | None = None,
     ) -> None:
         """
         Args:
@@ -54,10 +61,12 @@ class TimedPlanes:
             rate_hz: of the samples.
             layout: in FFmpeg's words; empty: stereo stays, and all else becomes mono.
             name: the source's name in errors.
+            wav_s: the length of a WAV file by its header, if that is to be compared with what it holds.
         """
         self.damage = Damage()
         self._container = container
         self._stream = stream
+        self._end = StatedEnd(container, stream, wav_s)
         self._rate_hz = rate_hz
         self._layout = layout
         self._name = name
@@ -97,20 +106,19 @@ class TimedPlanes:
     def _frames(self) -> Iterator[AudioFrame]:
         from av import FFmpegError
 
-        end = StatedEnd(self._container, self._stream)
-        packets = self._container.demux(*end.streams)
+        packets = self._container.demux(*self._end.streams)
         while True:
             try:
                 packet = next(packets)
             except StopIteration:
-                if (cut := end.cut()) is not None:
+                if (cut := self._end.cut()) is not None:
                     self.damage.add_cut(*cut)
                 return
             except FFmpegError:
                 # the demuxer cannot find the next packet
                 self._count_damage()
                 return
-            end.add(packet)
+            self._end.add(packet)
             if packet.stream.index != self._stream.index:
                 continue
             self._packet_bytes += packet.size
