@@ -68,6 +68,10 @@ def test_a_file_becomes_texts_with_times_subtitles_and_a_dub(kind: str, address:
     assert dub.dtype == np.float32
     assert result.sample_rate_hz == 16_000
     assert len(dub) >= result.duration_ms * 16
+    with pytest.raises(InvalidArgument, match="language: must be one of spa, transcript"):
+        result.subtitles("es")
+    with pytest.raises(InvalidArgument, match=r"language: must be one of spa$"):
+        result.dub("es")
     first = result.utterances[0]
     start = first.start_ms * 16
     assert not dub[:start].any()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +100,7 @@ class TranslatedFile:
             raise InvalidArgument(f"must be one of {', '.join(TEXT_FORMATS)}", field="form")
         spoken = [each._spoken[language] for each in self.utterances if language in each._spoken]
         if self.utterances and not spoken:
-            raise InvalidArgument("the file was not translated into it", field="language")
+            raise _absent("text", (code for each in self.utterances for code in each._spoken))
         return TEXT_FORMATS[form](timed(cue for text in spoken for cue in text.cues()), language)
 
     def dub(self, language: str) -> Samples:
@@ -120,9 +120,14 @@ class TranslatedFile:
             pieces += [np.zeros(start - end, np.float32), utterance.speech[language]]
             end = start + len(utterance.speech[language])
         if self.utterances and not pieces:
-            raise InvalidArgument("there is no speech of this language", field="language")
+            raise _absent("speech", (code for each in self.utterances for code in each.speech))
         rest = max(0, self.duration_ms * self.sample_rate_hz // 1000 - end)
         return np.concatenate([*pieces, np.zeros(rest, np.float32)])
+
+
+def _absent(what: str, found: Iterable[str]) -> InvalidArgument:
+    codes = ", ".join(dict.fromkeys(found))
+    return InvalidArgument(f"must be one of {codes}" if codes else f"there is no {what}", field="language")
 
 
 class FileBuilder:
