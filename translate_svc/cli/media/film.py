@@ -35,6 +35,8 @@ _AHEAD_S = 1.0
 _LATEST_S = 10.0
 """How much later than others a packet may lie in its film."""
 
+_USUAL_LAYOUTS = {"1 channels": "mono", "2 channels": "stereo", "6 channels": "5.1", "8 channels": "7.1"}
+"""Of PCM, of which some containers store the count of channels alone; MP4 takes none without their places."""
 _ASS_HEADER = "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\n[Events]\n"
 
 
@@ -162,6 +164,9 @@ def _copy_streams(
                 f"its {name} track cannot be stored in {form.container}; try .mkv", field=str(source)
             ) from None
         copy.metadata.update(stream.metadata)
+        if isinstance(copy, av.AudioStream):
+            layout = copy.codec_context.layout.name
+            copy.codec_context.layout = _USUAL_LAYOUTS.get(layout, layout)
         if stream.type != "video":
             copy.disposition = stream.disposition & ~av.stream.Disposition.default
         copies[stream] = _Copy(copy)

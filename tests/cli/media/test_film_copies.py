@@ -1,4 +1,4 @@
-"""A film whose timestamps are odd is copied whole, and its picture, sound and dub stay together."""
+"""A film is copied whole, also with odd timestamps, and its picture, sound and dub stay together."""
 
 from __future__ import annotations
 
@@ -92,3 +92,11 @@ def test_of_a_film_in_matroska_every_picture_is_copied(
     assert list(stored) != sorted(stored), "in another order"
     assert list(copied.values()) == list(stored.values())
     assert list(copied) == pytest.approx(list(stored), abs=0.002)
+
+
+@pytest.mark.parametrize("name", ["film.mkv", "film.avi"])
+def test_sound_in_pcm_is_copied_into_mp4(tmp_path: Path, name: str) -> None:
+    """These containers do not say which of two channels is the left one."""
+    clip = read_audio(DATA / "demo_eng.flac")
+    film = write_media(tmp_path / name, *clip, codec="pcm_s16le", codec_rate_hz=48_000, picture=True)
+    assert _heard(_copied(film, ".mp4")) == pytest.approx(_heard(film), abs=0.05)
