@@ -123,6 +123,8 @@ def test_every_error_of_the_package_that_a_call_may_end_with_has_its_cause() -> 
             assert error_cause(kind("x")) != "internal", name
             assert error_cause(kind("x")) in ERROR_CAUSES
             assert error_cause(kind("x")) in CLOSE_CAUSES
+    assert error_cause(errors.ResourceExhausted("x")) == "resource_exhausted"
+    assert error_cause(errors.QuotaExceeded("x")) == "quota_exceeded", "no alert of a full server"
     assert error_cause(errors.DetectorError("x")) == "detector_error"
     assert error_cause(errors.InvariantViolation("x")) == "invariant_violation"
     assert error_cause(errors.EngineLost("x")) == "engine_lost"

@@ -37,6 +37,7 @@ _CAUSES: dict[type, str] = {
     errors.InvariantViolation: "invariant_violation",
     errors.OutOfRange: "out_of_range",
     errors.PermissionDenied: "permission_denied",
+    errors.QuotaExceeded: "quota_exceeded",
     errors.ResourceExhausted: "resource_exhausted",
     errors.StreamTimeout: "stream_timeout",
     errors.Superseded: "superseded",
