@@ -12,6 +12,7 @@ from translate_svc.garbage_collection import collection_paused
 def main() -> None:
     """Runs the command line. Ctrl-C is quiet from here on, also while the libraries are imported."""
     signal.signal(signal.SIGINT, interrupts.leave)
+    interrupts.heed_terminations_as_first_process()
     with collection_paused():
         from translate_svc.cli.main import main as run
 

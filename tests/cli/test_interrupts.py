@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import NOTICE, ROOT, STARTER, run, start
+from tests.cli.process import NOTICE, ROOT, STARTER, environment, run, start
 from translate_svc.cli import interrupts
 
 _PRESS = """
@@ -78,6 +78,28 @@ async def test_sigterm_ends_a_server_that_still_loads(tmp_path: Path) -> None:
     )
     await process.communicate()
     assert process.returncode == -signal.SIGTERM
+
+
+_FIRST_PROCESS = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child")
+"""The kernel then drops each signal for which the process has no handler, as in a container."""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+async def test_it_ends_a_server_that_still_loads_as_the_first_process_of_a_container(
+    tmp_path: Path, name: str
+) -> None:
+    trial = await asyncio.create_subprocess_exec(*_FIRST_PROCESS, "true", stderr=asyncio.subprocess.DEVNULL)
+    if await trial.wait():
+        pytest.skip("this machine lets nobody make namespaces")
+    goes_on = "time.sleep(5)\n            os._exit(0)"
+    press = _PRESS.replace("SIGINT", name).replace("time.sleep({pause_s})", goes_on)
+    (tmp_path / "sitecustomize.py").write_text(press.format(module="torch"))
+    process = await asyncio.create_subprocess_exec(
+        *(*_FIRST_PROCESS, sys.executable, "-m", "translate_svc", "serve", "--model", STARTER, "--port", "0"),
+        cwd=ROOT,
+        env=environment({"PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}),
+    )
+    assert await process.wait() == 128 + signal.Signals[name]
 
 
 @pytest.fixture

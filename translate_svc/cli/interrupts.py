@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,7 +31,8 @@ _SETTLED_S = 5.0
 _SAME_PRESS_S = 0.05
 """Two signals within this time are one press: ``timeout`` of coreutils sends two."""
 
-_TERMINATIONS = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+TERMINATIONS = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+"""What asks a process to end, beside Ctrl-C."""
 _exit_codes = [EXIT_INTERRUPTED]
 _last_acts: dict[object, Callable[[], None]] = {}
 
@@ -138,6 +139,25 @@ def leave(signum: int = signal.SIGINT, frame: FrameType | None = None) -> None:
     os._exit(_exit_codes[-1])
 
 
+def heed_terminations_as_first_process() -> None:
+    """SIGTERM, and SIGHUP, end the first process of a container at once, as they end any other. The kernel
+    drops signals for which such a process has no handler, so one that loads a model would serve after all.
+    """
+    if os.getpid() == 1:
+        for each in heeded(TERMINATIONS):
+            signal.signal(each, _leave_by_signal)
+
+
+def heeded(signals: Iterable[signal.Signals]) -> list[signal.Signals]:
+    """Those that this process was not started to ignore, as SIGHUP is under nohup."""
+    return [each for each in signals if signal.getsignal(each) is not signal.SIG_IGN]
+
+
+def _leave_by_signal(signum: int, frame: FrameType | None) -> None:
+    _exit_codes.append(128 + signum)
+    leave()
+
+
 def end() -> None:
     """Ends a command that was interrupted and has cleaned up.
 
@@ -164,10 +184,8 @@ def run(main: Coroutine[Any, Any, T], *, terminable: bool = False) -> T:
 
     interruption = _Interruption()
     before = signal.getsignal(signal.SIGINT)
-    # not where they are ignored, as under nohup
-    as_ctrl_c = [each for each in _TERMINATIONS if terminable and signal.getsignal(each) is signal.SIG_DFL]
-    for each in as_ctrl_c:
-        signal.signal(each, _as_ctrl_c)
+    as_ctrl_c = heeded(TERMINATIONS) if terminable else []
+    ends = {each: signal.signal(each, _as_ctrl_c) for each in as_ctrl_c}
     try:
         return asyncio.run(interruption.heeded_by(main))
     except asyncio.CancelledError:
@@ -177,8 +195,8 @@ def run(main: Coroutine[Any, Any, T], *, terminable: bool = False) -> T:
     finally:
         interruption.timer.cancel()
         signal.signal(signal.SIGINT, before)
-        for each in as_ctrl_c:
-            signal.signal(each, signal.SIG_DFL)
+        for each, end_at_once in ends.items():
+            signal.signal(each, end_at_once)
 
 
 def _as_ctrl_c(signum: int, frame: FrameType | None) -> None:

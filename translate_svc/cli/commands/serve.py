@@ -61,7 +61,7 @@ def serve(**flags: Any) -> None:
 
     Every flag may also be set by an environment variable (TRANSLATE_SVC_MAX_STREAMS for --max-streams), or in
     the file of --config (max_streams = 8). Flags count more than variables, and variables more than the file.
-    The first SIGTERM or Ctrl-C drains the server, the second one ends the remaining streams.
+    The first SIGTERM, SIGHUP or Ctrl-C drains the server, the second one ends the remaining streams.
 
     Examples:
       translate-svc serve
@@ -141,7 +141,7 @@ class _Leaving:
     async def watching(self) -> AsyncIterator[None]:
         """Heeds signals and memory. Before, a signal ends the process at once: there is nothing to drain."""
         loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGINT):
+        for name in (signal.SIGINT, *interrupts.heeded(interrupts.TERMINATIONS)):
             loop.add_signal_handler(name, self.calls.put_nowait, None)
         watching_memory = asyncio.create_task(MemoryWatch(self._run_short).run())
         try:
