@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -49,6 +51,19 @@ async def test_a_lost_engine_is_exit_code_3_and_callers_know_why() -> None:
         log = await messages(process)
         assert process.returncode == 3
     assert log[-1] == "stopped", "it went the orderly way"
+
+
+async def test_what_a_killed_server_left_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sockets, and the key that seals resume tokens."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    async with serving("--front-processes", "2") as (process, _):
+        process.kill()
+        await process.communicate()
+    (left,) = os.listdir(tmp_path)
+    assert "resume-keys" in os.listdir(tmp_path / left)
+    os.utime(tmp_path / left, (0, 0))
+    async with serving("--front-processes", "2"):
+        assert left not in os.listdir(tmp_path)
 
 
 def test_several_processes_cannot_share_a_unix_socket(command: Command) -> None:

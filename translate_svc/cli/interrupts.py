@@ -118,13 +118,15 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def temporary_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
-    """A new folder that is removed at the end of the block, and by ``leave``.
+    """A new folder that is removed at the end of the block, and by ``leave``. What killed processes have left
+    of the same ``prefix`` is removed now.
 
     ``parent``: the folder to make it in; None: the system's folder for temporary files.
     """
     import tempfile
     from pathlib import Path
 
+    remove_leftovers(parent or Path(tempfile.gettempdir()), f"{prefix}*")
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     with removed_at_end(folder):
         yield folder

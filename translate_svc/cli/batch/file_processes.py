@@ -65,7 +65,7 @@ class FileProcesses:
         opened = cls()
         tasks: list[asyncio.Task[None]] = []
         with (
-            temporary_folder("translate-svc-") as folder,
+            temporary_folder("translate-svc-files-") as folder,
             at_leave(opened._kill),
         ):
             try:

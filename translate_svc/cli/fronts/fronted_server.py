@@ -105,7 +105,7 @@ class FrontedServer(ServedEngine):
         ``shared``: where each transport listens, by its name. ``command`` starts a front process.
         ``behind``: as of ``start``.
         """
-        with temporary_folder("translate-svc-") as folder:
+        with temporary_folder("translate-svc-fronts-") as folder:
             told = _front_settings(settings, shared, folder)
             group = FrontGroup(
                 engine,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from translate_svc.cli.guard.guard import Guard
 from translate_svc.cli.guard.guard_choice import INSTALL
 from translate_svc.cli.guard.limits import GuardLimits, HttpLimits
 from translate_svc.cli.guard.options import Door, GuardOptions
-from translate_svc.cli.interrupts import remove_leftovers, temporary_folder
+from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.transports import listen_addresses
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
@@ -52,7 +51,6 @@ def guarding(settings: Settings, on_lost: Callable[[], None]) -> Iterator[tuple[
         yield None
         return
     addresses = guarded(listen_addresses(settings))
-    remove_leftovers(Path(tempfile.gettempdir()), f"{_PREFIX}*")
     with temporary_folder(_PREFIX) as folder:
         behind = Behind(str(folder), tuple(addresses))
         fronts = range(max(1, settings.front_processes))

@@ -267,7 +267,7 @@ async def _fetched(source: Source, opened: AsyncExitStack) -> Path:
     """The file itself, or a copy of the one at an address; ``opened`` removes it."""
     if isinstance(source, Path):
         return source
-    folder = opened.enter_context(temporary_folder("translate-svc-"))
+    folder = opened.enter_context(temporary_folder("translate-svc-fetched-"))
     return await asyncio.to_thread(download, source, folder)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from translate_svc import wire
-from translate_svc.cli.interrupts import remove_leftovers, temporary_folder
+from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.output.channel_sides import ONE_STREAM, ChannelSide, speaker_name
 from translate_svc.cli.output.dub_file import write_dub
 from translate_svc.cli.output.output_file import OutputFiles, naming, path_for
@@ -97,8 +97,6 @@ class SpeechTracks:
         self._codes = codes
         self._sides = sides
         parent = beside.parent if beside.is_file() else None
-        if parent is not None:
-            remove_leftovers(parent, f"{_HIDDEN}*")
         self._folder = files.enter_context(temporary_folder(_HIDDEN, parent))
         for code in codes:
             for side in sides:
