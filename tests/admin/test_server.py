@@ -73,6 +73,21 @@ async def test_a_scrape_reads_what_is_true_now(http: aiohttp.ClientSession, metr
     assert samples["process_resident_memory_bytes"] > 0
 
 
+@pytest.mark.parametrize("sent", [b"\0\1\2 HTTP\r\n\r\n", b"GET /metrics HTTP/1.1\r\nsecret\r\n\r\n"])
+async def test_what_is_no_request_is_refused_without_a_traceback(
+    metrics: Metrics, probes: Probes, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    caplog.set_level("INFO")
+    async with AdminServer(AdminOptions(port=0), metrics, probes) as server:
+        reader, writer = await asyncio.open_connection(*server.address.split(":"))
+        writer.write(sent)
+        assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+        writer.close()
+    (said,) = caplog.records
+    assert (said.levelname, said.exc_info) == ("INFO", None)
+    assert "secret" not in said.getMessage()
+
+
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/", 404), ("POST", "/healthz", 405)])
 async def test_nothing_else_is_served(
     http: aiohttp.ClientSession, method: str, path: str, status: int

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import socket
+from collections.abc import Mapping
+from http import HTTPStatus
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
@@ -19,6 +22,32 @@ from translate_svc.observability.metrics import Metrics
 from translate_svc.serving.listener import bound_address, listen
 
 _MAX_HEADER_BYTES = 4 * 1024
+_log = logging.getLogger(__name__)
+
+
+class AdminConnection(web.RequestHandler):
+    """One connection. What strangers send writes no traceback, and nothing of it is logged."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answers a request that cannot be read, or whose answer failed; the connection ends.
+
+        Raises:
+            ConnectionError: a part of an answer was sent already, or the client has left.
+        """
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return super().handle_error(request, status, exc, message)
+        _log.info("a request to the admin port could not be read: %s", type(exc).__name__)
+        response = web.Response(text="the request is not HTTP, or its head is too large\n", status=status)
+        response.force_close()
+        return response
 
 
 class ConnectionLimit:
@@ -28,9 +57,11 @@ class ConnectionLimit:
     and there are always older ones.
     """
 
-    def __init__(self, server: web.Server, most: int) -> None:
+    def __init__(self, server: web.Server, most: int, options: Mapping[str, Any]) -> None:
+        """``options``: of ``web.RequestHandler``."""
         self._server = server
         self._most = most
+        self._options = options
 
     def __call__(self) -> web.RequestHandler:
         """The factory of ``loop.create_server``."""
@@ -38,7 +69,7 @@ class ConnectionLimit:
         live = [each for each in self._server.connections if each.connected]
         for oldest in live[: max(0, len(live) + 1 - self._most)]:
             oldest.force_close()
-        return self._server()
+        return AdminConnection(self._server, loop=asyncio.get_running_loop(), **self._options)
 
 
 class AdminServer:
@@ -59,14 +90,7 @@ class AdminServer:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._scrape)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            keepalive_timeout=options.request_timeout_s,
-            max_line_size=_MAX_HEADER_BYTES,
-            max_field_size=_MAX_HEADER_BYTES,
-            shutdown_timeout=1.0,
-        )
+        self._runner = web.AppRunner(app, shutdown_timeout=1.0)
         self._listener: asyncio.Server | None = None
         self._address = ""
 
@@ -83,7 +107,13 @@ class AdminServer:
         """
         await self._runner.setup()
         assert self._runner.server is not None
-        limit = ConnectionLimit(self._runner.server, self._options.max_connections)
+        each: dict[str, Any] = {
+            "access_log": None,
+            "keepalive_timeout": self._options.request_timeout_s,
+            "max_line_size": _MAX_HEADER_BYTES,
+            "max_field_size": _MAX_HEADER_BYTES,
+        }
+        limit = ConnectionLimit(self._runner.server, self._options.max_connections, each)
         try:
             self._listener = await listen(limit, self._options.host, self._options.port)
         except OSError as error:
