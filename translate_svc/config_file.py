@@ -60,11 +60,12 @@ def typed(value: Any, kind: type) -> Any:
 
 
 def _yaml(text: str) -> Any:
-    """Raises ValueError: it is not YAML. The message is one line and says where."""
+    """Raises ValueError: it is not YAML, or has a name twice. The message is one line and says where."""
     # imported here, because TOML needs no library, and a client no file
     import yaml
 
     try:
+        _refuse_repeated_names(yaml.compose(text, Loader=yaml.SafeLoader))
         return yaml.safe_load(text) or {}
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -72,3 +73,21 @@ def _yaml(text: str) -> Any:
         raise ValueError(f"{error.problem}{place}") from None
     except yaml.YAMLError:
         raise ValueError("holds characters that YAML does not allow") from None
+
+
+def _refuse_repeated_names(root: Any) -> None:
+    """Of a name that is there twice YAML takes the last one and says nothing: a caller's ``revoked``, say."""
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if getattr(node, "id", "") != "mapping" or id(node) in seen:
+            continue
+        seen.add(id(node))
+        names = set()
+        for key, value in node.value:
+            name = key.value if key.id == "scalar" else None
+            if name in names:
+                mark = key.start_mark
+                raise ValueError(f"{name} is there twice (at line {mark.line + 1}, column {mark.column + 1})")
+            names |= {name} - {None}
+            waiting.append(value)

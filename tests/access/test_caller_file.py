@@ -75,6 +75,13 @@ def test_yaml_says_the_same() -> None:
     assert file.certificates.caller_class == "free"
 
 
+def test_a_caller_that_yaml_has_twice_is_refused_as_in_toml() -> None:
+    """The later entry would undo the revocation, and nobody would be told."""
+    text = "callers:\n  mallory: {revoked: true}\n  alice: {}\n  mallory: {}\n"
+    with pytest.raises(InvalidArgument, match=r"mallory is there twice \(at line 4, column 3\)"):
+        parse_caller_file(text, YAML)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
