@@ -17,6 +17,7 @@ _ALLOWED_METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 _ALLOWED_HEADERS = (
     "authorization, content-type, if-match, openai-safety-identifier, openai-organization, openai-project"
 )
+_EXPOSED = "x-request-id, x-warnings, retry-after, location, etag, accept-patch"
 _PREFLIGHT_AGE_S = "600"
 
 
@@ -70,7 +71,7 @@ class Origins:
             return {}
         headers: dict[str, str] = {
             hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
-            hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: "x-request-id, retry-after, location, etag, accept-patch",
+            hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: _EXPOSED,
             hdrs.VARY: hdrs.ORIGIN,
         }
         if is_preflight(request):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import openai
 import pytest
 import pytest_asyncio
+import soundfile
 from openai import AsyncOpenAI
 
 from tests.cli.output.subtitle_files import read_srt
@@ -216,3 +218,42 @@ async def test_the_language_of_a_transcript_is_found_out(client: AsyncOpenAI) ->
             model="whisper-1", file=file, language={"english": "en", "spanish": "es"}[language]
         )
         assert told.text == named.text
+
+
+@pytest.fixture
+def reversed_speech(tmp_path: Path) -> Path:
+    """Speech played backwards, of which the model makes a sentence that nobody said."""
+    samples, rate_hz = read_audio(ROOT / "tests" / "data" / "eng_3.flac")
+    soundfile.write(path := tmp_path / "reversed.wav", samples[::-1], rate_hz)
+    return path
+
+
+async def test_a_text_that_is_unsure_says_so_in_every_format(
+    client: AsyncOpenAI, reversed_speech: Path
+) -> None:
+    create = client.audio.transcriptions.with_raw_response.create
+    plain = await create(model="m", file=reversed_speech, language="en")
+    subtitles = await create(model="m", file=reversed_speech, language="en", response_format="srt")
+    assert plain.headers["x-warnings"] == subtitles.headers["x-warnings"] == "low_confidence"
+    (warning,) = json.loads(plain.text)["warnings"]
+    assert warning["code"] == "low_confidence"
+    assert "unsure" in warning["message"]
+    assert 0 <= warning["start"] < warning["end"] <= 3
+    stream = await client.audio.transcriptions.create(
+        model="m", file=reversed_speech, language="en", stream=True
+    )
+    *_, done = [event.to_dict() async for event in stream]
+    assert done["warnings"] == [warning]
+
+
+async def test_half_a_file_says_so_and_a_whole_one_says_nothing(client: AsyncOpenAI, tmp_path: Path) -> None:
+    samples, rate_hz = read_audio(ENGLISH)
+    soundfile.write(path := tmp_path / "a.wav", samples, rate_hz)
+    create = client.audio.translations.with_raw_response.create
+    whole = await create(model="m", file=path, response_format="verbose_json")
+    assert "x-warnings" not in whole.headers
+    assert "warnings" not in json.loads(whole.text)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    half = await create(model="m", file=path, response_format="verbose_json")
+    assert half.headers["x-warnings"].split(", ")[0] == "damaged"
+    assert "cut off at 3.4 s of 6.7 s" in json.loads(half.text)["warnings"][0]["message"]

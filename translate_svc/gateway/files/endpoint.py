@@ -180,6 +180,7 @@ class FilesEndpoint:
                 duration_s=audio.duration_s,
                 words=task.words,
                 logprobs=task.logprobs,
+                warnings=transcript.warnings(audio.damage),
             )
 
     def _heard(self, transcript: Transcript) -> Language:
@@ -221,6 +222,8 @@ class FilesEndpoint:
         if not response.prepared:
             await response.prepare(request)
         done: dict[str, Any] = {"type": "transcript.text.done", "text": transcript.text}
+        if warnings := transcript.warnings(audio.damage):
+            done["warnings"] = warnings
         if task.logprobs:
             done["logprobs"] = [logprob(token) for each in transcript.segments for token in each.tokens]
         await send(done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -17,6 +17,8 @@ from translate_svc.types import TokenInfo
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 
+WARNINGS_HEADER = "x-warnings"
+_SUBTITLE_TYPES = {"srt": "application/x-subrip", "vtt": "text/vtt"}
 _SEEK_HZ = 100
 """Whisper's ``seek`` counts frames of 10 ms."""
 
@@ -31,41 +33,34 @@ def respond(
     duration_s: float,
     words: bool,
     logprobs: bool,
+    warnings: Sequence[Mapping[str, Any]],
 ) -> web.Response:
     """The response in the format ``kind``, one of ``FORMATS``.
 
     ``task``: ``translate`` or ``transcribe``. ``language``: of the text. ``words``: with the time of every
-    word (verbose_json). ``logprobs``: with every token (json).
+    word (verbose_json). ``logprobs``: with every token (json). ``warnings``: as of ``Transcript``; some
+    formats have no place for them, so a header tells their codes.
     """
-    usage = {"type": "duration", "seconds": math.ceil(duration_s)}
-    match kind:
-        case "text":
-            return web.Response(text=f"{text}\n")
-        case "srt":
-            return web.Response(
-                text=TEXT_FORMATS["srt"](_cues(segments), language.code), content_type="application/x-subrip"
-            )
-        case "vtt":
-            return web.Response(
-                text=TEXT_FORMATS["vtt"](_cues(segments), language.code), content_type="text/vtt"
-            )
-        case "verbose_json":
-            body: dict[str, Any] = {
-                "task": task,
-                "language": language.name.lower(),
-                "duration": round(duration_s, 3),
-                "text": text,
-                "segments": [_segment(index, segment) for index, segment in enumerate(segments)],
-                "usage": usage,
-            }
-            if words:
-                body["words"] = [word for segment in segments for word in words_of(segment)]
-            return web.json_response(body)
-        case _:
-            body = {"text": text, "usage": usage}
-            if logprobs:
-                body["logprobs"] = [logprob(token) for segment in segments for token in segment.tokens]
-            return web.json_response(body)
+    if kind in ("json", "verbose_json"):
+        body: dict[str, Any] = {"text": text, "usage": {"type": "duration", "seconds": math.ceil(duration_s)}}
+        if warnings:
+            body["warnings"] = warnings
+        if kind == "verbose_json":
+            body |= {"task": task, "language": language.name.lower(), "duration": round(duration_s, 3)}
+            body["segments"] = [_segment(index, segment) for index, segment in enumerate(segments)]
+        if words:
+            body["words"] = [word for segment in segments for word in words_of(segment)]
+        if logprobs:
+            body["logprobs"] = [logprob(token) for segment in segments for token in segment.tokens]
+        response = web.json_response(body)
+    elif kind == "text":
+        response = web.Response(text=f"{text}\n")
+    else:
+        subtitles = TEXT_FORMATS[kind](_cues(segments), language.code)
+        response = web.Response(text=subtitles, content_type=_SUBTITLE_TYPES[kind])
+    if warnings:
+        response.headers[WARNINGS_HEADER] = ", ".join(dict.fromkeys(each["code"] for each in warnings))
+    return response
 
 
 def logprob(token: TokenInfo) -> dict[str, Any]:

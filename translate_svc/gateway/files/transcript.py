@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from translate_svc.errors import TranslationFailed
 from translate_svc.gateway.failures import status_of
@@ -11,8 +12,11 @@ from translate_svc.serving.text_track import TextTrack
 from translate_svc.subtitles.segments import Segment, Segments
 from translate_svc.types import (
     LanguageDetected,
+    SampleRange,
     SessionEvent,
+    SpeechEnded,
     SpeechStarted,
+    StreamWarning,
     TextDelta,
     TokenInfo,
     UtteranceDone,
@@ -35,6 +39,8 @@ class Transcript:
         self._open = Segments(rate_hz)
         self._segments: dict[int, Segment] = {}
         self._languages: Counter[str] = Counter()
+        self._sources: dict[int, SampleRange] = {}
+        self._warnings: list[StreamWarning] = []
         self.text = ""
         """The whole text so far."""
 
@@ -53,6 +59,19 @@ class Transcript:
         """The utterances that have a text, in order."""
         return [segment for _, segment in sorted(self._segments.items()) if segment.text]
 
+    def warnings(self, damage: str | None) -> list[dict[str, Any]]:
+        """What is not as sure or as whole as it looks: code, message, and start and end in the file in
+        seconds, if it is about a part of it. ``damage``: of the file.
+        """
+        told = [self._told(warning) for warning in self._warnings]
+        return told if damage is None else [{"code": "damaged", "message": f"the file {damage}"}, *told]
+
+    def _told(self, warning: StreamWarning) -> dict[str, Any]:
+        told: dict[str, Any] = {"code": warning.code, "message": warning.message}
+        if warning.utterance_id is not None and (source := self._sources.get(warning.utterance_id)):
+            told["start"], told["end"] = source.start / self._rate_hz, source.end / self._rate_hz
+        return told
+
     async def send(self, event: SessionEvent) -> None:
         """Takes one event.
 
@@ -62,6 +81,10 @@ class Transcript:
         match event:
             case SpeechStarted():
                 self._open.begin(event)
+            case SpeechEnded():
+                self._sources[event.utterance_id] = event.source
+            case StreamWarning() if event.lag_ms is None:
+                self._warnings.append(event)
             case LanguageDetected() if event.language:
                 self._languages[event.language] += 1
             case TextDelta():

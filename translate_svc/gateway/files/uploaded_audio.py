@@ -79,6 +79,11 @@ class UploadedAudio:
         """Duration of the audio decoded so far."""
         return self._samples / self._media.sample_rate_hz
 
+    @property
+    def damage(self) -> str | None:
+        """What could not be read so far; None if all could."""
+        return self._media.damage
+
     async def receive(self) -> ClientMessage | None:
         """The next samples, ``EndInput`` after the last ones, and then nothing.
 
