@@ -357,6 +357,11 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
             1,
             f"{CLIP}: track 1 (1 channel) has no left side",
         ),
+        (
+            (*TRANSLATE, "-o", "o.mkv", "--text", "--keep-original", "-18dB"),
+            2,
+            "--keep-original: needs --output",
+        ),
         ((*TRANSLATE, "--keep-original", "-18dB"), 2, "--keep-original: needs --output .mp4"),
         ((*TRANSLATE, "-o", "o.mkv", "--keep-original", "6"), 2, "--keep-original: must be decibels, 0 or"),
         ((*TRANSLATE, "--burn-in"), 2, "--burn-in: needs --output .mp4"),

@@ -117,6 +117,29 @@ def test_the_dub_is_a_track_of_the_film_beside_its_own(
 
 
 @pytest.mark.parametrize(
+    ("flags", "languages"),
+    [(("--to", "es", "--text"), ["spa"]), (("--transcript",), ["eng"])],
+    ids=["translated", "in its own language"],
+)
+def test_a_film_may_have_subtitles_without_a_dub(
+    command: Command, server: str, film: Path, tmp_path: Path, flags: tuple[str, ...], languages: list[str]
+) -> None:
+    output = tmp_path / "film.mkv"
+    code, _, _ = command(
+        *("translate", str(film), "--from", "en", *flags, "--server", server, "-o", str(output))
+    )
+    assert code == 0
+    assert os.listdir(tmp_path) == [output.name], "nothing else is left"
+    with av.open(str(output)) as made:
+        (sound,) = made.streams.audio
+        titles = made.streams.subtitles
+        assert sound.disposition & av.stream.Disposition.default, "players play it"
+        assert [each.metadata["language"] for each in titles] == languages
+    assert packets(output, "audio") == packets(film, "audio")
+    assert packets(output, "video") == packets(film, "video")
+
+
+@pytest.mark.parametrize(
     ("suffix", "codec", "rate_hz"),
     [
         (".wav", "pcm_s16le", 16_000),

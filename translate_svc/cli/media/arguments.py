@@ -97,7 +97,7 @@ class TranslateArguments:
             "-o",
             metavar="SOUND|FILM",
             help="Write the dub: .wav, .mp3, .m4a, .flac, .opus, ..., or .mp4, .mkv, .mov, .webm with the "
-            "film, the dub and its subtitles.",
+            "film, the dub and its subtitles; with --text its subtitles alone.",
         ),
     ] = None
     keep_original: Annotated[
@@ -162,11 +162,11 @@ class TranslateArguments:
         check_between(self.between, self.to, self.from_)
         if not self.targets and not self.transcript:
             raise UsageError("is needed, unless --transcript is given", field="--to")
-        if self.output is not None and (self.text or not self.targets):
-            raise UsageError("needs speech: give --to, and no --text", field="--output")
         check_output(self.output)
-        if self.keep_original is not None and not self.makes_film:
-            raise UsageError("needs --output .mp4 or another film", field="--keep-original")
+        if self.output is not None and not self.makes_film and not self.dubs:
+            raise UsageError("needs speech: give --to, and no --text", field="--output")
+        if self.keep_original is not None and not (self.makes_film and self.dubs):
+            raise UsageError("needs --output .mp4 or another film, with a dub", field="--keep-original")
         if self.subtitles is not None and form_of(self.subtitles) not in TEXT_FORMATS:
             raise UsageError(f"must end in .{', .'.join(TEXT_FORMATS)}", field="--subtitles")
         if self.json_audio and not self._writes_events:
@@ -190,10 +190,15 @@ class TranslateArguments:
 
     @property
     def makes_film(self) -> bool:
-        """Whether the dub becomes a track of a film."""
+        """Whether dub and subtitles become tracks of a film."""
         if self.output is None or is_text_file(self.inputs[0]):
             return False
         return DUB_FORMATS[self.output.suffix.lower()].subtitles is not None
+
+    @property
+    def dubs(self) -> bool:
+        """Whether the translations are to be heard; else a film gets subtitles alone."""
+        return bool(self.targets) and not self.text
 
     @property
     def duck_db(self) -> float | None:
@@ -221,7 +226,7 @@ class TranslateArguments:
     @property
     def speaks(self) -> bool:
         """Whether the dub is written."""
-        return self.output is not None or SPEECH_FORM in self.forms
+        return (self.output is not None and self.dubs) or SPEECH_FORM in self.forms
 
     @property
     def writes_files(self) -> bool:

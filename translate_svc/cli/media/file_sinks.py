@@ -45,6 +45,7 @@ def file_sinks(
         kept = None if arguments.duck_db is None else KeptOriginal(track, arguments.duck_db)
         yield FilmSink(
             *(files, source, arguments.output, codes, spoken, rate_hz, kept, arguments.part),
+            speaks=arguments.dubs,
             kept_times=kept_times,
             burning=burning,
         )

@@ -66,7 +66,8 @@ def write_film(
     part: Part,
     burnt: BurntCues | None = None,
 ) -> None:
-    """Copies ``source`` to ``target`` with a track for each dub, the first of which plays by default.
+    """Copies ``source`` to ``target`` with a track for each dub, the first of which plays by default. Without
+    a dub the film's own sound does.
 
     Args:
         source: the film.
@@ -92,6 +93,10 @@ def write_film(
         av.open(f"file:{target}", "w", format=form.container) as output,
     ):
         copies = _copy_streams(film, output, form, source, part, burnt)
+        replaced = {"subtitle", "audio"} if any(each.wav for each in dubs) else {"subtitle"}
+        for stream, copy in copies.items():
+            if stream.type in replaced:
+                copy.stream.disposition &= ~av.stream.Disposition.default
         encoded = {stream: copy for stream, copy in copies.items() if isinstance(copy, BurntTrack)}
         added = _add_streams(output, dubs, form, source, kept, part)
         reached_s = 0.0
@@ -139,9 +144,7 @@ def _copy_streams(
     part: Part,
     burnt: BurntCues | None,
 ) -> dict[Stream, _Copy | BurntTrack]:
-    """A track of ``output`` for each video, audio and fitting subtitle stream of the film. None of them
-    plays by default, but the picture.
-    """
+    """A track of ``output`` for each video, audio and fitting subtitle stream of the film."""
     import av
 
     copies: dict[Stream, _Copy | BurntTrack] = {}
@@ -168,7 +171,7 @@ def _copy_streams(
             layout = copy.codec_context.layout.name
             copy.codec_context.layout = _USUAL_LAYOUTS.get(layout, layout)
         if stream.type != "video":
-            copy.disposition = stream.disposition & ~av.stream.Disposition.default
+            copy.disposition = stream.disposition
         copies[stream] = _Copy(copy)
     return copies
 

@@ -31,12 +31,13 @@ class FilmSink:
         kept: KeptOriginal | None,
         part: Part,
         *,
+        speaks: bool,
         kept_times: bool,
         burning: Burning | None = None,
     ) -> None:
-        """``transcript``: the source language, if its subtitles are to be added too. ``kept_times``: as of
-        ``CueSink``. ``burning``: the subtitles, of the transcript above the others, are drawn into the
-        picture and no tracks.
+        """``transcript``: the source language, if its subtitles are to be added too. ``speaks``: with dubs.
+        ``kept_times``: as of ``CueSink``. ``burning``: the subtitles, of the transcript above the others, are
+        drawn into the picture and no tracks.
         """
         self._source = source
         self._codes = codes
@@ -45,30 +46,27 @@ class FilmSink:
         self._part_of_film = part
         self._form = DUB_FORMATS[output.suffix.lower()]
         self._part = files.add(output)
-        self._speech = SpeechTracks(files, self._part, codes, input_rate_hz)
+        self._speech = SpeechTracks(files, self._part, codes, input_rate_hz) if speaks else None
         self._burning = burning
         said = {} if transcript is None else {TextStream(transcript, transcript=True): ()}
         self._cues = CueSink(said, input_rate_hz, kept_times=kept_times)
 
     def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
         """Adds a text or speech of the only stream."""
-        self._speech.write(event)
+        if self._speech is not None:
+            self._speech.write(event)
         self._cues.write(event)
 
     def finish(self, source_samples: int) -> None:
         """Writes the film."""
-        spoken = self._speech.finish(source_samples)
-        dubs = [Dub(code, spoken[code], self._cues.cues(TextStream(code))) for code in self._codes]
+        spoken = {} if self._speech is None else self._speech.finish(source_samples)
+        dubs = [Dub(code, spoken.get(code), self._cues.cues(TextStream(code))) for code in self._codes]
+        said: list[Dub] = []
         if self._transcript is not None:
-            said = TextStream(self._transcript, transcript=True)
-            dubs.append(Dub(self._transcript, None, self._cues.cues(said)))
-        burnt = None
+            stream = TextStream(self._transcript, transcript=True)
+            said.append(Dub(self._transcript, None, self._cues.cues(stream)))
+        shown, burnt = [*dubs, *said], None
         if self._burning is not None:
-            burnt = self._burning.of([each.cues for each in sorted(dubs, key=_is_spoken)])
-            dubs = [replace(each, cues=()) for each in dubs]
-        write_film(self._source, self._part, self._form, dubs, self._kept, self._part_of_film, burnt)
-
-
-def _is_spoken(dub: Dub) -> bool:
-    """False for the transcript."""
-    return dub.wav is not None
+            burnt = self._burning.of([each.cues for each in (*said, *dubs)])
+            shown = [replace(each, cues=()) for each in shown]
+        write_film(self._source, self._part, self._form, shown, self._kept, self._part_of_film, burnt)
