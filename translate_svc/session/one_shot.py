@@ -111,7 +111,7 @@ class OneShot:
         language = self._settings.settings.source_language
         assert language is not None, "negotiation refuses a text without a language"
         self._sentences = sentences_of(source, language)
-        if len(self._sentences) == 1:
+        if len(self._sentences) == 1 and not self._sentences[0].mark:
             return Outbox(observer)
         self._writers = {
             plan.spec.language: SpeechWriter(self._call.output)

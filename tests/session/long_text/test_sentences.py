@@ -62,6 +62,24 @@ def test_line_breaks_are_kept_and_languages_have_their_own_space() -> None:
     assert [separator(each, "jpn") for each in (second, third)] == ["", "\n\n"]
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "marks"),
+    [
+        ("eng", "1. Where is it?\n2. Over there.\n10. Yes.", ["1. ", "2. ", "10. "]),
+        ("eng", "# Travel\n\n* Good morning.\n* Thanks.\n(3) Bye.", ["# ", "* ", "* ", "(3) "]),
+        ("fra", "\u2014 Bonjour. \u2014 Salut !", ["\u2014 ", "\u2014 "]),
+        ("eng", "***\nHello.", ["***\n"]),
+        ("deu", "3. Oktober ist ein Feiertag.", [""]),
+        ("eng", "-5 degrees. It is 5 - 3.", ["", ""]),
+        ("eng", "7.", [""]),
+    ],
+)
+def test_marks_of_lists_headings_and_dialogues_are_not_translated(
+    language: str, text: str, marks: list[str]
+) -> None:
+    assert [each.mark for each in sentences_of(text, language)] == marks
+
+
 def test_a_sentence_without_end_is_cut_between_words() -> None:
     pieces = cut("word " * 500)
     assert max(map(len, pieces)) <= MAX_SENTENCE_CHARACTERS
@@ -75,7 +93,7 @@ def test_a_sentence_without_end_is_cut_between_words() -> None:
 def test_nothing_but_white_space_is_lost(text: str, language: str) -> None:
     found = sentences_of(text, language)
     assert found
-    assert "".join("".join(cut(text, language)).split()) == "".join(text.split())
+    assert "".join("".join(each.mark + each.text for each in found).split()) == "".join(text.split())
     assert all(len(each.text) <= MAX_SENTENCE_CHARACTERS for each in found)
     assert isinstance(found[0], Sentence)
 

@@ -50,6 +50,23 @@ def test_sentences_are_translated_one_by_one_and_joined() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "translation"),
+    [("1. One.\n2. Two.", "1. spa 4\n2. spa 4"), ("- One.", "- spa 4"), ("* One. Two.", "* spa 4 spa 4")],
+)
+def test_marks_stand_before_the_translation_as_they_are(text: str, translation: str) -> None:
+    async def scenario() -> None:
+        async with house() as home:
+            events = await collect(home.translate(text_call(text)))
+        assert texts(events) == {(0, "spa"): translation}
+        assert all(
+            request.source in (SourceText("One.", "eng"), SourceText("Two.", "eng"))
+            for request in home.engine.submitted
+        )
+
+    play(scenario())
+
+
+@pytest.mark.parametrize(
     "output", [S16, AudioFormat(Encoding.PCM_S16LE, 8_000), AudioFormat(Encoding.OPUS, 48_000)]
 )
 def test_speech_goes_on_from_sentence_to_sentence_after_a_pause(output: AudioFormat) -> None:

@@ -32,7 +32,8 @@ class JoinedOutbox(Outbox):
     """Takes the events of sentences, which are utterances 0 to n - 1, and hands out those of utterance 0.
 
     * **Text.** Deltas come in the order of the sentences, which the lanes of ``UtteranceRouter`` keep. The
-      first one of a later sentence begins with what stands between the two. One delta is ``final``.
+      first one of a later sentence begins with what stands between the two, and each with the mark of its
+      sentence. One delta is ``final``.
     * **Speech.** All sentences in one language share one of ``writers``, so positions and the state of
       resampler and codec go on, with a pause between sentences. A last, empty or nearly empty chunk is
       ``final``.
@@ -78,6 +79,7 @@ class JoinedOutbox(Outbox):
         language, delta = event.language, event.delta
         if delta and self._begun[language] != event.utterance_id:
             skipped = self._sentences[self._begun[language] + 1 : event.utterance_id + 1]
+            delta = skipped[-1].mark + delta
             if self._begun[language] >= 0:
                 delta = _widest(separator(each, language) for each in skipped) + delta
             self._begun[language] = event.utterance_id

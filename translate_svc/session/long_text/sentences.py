@@ -17,6 +17,10 @@ A character is one token at most, so no line of digits or address is refused (``
 _WRAPPED_CHARACTERS = 40
 """A line at least this long, without a mark at its end, may be wrapped: the sentence may go on after it."""
 
+_LIST_MARK = re.compile(r"(?:[-*\u2022\u2013\u2014\u2023\u25e6\u00b7>]|#{1,6}|\(?\d{1,3}\))(?=\s+\S)")
+_LONE_MARK = re.compile(r"\(?\d{1,3}[.)]|[\W_]+")
+"""A number that the library takes for a sentence, or a row of stars."""
+
 _UNSPACED_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Thai", "Khmr", "Laoo", "Mymr", "Tibt"})
 _LINES = re.compile(r"[^\n]*\n+|[^\n]+")
 _CLAUSE_MARKS = re.compile(r"[,;:\u2014](?=\s)|[\u060c\uff0c\u3001\uff1b\uff1a]")
@@ -26,11 +30,13 @@ _END_MARKS = re.compile(r"[.!?\u2026:;\u3002\uff01\uff1f\u061f\u0964]\W*$")
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """``text`` without the white space around it; ``before``: the white space between the sentence before it
-    and this one.
+    and this one. ``mark``: of a list, a heading or a dialogue, with the space behind it; it stands before the
+    translation as it is, and is not spoken.
     """
 
     text: str
     before: str = ""
+    mark: str = ""
 
 
 def sentences_of(text: str, language: str) -> list[Sentence]:
@@ -44,15 +50,30 @@ def sentences_of(text: str, language: str) -> list[Sentence]:
         language: a Seamless code.
     """
     found: list[Sentence] = []
-    before = ""
+    before = mark = ""
     for part in _parts(text, language):
-        if stripped := part.strip():
-            start = part.index(stripped)
-            found.append(Sentence(stripped, before + part[:start]))
-            before = part[start + len(stripped) :]
+        stripped = part.strip()
+        start = part.index(stripped)
+        rest = part[start + len(stripped) :]
+        if not mark:
+            before += part[:start]
+        if stripped and _LONE_MARK.fullmatch(stripped):
+            mark += stripped + rest
+        elif stripped:
+            lead = _mark_of(stripped)
+            found.append(Sentence(stripped[len(lead) :], before, mark + lead))
+            before, mark = rest, ""
+        elif mark:
+            mark += part
         else:
-            before += part
-    return found or [Sentence(text.strip())]
+            before += rest
+    return [*found, Sentence(mark.strip(), before)] if mark or not found else found
+
+
+def _mark_of(sentence: str) -> str:
+    """The mark that it begins with, and the space behind it; empty if there is none."""
+    mark = _LIST_MARK.match(sentence)
+    return "" if mark is None else sentence[: len(sentence) - len(sentence[mark.end() :].lstrip())]
 
 
 def separator(sentence: Sentence, target_language: str) -> str:
