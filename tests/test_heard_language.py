@@ -1,10 +1,12 @@
 """The rule that tells languages, the decision, and its file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.errors import CheckpointError
 from translate_svc.heard_language import HeardLanguage, LanguageQuestion, decide
 from translate_svc.language_rule import LanguageDetection, LanguageRule
@@ -32,6 +34,17 @@ def test_nothing_is_assumed_while_more_speech_can_decide() -> None:
     question = LanguageQuestion(EVEN, assumed="spa", is_last=False)
     assert decide(question, LANGUAGES, log(0.1, 0.8, 0.05, 0.05)).language is None
     assert decide(question, LANGUAGES, log(0.01, 0.97, 0.01, 0.01)).language == "eng"
+
+
+def test_while_it_is_undecided_the_target_that_may_be_spoken_already_waits() -> None:
+    question = LanguageQuestion(EVEN, is_last=False)
+    heard = decide(question, LANGUAGES, log(0.04, 0.8, 0.15, 0.01))
+    assert set(heard.possible) == {"eng", "spa"}
+    specs = [SequenceSpec(each, not_from=(each,)) for each in LANGUAGES]
+    made = [spec.language for spec in specs if spec.resolved(heard.language, heard.possible)]
+    assert made == ["deu"]
+    last = decide(replace(question, is_last=True), LANGUAGES, log(0.3, 0.3, 0.3, 0.1))
+    assert all(spec.resolved(last.language, last.possible) for spec in specs), "it cannot wait"
 
 
 def test_a_language_that_was_found_stays() -> None:

@@ -40,11 +40,13 @@ class HeardLanguage:
         probability: of the most probable candidate, 0 to 1; of a language that was known, of that.
         is_sure: whether the most probable candidate is ``language`` and probable enough, or it was known. If
             not, ``language`` was assumed.
+        possible: the candidates that are not improbable, where the decision waits for more speech.
     """
 
     language: str | None
     probability: float
     is_sure: bool
+    possible: tuple[str, ...] = ()
 
 
 def decide(
@@ -64,7 +66,10 @@ def decide(
     probability = found[best] if best is not None else 0.0
     if probability >= (PROBABLE if question.is_last else SURE):
         return HeardLanguage(best, probability, is_sure=True)
-    return HeardLanguage(question.assumed if question.is_last else None, probability, is_sure=False)
+    if question.is_last:
+        return HeardLanguage(question.assumed, probability, is_sure=False)
+    possible = tuple(language for language, share in found.items() if share > 1.0 - SURE)
+    return HeardLanguage(None, probability, is_sure=False, possible=possible)
 
 
 def posterior(

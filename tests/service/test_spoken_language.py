@@ -108,6 +108,19 @@ async def test_each_utterance_of_a_conversation_goes_into_the_other_language(
     assert said == texts("eng_1")["eng"].split(), "the words before the decision are not lost"
 
 
+@pytest.mark.parametrize(
+    ("name", "language"), [("eng_1", "eng"), ("eng_3", "eng"), ("fra_2", "fra"), ("deu_2", "deu")]
+)
+async def test_nothing_is_told_before_it_is_known_that_nothing_is_to_be_told(
+    service: Service, name: str, language: str
+) -> None:
+    targets = (TargetSettings(language, speech=False),)
+    settings = StreamSettings(targets, AUTO, simultaneous=SimultaneousSettings(), echo=Echo.SILENT)
+    events = await hear(service, clips(name), settings)
+    assert of(events, LanguageDetected)[-1].language == language
+    assert not any(delta.delta for delta in of(events, TextDelta))
+
+
 async def test_what_is_none_of_the_candidates_is_told_to_be_unsure(service: Service) -> None:
     settings = StreamSettings(
         (TargetSettings("eng", speech=False),), AUTO, TRANSCRIPT, source_candidates=("eng", "spa")

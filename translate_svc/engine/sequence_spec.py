@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 HEARD = ""
@@ -64,9 +65,15 @@ class SequenceSpec:
         """Whether it depends on the language that is heard."""
         return self.language == HEARD or bool(self.not_from or self.unspoken_from)
 
-    def resolved(self, language: str | None) -> SequenceSpec | None:
-        """What is made of speech in ``language`` (None: not known); None if nothing is."""
+    def resolved(self, language: str | None, possible: Collection[str] = ()) -> SequenceSpec | None:
+        """What is made of speech in ``language`` (None: not known); None if nothing is.
+
+        ``possible``: languages that it may turn out to be. What is not made, or not spoken, of one of them
+        waits: half a sentence would be told that should not be.
+        """
         if language in self.not_from or (language is None and self.language == HEARD):
+            return None
+        if not {*self.not_from, *self.unspoken_from}.isdisjoint(possible):
             return None
         if self.language == HEARD and language is not None:
             return replace(self, language=language)

@@ -132,6 +132,17 @@ def test_a_hidden_transcript_moves_no_buffer_and_is_made_anew() -> None:
     assert hypothesis.sequences[1] == FIRST_HYPOTHESIS
 
 
+def test_a_text_that_has_begun_goes_on_whatever_language_is_heard_later() -> None:
+    builder = HypothesisBuilder("s/0", OPTIONS, 2)
+    silent = (SequenceSpec("spa", not_from=("spa",)), SequenceSpec("fra", not_from=("fra",)))
+    request = builder.hypothesis(audio(0, STEP), 0, silent, is_final=False, source_times=False)
+    assert [each.not_from for each in request.sequences] == [("spa",), ("fra",)]
+    builder.record(decide(request, 0, "_a@1 _b@2", kept=1, start_frames=0, committed=1))
+    builder.finish_hypothesis()
+    request = builder.hypothesis(audio(0, 2 * STEP), 0, silent, is_final=False, source_times=False)
+    assert [each.not_from for each in request.sequences] == [(), ("fra",)]
+
+
 def test_a_refused_hypothesis_changes_nothing() -> None:
     builder = HypothesisBuilder("s/0", OPTIONS, 2)
     request, _ = ask(builder, 5 * STEP)

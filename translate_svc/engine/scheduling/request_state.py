@@ -23,6 +23,7 @@ from translate_svc.engine.text.beam_search import BeamSearch
 from translate_svc.engine.text.constraints import text_prompt
 from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.engine.text.guards import max_text_tokens
+from translate_svc.heard_language import HeardLanguage
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, EncoderSource, Stage, StageTiming
 
@@ -109,18 +110,18 @@ class RequestStates:
             self._guide(request, source, sequences)
         return RequestState(request, source, sequences, job_id)
 
-    def resolve(self, state: RequestState, language: str | None) -> list[SequenceState]:
-        """Settles what its sequences are made in, now that ``language`` was heard (None: not known).
+    def resolve(self, state: RequestState, heard: HeardLanguage) -> list[SequenceState]:
+        """Settles what its sequences are made in, now that a language was heard.
 
         Returns those that are not made.
         """
         unmade = []
         for sequence in state.sequences:
-            spec = sequence.spec.resolved(language)
+            spec = sequence.spec.resolved(heard.language, heard.possible)
             if spec is None:
                 unmade.append(sequence)
                 continue
-            prompt = self._tokenizer.prompt(spec.language, language)
+            prompt = self._tokenizer.prompt(spec.language, heard.language)
             sequence.spec, sequence.text.token_ids[: sequence.text.prompt_tokens] = spec, prompt
         return unmade
 

@@ -127,7 +127,7 @@ class StageResults:
         assert state.request.question is not None, "it asks"
         heard = decide(state.request.question, self._detected_languages, encoded.languages)
         self.events.append(LanguageHeard(state.request.request_id, heard))
-        return self._states.resolve(state, heard.language)
+        return self._states.resolve(state, heard)
 
     def _apply_decoded(self, sequence: SequenceState, item: DecodeItem, decoded: DecodeResult) -> None:
         sequence.text.fed_tokens = item.position + len(item.token_ids) + len(decoded.accepted)

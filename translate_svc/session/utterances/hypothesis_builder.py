@@ -214,7 +214,7 @@ class HypothesisBuilder:
         request = HypothesisRequest(
             f"{self._request_id}/{self._hypotheses}",
             samples[self._start_sample - first_sample :],
-            sequences,
+            tuple(map(_going_on, sequences, self._targets)),
             source_times,
             terms=self._terms,
             transcript=self._transcript,
@@ -281,3 +281,8 @@ class HypothesisBuilder:
             previous=decided.hypothesis,
             speech=target.speech,
         )
+
+
+def _going_on(spec: SequenceSpec, target: _Target) -> SequenceSpec:
+    """``spec``; a text that has begun goes on, though its language turns out to be the one that is spoken."""
+    return dataclasses.replace(spec, not_from=()) if target.hypothesis.committed_tokens else spec
