@@ -53,19 +53,16 @@ class Session:
 
     Rules:
 
-    * **Input** is checked and decoded when it is received, so ``receive`` raises for wrong input. While
-      ``SessionOptions.max_queued_input_ms`` wait for the segmenter, ``receive`` waits. The segmenter waits
-      while ``max_utterances_in_flight`` utterances or ``max_queued_events`` events wait for the reader. So
-      the input of a client that does not read its results stops in the end.
+    * **Input** is checked and decoded when it is received, so ``receive`` raises for wrong input. It waits
+      while ``SessionOptions.max_queued_input_ms`` wait for the segmenter, which waits while
+      ``max_utterances_in_flight`` utterances or ``max_queued_events`` events wait for the reader.
     * **Order**: results keep the order of utterances within a language and kind. Each utterance has exactly
       one ``UtteranceDone``. Events of the engine never wait.
-    * **Settings** apply at their position in the stream, from the next utterance on. ``Updated`` names that
-      utterance.
-    * **Clear** acts at once. Input received before it is dropped, and so is every result that the reader has
-      not taken. ``Cleared`` follows the ``CLEARED`` ends of its utterances.
+    * **Settings** apply at their position, from the next utterance on, which ``Updated`` names.
+    * **Clear** acts at once. It drops the input before it, and every result that the reader has not taken.
+      ``Cleared`` follows the ``CLEARED`` ends of its utterances.
     * **Ack** acts at once. From the first one on, the reader of ``events`` waits while
-      ``SessionOptions.max_unacknowledged`` events are not acknowledged; see ``AckWindow``. No ``ack`` may
-      follow the end, so after the end the reader no longer waits for one.
+      ``SessionOptions.max_unacknowledged`` events are not acknowledged (``AckWindow``); after the end for none.
     * **End**: ``EndInput`` with the right count or none, or a half-close, cuts the running utterance.
       ``Closed`` comes after the last ``UtteranceDone``. A wrong count raises ``DataLoss`` and changes
       nothing; the caller should then ``cancel``.
@@ -114,9 +111,7 @@ class Session:
         self._dispatcher = Dispatcher(
             session_id, rate_hz, config.output, settings, self._router, self._outbox, options, commit, lag
         )
-        self._sink = SecondHearing(
-            self._dispatcher, settings, options.max_utterances_in_flight, on_failure=self.fail
-        )
+        self._sink = SecondHearing(self._dispatcher, settings, options.max_utterances_in_flight, self.fail)
         self._input_pump = InputPump(
             rate_hz, settings, dependencies.vad_stream, self._sink, start_position=commit.position
         )
