@@ -48,8 +48,8 @@ def _now_s() -> float:
 class Session:
     """One live stream: client messages in, session events out.
 
-    One caller ``receive``s messages in order, one reads ``events``, both on the event loop that created the
-    session. Its owner always calls ``cancel`` at the end, however the stream ended: that releases everything.
+    One caller ``receive``s messages in order, one reads ``events``, both on its event loop. Its owner always
+    calls ``cancel`` at the end, however the stream ended: that releases everything.
 
     Rules:
 
@@ -62,10 +62,9 @@ class Session:
     * **Clear** acts at once. It drops the input before it, and every result that the reader has not taken.
       ``Cleared`` follows the ``CLEARED`` ends of its utterances.
     * **Ack** acts at once. From the first one on, the reader of ``events`` waits while
-      ``SessionOptions.max_unacknowledged`` events are not acknowledged (``AckWindow``); after the end for none.
+      ``SessionOptions.max_unacknowledged`` events are not acknowledged; after the end it does not wait.
     * **End**: ``EndInput`` with the right count or none, or a half-close, cuts the running utterance.
-      ``Closed`` comes after the last ``UtteranceDone``. A wrong count raises ``DataLoss`` and changes
-      nothing; the caller should then ``cancel``.
+      ``Closed`` comes after the last ``UtteranceDone``. A wrong count raises ``DataLoss``; then ``cancel``.
     * **Quota**: audio that its caller may not send (``SessionDependencies.meter``) is refused once what came
       before it was translated and its results were taken, so that a resumed stream continues after it.
     * **Failure** of one utterance is a warning and ``FAILED``. A failure of the stream (the engine or the
