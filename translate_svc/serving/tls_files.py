@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from translate_svc.errors import InvalidArgument
+from translate_svc.serving.certificate_dates import CertificateDates
 
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 _KEY = b"PRIVATE KEY-----"
@@ -46,6 +47,13 @@ class TlsFiles:
             stamps.append((status.st_mtime_ns, status.st_size, status.st_ino) if status else (0, 0, 0))
         return tuple(stamps)
 
+    def dates(self) -> CertificateDates | None:
+        """When the server's own certificate is valid; None if it cannot be read."""
+        try:
+            return CertificateDates.of(self.certificate.read_bytes())
+        except OSError:
+            return None
+
     def read(self) -> TlsContents:
         """The contents of the files, after a check that they are usable and belong together.
 
@@ -79,6 +87,8 @@ class CurrentTls(Generic[T]):
 
     If they cannot be used then, this is logged once and the last result stays in use: a renewal replaces
     one file after the other. One thread at a time may call ``renew``.
+
+    A certificate that is not valid, or not for much longer, is logged once for each reason.
     """
 
     def __init__(self, files: TlsFiles, make: Callable[[TlsFiles], T]) -> None:
@@ -86,10 +96,18 @@ class CurrentTls(Generic[T]):
         self._files = files
         self._make = make
         self._stamp = files.stamp()
+        self._warned = ""
         self.value = make(files)
+        self._dates = files.dates()
+        self._warn()
 
     def renew(self) -> bool:
         """Follows the files. Whether ``value`` is another one now."""
+        is_another = self._follow()
+        self._warn()
+        return is_another
+
+    def _follow(self) -> bool:
         try:
             stamp = self._files.stamp()
             if stamp == self._stamp:
@@ -99,8 +117,15 @@ class CurrentTls(Generic[T]):
         except InvalidArgument as error:
             _log.error("%s; the certificate read before stays in use", error)
             return False
+        self._dates = self._files.dates()
         _log.info("the certificate was read again")
         return True
+
+    def _warn(self) -> None:
+        problem = self._dates.problem() if self._dates is not None else ""
+        if problem and problem != self._warned:
+            _log.warning("tls_certificate: %s", problem)
+        self._warned = problem
 
 
 def _read(path: Path, field: str, marker: bytes, kind: str) -> bytes:
