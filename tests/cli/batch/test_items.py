@@ -59,9 +59,9 @@ def test_what_would_overwrite_each_other_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_argument_without_files_is_told_but_a_missing_file_is_left_to_its_turn(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match="names no audio or video file"):
+    with pytest.raises(UsageError, match="names no audio or video file"):
         _names(str(tmp_path))
-    with pytest.raises(InvalidArgument, match="names no audio or video file"):
+    with pytest.raises(UsageError, match="names no audio or video file"):
         _names(f"{tmp_path}/*.wav")
     assert _names(str(tmp_path / "missing.wav")) == ["missing"]
 

@@ -123,6 +123,26 @@ def test_wrong_use_is_told_before_any_work(command: Command, server: str, tmp_pa
     assert not out.exists()
 
 
+def test_a_folder_or_document_that_cannot_be_used_is_wrong_use(
+    command: Command, server: str, tmp_path: Path
+) -> None:
+    folder, empty = _folder(tmp_path / "talks", "eng_1"), _folder(tmp_path / "empty")
+    clip, document = folder / "eng_1.flac", folder / "talk.pdf"
+    document.touch()
+    reached = ("--to", "spa", "--from", "eng", "--server", server)
+    for source, out, message in (
+        (empty, tmp_path / "out", f"{empty}: names no audio or video file"),
+        (clip, clip / "out", f"--out: cannot write to {clip}/out: Not a directory"),
+        (
+            document,
+            tmp_path / "out",
+            f"{document}: is a document: save its text as .txt, or its subtitles as .srt, .vtt or .ass",
+        ),
+    ):
+        code, _, error = command("batch", str(source), "--out", str(out), *reached)
+        assert (code, error.splitlines()[-1]) == (2, f"translate-svc: {message}")
+
+
 def test_shards_are_parts_of_the_whole(command: Command, server: str, tmp_path: Path) -> None:
     folder, out = _folder(tmp_path / "talks", *CLIPS[:4]), tmp_path / "out"
     arguments = ("batch", str(folder), "--to", "spa", "--out", str(out), "--server", server)
@@ -162,7 +182,8 @@ async def _stopped(arguments: tuple[str, ...], out: Path, number: signal.Signals
     if process.returncode is None:
         process.send_signal(number)
     _, error = await process.communicate()
-    assert process.returncode in (0, 130, -number)
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+    assert process.returncode in (0, codes.get(number, -number))
     return error.decode()
 
 
@@ -175,19 +196,23 @@ async def test_a_killed_run_loses_nothing_and_repeats_nothing(server: str, tmp_p
     await _check_kills(arguments, out, (1, 4), signal.SIGKILL)
 
 
-async def test_ctrl_c_is_quiet_and_the_same_command_goes_on(server: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_who_ends_a_run_is_told_where_it_stopped_and_the_same_command_goes_on(
+    server: str, tmp_path: Path, number: signal.Signals
+) -> None:
     folder, out = _folder(tmp_path / "talks", *CLIPS[:5]), tmp_path / "out"
     arguments = (
         *("batch", str(folder), "--to", "spa", "--out", str(out), "--server", server),
         *("--files-at-once", "1"),
     )
-    error = await _stopped(arguments, out, signal.SIGINT, 1)
+    error = await _stopped(arguments, out, number, 1)
     stopped, interrupted = error.splitlines()[-2:]
     assert stopped.startswith("translate-svc: stopped at ")
     assert stopped.endswith("; the same command goes on from there")
     assert interrupted == "translate-svc: interrupted"
     assert "Traceback" not in error
-    await _check_kills(arguments, out, (), signal.SIGINT, CLIPS[:5])
+    assert sorted(each.name for each in (out / ".journal").iterdir()) == ["files", "lock"]
+    await _check_kills(arguments, out, (), number, CLIPS[:5])
 
 
 _STUCK = """

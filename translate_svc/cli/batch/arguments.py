@@ -133,6 +133,8 @@ class BatchArguments:
             reference_languages(item, [target.language for target in settings.targets], table)
         except UsageError as error:
             place = item.place or item.source
+            if place == error.field:
+                raise
             raise UsageError(f"{error.description} ({place})", field=error.field) from None
 
     def version(self, item: BatchItem, model: ModelInfo) -> str:

@@ -15,7 +15,6 @@ from typing import Any, TextIO
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.media.inputs import MEDIA_SUFFIXES, may_be_file, without_dubs
 from translate_svc.cli.media.remote_files import is_address, matching
-from translate_svc.errors import InvalidArgument
 
 MANIFEST_SUFFIXES = frozenset({".jsonl", ".ndjson", ".csv"})
 _REFERENCE = "reference"
@@ -61,8 +60,8 @@ def batch_items(arguments: Sequence[str], out: str) -> tuple[BatchItem, ...]:
     in their names.
 
     Raises:
-        UsageError: a manifest cannot be used, or files would have the same outputs.
-        InvalidArgument: an argument names no file.
+        UsageError: a manifest cannot be used, an argument names no file, or files have the same outputs.
+        InvalidArgument: an address cannot be looked at.
     """
     from translate_svc.cli.batch.items import read_manifest
 
@@ -81,7 +80,7 @@ def batch_items(arguments: Sequence[str], out: str) -> tuple[BatchItem, ...]:
                 message = f"names {item.source} again, with other languages or another reference"
                 raise UsageError(message, field=item.place)
         if not count:
-            raise InvalidArgument("names no audio or video file", field=argument)
+            raise UsageError("names no audio or video file", field=argument)
     return _apart(list(found.values()))
 
 

@@ -109,15 +109,19 @@ class Journal:
 
         Raises:
             Unavailable: another run writes to the same folder.
+            UsageError: the folder cannot be made, or not be written to.
         """
         if is_address(self.out):
             with temporary_folder("translate-svc-batch-") as folder:
                 yield folder
             return
         journal = Path(self.out) / _FOLDER
-        journal.mkdir(parents=True, exist_ok=True)
         lock_file = journal / f"lock{self._shard}"
-        lock_file.touch()
+        try:
+            journal.mkdir(parents=True, exist_ok=True)
+            lock_file.touch()
+        except OSError as error:
+            raise UsageError(f"cannot write to {self.out}: {error.strerror}", field="--out") from None
         try:
             held = lock(lock_file)
         except BlockingIOError:

@@ -43,11 +43,11 @@ class WorkerPool:
                     tasks.add(asyncio.create_task(self._worker.translate(item)))
                 if not tasks:
                     return
-                ended, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in ended:
                     yield task.result()
+                tasks -= ended
         finally:
             for task in tasks:
                 task.cancel()
-            if tasks:
-                await asyncio.wait(tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)  # others may have failed for the same reason

@@ -99,7 +99,8 @@ def batch(arguments: BatchArguments, processes: _ProcessFlags, model: _BatchMode
     try:
         cluster = None if ray is None else RayOptions(ray, processes.ray_actors, flags)
         local = None if at_server or ray is not None else _local_engine(backend, processes.file_processes)
-        interrupts.run(BatchRun(replace(arguments, files_at_once=at_once), backend, cluster, local).run())
+        batch_run = BatchRun(replace(arguments, files_at_once=at_once), backend, cluster, local)
+        interrupts.run(batch_run.run(), terminable=True)
     except (EngineLost, Unavailable) as error:
         typer.echo(f"translate-svc: {error}", err=True)
         raise typer.Exit(EXIT_LOST) from None
