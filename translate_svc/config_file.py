@@ -18,7 +18,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
         InvalidArgument: the file cannot be read, has another suffix, or is not a table of names and values.
     """
     try:
-        return parse_config(path.read_text(encoding="utf-8"), path.suffix)
+        return parse_config(path.read_text(encoding="utf-8-sig"), path.suffix)
     except OSError as error:
         raise InvalidArgument(f"{path} cannot be read: {error.strerror}", field="config") from None
     except UnicodeDecodeError:

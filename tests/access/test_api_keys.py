@@ -130,3 +130,9 @@ def swap(file: Path, content: str) -> None:
     other = file.with_suffix(".new")
     other.write_text(content)
     os.replace(other, file)
+
+
+def test_a_mark_of_utf_8_that_editors_write_is_no_part_of_the_first_name(file: Path) -> None:
+    key = new_key()
+    file.write_text(key_line("alice", key), encoding="utf-8-sig")
+    assert ApiKeys(file).authenticate(key) == "alice"

@@ -103,7 +103,7 @@ async def test_with_certificate_and_key_one_is_let_in_from_anywhere(tmp_path: Pa
             with pytest.raises(Unauthenticated):
                 await client.info()
         mine = tmp_path / "mine"
-        mine.write_text(key + "\n")
+        mine.write_text(key + "\n", encoding="utf-8-sig")  # as some editors write it
         tls = ["--tls-ca", str(authority.ca), "--tls-certificate", str(caller.certificate)]
         tls += ["--tls-key", str(caller.key)]
         listed, refused = await asyncio.gather(

@@ -58,6 +58,11 @@ def test_every_setting_can_be_in_a_file(tmp_path: Path) -> None:
     assert Settings.load({"config": path}, {}) == Settings(config=path)
 
 
+def test_a_mark_of_utf_8_that_editors_write_is_no_part_of_the_first_setting(tmp_path: Path) -> None:
+    path = written(tmp_path, "\ufeffmax_streams = 5\n")
+    assert Settings.load({"config": path}, {}).max_streams == 5
+
+
 def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
     for name in ("e.toml", "e.yaml"):
         path = written(tmp_path, "# nothing\n", name)

@@ -61,7 +61,7 @@ class WatchedFile(Generic[T]):
 
     def _read(self) -> T:
         try:
-            text = self._path.read_text(encoding="utf-8")
+            text = self._path.read_text(encoding="utf-8-sig")
         except OSError as error:
             raise InvalidArgument(f"cannot be read: {error.strerror}", field=self._field) from None
         except UnicodeDecodeError:

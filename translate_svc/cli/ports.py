@@ -123,7 +123,9 @@ def _listen(address: ListenAddress, held: ExitStack) -> None:
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except socket.gaierror:
-        raise InvalidArgument("is not an address of this machine", field=address.host_field) from None
+        bare = address.host.strip("[]")
+        hint = f": write {bare}" if bare != address.host else ""
+        raise InvalidArgument(f"is not an address of this machine{hint}", field=address.host_field) from None
     problems = [_bind_problem(each) for each in found]
     if errno.EADDRINUSE in problems:
         message = f"{address} is in use: choose another (0 takes a free one)"

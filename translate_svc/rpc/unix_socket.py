@@ -25,6 +25,8 @@ def check_unix_address(address: str) -> None:
     path = _path_of(address)
     if path is None:
         return
+    if not path:
+        raise InvalidArgument("needs a path: unix:/PATH", field="address")
     if len(os.fsencode(path)) > _MAX_PATH_BYTES:
         raise InvalidArgument(f"has a path of more than {_MAX_PATH_BYTES} bytes", field="address")
     with socket.socket(socket.AF_UNIX) as probe:

@@ -98,6 +98,8 @@ async def test_a_second_signal_does_not_wait_for_streams() -> None:
             "--host: 192.0.2.1:50051: Cannot assign requested address",
         ),
         (("--host", "no-such-host.invalid", "--insecure"), {}, "--host: is not an address of this machine"),
+        (("--host", "[::1]"), {}, "--host: is not an address of this machine: write ::1"),
+        (("--host", "unix:"), {}, "--host: needs a path: unix:/PATH"),
         (("--host", "unix:/no/such/x.sock"), {}, "--host: /no/such is not a folder"),
         ((), {"TRANSLATE_SVC_HOST": f"unix:/{'x' * 110}"}, "TRANSLATE_SVC_HOST: has a path of more than 107"),
         (

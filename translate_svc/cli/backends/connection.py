@@ -110,7 +110,7 @@ class ModelFlags(CatalogFlags):
 
 def _read_key(path: Path) -> str:
     try:
-        key = path.read_text(encoding="utf-8").strip()
+        key = path.read_text(encoding="utf-8-sig").strip()
     except OSError as error:
         raise InvalidArgument(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
