@@ -54,6 +54,7 @@ class LiveOutput:
         self._clock = asyncio.get_running_loop().time
         self._silenced_before = 0
         self._plays_until_s = 0.0
+        self._opened = False
         self._left = False
 
     @property
@@ -71,8 +72,10 @@ class LiveOutput:
         return str(live_close_code(error))
 
     async def end_turn(self, position: int) -> None:
-        """The client stops at ``position``. It is told, once, when all before that is translated."""
-        if self._committed >= position:
+        """The client stops at ``position``. It is told, once, when all before that is translated, and not
+        before ``setupComplete``.
+        """
+        if self._opened and self._committed >= position:
             await self._send(_content(turnComplete=True))
         elif position not in self._turn_ends:
             self._turn_ends.append(position)
@@ -90,6 +93,8 @@ class LiveOutput:
             case Opened():
                 yield {"setupComplete": {"sessionId": event.session_id}}
                 yield from self._handle(event.resume_token)
+                self._opened = True
+                yield from self._ended_turns()
             case TextDelta():
                 yield from self._text(event)
             case SpeechChunk() if event.sample_count and event.utterance_id >= self._silenced_before:
@@ -107,9 +112,7 @@ class LiveOutput:
             case Progress():
                 self._committed = event.committed_samples
                 yield from self._handle(event.resume_token)
-                while self._turn_ends and self._turn_ends[0] <= self._committed:
-                    self._turn_ends.popleft()
-                    yield _content(turnComplete=True)
+                yield from self._ended_turns()
             case GoAway():
                 yield {"goAway": {"timeLeft": f"{event.deadline_ms / 1000:g}s"}}
 
@@ -117,6 +120,11 @@ class LiveOutput:
         if self._setup.resumable and token:
             handle = SessionHandle(token, self._committed)
             yield {"sessionResumptionUpdate": {"newHandle": handle.text, "resumable": True}}
+
+    def _ended_turns(self) -> Iterator[WireEvent]:
+        while self._turn_ends and self._turn_ends[0] <= self._committed:
+            self._turn_ends.popleft()
+            yield _content(turnComplete=True)
 
     def _text(self, event: TextDelta) -> Iterator[WireEvent]:
         language = self._languages.find(event.language)
