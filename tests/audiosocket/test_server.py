@@ -106,7 +106,7 @@ async def test_who_calls_is_interpreted(tmp_path: Path, kind: int, rate_hz: int)
         (0x02, b"", "type: 0x02 is not of the protocol"),
         (0x11, bytes(480), "type: changes within a call"),
         (0x01, b"abc", "uuid: must have 16 bytes"),
-        (0x10, b"a", "audio.data"),
+        (0x10, b"a", "payload: 1 bytes are no whole number"),
     ],
 )
 async def test_what_is_wrong_ends_the_call_and_is_in_the_log(

@@ -21,6 +21,7 @@ class Line:
     """A provider that plays what it holds, from ``late_s`` after it came, and sends marks back."""
 
     bytes_out = 0
+    audio_field = "payload"
 
     def __init__(self, ahead_ms: int, late_s: float = 0.0) -> None:
         self.ahead_ms = ahead_ms

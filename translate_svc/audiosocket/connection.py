@@ -43,6 +43,7 @@ class AudioSocketConnection:
     """
 
     ahead_ms = 40
+    audio_field = "payload"
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader

@@ -71,6 +71,10 @@ class CallSocket(Protocol):
     def ahead_ms(self) -> int:
         """How much audio the provider may hold that the caller has not heard."""
 
+    @property
+    def audio_field(self) -> str:
+        """What errors call the caller's audio: its field in the provider's protocol."""
+
     async def receive(self) -> CallEvent:
         """The next event.
 

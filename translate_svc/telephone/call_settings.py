@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 
 from translate_svc.errors import InvalidArgument
 from translate_svc.languages import LanguageTable
@@ -13,6 +14,14 @@ from translate_svc.types import AUTO, Echo, SimultaneousSettings, StreamSettings
 _FLAGS = {"true": True, "false": False}
 _MODES = ("utterance", "simultaneous")
 _PAIR = 2
+_NAMES = ("source", "target", "between", "mode", "barge_in", "voice")
+_MADE_OF = (
+    (re.compile(r"targets(\[\d+\]\.(language|speech))?"), ("between", "target")),
+    (re.compile(r"targets\[\d+\]\.speaker_id"), ("voice",)),
+    (re.compile(r"source_(language|candidates(\[\d+\])?)"), ("between", "source")),
+    (re.compile(r"simultaneous.*"), ("mode",)),
+)
+"""Of which settings of a call a field of its stream's settings is made; the first one that is said counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,7 @@ class CallSettings:
         mode: ``utterance`` or ``simultaneous``; empty: simultaneous where the checkpoint is calibrated.
         barge_in: whether speech that still plays stops when somebody speaks.
         voice: the number of the target's voice; None: its default.
+        places: where each setting was said, by its name: a parameter of the call or a place in the file.
     """
 
     source: str = ""
@@ -34,6 +44,7 @@ class CallSettings:
     mode: str = ""
     barge_in: bool = False
     voice: int | None = None
+    places: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def complete(self) -> bool:
@@ -48,7 +59,8 @@ class CallSettings:
         Raises:
             InvalidArgument: a value is not valid. Names the field, under ``path``.
         """
-        changed = self
+        said = {name: f"{path}.{name}" for name in _NAMES if values.get(name, "")}
+        changed = replace(self, places=dict(self.places) | said)
         if value := values.get("source", ""):
             changed = replace(changed, between=(), source=value)
         if value := values.get("target", ""):
@@ -80,6 +92,16 @@ class CallSettings:
         for language in self.between:
             languages.resolve(language, f"{path}.between")
 
+    def place(self, path: str) -> str:
+        """Where it was said what became of a field of the stream's settings, such as ``targets[0].language``.
+        A field that is made of no setting keeps its path.
+        """
+        for pattern, names in _MADE_OF:
+            if pattern.fullmatch(path):
+                name = next((each for each in names if getattr(self, each)), names[-1])
+                return self.places.get(name, name)
+        return path
+
     def stream_settings(self, languages: LanguageTable, *, calibrated: bool) -> StreamSettings:
         """The settings of the call's stream.
 
@@ -98,7 +120,3 @@ class CallSettings:
             source_candidates=self.between,
             echo=Echo.SILENT if source == AUTO else Echo.SPEAK,
         )
-
-
-NAMES = tuple(each.name for each in fields(CallSettings))
-"""What a call can be told."""

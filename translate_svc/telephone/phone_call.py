@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from translate_svc.access.callers import Identified
-from translate_svc.errors import InvalidArgument, TranslateSvcError
+from translate_svc.errors import InvalidArgument, Unsupported
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.options import CallOptions
@@ -81,7 +82,8 @@ class PhoneCall:
         """Runs the call to its end. ``keys``: the settings that a key changes to.
 
         Raises:
-            TranslateSvcError: the connection must be closed with this error.
+            TranslateSvcError: the connection must be closed with this error. Names the field as whoever set
+                up the call knows it.
             asyncio.CancelledError: the provider has left.
         """
         service, languages = self._service, LanguageTable(self._service.languages())
@@ -92,25 +94,37 @@ class PhoneCall:
         with self._calls.admission():
             self._calls.check_open()
             config = StreamConfig(started.audio, started.audio, stream_settings(settings))
-            try:
+            with _renamed(self._socket, lambda: settings):
                 session = await service.open_session(config, who.caller)
-            except TranslateSvcError as error:
-                error.field = error.field.removeprefix("config.settings.")
-                raise
         playback = Playback(self._socket, started.audio)
         updates = {key: UpdateInput(stream_settings(each)) for key, each in keys.items()}
+        source = PhoneInput(self._socket, playback, updates)
         driver = StreamDriver(
-            PhoneInput(self._socket, playback, updates),
+            source,
             PhoneOutput(self._socket, playback, barge_in=settings.barge_in),
             session,
             self._options,
         )
         playing = asyncio.create_task(playback.run())
         try:
-            await self._calls.run(driver, who.may_stay)
+            with _renamed(self._socket, lambda: keys.get(source.key, settings)):
+                await self._calls.run(driver, who.may_stay)
         finally:
             playing.cancel()
             await asyncio.gather(playing, return_exceptions=True)
+
+
+@contextmanager
+def _renamed(socket: CallSocket, settings: Callable[[], CallSettings]) -> Iterator[None]:
+    """Errors that name a field of the contract name what whoever set up the call knows: the place of a
+    setting, or the provider's field. ``settings``: those that the error is about.
+    """
+    try:
+        yield
+    except (InvalidArgument, Unsupported) as error:
+        path = error.field.removeprefix("config.settings.").removeprefix("update.settings.")
+        field = socket.audio_field if path == "audio.data" else settings().place(path)
+        raise type(error)(error.description, field=field) from None
 
 
 class PhoneInput:
@@ -124,6 +138,8 @@ class PhoneInput:
         self._waiting: deque[ClientMessage] = deque()
         self._samples = 0
         self._over = False
+        self.key = ""
+        """The last one that has changed the settings."""
 
     async def receive(self) -> ClientMessage | None:
         """Implements ``MessageSource.receive``."""
@@ -139,6 +155,7 @@ class PhoneInput:
                 self._samples += len(data) * self._playback.frame_samples // self._playback.frame_bytes
                 self._waiting.append(AudioInput(data))
             case KeyPressed(key) if key in self._updates:
+                self.key = key
                 self._waiting.append(self._updates[key])
             case MarkHeard(name):
                 self._playback.heard(name)

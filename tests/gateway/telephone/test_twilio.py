@@ -238,9 +238,9 @@ async def test_what_is_wrong_is_named_when_the_connection_closes(
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
-        ({"target": "xx"}, "targets[0].language"),
+        ({"target": "xx"}, "parameters.target is not a language of the loaded model"),
         ({"between": "en"}, "parameters.between must be two languages"),
-        ({"between": "en,es"}, "source_language cannot be found out by this model"),
+        ({"between": "en,es"}, "parameters.between cannot be found out by this model"),
         ({"target": "es", "mode": "loud"}, "parameters.mode must be one of utterance, simultaneous"),
         ({"target": "es", "barge_in": "1"}, "parameters.barge_in must be true or false"),
         ({"target": "es", "voice": "x"}, "parameters.voice must be the number of a voice"),

@@ -36,6 +36,7 @@ class AsteriskChannel:
     """
 
     ahead_ms = 1_000
+    audio_field = "binary message"
 
     def __init__(self) -> None:
         self._json = False

@@ -32,6 +32,7 @@ class MediaStreams:
     """Implements ``PhoneDialect``. Source: Twilio, "Media Streams - WebSocket Messages"."""
 
     ahead_ms = 1_000
+    audio_field = "media.payload"
     FORMAT: ClassVar = "mediaFormat"
     RATE: ClassVar = "sampleRate"
     PARAMETERS: ClassVar = "customParameters"
@@ -81,8 +82,12 @@ class MediaStreams:
         rate_hz, channels = _number(described, self.RATE), _number(described, "channels")
         if channels not in (None, 1):
             raise InvalidArgument("must be 1", field=described.under("channels"))
-        field = described.under("encoding")
-        audio = audio_format(described.text("encoding", ""), rate_hz or 0, field=field)
+        audio = audio_format(
+            described.text("encoding", ""),
+            rate_hz or 0,
+            field=described.under("encoding"),
+            rate_field=described.under(self.RATE),
+        )
         return CallStarted(audio, self._parameters(start))
 
     def _head_of(self, values: JsonObject, start: JsonObject) -> dict[str, Any]:
@@ -103,8 +108,9 @@ class MediaStreams:
     def _audio(self, media: JsonObject) -> Sequence[CallEvent]:
         if media.text("track", _CALLERS_TRACK) != _CALLERS_TRACK:
             return []  # what the caller hears: our own voice
+        payload = media.text("payload", "") if media.values.get("payload") != "" else ""  # no sound: no error
         try:
-            data = binascii.a2b_base64(media.text("payload", ""), strict_mode=True)
+            data = binascii.a2b_base64(payload, strict_mode=True)
         except ValueError:
             raise InvalidArgument("is not base64", field=media.under("payload")) from None
         return [CallAudio(each) for each in self._order.push(_number(media, "chunk"), data)]

@@ -27,6 +27,11 @@ class PhoneSocket:
         """Implements ``CallSocket.ahead_ms``."""
         return self._dialect.ahead_ms
 
+    @property
+    def audio_field(self) -> str:
+        """Implements ``CallSocket.audio_field``."""
+        return self._dialect.audio_field
+
     async def receive(self) -> CallEvent:
         """Implements ``CallSocket.receive``. A provider that closes the connection has hung up."""
         while not self._events:
