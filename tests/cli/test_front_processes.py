@@ -7,12 +7,13 @@ import json
 import os
 import signal
 import tempfile
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.cli.conftest import Command
-from tests.cli.process import serving
+from tests.cli.process import STARTER, run, serving
 from tests.cli.test_lost_engine import _LOSE, losing, messages
 from translate_svc.client import AsyncClient
 from translate_svc.errors import Unavailable
@@ -66,6 +67,14 @@ async def test_what_a_killed_server_left_goes(monkeypatch: pytest.MonkeyPatch) -
         os.utime(f"{folder}/{left}", (0, 0))
         async with serving("--front-processes", "2"):
             assert left not in os.listdir(folder)
+
+
+async def test_a_folder_too_deep_for_sockets_is_refused_by_its_name(tmp_path: Path) -> None:
+    (deep := tmp_path / ("deep" * 20)).mkdir()
+    flags = ("--model", STARTER, "--port", "0", "--front-processes", "2")
+    code, output, error = await run("serve", *flags, variables={"TMPDIR": str(deep)})
+    said = f"translate-svc: TMPDIR: {deep} has a path of more than 107 bytes"
+    assert (code, output, error.splitlines()[-1]) == (1, "", said)
 
 
 def test_several_processes_cannot_share_a_unix_socket(command: Command) -> None:

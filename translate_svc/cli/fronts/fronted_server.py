@@ -18,10 +18,11 @@ from translate_svc.cli.transports import client_targets, listen_addresses
 from translate_svc.config import Settings
 from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
-from translate_svc.errors import TranslateSvcError
+from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.front_group import FrontGroup
 from translate_svc.remote_engine.options import ConnectionOptions
+from translate_svc.rpc.unix_socket import check_unix_address
 from translate_svc.served_engine import ServedEngine
 from translate_svc.server_info import ServerInfoReporter
 from translate_svc.serving.protocols import TransportServer
@@ -106,6 +107,7 @@ class FrontedServer(ServedEngine):
         ``behind``: as of ``start``.
         """
         with temporary_folder("translate-svc-fronts-") as folder:
+            _check_place(folder)
             told = _front_settings(settings, shared, folder)
             group = FrontGroup(
                 engine,
@@ -179,6 +181,14 @@ class _SharedServer:
     async def stop(self, grace_s: float, reason: TranslateSvcError) -> None:
         """Drains all front processes. They know of a lost engine; else their reason is the drain."""
         await self._whole.stop(grace_s)
+
+
+def _check_place(folder: Path) -> None:
+    """Raises InvalidArgument if a socket in ``folder`` would have too long a path."""
+    try:
+        check_unix_address(f"unix:{folder / '999-9999.sock'}")
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{folder.parent} {error.description}", field="TMPDIR") from None
 
 
 def _front_settings(settings: Settings, shared: Mapping[str, ListenAddress], folder: Path) -> Settings:
