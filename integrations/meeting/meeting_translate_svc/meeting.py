@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -285,7 +286,8 @@ class Meeting:
             await asyncio.sleep(self._options.retry_s)
 
     async def _hear(self, track: MediaStreamTrack, person: _Person) -> None:
-        async with contextlib.aclosing(heard_audio(track, silent_s=_SILENT_S)) as parts:
+        heard = heard_audio(track, silent_s=_SILENT_S, most_silent_s=math.inf)
+        async with contextlib.aclosing(heard) as parts:
             async for pcm in parts:
                 person.is_heard = True
                 person.speaker.hear(pcm)

@@ -94,6 +94,32 @@ def test_silence_is_told_while_it_lasts_and_once() -> None:
     assert sum(samples for _, samples in parts) == later + _FRAME
 
 
+async def _told_of(positions: list[int], after: int, comes_s: float) -> list[int]:
+    """How many samples each part has that is heard of a track with a pause."""
+    return [len(part) // 2 async for part in heard_audio(_Pauses(positions, after, comes_s))]
+
+
+@pytest.mark.parametrize(
+    ("positions", "comes_s", "expected"),
+    [
+        pytest.param([0, 2 * RATE_HZ], 1.99, 2 * RATE_HZ + _FRAME, id="a-pause"),
+        pytest.param([0, 60 * RATE_HZ], 59.99, 5 * RATE_HZ + 2 * _FRAME, id="a-long-pause"),
+        pytest.param([0, _FRAME, 2 * RATE_HZ], 1.97, 2 * RATE_HZ + _FRAME, id="a-frame-that-was-held-back"),
+        pytest.param([0, _FRAME], 1.5, RATE_HZ + 2 * _FRAME, id="late-without-a-loss"),
+        pytest.param([0, _FRAME, 2 * _FRAME, 63 * _FRAME], 1.5, 64 * _FRAME, id="late-and-then-a-loss"),
+    ],
+)
+def test_a_pause_is_told_while_it_lasts_and_counts_once(
+    positions: list[int], comes_s: float, expected: int
+) -> None:
+    """Else the last words of who is muted would wait for the next ones."""
+    with virtual_time() as runner:
+        parts = runner.run(_told_of(positions, positions[1], comes_s))
+    assert sum(parts) == expected
+    assert parts[:2] == [_FRAME, RATE_HZ], "a second of silence, after a second"
+    assert all(parts)
+
+
 async def _played(sizes: list[int], frames: int) -> np.ndarray:
     """What a listener gets of speech that arrives in parts of so many samples."""
     track, said = SpeechTrack(), np.arange(1, sum(sizes) + 1, dtype="<i2")

@@ -17,42 +17,48 @@ RATE_HZ = 48_000
 ON_ITS_WAY_S = 0.3
 """How long after the speaker's last word audio still comes: packets wait for each other to be decoded."""
 
-_MAX_GAP_SAMPLES = 5 * RATE_HZ
+MAX_GAP_S = 5.0
+"""How long a gap counts at most: that ends any utterance."""
+
+_MAX_GAP_SAMPLES = round(MAX_GAP_S * RATE_HZ)
 _MIN_GAP_SAMPLES = RATE_HZ // 50
 
 
 async def heard_audio(
-    track: MediaStreamTrack, *, silent_s: float | None = None
+    track: MediaStreamTrack, *, silent_s: float = 1.0, most_silent_s: float = MAX_GAP_S
 ) -> AsyncGenerator[bytes, None]:
     """The audio of ``track`` until it ends: one channel, little-endian, at ``RATE_HZ``.
 
     Audio lost on the way, or not sent because nobody spoke, becomes silence, so that positions stay those
     of the speaker's clock. A gap counts for five seconds at most: that ends any utterance.
 
-    A gap is known when it ends. With ``silent_s`` it is told while it lasts, that much silence at a time: a
-    person who is muted in the middle of a word has ended the utterance, too. Before the first sound there is
-    no gap.
+    A gap of ``silent_s`` or more is told while it lasts, that much silence at a time and ``most_silent_s`` in
+    all: a person who is muted in the middle of a word has ended the utterance, too. What was told is not told
+    again when the gap ends. Before the first sound there is no gap.
     """
     expected: int | None = None
+    told = 0  # silence that no gap accounts for yet
+    silent_samples = round(silent_s * RATE_HZ)
     downmix = Downmix()
     while True:
+        waits = expected is not None and told < most_silent_s * RATE_HZ
         try:
-            async with asyncio.timeout(None if expected is None else silent_s):
+            async with asyncio.timeout(silent_s if waits else None):
                 frame = await track.recv()
         except TimeoutError:
-            silent_samples = round((silent_s or 0) * RATE_HZ)
             yield bytes(2 * silent_samples)
-            expected = (expected or 0) + silent_samples
+            told += silent_samples
             continue
         except MediaStreamError:
             return
         assert isinstance(frame, AudioFrame), "the offer had audio alone"
         samples = _one_channel(frame, downmix)
-        position = frame.pts
-        if position is not None:
+        if (position := frame.pts) is not None:
             missing = 0 if expected is None else position - expected
             if missing >= _MIN_GAP_SAMPLES:
-                yield bytes(2 * min(missing, _MAX_GAP_SAMPLES))
+                if (untold := min(missing, _MAX_GAP_SAMPLES) - told) > 0:
+                    yield bytes(2 * untold)
+                told = max(0, told - missing)
             expected = position + frame.samples
         yield samples
 
