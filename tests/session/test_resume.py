@@ -274,10 +274,12 @@ def test_a_token_in_the_middle_of_a_sentence_carries_its_history() -> None:
     assert ResumePoint.restore(kept[0], moved, MODEL).commit.continuation is None
 
 
-def test_an_utterance_id_that_was_given_already_is_refused() -> None:
+@pytest.mark.parametrize("utterance_id", [0, 2**63 - 1])
+def test_an_utterance_id_that_was_given_already_or_leaves_none_is_refused(utterance_id: int) -> None:
     (last,) = of(_broken(config(), chunks(utterances(1)), []), Progress)[-1:]
+    wanted = replace(config(), resume_utterance_id=utterance_id)
     with pytest.raises(OutOfRange) as refused:
-        ResumePoint.restore(json.loads(last.resume_token), replace(config(), resume_utterance_id=0), MODEL)
+        ResumePoint.restore(json.loads(last.resume_token), wanted, MODEL)
     assert refused.value.field == "config.resume_utterance_id"
 
 

@@ -18,6 +18,8 @@ from translate_svc.types import AudioFormat, StreamConfig, StreamSettings
 
 _VERSION = 2
 _TOKEN = "config.resume_token"
+_MAX_UTTERANCE_ID = 2**62
+"""Ids have 63 bits: as many are left for the utterances that follow."""
 T = TypeVar("T")
 
 
@@ -51,7 +53,7 @@ class ResumePoint:
 
         Raises:
             InvalidArgument: another version or another model wrote ``state``. Names ``config.resume_token``.
-            OutOfRange: ``config.resume_utterance_id`` is that of an earlier utterance.
+            OutOfRange: ``config.resume_utterance_id`` is that of an earlier utterance, or leaves too few ids.
         """
         if state.get("version") != _VERSION:
             raise InvalidArgument("was issued by another version of the server", field=_TOKEN)
@@ -63,9 +65,10 @@ class ResumePoint:
         if first > commit.position:  # given up, as by a ``clear``
             commit = replace(commit, position=first, continued_from=None, continuation=None)
         if (number := config.resume_utterance_id) is not None:
-            if number < commit.next_utterance_id:
+            if not commit.next_utterance_id <= number <= _MAX_UTTERANCE_ID:
                 raise OutOfRange(
-                    f"must be at least {commit.next_utterance_id}", field="config.resume_utterance_id"
+                    f"must be within [{commit.next_utterance_id}, {_MAX_UTTERANCE_ID}]",
+                    field="config.resume_utterance_id",
                 )
             commit = replace(commit, next_utterance_id=number)
         return replace(point, epoch=point.epoch + 1, commit=commit, first_sample=first)
