@@ -45,7 +45,9 @@ from translate_svc.types import (
     EndInput,
     FinalizeInput,
     Progress,
+    Samples,
     Segmentation,
+    SessionEvent,
     SimultaneousSettings,
     SpeechEnded,
     StreamSettings,
@@ -77,6 +79,17 @@ async def recorded(
 ) -> AsyncIterator[tuple[House, Session]]:
     async with house(script, confidence=FLAGS_BELOW_A_HALF, vad_options=VAD, options=options) as home:
         yield home, home.open(config(*targets, segmentation=Segmentation.HINDSIGHT))
+
+
+async def cleared(session: Session, silence_s: float) -> tuple[Samples, list[SessionEvent]]:
+    """Two pieces, finalized behind ``silence_s`` and cleared a second later: what was said, all events."""
+    reader = asyncio.create_task(collect(session))
+    await speak(session, said := clip(TWO_SENTENCES, silence(silence_s)))
+    await session.receive(FinalizeInput())
+    await asyncio.sleep(1)
+    await session.receive(ClearInput())
+    await session.receive(EndInput(len(said)))
+    return said, await reader
 
 
 def test_the_input_goes_on_while_pieces_are_tried() -> None:
@@ -188,13 +201,7 @@ def test_clear_commits_what_it_drops(silence_s: float) -> None:
 
     async def scenario() -> None:
         async with recorded(slow(sure_of_two, encode_s=60)) as (_, session):
-            reader = asyncio.create_task(collect(session))
-            await speak(session, said := clip(TWO_SENTENCES, silence(silence_s)))
-            await session.receive(FinalizeInput())
-            await asyncio.sleep(1)
-            await session.receive(ClearInput())
-            await session.receive(EndInput(len(said)))
-            events = await reader
+            said, events = await cleared(session, silence_s)
         check_contract(events)
         assert not of(events, UtteranceDone)
         assert of(events, Progress)[-1].committed_samples == len(said)
@@ -209,13 +216,7 @@ def test_clear_commits_a_piece_that_waits_for_its_place_once() -> None:
 
     async def scenario() -> None:
         async with recorded(slow_to_speak, SessionOptions(max_utterances_in_flight=1)) as (_, session):
-            reader = asyncio.create_task(collect(session))
-            await speak(session, said := clip(TWO_SENTENCES, silence(0.2)))
-            await session.receive(FinalizeInput())
-            await asyncio.sleep(1)
-            await session.receive(ClearInput())
-            await session.receive(EndInput(len(said)))
-            events = await reader
+            said, events = await cleared(session, 0.2)
         check_contract(events)
         assert len(of(events, SpeechEnded)) == 2, "the second piece is an utterance, and waits"
         assert [each.committed_samples for each in of(events, Progress)] == [len(said)]

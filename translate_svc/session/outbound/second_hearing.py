@@ -71,24 +71,17 @@ class SecondHearing:
 
     async def cut(self, cut: Utterance, last_sample_s: float) -> None:
         """Implements ``UtteranceSink``. The last piece of a stretch decides about all."""
-        clears = self._clears
-        if self._waits:
-            self._pieces.append(Piece(cut, self._speech_position, last_sample_s, self._settings))
-            if cut.followed:
-                return
-            await self.settled()
-            if self._clears == clears:
-                self._try_pieces()
-        else:
-            await self.settled()
-            if self._clears == clears:
+        if not self._waits:
+            if await self._is_next():
                 await self._dispatcher.cut(cut, last_sample_s)
+            return
+        self._pieces.append(Piece(cut, self._speech_position, last_sample_s, self._settings))
+        if not cut.followed and await self._is_next():
+            self._try_pieces()
 
     async def grow(self, grown: UtteranceGrew, last_sample_s: float) -> int | None:
         """Implements ``UtteranceSink``."""
-        clears = self._clears
-        await self.settled()
-        return await self._dispatcher.grow(grown, last_sample_s) if self._clears == clears else None
+        return await self._dispatcher.grow(grown, last_sample_s) if await self._is_next() else None
 
     def commit(self, committed: Committed) -> None:
         """Implements ``UtteranceSink``."""
@@ -125,6 +118,12 @@ class SecondHearing:
     @property
     def _waits(self) -> bool:
         return bool(self._pieces) or self._settings.settings.segmentation is Segmentation.HINDSIGHT
+
+    async def _is_next(self) -> bool:
+        """Waits for the stretch before. False if a ``clear`` came meanwhile."""
+        clears = self._clears
+        await self.settled()
+        return self._clears == clears
 
     def _pass_on(self, event: _Later) -> None:
         if self._task is not None:
