@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 import translate_svc.cli  # noqa: F401 - before grpc, which is set up there
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, echo_script
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
+from translate_svc.cli.freed_memory import returning_freed_memory
 from translate_svc.engine.request import Request
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.memory_limits import resident_bytes
@@ -148,6 +149,7 @@ async def _serve(setup: ServerSetup) -> None:
     ) as service:
         timed = _TimedService(service) if setup.timed else None
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(returning_freed_memory())  # as a real server does
             served: TranslationService = timed or service  # type: ignore[assignment]
             server = await stack.enter_async_context(RpcServer(served, RpcOptions()))
             gateway = await stack.enter_async_context(GatewayServer(served)) if setup.http else None
