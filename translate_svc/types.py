@@ -532,6 +532,23 @@ LOW_CONFIDENCE = "low_confidence"
 
 
 @dataclass(frozen=True, slots=True)
+class SentenceConfidence:
+    """How sure the model is of the translation of one sentence of a text.
+
+    Attributes:
+        text_start: where it begins in the translated text, in code points.
+        text_end: behind its last code point.
+        confidence: as ``TextConfidence.confidence``.
+        unsure: whether a warning ``low_confidence`` was sent of it.
+    """
+
+    text_start: int
+    text_end: int
+    confidence: float
+    unsure: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TextConfidence:
     """How sure the model is of one text of an utterance.
 
@@ -541,12 +558,15 @@ class TextConfidence:
         confidence: 0 to 1. Calibrated: the probability that the text is right.
         calibrated: whether the checkpoint has a calibration. Without one the confidence is the geometric mean
             of the tokens' probabilities, which only compares texts of the same checkpoint.
+        sentences: of a typed text of several sentences, those that have a translation; ``confidence`` is the
+            least of theirs.
     """
 
     language: str
     transcript: bool
     confidence: float
     calibrated: bool
+    sentences: tuple[SentenceConfidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

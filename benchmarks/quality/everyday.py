@@ -3,15 +3,16 @@
 200 everyday sentences in four languages (``everyday.json``, written by hand and judged by reading; what else
 counts as right beside the reference stands there), typed, and spoken in held-out voices: most of them are
 none that the starter knows. Beside them held-out sentences of the phrasebook, which are mostly right. None
-is among those that ``calibrate`` learns from. Speech needs espeak-ng's library, as training does.
+is among those that ``calibrate`` learns from. Both are also typed as people in a hurry type. Speech needs
+espeak-ng's library, as training does; ``--typed`` leaves it out.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -34,6 +35,13 @@ from translate_svc.service import Service
 from translate_svc.types import Samples
 
 EVERYDAY = Path(__file__).with_name("everyday.json")
+CARELESS: dict[str, Callable[[str], str]] = {
+    "without end marks": lambda text: text.strip("\u00bf\u00a1.!? "),
+    "in small letters without end marks": lambda text: text.lower().strip("\u00bf\u00a1.!? "),
+    "in capitals": str.upper,
+}
+"""What becomes of a text that is typed in a hurry."""
+
 _PHRASEBOOK_TEXTS = 40
 _SEED = 3_000
 
@@ -102,24 +110,29 @@ def _spoken(number: int, text: TypedText) -> Samples:
     return quiet_room(speak([text.text], voice, rng), rng)
 
 
-async def _measure(model: str) -> Sequence[tuple[str, MarkFigures]]:
+async def _measure(model: str, *, spoken: bool) -> Sequence[tuple[str, MarkFigures]]:
     sets = {"everyday": read_typed(EVERYDAY), "phrasebook": phrasebook()}
     found: list[tuple[str, MarkFigures]] = []
     async with Service.start(Settings(model=model, measure_capacity=False)) as service:
         for name, texts in sets.items():
             found.append((f"{name}, typed", figures_of(await translate_typed(service, texts))))
-            for transcript in (False, True):
-                spoken = await translate_spoken(service, texts, transcript=transcript)
+            for manner, typed in CARELESS.items():
+                careless = [replace(each, text=typed(each.text)) for each in texts]
+                found.append((f"{name}, {manner}", figures_of(await translate_typed(service, careless))))
+            for transcript in (False, True) if spoken else ():
+                heard = await translate_spoken(service, texts, transcript=transcript)
                 beside = ", with a transcript" if transcript else ""
-                found.append((f"{name}, spoken{beside}", figures_of(spoken)))
+                found.append((f"{name}, spoken{beside}", figures_of(heard)))
     return found
 
 
 def main() -> None:
-    """Prints both figures of each set."""
+    """Prints the figures of each set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--model", default=str(ROOT / "model_cache" / "starter"))
-    for name, found in asyncio.run(_measure(parser.parse_args().model)):
+    parser.add_argument("--typed", action="store_true", help="texts alone, no speech")
+    arguments = parser.parse_args()
+    for name, found in asyncio.run(_measure(arguments.model, spoken=not arguments.typed)):
         print(
             f"{name}: {found.wrong_marked} of {found.wrong} wrong texts marked, "
             f"{found.right_marked} of {found.right} right ones"

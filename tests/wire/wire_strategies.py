@@ -143,7 +143,17 @@ results = st.one_of(
         st.none() | numbers,
         st.none() | numbers,
         st.lists(
-            st.builds(types.TextConfidence, names, st.booleans(), numbers, st.booleans()), max_size=3
+            st.builds(
+                types.TextConfidence,
+                names,
+                st.booleans(),
+                numbers,
+                st.booleans(),
+                st.lists(
+                    st.builds(types.SentenceConfidence, counts, counts, numbers, st.booleans()), max_size=2
+                ).map(tuple),
+            ),
+            max_size=3,
         ).map(tuple),
         st.lists(
             st.builds(

@@ -11,6 +11,7 @@ from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.request import Request, SourceText
 from translate_svc.errors import InvalidArgument
 from translate_svc.session.admission import AdmissionSlot
+from translate_svc.session.long_text.capitals import without_capitals
 from translate_svc.session.long_text.joined_outbox import JoinedOutbox
 from translate_svc.session.long_text.sentences import Sentence, sentences_of
 from translate_svc.session.negotiation import Negotiated
@@ -62,8 +63,8 @@ class OneShot:
 
     Rules:
 
-    * **Sentences.** A text is translated sentence by sentence; the reader gets one utterance
-      (``JoinedOutbox``).
+    * **Sentences.** A text is translated sentence by sentence, one in capitals as if it had none
+      (``without_capitals``); the reader gets one utterance (``JoinedOutbox``).
     * **Guards** are those of a stream. A clip that is too short, or in which nobody speaks, ends as EMPTY.
     * **Events** are those of a stream's utterance, made by the same ``UtteranceRouter``. Text is sent
       immediately; speech continues as long as the reader takes it, one credit per piece. Times count from the
@@ -161,7 +162,7 @@ class OneShot:
         for number, sentence in enumerate(self._sentences):
             while self._router.unfinished >= _SENTENCES_AT_ONCE:
                 await self._router.wait_for_change()
-            content = SourceText(sentence.text, language)
+            content = SourceText(without_capitals(sentence.text, language), language)
             utterance, request = self._cut(SampleRange(0, 0), content, number)
             await self._submit(utterance, request, field="text", patience_s=patience_s if number else 0.0)
 

@@ -470,16 +470,30 @@ class Usage(_message.Message):
     def __init__(self, source_ms: _Optional[int] = ..., text_tokens: _Optional[int] = ..., speech_ms: _Optional[int] = ..., utterances: _Optional[int] = ...) -> None: ...
 
 class TextConfidence(_message.Message):
-    __slots__ = ("language", "transcript", "confidence", "calibrated")
+    __slots__ = ("language", "transcript", "confidence", "calibrated", "sentences")
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     CALIBRATED_FIELD_NUMBER: _ClassVar[int]
+    SENTENCES_FIELD_NUMBER: _ClassVar[int]
     language: str
     transcript: bool
     confidence: float
     calibrated: bool
-    def __init__(self, language: _Optional[str] = ..., transcript: bool = ..., confidence: _Optional[float] = ..., calibrated: bool = ...) -> None: ...
+    sentences: _containers.RepeatedCompositeFieldContainer[SentenceConfidence]
+    def __init__(self, language: _Optional[str] = ..., transcript: bool = ..., confidence: _Optional[float] = ..., calibrated: bool = ..., sentences: _Optional[_Iterable[_Union[SentenceConfidence, _Mapping]]] = ...) -> None: ...
+
+class SentenceConfidence(_message.Message):
+    __slots__ = ("text_start", "text_end", "confidence", "unsure")
+    TEXT_START_FIELD_NUMBER: _ClassVar[int]
+    TEXT_END_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    UNSURE_FIELD_NUMBER: _ClassVar[int]
+    text_start: int
+    text_end: int
+    confidence: float
+    unsure: bool
+    def __init__(self, text_start: _Optional[int] = ..., text_end: _Optional[int] = ..., confidence: _Optional[float] = ..., unsure: bool = ...) -> None: ...
 
 class TextAlternatives(_message.Message):
     __slots__ = ("language", "transcript", "alternatives")

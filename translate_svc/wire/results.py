@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from translate_svc.types import (
     LanguageDetected,
     ResultEvent,
     SampleRange,
+    SentenceConfidence,
     SpeechChunk,
     StageTiming,
     StreamWarning,
@@ -154,7 +156,7 @@ def _encode_done(event: UtteranceDone) -> pb.UtteranceDone:
         timings=timings,
         end_to_first_text_ms=event.end_to_first_text_ms,
         end_to_first_audio_ms=event.end_to_first_audio_ms,
-        confidences=[encode_dataclass(pb.TextConfidence, each) for each in event.confidences],
+        confidences=[_encode_confidence(each) for each in event.confidences],
         alternatives=[
             pb.TextAlternatives(
                 language=each.language,
@@ -166,6 +168,24 @@ def _encode_done(event: UtteranceDone) -> pb.UtteranceDone:
     )
 
 
+def _encode_confidence(confidence: TextConfidence) -> pb.TextConfidence:
+    return pb.TextConfidence(
+        language=confidence.language,
+        transcript=confidence.transcript,
+        confidence=confidence.confidence,
+        calibrated=confidence.calibrated,
+        sentences=[encode_dataclass(pb.SentenceConfidence, each) for each in confidence.sentences],
+    )
+
+
+def _decode_confidence(confidence: pb.TextConfidence) -> TextConfidence:
+    path = "utterance_done.confidences"
+    sentences = (
+        decode_dataclass(SentenceConfidence, each, f"{path}.sentences") for each in confidence.sentences
+    )
+    return replace(decode_dataclass(TextConfidence, confidence, path), sentences=tuple(sentences))
+
+
 def _decode_done(done: pb.UtteranceDone) -> UtteranceDone:
     return UtteranceDone(
         utterance_id=done.utterance_id,
@@ -175,9 +195,7 @@ def _decode_done(done: pb.UtteranceDone) -> UtteranceDone:
         timings=tuple(StageTiming(item.stage, item.duration_ms, item.batch_size) for item in done.timings),
         end_to_first_text_ms=done.end_to_first_text_ms if done.HasField("end_to_first_text_ms") else None,
         end_to_first_audio_ms=done.end_to_first_audio_ms if done.HasField("end_to_first_audio_ms") else None,
-        confidences=tuple(
-            decode_dataclass(TextConfidence, each, "utterance_done.confidences") for each in done.confidences
-        ),
+        confidences=tuple(map(_decode_confidence, done.confidences)),
         alternatives=tuple(
             TextAlternatives(
                 each.language,

@@ -62,6 +62,21 @@ def test_subtitles_keep_their_times_and_a_sentence_over_two_cues_is_translated_a
     assert abs(dub[rate_hz : 2 * rate_hz]).max() > 0.05
 
 
+def test_output_may_name_texts(command: Command, server: str, srt: Path, tmp_path: Path) -> None:
+    notes, asked = tmp_path / "notes.txt", (*ASKED, "--server", server)
+    notes.write_text(texts("eng_1")["eng"], "utf-8")
+    assert command("translate", str(notes), *asked, "-o", str(tmp_path / "notes.es.txt"))[:2] == (0, "")
+    assert (tmp_path / "notes.es.txt").read_text("utf-8") == f"{FIRST}\n"
+    assert command("translate", str(notes), *asked, "--to", "fr", "-o", str(tmp_path / "two.txt"))[0] == 0
+    assert (tmp_path / "two.fra.txt").read_text("utf-8") == f"{texts('eng_1')['fra']}\n"
+    assert command("translate", str(srt), *asked, "-o", str(tmp_path / "film.es.srt"))[:2] == (0, "")
+    cues = read_srt((tmp_path / "film.es.srt").read_text("utf-8"))
+    assert [(cue.start_ms, cue.end_ms) for cue in cues] == TIMES
+    code, _, error = command("translate", str(DATA / "eng_1.flac"), *asked, "-o", str(tmp_path / "said.srt"))
+    assert (code, error) == (0, "")
+    assert read_srt((tmp_path / "said.srt").read_text("utf-8"))[0].text == FIRST
+
+
 def test_a_plain_text_keeps_its_lines_and_paragraphs(command: Command, server: str, tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     lines = (texts("eng_1"), texts("eng_2"), texts("eng_3"))
@@ -165,7 +180,9 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path, name: str, content: byte
     [
         (("film.srt", "--to", "es"), "--from: is needed for texts"),
         (("film.srt", *ASKED, "--simultaneous"), "--simultaneous: is for audio, not for texts"),
-        (("notes.txt", *ASKED, "--format", "srt"), "--format: srt need times"),
+        (("notes.txt", *ASKED, "--format", "srt"), "--format: srt needs times"),
+        (("notes.txt", *ASKED, "-o", "notes.es.srt"), "--subtitles: srt needs times"),
+        (("a.mp3", *ASKED, "-o", "a.srt", "--subtitles", "b.srt"), "--output: names texts, as --subtitles"),
         (("notes.txt", *ASKED, "--to", "fr"), "--to: several languages of a text need"),
         (("a.mp3", *ASKED, "--subtitles-in", "a.doc"), "--subtitles-in: takes .srt, .vtt or .ass"),
         (

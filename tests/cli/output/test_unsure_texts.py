@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,46 @@ def test_say_warns_of_what_the_model_does_not_know_unless_told_not_to(command: C
     assert mark[:2] == "0."
     assert command(*asked, OUTSIDE, "--no-flag-unsure") == (0, f"{plain}\n", "")
     assert command(*asked, "Where is the station?") == (0, "¿Dónde está la estación?\n", "")
+
+
+def test_say_marks_the_sentence_that_it_is_unsure_of(command: Command) -> None:
+    asked = ("say", "--model", STARTER, "--from", "en", "--to", "es")
+    code, text, errors = command(*asked, f"Where is the station? {OUTSIDE} My name is Laura.")
+    assert code == 0
+    assert text.startswith("¿Dónde está la estación? ")
+    assert re.search(r"  \(unsure: 0\.\d\d\) Me llamo Laura\.\n$", text), text
+    assert errors.startswith("spa: low_confidence: sentence 2: ")
+
+
+@pytest.mark.parametrize("typed", ["where is the station", "Where is the station", "WHERE IS THE STATION?"])
+def test_what_is_typed_carelessly_is_translated_and_not_marked(command: Command, typed: str) -> None:
+    said = command("say", "--model", STARTER, "--from", "en", "--to", "es", typed)
+    assert said == (0, "¿Dónde está la estación?\n", "")
+
+
+def test_each_unsure_line_of_a_text_file_is_marked(command: Command, tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text(f"{OUTSIDE}\nWhere is the station?\n\nMY NAME IS LAURA.\n- {OUTSIDE}\n", encoding="utf-8")
+    code, said, _ = command("translate", "--model", STARTER, "--from", "en", "--to", "es", str(text))
+    assert code == 0
+    first, station, gap, name, last = said.splitlines()
+    assert first.endswith(" (?)")
+    assert (station, gap, name) == ("¿Dónde está la estación?", "", "Me llamo Laura.")
+    assert last.startswith("- ")
+    assert last.endswith(" (?)")
+
+
+def test_cues_are_marked_behind_their_unsure_sentences(command: Command, tmp_path: Path) -> None:
+    film = tmp_path / "film.srt"
+    cues = [f"{OUTSIDE} My name is Laura.", "Volcanic ash grounded", "flights across the continent."]
+    stamps = (f"00:00:0{start},000 --> 00:00:0{start + 1},900" for start in (1, 3, 5))
+    blocks = [
+        f"{number}\n{stamp}\n{cue}\n" for number, (stamp, cue) in enumerate(zip(stamps, cues, strict=True), 1)
+    ]
+    film.write_text("\n".join(blocks), encoding="utf-8")
+    code, said, _ = command("translate", "--model", STARTER, "--from", "en", "--to", "es", str(film))
+    assert code == 0
+    first, second, third = (" ".join(block.splitlines()[2:]) for block in said.strip().split("\n\n"))
+    assert re.search(r"\S \(\?\) Me llamo Laura\.$", first), first
+    assert "(?)" not in second
+    assert third.endswith(" (?)")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.session.harness import collect, house, of, texts
 from tests.session.one_shot.one_shot_calls import S16, done, play, text_call
+from translate_svc.confidence import ConfidenceRule, Logistic, Threshold
 from translate_svc.engine.request import Request, SourceText
 from translate_svc.types import (
     AudioFormat,
@@ -81,6 +84,40 @@ def test_speech_goes_on_from_sentence_to_sentence_after_a_pause(output: AudioFor
         lasts_s = 1.5 * len(_SENTENCES) + 0.4 * (len(_SENTENCES) - 1)
         assert position / output.sample_rate_hz == pytest.approx(lasts_s, abs=0.02)
         assert done(events).usage.speech_ms == pytest.approx(1_000 * lasts_s, abs=20)
+
+    play(scenario())
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("1. One.\nTWO IS HERE.\n\n- Three. Four.", ["One.", "Two is here.", "Three.", "Four."]),
+        ("Three. One. Four.", ["Three.", "One.", "Four."]),
+    ],
+)
+def test_it_is_told_where_each_sentence_stands_and_how_sure_it_is(text: str, sentences: list[str]) -> None:
+    rule = ConfidenceRule(alone=Logistic(-2.5, (-1.0, -2.0, 0.0)), threshold=Threshold(0.0, 0.0))
+    sure, unsure = rule.confidence([-0.1]), rule.confidence([-1.5])
+
+    def script(request: Request) -> ScriptedRequest:
+        assert isinstance(request.source, SourceText)
+        score = -1.5 if request.source.text == "Three." else -0.1
+        return ScriptedRequest((ScriptedSequence((f"<{request.source.text}>",), log_probability=score),) * 2)
+
+    async def scenario() -> None:
+        async with house(script=script) as home:
+            home.negotiator = replace(home.negotiator, confidence=rule)
+            targets = (TargetSettings("es", speech=False), TargetSettings("fr", text=False, speech=True))
+            events = await collect(home.translate(text_call(text, targets=targets)))
+        said = texts(events)[0, "spa"]
+        spanish, french = done(events).confidences
+        told = [said[each.text_start : each.text_end] for each in spanish.sentences]
+        assert told == [f"<{each}>" for each in sentences]
+        assert [(each.confidence, each.unsure) for each in spanish.sentences] == [
+            (unsure, True) if sentence == "<Three.>" else (sure, False) for sentence in told
+        ]
+        assert spanish.confidence == unsure
+        assert french.sentences == (), "it has no text"
 
     play(scenario())
 

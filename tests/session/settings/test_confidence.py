@@ -355,8 +355,12 @@ def test_a_typed_text_is_compared_with_its_translations_and_judged_by_a_rule_of_
 
     for read, flagged in ((SURE, []), (-9.0, [(0, "spa"), (0, "fra")])):
         with virtual_time() as runner:
-            (_, *compared), events = runner.run(scenario(read))
+            (_, *asked), events = runner.run(scenario(read))
         said = texts(events)
+        compared = [each for each in asked if each.sequences[0].is_given]
+        assert len(asked) == len(compared) + len(flagged), (
+            "where it is unsure, the model also writes the text"
+        )
         assert [each.source for each in compared] == [
             SourceText(said[0, "spa"], "spa"),
             SourceText(said[0, "fra"], "fra"),
@@ -369,3 +373,42 @@ def test_a_typed_text_is_compared_with_its_translations_and_judged_by_a_rule_of_
         scores = (read,) * (3 + 1)
         expected = BY_SOURCE.confidence([SURE] * 2, (), Agreement(transcript=scores))
         assert [each.confidence for each in done.confidences] == [expected] * 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "written", "is_same"),
+    [
+        ("where is it", "Where is it?", True),
+        ("ou est-il", "Ou est-il ?", True),
+        ("where is it", "Where is she?", False),
+        ("where is it", "", False),
+        ("schon", "Schön.", False),
+    ],
+)
+def test_a_text_typed_carelessly_counts_as_the_model_writes_it(
+    typed: str, written: str, is_same: bool
+) -> None:
+    def script(request: Request) -> ScriptedRequest:
+        (spec,) = request.sequences
+        if spec.is_given:
+            return ScriptedRequest((ScriptedSequence(log_probability=-9.0),))
+        if spec.language == "eng":
+            deltas = tuple(written[start : start + 4] for start in range(0, len(written), 4))
+            return ScriptedRequest((ScriptedSequence(deltas, log_probability=SURE / 2),))
+        return ScriptedRequest((ScriptedSequence(log_probability=SURE),))
+
+    async def scenario() -> list[SessionEvent]:
+        async with house(script) as home:
+            home.negotiator = dataclasses.replace(home.negotiator, confidence=BY_SOURCE)
+            call = TranslateRequest(typed, (TargetSettings("es", speech=False),), OUTPUT, "en")
+            return await collect(home.translate(call))
+
+    with virtual_time() as runner:
+        events = runner.run(scenario())
+    assert texts(events) == {(0, "spa"): "hello world"}, "what is compared is told to nobody"
+    assert warned(events) == ([] if is_same else [(0, "spa")])
+    own = (SURE / 2,) * -(-len(written) // 4)
+    given = (-9.0,) * (len(typed.split()) + 1)
+    agreement = Agreement(transcript=own if is_same else given)
+    (done,) = of(events, UtteranceDone)
+    assert done.confidences[0].confidence == BY_SOURCE.confidence([SURE] * 2, (), agreement)

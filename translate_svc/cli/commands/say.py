@@ -18,7 +18,8 @@ from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import label, match_language
 from translate_svc.cli.output.dub_file import check_output
 from translate_svc.cli.output.output_file import OutputFiles
-from translate_svc.cli.output.sinks import SpeechSink, UnsureTexts, unsure_mark
+from translate_svc.cli.output.sinks import SpeechSink
+from translate_svc.cli.output.unsure_texts import UnsureTexts, unsure_mark, with_marks
 from translate_svc.cli.targets import SPEECH_FORMAT, SpeechStyle, target_settings
 from translate_svc.cli.term_files import read_terms
 from translate_svc.errors import TranslationFailed
@@ -26,6 +27,7 @@ from translate_svc.types import (
     BeamSearchSettings,
     GuardSettings,
     StreamWarning,
+    TextConfidence,
     TextDelta,
     TranslateRequest,
     UtteranceDone,
@@ -48,7 +50,7 @@ def say(
 ) -> None:
     """Translate a text and print the translation; with -o, also write it as speech.
 
-    With one target, only the text is printed; one that the model is unsure of ends in "(unsure: 0.12)".
+    With one target, only the text is printed; sentences that the model is unsure of end in "(unsure: 0.12)".
     With several, each line begins with the language code, and out.wav becomes out.spa.wav, out.fra.wav.
 
     Examples:
@@ -106,7 +108,7 @@ async def _say(
     )
     codes = [target.language for target in targets]
     texts: defaultdict[str, str] = defaultdict(str)
-    warned, unsure = UnsureTexts(), dict[str, float]()
+    warned, unsure = UnsureTexts(), dict[str, TextConfidence]()
     with OutputFiles() as files:
         speech = None
         if output is not None:
@@ -131,7 +133,7 @@ async def _say(
         print(_line(code if len(codes) > 1 else "", texts[code], unsure.get(code)))
 
 
-def _line(language: str, text: str, unsure: float | None) -> str:
+def _line(language: str, text: str, unsure: TextConfidence | None) -> str:
     """``language``: empty if there is one. ``unsure``: the confidence of a text to mark."""
-    marked = text if unsure is None else f"{text}  {unsure_mark(unsure)}"
+    marked = text if unsure is None else with_marks(text, unsure, lambda value: f"  {unsure_mark(value)}")
     return f"{language}  {marked}" if language else marked

@@ -29,7 +29,7 @@ def translate(arguments: TranslateArguments, model: ModelFlags) -> None:
     With --speakers-by-channel the two sides of a call become one conversation: in texts, subtitles and --json
     it is said who speaks, Left or Right, and the dub is stereo.
 
-    Subtitles keep their times: film.srt is shown translated, or written with --subtitles or --format, and -o
+    Subtitles keep their times: film.srt is shown translated, or written to -o film.es.srt; -o film.wav
     speaks it. With --subtitles-in a film is dubbed from subtitles that somebody has corrected.
 
     With --simultaneous the texts come as they would live. A text may then differ from the one that is made of
@@ -39,7 +39,7 @@ def translate(arguments: TranslateArguments, model: ModelFlags) -> None:
       translate-svc translate film.mkv --from en --to es --subtitles film.srt
       translate-svc translate film.mp4 --from en --to es -o film.es.mp4
       translate-svc translate film.mp4 --from en --to es -o film.es.mp4 --burn-in
-      translate-svc translate film.srt --from en --to es > film.es.srt
+      translate-svc translate film.srt --from en --to es -o film.es.srt
       translate-svc translate film.mp4 --subtitles-in film.srt --from en --to es -o film.es.mp4
       translate-svc translate talk.mp3 --from en --to es,fr -o dub.wav
       translate-svc translate film.mp4 --to es --start 1:30:00 --duration 90 -o scene.es.mp4

@@ -95,9 +95,9 @@ class TranslateArguments:
         typer.Option(
             "--output",
             "-o",
-            metavar="SOUND|FILM",
+            metavar="SOUND|FILM|TEXTS",
             help="Write the dub: .wav, .mp3, .m4a, .flac, .opus, ..., or .mp4, .mkv, .mov, .webm with the "
-            "film, the dub and its subtitles; with --text its subtitles alone.",
+            "film, the dub and its subtitles; with --text its subtitles alone. Or the texts, as --subtitles.",
         ),
     ] = None
     keep_original: Annotated[
@@ -126,7 +126,7 @@ class TranslateArguments:
     ] = False
     subtitles: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write subtitles: .srt, .vtt, .ass, or .txt, .tsv, .json."),
+        typer.Option(metavar="FILE", help="Write subtitles: .srt, .vtt, .ass, or texts: .txt, .tsv, .json."),
     ] = None
     bilingual: Annotated[
         bool,
@@ -159,6 +159,8 @@ class TranslateArguments:
     name: str = ""
 
     def __post_init__(self) -> None:
+        if self.output is not None and form_of(self.output) in TEXT_FORMATS:
+            self._write_texts(self.output)
         check_between(self.between, self.to, self.from_)
         if not self.targets and not self.transcript:
             raise UsageError("is needed, unless --transcript is given", field="--to")
@@ -178,6 +180,13 @@ class TranslateArguments:
         if self.fit and (not self.speaks or self.simultaneous):
             raise UsageError("needs a dub (--output or --format wav), and no --simultaneous", field="--fit")
         check_together(self)
+
+    def _write_texts(self, path: Path) -> None:
+        """``--output`` names texts: they are those of ``--subtitles``."""
+        if self.subtitles is not None:
+            raise UsageError(f"names texts, as --subtitles does: {path}", field="--output")
+        object.__setattr__(self, "subtitles", path)  # it is frozen once it is made
+        object.__setattr__(self, "output", None)
 
     @property
     def _asks_for_speech(self) -> bool:

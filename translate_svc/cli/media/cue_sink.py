@@ -10,7 +10,7 @@ from pathlib import Path
 from translate_svc.cli.media.text_files import cue_lines
 from translate_svc.cli.output.channel_sides import ChannelSide, speaker_name
 from translate_svc.cli.output.growing_texts import GrowingTexts
-from translate_svc.cli.output.sinks import UnsureTexts
+from translate_svc.cli.output.unsure_texts import UNSURE_MARK, UnsureTexts, with_marks
 from translate_svc.subtitles.cues import Cue, SpokenText, timed
 from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.subtitles.stacking import stacked
@@ -25,9 +25,6 @@ from translate_svc.types import (
     UtteranceDone,
 )
 
-_UNSURE_MARK = "(?)"
-"""Without a space before it: it never stands on a line of its own."""
-
 
 @dataclass(frozen=True, slots=True)
 class TextStream:
@@ -40,7 +37,8 @@ class TextStream:
 class CueSink:
     """Keeps all cues until the end, because the end of one cue depends on the next; the files grow meanwhile.
 
-    A text that the model is unsure of ends in ``(?)``. With two sides each cue has the name of its speaker.
+    A text that the model is unsure of ends in ``(?)``, of a typed one each such sentence. With two sides each
+    cue has the name of its speaker.
     """
 
     def __init__(
@@ -92,8 +90,8 @@ class CueSink:
         for stream, deltas in self._texts.pop((side, done.utterance_id), {}).items():
             tokens: list[TokenInfo] = [token for delta in deltas for token in delta.tokens]
             text = "".join(delta.delta for delta in deltas)
-            if (stream.transcript, stream.language) in unsure:
-                text = f"{text.rstrip()} {_UNSURE_MARK}"
+            if (confidence := unsure.get((stream.transcript, stream.language))) is not None:
+                text = with_marks(text, confidence, lambda value: f" {UNSURE_MARK}")
             if self._kept_times:
                 lines = cue_lines(text)
                 self._cues[stream] += [Cue(audio_start, audio_end, lines)] if lines else []

@@ -72,11 +72,15 @@ def file_sinks(
 def plain_files(
     arguments: TranslateArguments, source: Path, codes: Sequence[str], files: OutputFiles
 ) -> dict[str, list[Path]]:
-    """The files of ``--format txt``, by language."""
-    named = list(_named_after(arguments, source, (PLAIN_FORM,)))
-    return {
-        code: [files.add(path_for(each, code, several=True), grows=True) for each in named] for code in codes
-    }
+    """The files of ``--format txt`` and of ``--subtitles``, by language."""
+    found: dict[str, list[Path]] = {code: [] for code in codes}
+    for code, paths in found.items():
+        if arguments.subtitles is not None:
+            paths.append(path_for(arguments.subtitles, code, several=len(codes) > 1))
+        paths += [
+            path_for(each, code, several=True) for each in _named_after(arguments, source, (PLAIN_FORM,))
+        ]
+    return {code: [files.add(path, grows=True) for path in paths] for code, paths in found.items()}
 
 
 def sound_and_events(

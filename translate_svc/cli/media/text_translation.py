@@ -12,7 +12,8 @@ from translate_svc.cli.backends.backend import Translator
 from translate_svc.cli.media.text_files import Passage, TextFile
 from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.output.growing_texts import GrowingTexts
-from translate_svc.cli.output.sinks import Sink, UnsureTexts
+from translate_svc.cli.output.sinks import Sink
+from translate_svc.cli.output.unsure_texts import UNSURE_MARK, UnsureTexts, with_marks
 from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.errors import ResourceExhausted, Unavailable
 from translate_svc.types import (
@@ -68,7 +69,13 @@ class _Result:
             elif isinstance(event, UtteranceDone):
                 for number, place in enumerate(places[:-1], self.first_id):
                     yield UtteranceDone(number, place, event.status, Usage())
-                yield replace(event, utterance_id=last_id, source=places[-1])
+                yield replace(self._in_cues(event), utterance_id=last_id, source=places[-1])
+
+    def _in_cues(self, done: UtteranceDone) -> UtteranceDone:
+        """Where sentences stand is known in a text that is one cue."""
+        if len(self.passage.cues) == 1:
+            return done
+        return replace(done, confidences=tuple(replace(each, sentences=()) for each in done.confidences))
 
     def _deltas(
         self, texts: list[tuple[str, list[str]]], places: list[SampleRange], *, transcript: bool
@@ -163,9 +170,13 @@ def _as_it_is(text: str, settings: StreamSettings) -> list[SessionEvent]:
     return [*texts, UtteranceDone(0, nowhere, UtteranceStatus.OK, Usage())]
 
 
+def _mark(confidence: float) -> str:
+    return f" {UNSURE_MARK}"
+
+
 class PlainSink:
-    """Writes the translations of a plain text, with its paragraphs; one that the model is unsure of ends in
-    ``(?)``.
+    """Writes the translations of a plain text, with its paragraphs; a sentence that the model is unsure of
+    ends in ``(?)``.
     """
 
     def __init__(self, text: TextFile, codes: Sequence[str], files: dict[str, list[Path]]) -> None:
@@ -183,8 +194,9 @@ class PlainSink:
         elif isinstance(event, StreamWarning):
             self._unsure.add(event)
         elif isinstance(event, UtteranceDone):
-            for _, language in self._unsure.take(event):
-                self._said[language][event.utterance_id] += " (?)"
+            for (_, language), confidence in self._unsure.take(event).items():
+                said = self._said[language]
+                said[event.utterance_id] = with_marks(said[event.utterance_id], confidence, _mark)
             self._growing.grow()
 
     def rendered(self, code: str, form: str) -> str:

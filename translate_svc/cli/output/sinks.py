@@ -18,6 +18,7 @@ from translate_svc.cli.output.output_file import OutputFiles, naming, path_for
 from translate_svc.cli.output.speech_timeline import SpeechTimeline, write_stereo
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.output.turn_order import TurnOrder
+from translate_svc.cli.output.unsure_texts import UnsureTexts, unsure_mark
 from translate_svc.cli.wire_fields import warning_in_words_of_flags
 from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.types import (
@@ -38,36 +39,6 @@ _MAX_UNTOLD_S = 40
 """The server reports a start of speech at most so long after the speech was sent, apart from buffers. It
 collects 30 s of a recording before it cuts it.
 """
-
-
-def unsure_mark(confidence: float) -> str:
-    """What stands after a text that the model is unsure of."""
-    return f"(unsure: {confidence:.2f})"
-
-
-class UnsureTexts:
-    """Which texts the server warned of because the model is unsure of them."""
-
-    def __init__(self) -> None:
-        self._languages: defaultdict[int | None, set[str | None]] = defaultdict(set)
-
-    def add(self, warning: StreamWarning) -> bool:
-        """Keeps the warning if it is of that kind, and returns whether it is."""
-        if warning.code != LOW_CONFIDENCE:
-            return False
-        self._languages[warning.utterance_id].add(warning.language)
-        return True
-
-    def take(self, done: UtteranceDone) -> dict[tuple[bool, str], float]:
-        """The confidence of each such text of an utterance that is done; the key says whether it is the
-        transcript, and its language.
-        """
-        languages = self._languages.pop(done.utterance_id, set())
-        return {
-            (each.transcript, each.language): each.confidence
-            for each in done.confidences
-            if each.language in languages
-        }
 
 
 class Sink(Protocol):
@@ -279,7 +250,7 @@ class TextSink:
             order = "" if transcript else self._order[language]
             if self._texts.get((turn, order), "").strip():
                 kind = "transcript" if transcript else "translation"
-                row = f"{self._row(side, language, turn, order)}  {unsure_mark(confidence)}"
+                row = f"{self._row(side, language, turn, order)}  {unsure_mark(confidence.confidence)}"
                 stamp = self._clock(self._starts[side].of(done.utterance_id, done.source.start))
                 self._view.grow(turn, order, stamp, row, kind)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -13,7 +13,9 @@ from translate_svc.session.observer import StreamObserver
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.utterances.speech_writer import SpeechWriter
 from translate_svc.types import (
+    LOW_CONFIDENCE,
     SampleRange,
+    SentenceConfidence,
     SessionEvent,
     SpeechChunk,
     StageTiming,
@@ -38,8 +40,8 @@ class JoinedOutbox(Outbox):
       resampler and codec go on, with a pause between sentences. A last, empty or nearly empty chunk is
       ``final``.
     * **Warnings** tell the number of their sentence, from 1.
-    * **Done.** Usage and timings are sums; a text is as sure as its least sure sentence. FAILED if a sentence
-      has failed, EMPTY if all are empty.
+    * **Done.** Usage and timings are sums; a text is as sure as its least sure sentence, and says where each
+      one stands. FAILED if a sentence has failed, EMPTY if all are empty.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class JoinedOutbox(Outbox):
         self._writers = writers
         self._done: dict[int, UtteranceDone] = {}
         self._begun: defaultdict[str, int] = defaultdict(lambda: -1)  # the last sentence with text
+        self._places = _Places()
+        self._unsure: set[tuple[str, int]] = set()  # language and sentence
         self._last_text: dict[str, TextDelta] = {}
         self._last_speech: dict[str, SpeechChunk] = {}
 
@@ -64,6 +68,8 @@ class JoinedOutbox(Outbox):
                 self._last_speech[event.language] = chunk
                 super().put(chunk, on_taken)
             case StreamWarning(utterance_id=int(sentence)):
+                if event.code == LOW_CONFIDENCE and event.language is not None:
+                    self._unsure.add((event.language, sentence))
                 message = f"sentence {sentence + 1}: {event.message}"
                 super().put(replace(event, utterance_id=0, message=message), on_taken)
             case UtteranceDone():
@@ -79,10 +85,13 @@ class JoinedOutbox(Outbox):
         language, delta = event.language, event.delta
         if delta and self._begun[language] != event.utterance_id:
             skipped = self._sentences[self._begun[language] + 1 : event.utterance_id + 1]
-            delta = skipped[-1].mark + delta
+            before = skipped[-1].mark
             if self._begun[language] >= 0:
-                delta = _widest(separator(each, language) for each in skipped) + delta
+                before = _widest(separator(each, language) for each in skipped) + before
             self._begun[language] = event.utterance_id
+            self._places.begin(language, event.utterance_id, before)
+            delta = before + delta
+        self._places.add(language, event.delta)
         final = event.final and event.utterance_id == len(self._sentences) - 1
         joined = replace(event, utterance_id=0, delta=delta, final=final)
         self._last_text[language] = joined
@@ -96,9 +105,20 @@ class JoinedOutbox(Outbox):
             super().put(replace(delta, delta="", tokens=(), final=True))
         for chunk in self._last_speech.values():
             super().put(self._last_chunk(chunk))
-        done = _sum([self._done[index] for index in range(len(self._sentences))])
+        done = _sum([self._told(self._done[index]) for index in range(len(self._sentences))])
         written_ms = round(sum(writer.written_s for writer in self._writers.values()) * 1000)
         super().put(replace(done, usage=replace(done.usage, speech_ms=written_ms)), on_taken)
+
+    def _told(self, done: UtteranceDone) -> UtteranceDone:
+        """The end of a sentence, whose confidences say where it stands."""
+        number = done.utterance_id
+        confidences = []
+        for each in done.confidences:
+            place = self._places.of(each.language, number)
+            unsure = (each.language, number) in self._unsure
+            told = () if place is None else (SentenceConfidence(*place, each.confidence, unsure),)
+            confidences.append(replace(each, sentences=told))
+        return replace(done, confidences=tuple(confidences))
 
     def _last_chunk(self, chunk: SpeechChunk) -> SpeechChunk:
         writer = self._writers[chunk.language]
@@ -165,9 +185,37 @@ def _first(times_ms: Iterable[float | None]) -> float | None:
 
 
 def _confidences(sentences: Sequence[UtteranceDone]) -> tuple[TextConfidence, ...]:
-    found: dict[str, TextConfidence] = {}
+    by_language: defaultdict[str, list[TextConfidence]] = defaultdict(list)
     for each in (each for done in sentences for each in done.confidences):
-        known = found.get(each.language)
-        if known is None or each.confidence < known.confidence:
-            found[each.language] = each
-    return tuple(found.values())
+        by_language[each.language].append(each)
+    return tuple(
+        replace(
+            min(found, key=lambda each: each.confidence),
+            sentences=tuple(sentence for each in found for sentence in each.sentences),
+        )
+        for found in by_language.values()
+    )
+
+
+class _Places:
+    """Where sentences stand in the joined texts, in code points."""
+
+    def __init__(self) -> None:
+        self._written: Counter[str] = Counter()  # by language
+        self._found: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
+
+    def begin(self, language: str, sentence: int, before: str) -> None:
+        """The next deltas of the language are of this sentence. ``before``: what stands between."""
+        self._written[language] += len(before)
+        self._found[language][sentence] = self._written[language], self._written[language]
+
+    def add(self, language: str, delta: str) -> None:
+        """Adds to the sentence that has begun; nothing is added before one has."""
+        if delta:
+            sentence, (start, end) = self._found[language].popitem()
+            self._written[language] += len(delta)
+            self._found[language][sentence] = start, end + len(delta)
+
+    def of(self, language: str, sentence: int) -> tuple[int, int] | None:
+        """The first code point and that behind the last; None if nothing was written."""
+        return self._found[language].get(sentence)

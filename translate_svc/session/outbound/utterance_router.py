@@ -204,6 +204,7 @@ class UtteranceRouter:
 
     def _handle(self, utterance: LiveUtterance, event: EngineEvent, is_hypothesis: bool) -> None:
         """Takes an event of an open request from the submitter."""
+        compared = event.request_id == utterance.confidence.open_comparison
         match event:
             case RequestRefused():  # of a comparison: the utterance does without
                 self._finish_completed()
@@ -221,13 +222,14 @@ class UtteranceRouter:
                 if report := utterance.record_hypothesis(event):
                     self._outbox.put(report)
             case SequenceFinished():
-                compared = event.request_id == utterance.confidence.open_comparison
                 if not (compared or is_hypothesis):  # else the utterance is not answered yet
                     self._finish_sequence(utterance, event)
+            case TextScored() | TokenDecoded() | TextFinished() if compared:
+                utterance.confidence.add_comparison(event)
             case TokenDecoded() | TextFinished() | WaveformPiece():
                 utterance.record(event)
                 self._enter_lane(utterance, event)
-            case TextScored() | AlternativesFound() | UnitsPredicted():
+            case AlternativesFound() | UnitsPredicted():
                 utterance.record(event)
 
     def _enter_lane(self, utterance: LiveUtterance, event: _LaneItem) -> None:

@@ -16,7 +16,6 @@ from translate_svc.engine.events import (
     RequestFinished,
     SequenceFinished,
     TextFinished,
-    TextScored,
     TokenDecoded,
     UnitsPredicted,
     WaveformPiece,
@@ -256,7 +255,6 @@ class LiveUtterance(abc.ABC):
         event: TokenDecoded
         | AlternativesFound
         | TextFinished
-        | TextScored
         | UnitsPredicted
         | WaveformPiece
         | SequenceFinished,
@@ -269,8 +267,6 @@ class LiveUtterance(abc.ABC):
                 self._outcome.alternatives[event.sequence] = event.alternatives
             case TextFinished():
                 self._sequences[event.sequence].text = event
-            case TextScored():
-                self.confidence.add_comparison(event)
             case UnitsPredicted():
                 self._sequences[event.sequence].record_units(event, is_shown=Inspect.UNITS in self._include)
             case SequenceFinished():

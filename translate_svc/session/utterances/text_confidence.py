@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import math
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from translate_svc.confidence import UNKNOWN_AGREEMENT, ConfidenceRule
-from translate_svc.engine.events import TextScored
+from translate_svc.engine.events import TextFinished, TextScored, TokenDecoded
 from translate_svc.engine.request import Request, SourceText
-from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.session.settings.planned_sequence import PlannedSequence
 from translate_svc.types import LOW_CONFIDENCE, StreamWarning, TextConfidence
 
+_WRITING_GUARDS = TextGuards(repetition_stop=True, length_stop=True)
+
 
 class _Comparison(NamedTuple):
-    """Which sequence's text the model reads, and those whose texts it is given as translations."""
+    """Which sequence's text the model reads, and those whose texts it is given as translations.
+
+    ``typed``: the text that it is given instead, or is to write itself.
+    """
 
     read: int
-    given: tuple[int, ...]
+    given: tuple[int, ...] = ()
+    typed: SourceText | None = None
 
 
 class ConfidenceMeter:
@@ -36,6 +44,8 @@ class ConfidenceMeter:
         self._agreements = [UNKNOWN_AGREEMENT for _ in plans]
         self._compared: dict[str, _Comparison] = {}  # by request
         self._planned: list[Request] = []
+        self._read: dict[int, str] = {}  # translations of a typed text, by sequence
+        self._written: list[float] = []  # of the tokens that the open comparison has written
         self.open_comparison: str | None = None
         """The request that compares texts now. One runs at a time, so that other streams are not delayed."""
 
@@ -88,19 +98,27 @@ class ConfidenceMeter:
         ]
 
     def _plan_readings(self, request_id: str, texts: Mapping[int, str], source: SourceText) -> None:
-        """The model reads each translation and says how probable the source text is as that of it."""
+        """The model reads each translation and says how probable the source text is as that of it.
+
+        Where that leaves a translation unsure, it writes the source text itself: who types without capitals
+        or a full stop types what the model would not, and means the same.
+        """
         if self._rule.with_source is None:
             return
-        given = (SequenceSpec(source.language, given_text=source.text),)
-        for index in (index for index, text in texts.items() if text.strip() and self._token_ids[index]):
-            name = f"{request_id}/comparison/{index}"
-            self._compared[name] = _Comparison(index, ())
-            language = self._plans[index].spec.language
-            self._planned.append(Request(name, SourceText(texts[index], language), given))
+        given = SequenceSpec(source.language, given_text=source.text)
+        self._read = {n: text for n, text in texts.items() if text.strip() and self._token_ids[n]}
+        for index, text in self._read.items():
+            read = SourceText(text, self._plans[index].spec.language)
+            self._plan(f"{request_id}/comparison/{index}", read, given, _Comparison(index, typed=source))
+
+    def _plan(self, name: str, read: SourceText, spec: SequenceSpec, compared: _Comparison) -> None:
+        self._compared[name] = compared
+        self._planned.append(Request(name, read, (spec,)))
 
     def next_comparison(self) -> Request | None:
         """The next planned request; it is ``open_comparison`` from now on. None after the last one."""
         request = self._planned.pop(0) if self._planned else None
+        self._written = []
         self.open_comparison = None if request is None else request.request_id
         return request
 
@@ -112,29 +130,61 @@ class ConfidenceMeter:
         language = self._plans[index].spec.language
         return SequenceSpec(language, given_token_ids=tuple(self._token_ids[index]))
 
-    def add_comparison(self, event: TextScored) -> None:
+    def add_comparison(self, event: TextScored | TokenDecoded | TextFinished) -> None:
         """Adds an answer to a comparison."""
         compared = self._compared[event.request_id]
-        given = compared.given[event.sequence] if compared.given else None
-        if given is None or _is_transcript(self._plans[given]):
-            known = replace(self._agreements[compared.read], transcript=event.log_probabilities)
-            self._agreements[compared.read] = known
+        if isinstance(event, TokenDecoded):
+            self._written.append(event.log_probability)
+        elif isinstance(event, TextFinished):
+            self._add_written(compared, event.text)
+        elif compared.typed is not None:
+            self._know(compared.read, transcript=event.log_probabilities)
+            self._plan_writing(event.request_id, compared.read, compared.typed)
         else:
-            self._agreements[given] = replace(self._agreements[given], translation=event.log_probabilities)
+            given = compared.given[event.sequence]
+            if _is_transcript(self._plans[given]):
+                self._know(compared.read, transcript=event.log_probabilities)
+            else:
+                self._know(given, translation=event.log_probabilities)
+
+    def _know(self, index: int, **answers: tuple[float, ...]) -> None:
+        self._agreements[index] = replace(self._agreements[index], **answers)
+
+    def _plan_writing(self, request_id: str, index: int, typed: SourceText) -> None:
+        """The model is to write the typed text itself, if its translation is unsure so far."""
+        if self._is_flagged(index, self._confidence(index)):
+            read = SourceText(self._read[index], self._plans[index].spec.language)
+            spec = SequenceSpec(typed.language, guards=_WRITING_GUARDS)
+            self._plan(f"{request_id}/written", read, spec, _Comparison(index, typed=typed))
+
+    def _add_written(self, compared: _Comparison, text: str) -> None:
+        """Takes the model's own spelling of the typed text, if it is the more probable one."""
+        known = self._agreements[compared.read].transcript
+        assert compared.typed is not None, "nothing else is written"
+        is_same = bool(self._written) and same_words(text, compared.typed.text)
+        if is_same and _mean(self._written) > _mean(known):
+            self._know(compared.read, transcript=tuple(self._written))
 
     def confidences(self, sequences: Collection[int]) -> tuple[TextConfidence, ...]:
         """The confidence in each text of ``sequences`` that is not empty, in the order of the request."""
-        transcript = self._transcript
-        found = []
-        for index in sorted(sequences):
-            plan, scores = self._plans[index], self._log_probabilities[index]
-            if not scores:
-                continue
-            own = _is_transcript(plan)
-            beside = () if own else transcript
-            confidence = self._rule.confidence(scores, beside, self._agreements[index])
-            found.append(TextConfidence(plan.spec.language, own, confidence, self._rule.calibrated))
-        return tuple(found)
+        return tuple(
+            TextConfidence(
+                self._plans[index].spec.language,
+                _is_transcript(self._plans[index]),
+                self._confidence(index),
+                self._rule.calibrated,
+            )
+            for index in sorted(sequences)
+            if self._log_probabilities[index]
+        )
+
+    def _confidence(self, index: int) -> float:
+        beside = () if _is_transcript(self._plans[index]) else self._transcript
+        return self._rule.confidence(self._log_probabilities[index], beside, self._agreements[index])
+
+    def _is_flagged(self, index: int, confidence: float) -> bool:
+        by_source = self._rule.by_source(self._transcript, self._agreements[index])
+        return self._rule.flags(confidence, len(self._log_probabilities[index]), by_source=by_source)
 
     @property
     def _transcript(self) -> Sequence[float]:
@@ -148,14 +198,8 @@ class ConfidenceMeter:
 
     def warnings(self, utterance_id: int, confidences: Sequence[TextConfidence]) -> list[StreamWarning]:
         """A warning for each text with a confidence below the threshold."""
-        tokens = {
-            (plan.spec.language, _is_transcript(plan)): len(scores)
-            for plan, scores in zip(self._plans, self._log_probabilities, strict=True)
-        }
-        by_source = {
-            plan.spec.language
-            for plan, agreement in zip(self._plans, self._agreements, strict=True)
-            if self._rule.by_source(self._transcript, agreement)
+        sequences = {
+            (plan.spec.language, _is_transcript(plan)): index for index, plan in enumerate(self._plans)
         }
         return [
             StreamWarning(
@@ -165,12 +209,22 @@ class ConfidenceMeter:
                 each.language,
             )
             for each in confidences
-            if self._rule.flags(
-                each.confidence,
-                tokens[each.language, each.transcript],
-                by_source=each.language in by_source,
-            )
+            if self._is_flagged(sequences[each.language, each.transcript], each.confidence)
         ]
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether two texts have the same letters, marks of letters and digits, in any case."""
+    return _letters(one) == _letters(other)
+
+
+def _letters(text: str) -> str:
+    folded = unicodedata.normalize("NFC", text.casefold())
+    return "".join(each for each in folded if unicodedata.category(each)[0] in "LMN")
+
+
+def _mean(log_probabilities: Sequence[float]) -> float:
+    return math.fsum(log_probabilities) / len(log_probabilities)
 
 
 def _is_transcript(plan: PlannedSequence) -> bool:
