@@ -9,9 +9,23 @@ import pytest
 
 from translate_svc.cli.media.text_files import Passage, TextFile
 from translate_svc.cli.media.text_translation import translate_texts
+from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.errors import OutOfRange
 from translate_svc.subtitles.cues import Cue
-from translate_svc.types import Closed, SessionEvent, StreamSettings, TargetSettings, TranslateRequest
+from translate_svc.types import (
+    Closed,
+    SampleRange,
+    SentenceConfidence,
+    SessionEvent,
+    StreamSettings,
+    TargetSettings,
+    TextConfidence,
+    TextDelta,
+    TranslateRequest,
+    Usage,
+    UtteranceDone,
+    UtteranceStatus,
+)
 
 
 class _Refusing:
@@ -19,6 +33,39 @@ class _Refusing:
         if request.source:
             raise OutOfRange("has more than 3 characters", field="text")
         yield Closed(complete=True)
+
+
+class _Sure:
+    """Two sentences, of which it tells where they stand."""
+
+    async def translate(self, request: TranslateRequest) -> AsyncIterator[SessionEvent]:
+        nowhere = SampleRange(0, 0)
+        sentences = (SentenceConfidence(0, 4, 0.1, True), SentenceConfidence(5, 17, 0.9, False))
+        yield TextDelta(0, nowhere, "spa", "Uno. Dos y tres son.", True, False)
+        confidence = TextConfidence("spa", False, 0.1, True, sentences)
+        yield UtteranceDone(0, nowhere, UtteranceStatus.OK, Usage(), confidences=(confidence,))
+
+
+class _Events:
+    def __init__(self) -> None:
+        self.done: list[UtteranceDone] = []
+
+    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
+        if isinstance(event, UtteranceDone):
+            self.done.append(event)
+
+    def finish(self, source_samples: int) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("cues", "told"), [(1, 2), (2, 0)])
+def test_places_of_sentences_are_told_of_a_text_that_is_not_parted(cues: int, told: int) -> None:
+    passage = Passage(tuple(Cue(number, number + 1, ("word",)) for number in range(cues)))
+    settings, events = StreamSettings((TargetSettings("spa"),), "eng"), _Events()
+    asyncio.run(translate_texts(TextFile((passage,)), settings, _Sure(), [events], 0))  # type: ignore[arg-type]
+    assert len(events.done) == cues
+    (confidence,) = events.done[-1].confidences
+    assert (confidence.confidence, len(confidence.sentences)) == (0.1, told)
 
 
 def test_a_refused_text_is_an_error_of_its_own() -> None:
