@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from translate_svc.errors import InvalidArgument
+from translate_svc.gateway.frame_order import FrameOrder
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.telephone.dialect import Message, audio_format
-from translate_svc.gateway.telephone.frame_order import FrameOrder
 from translate_svc.telephone.call_events import (
     CallAudio,
     CallEvent,
@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 _CALLERS_TRACK = "inbound"
 _MAX_PARAMETERS = 100
+_MOST_HELD = 5
+"""Frames that wait for one before them: 100 ms."""
 
 
 class MediaStreams:
@@ -39,7 +41,7 @@ class MediaStreams:
 
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
-        self._order = FrameOrder()
+        self._order: FrameOrder[bytes] = FrameOrder(_MOST_HELD)
 
     def read(self, message: Message) -> Sequence[CallEvent]:
         """Implements ``PhoneDialect.read``. Events that a provider may add are not looked at."""

@@ -15,7 +15,7 @@ RATE_HZ = 48_000
 """Opus counts in this rate, whatever it carries (RFC 7587)."""
 
 ON_ITS_WAY_S = 0.3
-"""How long after the speaker's last word audio still comes: packets wait for each other to be decoded."""
+"""How long after the speaker's last word audio still comes: packets wait for a lost one before them."""
 
 MAX_GAP_S = 5.0
 """How long a gap counts at most: that ends any utterance."""

@@ -2,7 +2,8 @@
 
 aiortc has no ICE restart. What lies above ICE needs none: DTLS, SRTP and SCTP go on over any way that brings
 their packets (RFC 8445, section 9). So the transport of a peer connection gets an ``IcePaths`` in place of
-its one ICE connection. That is all that this package knows of aiortc beyond its interface.
+its one ICE connection. That, and ``PacketOrder``, are all that this package knows of aiortc beyond its
+interface.
 """
 
 from __future__ import annotations

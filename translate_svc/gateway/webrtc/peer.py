@@ -13,6 +13,7 @@ from translate_svc.gateway.failures import CallNotFound
 from translate_svc.gateway.webrtc.ice_fragment import MAX_CANDIDATES, IceFragment, with_ice, write_fragment
 from translate_svc.gateway.webrtc.ice_paths import IcePaths
 from translate_svc.gateway.webrtc.offer import Offer
+from translate_svc.gateway.webrtc.packet_order import PacketOrder
 
 _OPUS = "audio/opus"
 _LOST = ("failed", "closed")
@@ -60,7 +61,9 @@ class Peer:
             self.connection.addTrack(track)
         codecs = RTCRtpSender.getCapabilities("audio").codecs
         opus = [each for each in codecs if each.mimeType.lower() == _OPUS]
-        self.connection.getTransceivers()[0].setCodecPreferences(opus)
+        (audio,) = self.connection.getTransceivers()
+        audio.setCodecPreferences(opus)
+        PacketOrder(audio.receiver)
         try:
             await self.connection.setRemoteDescription(self.offer.description)
         except Exception as error:

@@ -16,6 +16,7 @@ from aiortc import (
 )
 
 from meeting_translate_svc.janus.session import JanusHandle, JanusSession, Message
+from translate_svc.gateway.webrtc.packet_order import PacketOrder
 
 PLUGIN = "janus.plugin.videoroom"
 
@@ -136,6 +137,8 @@ async def subscribe(
     _, offer = await handle.ask(room.request("join", ptype="subscriber", streams=streams))
     assert offer is not None, "Janus offers what was subscribed to"
     await peer.setRemoteDescription(RTCSessionDescription(offer["sdp"], offer["type"]))
+    for each in peer.getTransceivers():
+        PacketOrder(each.receiver)
     await peer.setLocalDescription(await peer.createAnswer())
     await handle.ask({"request": "start"}, _jsep(peer))
 

@@ -1,0 +1,52 @@
+"""Packets of sound in the order in which they were sent, each of which is decoded.
+
+aiortc keeps the newest packets back until later ones follow, and where one is lost it drops those that it
+has kept: each loss costs 100 ms of speech. So the receiver of a peer connection gets a ``PacketOrder`` in
+place of its jitter buffer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiortc import RTCRtpReceiver
+from aiortc.jitterbuffer import JitterFrame
+from aiortc.rtp import RtpPacket
+
+from translate_svc.gateway.frame_order import FrameOrder
+
+_MOST_HELD = 10
+"""Packets that wait for one before them, usually 200 ms. Then that one is lost."""
+_HALF = 1 << 15
+_WRAP = 1 << 16
+
+
+class PacketOrder:
+    """Between a connection and its receiver of audio, and the receiver's jitter buffer as well."""
+
+    def __init__(self, receiver: RTCRtpReceiver) -> None:
+        """``receiver``: of audio; it has received nothing yet."""
+        wired: Any = receiver
+        self._receive = wired._handle_rtp_packet
+        wired._handle_rtp_packet = self.receive
+        wired._RTCRtpReceiver__jitter_buffer = self
+        self._source: int | None = None
+        self._number = 0
+        self._order: FrameOrder[RtpPacket] = FrameOrder(_MOST_HELD)
+
+    async def receive(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+        """Takes a packet from the connection, and gives the receiver those whose turn it is."""
+        if packet.ssrc != self._source:
+            self._source, self._number = packet.ssrc, packet.sequence_number
+            self._order = FrameOrder(_MOST_HELD)
+        ahead = (packet.sequence_number - self._number + _HALF) % _WRAP - _HALF  # the number has 16 bits
+        self._number += ahead
+        for due in self._order.push(self._number, packet):
+            await self._receive(due, arrival_time_ms=arrival_time_ms)
+
+    def add(self, packet: Any) -> tuple[bool, JitterFrame | None]:
+        """As aiortc's ``JitterBuffer.add``. A packet without sound keeps the connection open (RFC 6263,
+        section 4.1); for a decoder it would be the end.
+        """
+        data: bytes = packet._data
+        return False, JitterFrame(data, packet.timestamp) if data else None
