@@ -153,6 +153,7 @@ async def test_what_is_wrong_with_a_fragment_is_said_and_the_call_goes_on(server
             ("a=mid:0\r\n", {"If_Match": "*"}, 400),
             (same + "a=candidate:nothing\r\n", {"If_Match": "*"}, 400),
             (same + "a=candidate:1 1 udp 1 host.example 9 typ host\r\n", {"If_Match": "*"}, 400),
+            (same + "a=candidate:1 1 udp 1 192.0.2.9 65536 typ host\r\n", {"If_Match": "*"}, 400),
         ]
         for body, headers, expected in wrong:
             named = {"Content_Type": FRAGMENT} | headers

@@ -14,6 +14,7 @@ MEDIA_TYPE = "application/trickle-ice-sdpfrag"
 MAX_CANDIDATES = 64
 """Each one makes the server send packets to an address that the client names."""
 _HIDDEN = ".local"
+_MAX_PORT = 65_535
 
 
 class IceFragment(NamedTuple):
@@ -97,6 +98,8 @@ def _candidate(text: str) -> Candidate:
         candidate = Candidate.from_sdp(text)
         if not candidate.host.endswith(_HIDDEN):
             ipaddress.ip_address(candidate.host)
+        if not 0 <= candidate.port <= _MAX_PORT:
+            raise ValueError("no packet can be sent there")
     except ValueError:
         raise InvalidArgument("the body has a candidate that is none") from None
     return candidate
