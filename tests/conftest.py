@@ -58,8 +58,10 @@ def _no_tf32() -> None:
 
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
-    """A command that runs in this process changes logging. Later tests log as if it had not run."""
+    """A command that runs in this process changes logging, and so does a fixture of a module. Every test logs
+    as if they had not run.
+    """
     logger = logging.getLogger("translate_svc")
-    level = logger.level
+    logger.setLevel(logging.NOTSET)
     yield
-    logger.setLevel(level)
+    logger.setLevel(logging.NOTSET)
