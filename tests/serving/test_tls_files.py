@@ -51,6 +51,29 @@ def test_dates_come_near_while_the_server_runs(tmp_path: Path) -> None:
     assert dates.problem(end + _DAY).startswith("expired on")
 
 
+def test_files_that_could_not_be_read_count_as_soon_as_they_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A renewed key belongs to root until somebody mends its permissions, which changes no date."""
+    authority = Authority(tmp_path)
+    issued = authority.issue("server")
+    tls = CurrentTls(TlsFiles(issued.certificate, issued.key), TlsFiles.read)
+    before = tls.value
+    authority.issue("server")
+
+    def denied(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as permissions:
+        permissions.setattr(Path, "read_bytes", denied)
+        assert [tls.renew(), tls.renew()] == [False, False]
+    assert tls.value is before
+    assert tls.renew()
+    assert tls.value.key == issued.key.read_bytes()
+    (error,) = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
+    assert error.startswith("tls_certificate: cannot be read: Permission denied")
+
+
 def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
 

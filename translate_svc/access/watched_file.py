@@ -18,8 +18,9 @@ _log = logging.getLogger(__name__)
 class WatchedFile(Generic[T]):
     """What ``parse`` makes of a text file.
 
-    If a changed file cannot be used, an error is logged, and the content read before stays in force: the
-    file may be half written. With ``removal_empties``, a file that was removed counts as an empty one.
+    If a changed file cannot be used, or is empty now, an error is logged, and the content read before stays
+    in force: the file may be half written. A file that cannot be read is tried again each time. With
+    ``removal_empties``, a file that was removed or emptied counts as an empty one.
     """
 
     def __init__(
@@ -34,36 +35,60 @@ class WatchedFile(Generic[T]):
         self._parse = parse
         self._field = field
         self._removal_empties = removal_empties
+        self._unreadable = ""
         self._stamp = self._file_stamp()
-        self._value = self._read()
+        self._value = parse(self._text())
 
     @property
     def value(self) -> T:
         """What the file holds now."""
-        stamp = self._file_stamp()
-        if stamp != self._stamp:
-            self._stamp = stamp
-            try:
-                self._value = self._parse("") if stamp is None and self._removal_empties else self._read()
-            except InvalidArgument as error:
+        try:
+            stamp = self._file_stamp()
+            if stamp != self._stamp:
+                self._follow(stamp)
+        except InvalidArgument as error:
+            if str(error) != self._unreadable:
+                self._unreadable = str(error)
                 _log.error("%s; what was read before stays in force", error)
-            else:
-                _log.info("%s: the file was read again", self._field)
+        else:
+            self._unreadable = ""
         return self._value
+
+    def _follow(self, stamp: _Stamp | None) -> None:
+        """Takes the changed content over. Raises InvalidArgument if it cannot be read now."""
+        text = "" if stamp is None and self._removal_empties else self._text()
+        self._stamp = stamp
+        try:
+            if not text.strip():
+                self._check_may_be_empty()
+            self._value = self._parse(text)
+        except InvalidArgument as error:
+            _log.error("%s; what was read before stays in force", error)
+        else:
+            _log.info("%s: the file was read again", self._field)
+
+    def _check_may_be_empty(self) -> None:
+        if not self._removal_empties:
+            raise InvalidArgument("is empty", field=self._field)
+        _log.warning("%s: the file is empty or was removed: nothing that it held counts", self._field)
 
     def _file_stamp(self) -> _Stamp | None:
         """Changes with the file, or with the target of a link to it; None if the file does not exist."""
         try:
             status = self._path.stat()
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:  # its folder may not be entered, for example
+            raise self._cannot_be_read(error) from None
         return status.st_mtime_ns, status.st_size, status.st_ino
 
-    def _read(self) -> T:
+    def _text(self) -> str:
         try:
-            text = self._path.read_text(encoding="utf-8-sig")
+            return self._path.read_text(encoding="utf-8-sig")
         except OSError as error:
-            raise InvalidArgument(f"cannot be read: {error.strerror}", field=self._field) from None
+            raise self._cannot_be_read(error) from None
         except UnicodeDecodeError:
             raise InvalidArgument("is not UTF-8 text", field=self._field) from None
-        return self._parse(text)
+
+    def _cannot_be_read(self, error: OSError) -> InvalidArgument:
+        return InvalidArgument(f"cannot be read: {error.strerror}", field=self._field)

@@ -86,7 +86,8 @@ class CurrentTls(Generic[T]):
     """What ``make`` makes of the files, made again when they have changed.
 
     If they cannot be used then, this is logged once and the last result stays in use: a renewal replaces
-    one file after the other. One thread at a time may call ``renew``.
+    one file after the other. They are tried again each time, since what kept them from use, such as the
+    permissions of a key, need not be a change of the files. One thread at a time may call ``renew``.
 
     A certificate that is not valid, or not for much longer, is logged once for each reason.
     """
@@ -96,7 +97,7 @@ class CurrentTls(Generic[T]):
         self._files = files
         self._make = make
         self._stamp = files.stamp()
-        self._warned = ""
+        self._warned = self._unusable = ""
         self.value = make(files)
         self._dates = files.dates()
         self._warn()
@@ -111,12 +112,15 @@ class CurrentTls(Generic[T]):
         try:
             stamp = self._files.stamp()
             if stamp == self._stamp:
+                self._unusable = ""
                 return False
-            self._stamp = stamp
             self.value = self._make(self._files)
         except InvalidArgument as error:
-            _log.error("%s; the certificate read before stays in use", error)
+            if str(error) != self._unusable:
+                self._unusable = str(error)
+                _log.error("%s; the certificate read before stays in use", error)
             return False
+        self._stamp, self._unusable = stamp, ""
         self._dates = self._files.dates()
         _log.info("the certificate was read again")
         return True
