@@ -9,7 +9,13 @@ import pytest
 
 from tests.rpc.scripted_session import ScriptedService
 from tests.serving.fakes import DONE, FakeClient, FakeSession, now_s, play
-from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, Unavailable
+from translate_svc.errors import (
+    EngineLost,
+    InvalidArgument,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+)
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.live_calls import DRAINING, LiveCalls
 from translate_svc.serving.options import CallOptions
@@ -123,6 +129,37 @@ def test_what_is_left_at_the_deadline_fails_with_the_reason() -> None:
         assert now_s() == pytest.approx(30)
         with pytest.raises(EngineLost, match="the engine was lost"):
             await running
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("revoked_s", [4.9, 5.0, 5.1, 7.4, 9.9])
+def test_the_calls_of_a_revoked_caller_end_within_five_seconds(revoked_s: float) -> None:
+    async def scenario() -> None:
+        calls = LiveCalls(ScriptedService(), OPTIONS)
+        checking = asyncio.create_task(calls.end_revoked())
+        call = CallDriver(FakeClient(), FakeSession(), OPTIONS, last=UtteranceDone)
+        with pytest.raises(Unauthenticated, match="revoked"):
+            await calls.run(call, lambda: now_s() < revoked_s)
+        assert revoked_s <= now_s() <= revoked_s + 5
+        checking.cancel()
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("emptied_s", [4.0, 5.0, 6.0, 7.0])
+def test_a_file_of_keys_that_is_empty_for_two_seconds_ends_no_call(emptied_s: float) -> None:
+    """Who writes it in place empties it first."""
+
+    async def scenario() -> None:
+        calls, talk = LiveCalls(ScriptedService(), OPTIONS), FakeSession()
+        checking = asyncio.create_task(calls.end_revoked())
+        call = CallDriver(FakeClient(), talk, OPTIONS, last=UtteranceDone)
+        running = asyncio.create_task(calls.run(call, lambda: not emptied_s <= now_s() <= emptied_s + 2))
+        await asyncio.sleep(30)
+        talk.say(DONE)
+        await running
+        checking.cancel()
 
     play(scenario)
 

@@ -23,7 +23,7 @@ class CallOptions:
             finish their work; at most half of the grace.
         max_unopened_streams: streams at a time whose first message has not arrived. Admission does not count
             a stream before that message.
-        revocation_check_s: how often it is checked whether the callers of open calls are still admitted.
+        revocation_check_s: within what time the open calls of a caller end that is not admitted any more.
     """
 
     config_timeout_s: float = 10.0
