@@ -163,7 +163,7 @@ async def test_top_outlives_its_server() -> None:
                 async with RpcServer(ScriptedService(), RpcOptions(address=address)):
                     while (reading := await anext(states)).info is None:
                         assert reading.rates is None
-                        assert reading.line() == f"{address} is not reachable"
+                        assert reading.line() == f"{address}: not reachable"
                     assert reading.info.version == "1.2.3"
 
 
@@ -185,7 +185,7 @@ def test_top_shows_one_reading_for_people_and_for_programs(command: Command, ser
 async def test_top_tells_once_that_nobody_is_there() -> None:
     process = await start("top", "--server", "127.0.0.1:1", "--interval", "0.1")
     assert process.stdout is not None
-    assert await process.stdout.readline() == b"127.0.0.1:1 is not reachable\n"
+    assert await process.stdout.readline() == b"127.0.0.1:1: not reachable\n"
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1.5):
             await process.stdout.readline()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from translate_svc.cli.backends.unreachable import cause_of
 from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.client import AsyncClient, AsyncStream, AsyncTranslateCall, ClientOptions
 from translate_svc.client.stream_config import stream_config
-from translate_svc.errors import Unavailable
+from translate_svc.errors import Unavailable, Unsupported
 from translate_svc.languages import LanguageTable
 from translate_svc.types import ModelInfo, StreamSettings, TranslateRequest
 
@@ -28,18 +29,18 @@ class RemoteBackend:
         """The languages of the server's checkpoint.
 
         Raises:
-            Unavailable: the server is not reachable.
+            Unavailable: the server does not answer, or is none of this service.
         """
-        async with AsyncClient(self._servers, self._options) as client, self._reached():
+        async with AsyncClient(self._servers, self._options) as client, self._asked():
             return LanguageTable(await client.languages())
 
     async def model(self) -> ModelInfo:
         """The server's model.
 
         Raises:
-            Unavailable: the server is not reachable.
+            Unavailable: the server does not answer, or is none of this service.
         """
-        async with AsyncClient(self._servers, self._options) as client, self._reached():
+        async with AsyncClient(self._servers, self._options) as client, self._asked():
             return (await client.info()).model
 
     @asynccontextmanager
@@ -49,11 +50,19 @@ class RemoteBackend:
             yield RemoteTranslator(client)
 
     @asynccontextmanager
+    async def _asked(self) -> AsyncIterator[None]:
+        async with self._reached():
+            try:
+                yield
+            except Unsupported as error:  # every server of this service has these calls
+                raise Unavailable(f"does not serve translate-svc: {error.description}") from None
+
+    @asynccontextmanager
     async def _reached(self) -> AsyncIterator[None]:
         try:
             yield
         except Unavailable as error:
-            raise Unavailable(f"{self._address}: {_cause(error)}") from None
+            raise Unavailable(f"{self._address}: {cause_of(error)}") from None
 
 
 class RemoteTranslator:
@@ -70,12 +79,3 @@ class RemoteTranslator:
     def translate(self, request: TranslateRequest) -> AsyncTranslateCall:
         """A call of Translate: iterate over it for the events of one utterance."""
         return self._client.call(request)
-
-
-def _cause(error: Unavailable) -> str:
-    """The cause in one short line. gRPC's own message lists every address that it tried."""
-    said = error.description.lower()
-    if "errors resolving" in said:
-        return "is not the name of a machine that can be found"
-    is_away = "failed to connect" in said or "connect failed" in said
-    return "not reachable" if is_away else error.description

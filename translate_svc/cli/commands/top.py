@@ -18,9 +18,10 @@ from rich.table import Table
 from translate_svc.cli import interrupts, options
 from translate_svc.cli.backends.backend import check_address
 from translate_svc.cli.backends.connection import ConnectionFlags
+from translate_svc.cli.backends.unreachable import cause_of
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.client import AsyncClient, ClientOptions
-from translate_svc.errors import TranslateSvcError, Unauthenticated, Unavailable
+from translate_svc.errors import PermissionDenied, TranslateSvcError, Unauthenticated, Unavailable
 from translate_svc.types import ServerInfo, ServerLoad
 from translate_svc.variables import SERVER_VARIABLE
 
@@ -60,16 +61,20 @@ def rates_between(before: ServerLoad, now: ServerLoad) -> LoadRates | None:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading. ``info`` None: the server did not respond. ``rates`` None: there is no earlier reading."""
+    """One reading. ``info`` None: the server did not respond. ``rates`` None: there is no earlier reading.
+
+    ``problem``: why it did not respond; else empty.
+    """
 
     server: str
     info: ServerInfo | None
     rates: LoadRates | None
+    problem: str = ""
 
     def line(self) -> str:
         """The reading as one line, for output without a terminal."""
         if self.info is None:
-            return f"{self.server} is not reachable"
+            return f"{self.server}: {self.problem}"
         load = self.info.load
         counts = (
             f"streams {load.live_streams}  waiting {load.waiting_requests}  "
@@ -90,6 +95,7 @@ class Reading:
             {
                 "server": self.server,
                 "reachable": self.info is not None,
+                "problem": self.problem or None,
                 "version": self.info and self.info.version,
                 "model": self.info and asdict(self.info.model),
                 "load": self.info and asdict(self.info.load),
@@ -105,7 +111,7 @@ class Reading:
         table.add_column(justify="right")
         table.add_column(style="dim")
         if self.info is None:
-            table.add_row(self.server, "not reachable", "trying again")
+            table.add_row(self.server, self.problem, "trying again")
             return table
         load, model, rates = self.info.load, self.info.model, self.rates
         hours, seconds = divmod(load.uptime_ms // 1000, 3600)
@@ -171,6 +177,7 @@ async def readings(
 
     Raises:
         Unauthenticated: the server requires a key, or another key.
+        PermissionDenied: the caller may not ask.
     """
     loop = asyncio.get_running_loop()
     before: ServerInfo | None = None
@@ -180,10 +187,10 @@ async def readings(
             asked_s = loop.time()
             try:
                 info = await client.info()
-            except Unauthenticated:
+            except (Unauthenticated, PermissionDenied):
                 raise
-            except TranslateSvcError:
-                yield Reading(server, None, None)
+            except TranslateSvcError as error:
+                yield Reading(server, None, None, cause_of(error))
                 before = None
                 # a failed connection would wait longer and longer before each new attempt
                 await client.close()
@@ -214,7 +221,7 @@ async def _show_once(shown: AsyncIterator[Reading], server: str, *, json: bool) 
     await anext(shown)
     reading = await anext(shown)
     if reading.info is None:
-        raise Unavailable("not reachable", field=server)
+        raise Unavailable(reading.problem, field=server)
     if json:
         print(reading.json())
     else:

@@ -189,7 +189,11 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         return grpc.aio.secure_channel(address, self._options.credentials, options=arguments)
 
     async def _unary(self, method: str, request: Any) -> Any:
-        """The response of the first server that answers."""
+        """The response of the first server that answers.
+
+        Raises:
+            Unavailable: none is reachable, or the last one did not answer in time.
+        """
         *others, last = self._stubs()
         for stub in others:
             try:
@@ -199,9 +203,10 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         return await self._ask(last, method, request)
 
     async def _ask(self, stub: Any, method: str, request: Any) -> Any:
+        timeout_s = self._options.call_timeout_s
         try:
-            return await getattr(stub, method)(
-                request, timeout=self._options.call_timeout_s, metadata=self._options.metadata()
-            )
+            return await getattr(stub, method)(request, timeout=timeout_s, metadata=self._options.metadata())
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise Unavailable(f"the server did not answer within {timeout_s:g} s") from error
             raise error_of(error.code(), error.details(), error.trailing_metadata()) from error
