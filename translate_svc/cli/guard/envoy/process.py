@@ -25,6 +25,10 @@ _EXIT_S = 5.0
 _ASK_S = 2.0
 _AGAIN_S = 0.02
 _DECLINE = "--guard off serves without it"
+_EXPECTED = b"Couldn't respect usage limit"
+"""Its allocator at each start: Envoy needs more than the limit above which it gives memory back. It says that
+it will be out of memory soon, which is not so: the limit holds nothing off.
+"""
 _log = logging.getLogger(__name__)
 
 
@@ -160,4 +164,5 @@ class EnvoyProcess:
             with contextlib.suppress(ValueError):  # too long for a line: it is passed over
                 line = await self._process.stderr.readline()
                 if line:
-                    _log.error("envoy: %s", line.decode(errors="replace").strip())
+                    level = logging.DEBUG if _EXPECTED in line else logging.ERROR
+                    _log.log(level, "envoy: %s", line.decode(errors="replace").strip())
