@@ -114,7 +114,8 @@ async def _run(settings: Settings) -> int:
         if model.notice:
             _log.warning("%s: %s", model.name, model.notice)
         for server in servers:
-            print(f"{READY_PREFIX}{server.target}", flush=True)
+            # in one write: a line of the log, which a thread writes, would come between it and its end
+            print(f"{READY_PREFIX}{server.target}\n", end="", flush=True)
             _log.info("ready on %s after %.1f s", server.target, time.monotonic() - started)
         await leaving.calls.get()
         service.drain(leaving.reason)
