@@ -63,7 +63,7 @@ class AudioSocketConnection:
             try:
                 kind, length = _HEADER.unpack(await self._reader.readexactly(_HEADER.size))
                 payload = await self._reader.readexactly(length)
-            except (asyncio.IncompleteReadError, ConnectionError):
+            except (asyncio.IncompleteReadError, OSError):
                 return HungUp()
             self._read(kind, payload)
         return self._events.popleft()

@@ -49,7 +49,7 @@ class AudioSocketServer(TcpServer):
         connection = AudioSocketConnection(reader, writer)
         try:
             await self._interpret(connection)
-        except ConnectionError:
+        except OSError:  # the connection is lost
             pass
         except TranslateSvcError as error:
             _log.warning("a call over AudioSocket ended: %s", error)
@@ -87,7 +87,7 @@ class AudioSocketServer(TcpServer):
                 await connection.hang_up()
                 writer.close()
                 await writer.wait_closed()
-        except (TimeoutError, ConnectionError):
+        except OSError:  # also a timeout
             writer.transport.abort()
 
 

@@ -236,7 +236,12 @@ def _tcp_options(settings: Settings, text: str, kind: type[TcpServer], place: Pl
 
     address = ListenAddress.parse(text, kind.field)
     options = TcpOptions(
-        host=address.host, port=address.port, insecure=settings.insecure, reuse_port=place.is_shared
+        host=address.host,
+        port=address.port,
+        insecure=settings.insecure,
+        reuse_port=place.is_shared,
+        keepalive_time_ms=settings.keepalive_time_ms,
+        keepalive_timeout_ms=settings.keepalive_timeout_ms,
     )
     kind.refuse_unprotected(options)
     return options

@@ -10,6 +10,7 @@ from typing import Self
 
 from translate_svc.addresses import is_local
 from translate_svc.errors import InvalidArgument, TranslateSvcError
+from translate_svc.serving.keepalive import keep_alive
 from translate_svc.serving.listener import bound_address, listen
 from translate_svc.serving.live_calls import DRAINING, LiveCalls
 from translate_svc.serving.options import CallOptions
@@ -29,6 +30,8 @@ class TcpOptions(CallOptions):
         insecure: allow an address that is not loopback: the protocol has neither TLS nor a secret.
         reuse_port: other processes of this user may listen at the same port; connections are spread.
         max_connections: at a time. Further ones are closed immediately.
+        keepalive_time_ms: a client's machine is asked after this time without data from it.
+        keepalive_timeout_ms: how long it may leave that unanswered.
     """
 
     host: str = "127.0.0.1"
@@ -37,6 +40,8 @@ class TcpOptions(CallOptions):
     reuse_port: bool = False
     max_connections: int = 1_024
     config_timeout_s: float = 300.0
+    keepalive_time_ms: int = 20_000
+    keepalive_timeout_ms: int = 10_000
 
 
 class TcpServer(ABC):
@@ -127,6 +132,7 @@ class TcpServer(ABC):
         if len(self._tasks) >= self.options.max_connections:
             writer.transport.abort()
             return
+        keep_alive(writer, self.options.keepalive_time_ms, self.options.keepalive_timeout_ms)
         writer.transport.set_write_buffer_limits(high=_SEND_BUFFER_BYTES)
         task = asyncio.create_task(self.serve(reader, writer))
         self._tasks.add(task)

@@ -55,7 +55,7 @@ class WyomingServer(TcpServer):
             await WyomingConnection(
                 self.service, self.calls, self.options, self._programs, self._identify, events
             ).run()
-        except ConnectionError:
+        except OSError:  # the connection is lost
             pass
         except TranslateSvcError as error:
             text = ": ".join(filter(None, (error.field, error.description)))
@@ -86,7 +86,7 @@ class WyomingServer(TcpServer):
                         pass
                 writer.close()
                 await writer.wait_closed()
-        except (TimeoutError, ConnectionError):
+        except OSError:  # also a timeout
             pass
         finally:
             writer.transport.abort()  # does nothing where it has closed

@@ -82,7 +82,7 @@ class EventStream:
                 data = data | _object(await self._reader.readexactly(length), "data")
             length = _length(header, "payload_length", _MAX_PAYLOAD_BYTES)
             payload = await self._reader.readexactly(length)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, OSError):
             return None
         except ValueError:  # of ``readline``
             raise OutOfRange("is too long", field="header") from None
