@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -86,13 +86,13 @@ async def admin_address(process: asyncio.subprocess.Process) -> str:
 
 
 @contextmanager
-def served(program: str = "translate_svc") -> Iterator[str]:
+def served(program: str = "translate_svc", *, flags: Sequence[str] = ()) -> Iterator[str]:
     """The address of a server on the starter checkpoint, for tests without a loop of their own.
 
     ``program``: the module that is run, which takes the same arguments.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", program, "serve", "--model", STARTER, "--port", "0"],
+        [sys.executable, "-m", program, "serve", "--model", STARTER, "--port", "0", *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,

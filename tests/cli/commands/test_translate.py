@@ -26,7 +26,7 @@ from tests.cli.process import NOTICE, ROOT, STARTER, start
 from tests.clips import sentences, texts
 from tests.media import write_media
 from translate_svc.audio.files import read_audio, write_wav
-from translate_svc.cli.media.file_translation import UtteranceCounter
+from translate_svc.cli.media.utterance_counter import UtteranceCounter
 from translate_svc.cli.output.sinks import TextSink
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.errors import TranslateSvcError, Unavailable

@@ -14,11 +14,12 @@ import soundfile
 
 from translate_svc.audio.audio_tracks import AudioChoice
 from translate_svc.cli.audio.media_reader import MediaReader
+from translate_svc.cli.backends.patience import Patience
 from translate_svc.cli.media.file_streams import ConcurrentStreams, stream_file
-from translate_svc.cli.media.file_translation import UtteranceCounter
+from translate_svc.cli.media.utterance_counter import UtteranceCounter
 from translate_svc.cli.output.channel_sides import BOTH_SIDES, ChannelSide
 from translate_svc.cli.output.progress import SampleCounter
-from translate_svc.errors import Unavailable
+from translate_svc.errors import ResourceExhausted, Unavailable
 from translate_svc.types import (
     Closed,
     SampleRange,
@@ -102,6 +103,41 @@ class _Stream:
         if not self._broken:
             await asyncio.Event().wait()
         yield Closed(complete=True)
+
+
+class _SecondRefused(_Streams):
+    """Refuses the second stream once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_at_retry: int | None = None
+
+    @asynccontextmanager
+    async def stream(self, settings: StreamSettings, sample_rate_hz: int) -> AsyncIterator[Any]:
+        if self.opened == 1 and self.left_at_retry is None:
+            self.left_at_retry = -1
+            raise ResourceExhausted("full", retry_after_s=0.1)
+        if self.left_at_retry == -1:
+            self.left_at_retry, self.opened = self.left, 0
+        async with super().stream(settings, sample_rate_hz) as stream:
+            yield stream
+
+
+async def test_a_side_that_finds_no_place_keeps_none_from_others(tmp_path: Path) -> None:
+    """Two commands with a side each at a server of two places would wait for each other."""
+    soundfile.write(tmp_path / "call.wav", np.zeros((16_000, 2)), 8_000)
+    translator = _SecondRefused()
+    async with (
+        MediaReader(tmp_path / "call.wav", AudioChoice(channel=LEFT)) as left,
+        MediaReader(tmp_path / "call.wav", AudioChoice(channel=RIGHT)) as right,
+    ):
+        readers: dict[ChannelSide, MediaReader] = {LEFT: left, RIGHT: right}
+        counter = SampleCounter(BOTH_SIDES)
+        with pytest.raises(Unavailable, match="gone"):
+            await asyncio.wait_for(
+                stream_file(readers, SETTINGS, translator, [], counter, patience=Patience()), 10
+            )
+    assert translator.left_at_retry == 1
 
 
 async def test_a_stream_that_breaks_ends_the_other_one_and_is_the_cause(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from tests.cli.media.test_film import packets
 from tests.clips import DATA, sentences
 from tests.media import write_media
 from translate_svc.audio.files import read_audio
+from translate_svc.cli.backends.patience import Patience
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.media.burn_in.burning import Burning
 from translate_svc.cli.media.burn_in.fonts import fonts_for
@@ -250,7 +251,7 @@ class _SlowSink:
 async def test_ctrl_c_is_heeded_while_a_film_is_written() -> None:
     sink = _SlowSink()
     writing = asyncio.create_task(
-        translate_texts(TextFile(()), StreamSettings(()), None, [sink], 0)  # type: ignore[arg-type]
+        translate_texts(TextFile(()), StreamSettings(()), None, [sink], 0, patience=Patience())  # type: ignore[arg-type]
     )
     await asyncio.sleep(0.05)
     sink.released.set()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from translate_svc.cli.backends.patience import Patience
 from translate_svc.cli.media.text_files import Passage, TextFile
 from translate_svc.cli.media.text_translation import translate_texts
 from translate_svc.cli.output.channel_sides import ChannelSide
@@ -71,5 +72,6 @@ def test_places_of_sentences_are_told_of_a_text_that_is_not_parted(cues: int, to
 def test_a_refused_text_is_an_error_of_its_own() -> None:
     text = TextFile(tuple(Passage((Cue(0, 0, (word,)),)) for word in ("Good", "morning")))
     settings = StreamSettings((TargetSettings("spa"),), "eng")
+    translating = translate_texts(text, settings, _Refusing(), [], 0, patience=Patience())  # type: ignore[arg-type]
     with pytest.raises(OutOfRange, match="more than 3"):
-        asyncio.run(translate_texts(text, settings, _Refusing(), [], 0))  # type: ignore[arg-type]
+        asyncio.run(translating)

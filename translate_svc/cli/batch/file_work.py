@@ -8,23 +8,25 @@ import shutil
 import uuid
 from collections import defaultdict
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from translate_svc.cli.backends.backend import Translator
+from translate_svc.cli.backends.patience import Patience
 from translate_svc.cli.batch.arguments import BatchArguments, reference_languages
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileResult, FileStatus, Journal
 from translate_svc.cli.media.file_sinks import file_sinks
 from translate_svc.cli.media.file_streams import open_readers, stream_file
-from translate_svc.cli.media.file_translation import UtteranceCounter, sides_hint
+from translate_svc.cli.media.file_translation import sides_hint
 from translate_svc.cli.media.remote_files import download, is_address
+from translate_svc.cli.media.utterance_counter import UtteranceCounter
 from translate_svc.cli.output.channel_sides import ChannelSide, speaker_name
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.progress import SampleCounter
 from translate_svc.cli.output.sinks import Sink
 from translate_svc.errors import (
     EngineLost,
-    ResourceExhausted,
     TranslateSvcError,
     Unauthenticated,
     Unavailable,
@@ -36,7 +38,6 @@ _FATAL = (EngineLost, Unavailable, Unauthenticated)
 """Errors that concern all files: no other one would do better."""
 
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENOMEM})
-_MAX_WAIT_S = 600.0
 
 
 class TextCollector:
@@ -80,6 +81,7 @@ class FileWork:
         self._table = table
         self._model = model
         self._translator = translator
+        self._patience = Patience()
         self._journal = journal
         self._staging = staging
 
@@ -108,31 +110,14 @@ class FileWork:
             if is_address(item.source):
                 (folder / "source").mkdir()
                 path = await asyncio.to_thread(download, item.source, folder / "source")
-            return await self._when_there_is_room(item, version, path, folder)
+            # also what the server refuses when a part of the file is translated already
+            return await self._patience.result(partial(self._translated, item, version, path, folder))
         except _FATAL:
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
                 raise
             return failed(item, _reason(error), version)
-
-    async def _when_there_is_room(
-        self, item: BatchItem, version: str, path: Path, folder: Path
-    ) -> FileResult:
-        """Translates; waits while a server is full.
-
-        Raises:
-            Unavailable: it is full for ten minutes.
-        """
-        clock = asyncio.get_running_loop().time
-        give_up_s = clock() + _MAX_WAIT_S
-        while True:
-            try:
-                return await self._translated(item, version, path, folder)
-            except ResourceExhausted as error:
-                if clock() > give_up_s:
-                    raise Unavailable(f"no place for ten minutes: {error}") from None
-                await asyncio.sleep(error.retry_after_s)
 
     async def _translated(self, item: BatchItem, version: str, path: Path, folder: Path) -> FileResult:
         outputs = folder / "outputs"
@@ -154,7 +139,9 @@ class FileWork:
                     texts,
                     *file_sinks(arguments, path, settings, files, rate_hz, track),
                 ]
-                await stream_file(readers, settings, self._translator, sinks, samples)
+                await stream_file(
+                    readers, settings, self._translator, sinks, samples, patience=self._patience
+                )
             problem = counter.problem(reader.name, reader.media.damage)
         return FileResult(
             source=item.source,

@@ -75,7 +75,7 @@ def _check_texts(arguments: TranslateArguments) -> None:
 
 
 def _check_film(arguments: TranslateArguments) -> None:
-    if arguments.makes_film and any(map(_is_pipe, arguments.inputs)):
+    if arguments.makes_film and any(map(is_pipe, arguments.inputs)):
         message = "a film reads its input twice: it cannot be made from standard input or a pipe"
         raise UsageError(message, field="--output")
 
@@ -124,7 +124,7 @@ def _check_sides(arguments: TranslateArguments) -> None:
         if arguments.makes_film:
             raise UsageError("cannot be a film with --speakers-by-channel: .wav, .mp3", field="--output")
     for flag, given in (("--fit", arguments.fit), ("--speakers-by-channel", arguments.speakers_by_channel)):
-        if given and any(map(_is_pipe, arguments.inputs)):
+        if given and any(map(is_pipe, arguments.inputs)):
             raise UsageError("reads its input twice: standard input and pipes cannot be", field=flag)
 
 
@@ -146,5 +146,5 @@ def _is_plain(source: Source) -> bool:
     return is_text_file(source) and form_of(Path(source)) == PLAIN_FORM
 
 
-def _is_pipe(source: Source) -> bool:
+def is_pipe(source: Source) -> bool:
     return source == STDOUT or (isinstance(source, Path) and source.is_fifo())

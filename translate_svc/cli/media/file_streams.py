@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from translate_svc.cli.audio.media_reader import MediaReader
-from translate_svc.cli.backends.backend import Translator
+from translate_svc.cli.backends.backend import TranslationStream, Translator
+from translate_svc.cli.backends.patience import Patience
 from translate_svc.cli.media.arguments import TranslateArguments
 from translate_svc.cli.media.fit import FitPoint, with_updates
 from translate_svc.cli.output.channel_sides import ChannelSide
@@ -27,6 +29,8 @@ async def stream_file(
     sinks: Sequence[Sink],
     counter: SampleCounter,
     points: Sequence[FitPoint] = (),
+    *,
+    patience: Patience | None = None,
 ) -> None:
     """Sends a whole file over a stream for each side, writes the events to ``sinks`` and finishes them.
 
@@ -37,28 +41,43 @@ async def stream_file(
         sinks: take the events of all streams.
         counter: counts the sent audio.
         points: where the settings change.
+        patience: waits where the server is full; None: that is an error at once.
+
+    Raises:
+        ResourceExhausted, Unavailable: the server is full, or was for as long as ``patience`` waits.
     """
 
-    async def stream_side(side: ChannelSide, reader: MediaReader) -> None:
-        async with translator.stream(settings, reader.media.sample_rate_hz) as stream:
-            blocks = with_updates(reader.blocks(), points, stream.update)
-            stream.feed(counter.counted(abreast.kept(blocks, side), side))
-            async for event in stream:
-                for sink in sinks:
-                    sink.write(event, side)
+    async def follow(stream: TranslationStream, side: ChannelSide, reader: MediaReader) -> None:
+        blocks = with_updates(reader.blocks(), points, stream.update)
+        stream.feed(counter.counted(abreast.kept(blocks, side), side))
+        async for event in stream:
+            for sink in sinks:
+                sink.write(event, side)
 
     rate_hz = next(iter(readers.values())).media.sample_rate_hz
     abreast = ConcurrentStreams(list(readers), _MAX_AHEAD_S * rate_hz)
+    opening = partial(_streams, translator, settings, rate_hz, len(readers))
+    place = patience.place(opening) if patience else opening()
     try:
-        async with asyncio.TaskGroup() as streams:
-            for side, reader in readers.items():
-                streams.create_task(stream_side(side, reader))
+        async with place as streams, asyncio.TaskGroup() as tasks:
+            for stream, (side, reader) in zip(streams, readers.items(), strict=True):
+                tasks.create_task(follow(stream, side, reader))
     except BaseExceptionGroup as failures:
         # the first one is the cause; it ended the other stream
         raise failures.exceptions[0] from None
     for sink in sinks:
         # not in this thread: a film takes long, and Ctrl-C is heeded meanwhile
         await asyncio.to_thread(sink.finish, counter.sent_samples)
+
+
+@asynccontextmanager
+async def _streams(
+    translator: Translator, settings: StreamSettings, rate_hz: int, count: int
+) -> AsyncIterator[list[TranslationStream]]:
+    """All or none: a stream whose sibling finds no place would keep its own from others."""
+    async with AsyncExitStack() as opened:
+        opening = (translator.stream(settings, rate_hz) for _ in range(count))
+        yield [await opened.enter_async_context(stream) for stream in opening]
 
 
 async def open_readers(

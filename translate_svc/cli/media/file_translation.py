@@ -13,8 +13,9 @@ from rich.text import Text
 from translate_svc.cli.audio.media_reader import STDIN, MediaReader
 from translate_svc.cli.backends.backend import Backend, Translator
 from translate_svc.cli.backends.notice import show_notice
+from translate_svc.cli.backends.patience import Patience
 from translate_svc.cli.interrupts import temporary_folder
-from translate_svc.cli.media.argument_checks import form_of
+from translate_svc.cli.media.argument_checks import form_of, is_pipe
 from translate_svc.cli.media.arguments import TranslateArguments
 from translate_svc.cli.media.cue_sink import CueSink
 from translate_svc.cli.media.file_sinks import file_sinks, plain_files, sound_and_events
@@ -24,6 +25,7 @@ from translate_svc.cli.media.inputs import Source
 from translate_svc.cli.media.remote_files import download
 from translate_svc.cli.media.text_files import is_text_file, read_text_file
 from translate_svc.cli.media.text_translation import TEXT_RATE_HZ, PlainSink, translate_texts
+from translate_svc.cli.media.utterance_counter import UtteranceCounter
 from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.progress import SampleCounter, SourceProgress
@@ -31,18 +33,8 @@ from translate_svc.cli.output.sinks import Sink, TextSink, WarningSink
 from translate_svc.cli.output.standard_output import StandardOutput
 from translate_svc.cli.output.text_view import TextView
 from translate_svc.cli.wire_fields import in_words_of_flags
-from translate_svc.errors import DataLoss, InvalidArgument, TranslationFailed, Unavailable
-from translate_svc.types import (
-    NO_SPEECH,
-    Closed,
-    EndReason,
-    SessionEvent,
-    SpeechEnded,
-    StreamSettings,
-    StreamWarning,
-    UtteranceDone,
-    UtteranceStatus,
-)
+from translate_svc.errors import DataLoss, InvalidArgument, TranslationFailed
+from translate_svc.types import StreamSettings
 
 _APART = (
     "two people, one on each side, were heard mixed into one; to translate them apart: "
@@ -51,75 +43,13 @@ _APART = (
 _ALIKE = "both sides sound alike; to translate them once: without --speakers-by-channel"
 
 
-class UtteranceCounter:
-    """A sink that counts utterances, failures and what is lost, for the report at the end of a file."""
-
-    def __init__(self, streams: int = 1) -> None:
-        """``streams``: how many translate the file."""
-        self.utterances = 0
-        self._without_text = 0
-        self._cut_in_speech = 0
-        self._silent: set[tuple[ChannelSide, int | None]] = set()
-        self._failed = 0
-        self._open_streams = streams
-
-    def write(self, event: SessionEvent, side: ChannelSide = None) -> None:
-        if isinstance(event, UtteranceDone):
-            self.utterances += 1
-            self._failed += event.status is UtteranceStatus.FAILED
-            is_silent = (side, event.utterance_id) in self._silent
-            self._without_text += event.status is UtteranceStatus.EMPTY and not is_silent
-        elif isinstance(event, SpeechEnded):
-            self._cut_in_speech += event.reason is EndReason.MAX_LENGTH
-        elif isinstance(event, StreamWarning) and event.code == NO_SPEECH:
-            self._silent.add((side, event.utterance_id))
-        elif isinstance(event, Closed):
-            self._open_streams -= 1
-
-    def finish(self, source_samples: int) -> None:
-        if self._open_streams:
-            raise Unavailable("the stream ended early")
-
-    def report(self, name: str, damage: str | None) -> None:
-        """Reports problems of a run that came to its end. ``damage``: the fault of the file ``name``.
-
-        Raises:
-            DataLoss: the file is damaged.
-            TranslationFailed: utterances could not be translated.
-        """
-        if not self.utterances:
-            _say("no speech was found")
-        if lost := self.losses():
-            _say(f"{name}: {lost}")
-        if (problem := self.problem(name, damage)) is not None:
-            raise problem
-
-    def losses(self) -> str:
-        """What may be missing from the texts, for people; empty if nothing is."""
-        counts = {
-            "without a text": self._without_text,
-            "cut within running speech, where words may be lost": self._cut_in_speech,
-        }
-        found = [f"{count} {what}" for what, count in counts.items() if count]
-        return f"of {self.utterances} utterances {', and '.join(found)}" if found else ""
-
-    def problem(self, name: str, damage: str | None) -> DataLoss | TranslationFailed | None:
-        """The error that ``report`` raises; None if all of the file was translated."""
-        if damage is not None:
-            return DataLoss(damage, field=name)
-        if self._failed:
-            return TranslationFailed(
-                f"{self._failed} of {self.utterances} utterances could not be translated"
-            )
-        return None
-
-
 class FileTranslation:
     """Translates all inputs of the arguments."""
 
     def __init__(self, arguments: TranslateArguments, backend: Backend) -> None:
         self._arguments = arguments
         self._backend = backend
+        self._patience = Patience()
         self._inputs = [each for each in arguments.inputs if isinstance(each, Path) and each != STDIN]
 
     async def run(self) -> None:
@@ -171,7 +101,7 @@ class FileTranslation:
                 sinks = [counter, *file_sinks(self._arguments, path, settings, files, rate_hz, track)]
                 translator = await model.translator()
                 points = await self._fit(path, settings, translator) if self._arguments.fit else []
-                await self._stream(settings, readers, translator, sinks, points, heading=heading)
+                await self._stream(path, settings, readers, translator, sinks, points, heading=heading)
             if hint := sides_hint(reader, self._arguments):
                 _say(f"{reader.name}: {hint}")
             counter.report(reader.name, reader.media.damage)
@@ -203,7 +133,13 @@ class FileTranslation:
                 sinks = [counter, WarningSink(), shown, *others]
                 translator = await model.translator()
                 await translate_texts(
-                    text, settings, translator, sinks, end_ms, transcript=arguments.transcript
+                    text,
+                    settings,
+                    translator,
+                    sinks,
+                    end_ms,
+                    patience=self._patience,
+                    transcript=arguments.transcript,
                 )
             if not arguments.writes_files:
                 print(shown.rendered(codes[0], form_of(path)), end="")
@@ -215,11 +151,12 @@ class FileTranslation:
         async with AsyncExitStack() as opened:
             readers = await open_readers(source, self._arguments, settings, opened)
             planner = FitPlanner(settings, readers[None].media.sample_rate_hz)
-            await stream_file(readers, settings, translator, [planner], counter)
+            await stream_file(readers, settings, translator, [planner], counter, patience=self._patience)
         return planner.plan(counter.sent_samples)
 
     async def _stream(
         self,
+        source: Path,
         settings: StreamSettings,
         readers: Mapping[ChannelSide, MediaReader],
         translator: Translator,
@@ -241,7 +178,9 @@ class FileTranslation:
                 screen.enter_context(progress.bar)
             view = screen.enter_context(TextView(out, show_growth=False, footer=progress.bar))
             sinks = [*sinks, progress, TextSink(view, codes, rate_hz, sides, progress.sent_of)]
-            await stream_file(readers, settings, translator, sinks, progress, points)
+            # audio that cannot wait would be lost
+            patience = None if is_pipe(source) else self._patience
+            await stream_file(readers, settings, translator, sinks, progress, points, patience=patience)
 
 
 def sides_hint(reader: MediaReader, arguments: TranslateArguments) -> str:

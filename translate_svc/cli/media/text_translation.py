@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from translate_svc.cli.backends.backend import Translator
+from translate_svc.cli.backends.patience import Patience
 from translate_svc.cli.media.text_files import Passage, TextFile
 from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.output.growing_texts import GrowingTexts
 from translate_svc.cli.output.sinks import Sink
 from translate_svc.cli.output.unsure_texts import UNSURE_MARK, UnsureTexts, with_marks
 from translate_svc.cli.targets import SPEECH_FORMAT
-from translate_svc.errors import ResourceExhausted, Unavailable
 from translate_svc.types import (
     Closed,
     SampleRange,
@@ -34,7 +34,6 @@ TEXT_RATE_HZ = 1_000
 """Positions of events are milliseconds."""
 
 _AT_ONCE = 4
-_MAX_WAIT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +91,7 @@ async def translate_texts(
     sinks: Sequence[Sink],
     end_ms: int,
     *,
+    patience: Patience,
     transcript: bool = False,
 ) -> None:
     """Translates all passages, writes the events to ``sinks`` in their order and finishes them.
@@ -102,13 +102,14 @@ async def translate_texts(
         translator: does it.
         sinks: take the events. Positions are in milliseconds.
         end_ms: how long dubs are at least.
+        patience: waits where the server is full.
         transcript: the texts of the source are events too.
 
     Raises:
         TranslateSvcError: a text is refused, or the server is lost, or full for ten minutes.
     """
     try:
-        async for result in _results(text.passages, settings, translator):
+        async for result in _results(text.passages, settings, translator, patience):
             for event in result.as_stream(settings, transcript=transcript):
                 for sink in sinks:
                     sink.write(event)
@@ -121,7 +122,7 @@ async def translate_texts(
 
 
 async def _results(
-    passages: Sequence[Passage], settings: StreamSettings, translator: Translator
+    passages: Sequence[Passage], settings: StreamSettings, translator: Translator, patience: Patience
 ) -> AsyncIterator[_Result]:
     """A few passages are translated at once; results come in their order."""
     running: deque[asyncio.Task[_Result]] = deque()
@@ -130,14 +131,15 @@ async def _results(
         for passage in passages:
             if len(running) == _AT_ONCE:
                 yield await running.popleft()
-            running.append(tasks.create_task(_translated(passage, first_id, settings, translator)))
+            translating = _translated(passage, first_id, settings, translator, patience)
+            running.append(tasks.create_task(translating))
             first_id += len(passage.cues)
         while running:
             yield await running.popleft()
 
 
 async def _translated(
-    passage: Passage, first_id: int, settings: StreamSettings, translator: Translator
+    passage: Passage, first_id: int, settings: StreamSettings, translator: Translator, patience: Patience
 ) -> _Result:
     if not any(map(str.isalnum, passage.text)):
         return _Result(passage, first_id, _as_it_is(passage.text, settings))
@@ -150,16 +152,11 @@ async def _translated(
         beam_search=settings.beam_search,
         terms=settings.terms,
     )
-    clock = asyncio.get_running_loop().time
-    give_up_s = clock() + _MAX_WAIT_S
-    while True:
-        try:
-            events = [event async for event in translator.translate(request)]
-            return _Result(passage, first_id, events)
-        except ResourceExhausted as error:
-            if clock() > give_up_s:
-                raise Unavailable(f"no place for ten minutes: {error}") from None
-            await asyncio.sleep(error.retry_after_s)
+
+    async def attempt() -> list[SessionEvent]:
+        return [event async for event in translator.translate(request)]
+
+    return _Result(passage, first_id, await patience.result(attempt))
 
 
 def _as_it_is(text: str, settings: StreamSettings) -> list[SessionEvent]:
