@@ -62,8 +62,11 @@ class TestInputEncoder:
             np.array([np.inf]),
             np.zeros(10, dtype=np.int32),
             np.zeros(10, dtype=np.complex64),
+            np.float32(0.5),  # feed(samples): an iteration over the samples themselves
+            100,  # feed(data), of bytes
+            [0.5, 0.5],
         ],
-        ids=["torn", "stereo", "nan", "infinity", "int32", "complex"],
+        ids=["torn", "stereo", "nan", "infinity", "int32", "complex", "sample", "byte", "list"],
     )
     def test_what_cannot_be_audio_is_refused_and_not_counted(self, audio: Any) -> None:
         encoder = InputEncoder(S16, 100)

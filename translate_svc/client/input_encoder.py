@@ -43,14 +43,15 @@ class InputEncoder:
         """The bytes of ``audio``, cut between samples (of all channels) or between packets.
 
         Raises:
-            InvalidArgument: a sample is incomplete, a packet is not valid, or an array has the wrong number
-                of channels, the wrong dtype, NaN or infinity. Raised before the first chunk.
+            InvalidArgument: it is neither bytes nor an array, a sample is incomplete, a packet is not valid,
+                or an array has the wrong number of channels, the wrong dtype, NaN or infinity. Raised before
+                the first chunk.
             Unsupported: samples need encoding, and the codec's library (PyAV) is not installed.
         """
         if isinstance(audio, np.ndarray):
             yield from self._cut(self._encoder.encode(self._samples(audio)))
         else:
-            yield from self._cut(self._framing.pack((bytes(audio),)))
+            yield from self._cut(self._framing.pack((_as_bytes(audio),)))
 
     def flush(self) -> Iterator[bytes]:
         """The audio that was kept, padded with silence. Send it before a message that has a position."""
@@ -88,3 +89,11 @@ class InputEncoder:
         if averaged and samples.shape[1] == 2:
             return self._downmix.mix(samples.T)
         return samples.mean(axis=1) if averaged else samples
+
+
+def _as_bytes(audio: object) -> bytes:
+    # single samples come from feed(samples): each would become the bytes that its number has in memory
+    if not isinstance(audio, bytes | bytearray | memoryview):
+        message = f"must be bytes or an array of samples, not {type(audio).__name__}"
+        raise InvalidArgument(message, field="audio.data")
+    return bytes(audio)

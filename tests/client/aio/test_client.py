@@ -292,6 +292,18 @@ class TestFeed:
                 _ = [event async for event in stream]
         await asyncio.wait_for(service.sessions[0].cancelled.wait(), 60)
 
+    async def test_a_source_that_is_cancelled_leaves_nobody_waiting(self, client: AsyncClient) -> None:
+        """Audio of another task, for example, that the program has cancelled."""
+
+        async def source() -> AsyncIterator[Samples]:
+            yield QUIET
+            raise asyncio.CancelledError
+
+        async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream, asyncio.timeout(60):
+            stream.feed(source())
+            with pytest.raises(errors.TranslateSvcError, match="was fed was cancelled"):
+                _ = [event async for event in stream]
+
     async def test_an_error_of_the_server_is_the_readers_whatever_is_being_written(
         self, client: AsyncClient, service: ScriptedService
     ) -> None:

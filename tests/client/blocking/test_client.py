@@ -131,10 +131,13 @@ async def test_feed_sends_while_the_caller_reads(server: RpcServer, service: Scr
     assert service.sessions[0].samples == 480_000
 
 
-async def test_a_source_that_breaks_breaks_the_stream(server: RpcServer, service: ScriptedService) -> None:
+@pytest.mark.parametrize("kind", [OSError, SystemExit])
+async def test_a_source_that_breaks_breaks_the_stream(
+    kind: type[BaseException], server: RpcServer, service: ScriptedService
+) -> None:
     def source() -> Iterator[Samples]:
         yield QUIET
-        raise OSError("microphone unplugged")
+        raise kind("microphone unplugged")
 
     def translate() -> None:
         with (
@@ -142,7 +145,7 @@ async def test_a_source_that_breaks_breaks_the_stream(server: RpcServer, service
             client.stream(targets=["spa"], sample_rate_hz=16_000) as stream,
         ):
             stream.feed(source())
-            with pytest.raises(OSError, match="unplugged"):
+            with pytest.raises(kind, match="unplugged"):
                 list(stream)
 
     await asyncio.to_thread(translate)

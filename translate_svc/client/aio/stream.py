@@ -115,7 +115,8 @@ class AsyncStream:
     def feed(self, source: AsyncIterable[Audio] | Iterable[Audio], *, end: bool = True) -> None:
         """Sends all of ``source`` in a background task, and then ``end`` if requested.
 
-        If ``source`` raises, the call is cancelled and the iteration raises the same exception.
+        If ``source`` raises, the call is cancelled and the iteration raises the same exception; in place of
+        CancelledError it raises ``TranslateSvcError``.
         """
         if self._feed_task is not None:
             raise RuntimeError("the stream has a feed already")
@@ -148,11 +149,18 @@ class AsyncStream:
                     await self.send(audio)
             if end:
                 await self.end()
+        except asyncio.CancelledError:
+            if is_being_cancelled():
+                raise
+            self._end_feed(TranslateSvcError("the audio that was fed was cancelled"))
         except Exception as error:
-            # if the server failed the call, the reader gets that error from the call
-            if not self._connection.done:
-                self._feed_error = error
-                self._connection.cancel()
+            self._end_feed(error)
+
+    def _end_feed(self, error: Exception) -> None:
+        # if the server failed the call, the reader gets that error from the call
+        if not self._connection.done:
+            self._feed_error = error
+            self._connection.cancel()
 
     async def _send(self, chunks: Iterable[bytes]) -> None:
         for chunk in chunks:

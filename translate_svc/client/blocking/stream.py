@@ -26,7 +26,7 @@ class Stream:
         self._loop = loop
         self._stream = stream
         self._feed_thread: threading.Thread | None = None
-        self._feed_error: Exception | None = None
+        self._feed_error: BaseException | None = None
 
     @property
     def opened(self) -> Opened:
@@ -113,7 +113,7 @@ class Stream:
                 self.send(audio)
             if end:
                 self.end()
-        except Exception as error:
+        except BaseException as error:  # also SystemExit: the reader would wait for ever
             # if the server failed the call, the reader gets that error from the call
             if not self._stream.done:
                 self._feed_error = error
