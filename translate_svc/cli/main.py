@@ -26,6 +26,7 @@ from translate_svc.cli.commands.top import top
 from translate_svc.cli.commands.translate import translate
 from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_LOST, EXIT_USAGE, UsageError
 from translate_svc.cli.output.help_text import use_plain_help
+from translate_svc.cli.output.standard_output import write_what_encoding_lacks
 from translate_svc.cli.wire_fields import in_words_of_flags
 from translate_svc.errors import TranslateSvcError, Unavailable
 
@@ -86,6 +87,7 @@ def main() -> None:
 def _run() -> int:
     if sys.stdout is None:
         return _print_error("standard output is closed", EXIT_ERROR)
+    write_what_encoding_lacks()
     try:
         # the return value of the command, or the code of its typer.Exit
         code = app(prog_name=_NAME, standalone_mode=False)

@@ -2,9 +2,49 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import sys
 from typing import NoReturn
 
 from rich.console import Console
+
+_LACKING = "translate_svc.lacking"
+
+
+def write_what_encoding_lacks() -> None:
+    """Characters that the encoding of standard output lacks, as ASCII lacks all accents, are written as
+    Python writes them in a string (``\\xe9``), and standard error says so once. Without this they end the
+    command.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors != _LACKING:
+        codecs.register_error(_LACKING, _Lacking(sys.stdout.errors or "strict"))
+        sys.stdout.reconfigure(errors=_LACKING)
+
+
+class _Lacking:
+    """A handler of ``codecs.register_error``."""
+
+    def __init__(self, before: str) -> None:
+        """``before``: the name of the handler that goes first, such as one of PYTHONIOENCODING."""
+        self._before = codecs.lookup_error(before)
+        self._is_told = False
+
+    def __call__(self, error: UnicodeError) -> tuple[str | bytes, int]:
+        try:
+            return self._before(error)
+        except UnicodeError:
+            self._tell(error)
+            return codecs.backslashreplace_errors(error)
+
+    def _tell(self, error: UnicodeError) -> None:
+        if isinstance(error, UnicodeEncodeError) and not self._is_told:
+            self._is_told = True
+            lacks = f"standard output in {error.encoding} has no {error.object[error.start]!a}"
+            print(
+                f"translate-svc: {lacks}: such characters are escaped; PYTHONIOENCODING=utf-8 writes all",
+                file=sys.stderr,
+            )
 
 
 class StandardOutput(Console):
