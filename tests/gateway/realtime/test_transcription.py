@@ -117,6 +117,25 @@ async def test_a_clear_takes_back_no_turn_that_was_committed(server: GatewayServ
         assert [each["item_id"] for each in session.of(f"{TRANSCRIPT}.completed")] == items
 
 
+async def test_speech_that_is_cleared_becomes_no_item(server: GatewayServer) -> None:
+    """Its item would never be completed, and the next one would follow it."""
+    async with connect(server.target, PATH) as session:
+        await _update(session)
+        await _append(session, pcm16(tone(0.6)))  # it goes on
+        started = await session.until("input_audio_buffer.speech_started")
+        await session.send("input_audio_buffer.clear")
+        await session.until("input_audio_buffer.cleared")
+        stopped = session.of("input_audio_buffer.speech_stopped")
+        assert [each["item_id"] for each in stopped] == [started["item_id"]]
+        assert not session.of("input_audio_buffer.committed")
+        assert not session.of("conversation.item.added")
+        await _append(session, SPOKEN)
+        await session.send("input_audio_buffer.commit")
+        completed = await session.until(f"{TRANSCRIPT}.completed")
+        (committed,) = session.of("input_audio_buffer.committed")
+        assert (committed["item_id"], committed["previous_item_id"]) == (completed["item_id"], None)
+
+
 async def test_where_the_language_is_known_audio_or_an_empty_update_begins_the_session(
     service: ModelFreeService,
 ) -> None:

@@ -13,6 +13,7 @@ from translate_svc.gateway.web_socket import WireEvent
 from translate_svc.languages import LanguageTable
 from translate_svc.types import (
     Cleared,
+    EndReason,
     SessionEvent,
     SpeechEnded,
     SpeechStarted,
@@ -80,6 +81,8 @@ class TranscriptionEvents:
                 "audio_end_ms": event.source.end * 1000 // self._rate_hz,
                 "item_id": item.id,
             }
+        if event.reason is EndReason.CLEARED:
+            return  # what was not committed becomes no item
         former, self._previous_id = self._previous_id, item.id
         item.previous_id = former
         yield {"type": "input_audio_buffer.committed", "item_id": item.id, "previous_item_id": former}
