@@ -35,6 +35,7 @@ TBX_3 = """<tbx xmlns="urn:iso:std:iso:30042:ed-2" xml:lang="en"><text><body><co
         ("a.csv", "\ufeffsource,target,language\nbakery,tahona,es\nKubernetes,,\n", [BAKERY, KEPT]),
         ("a.csv", QUOTED, [BAKERY, Term("Bar, the", 'el "Bar"', "spa")]),
         ("a.csv", "bakery,tahona,en,es\nBrot,pan,de,es\nbread,pain,en,fr\n", [BAKERY]),
+        ("a.csv", "bakery;tahona\r\nKubernetes;\r\n", [ANY, KEPT]),
         ("a.tsv", "bakery\ttahona\r\nKubernetes\r\n", [ANY, KEPT]),
         ("a.txt", "bakery##tahona\nKubernetes\n", [ANY, KEPT]),
         ("a.tbx", TBX, [BAKERY, Term("bakehouse", "tahona", "spa")]),
@@ -44,6 +45,19 @@ TBX_3 = """<tbx xmlns="urn:iso:std:iso:30042:ed-2" xml:lang="en"><text><body><co
 def test_forms(tmp_path: Path, name: str, text: str, terms: list[Term]) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     assert read_terms(tmp_path / name, "eng", ["spa"]) == tuple(terms)
+
+
+def test_the_unicode_of_spreadsheets_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_bytes("bakery\ttahona\r\n".encode("utf-16"))
+    assert read_terms(tmp_path / "a.tsv", "eng", ["spa"]) == (ANY,)
+
+
+def test_what_cannot_be_read_is_said_in_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_bytes("gare,estaci\xf3n\n".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"^--terms: is not a text in UTF-8$"):
+        read_terms(tmp_path / "old.csv", "fra", ["spa"])
+    with pytest.raises(UsageError, match=r"^--terms: cannot be read: No such file or directory$"):
+        read_terms(tmp_path / "none.csv", "fra", ["spa"])
 
 
 @pytest.mark.parametrize(

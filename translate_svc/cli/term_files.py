@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from translate_svc import languages
 from translate_svc.cli.exit_codes import UsageError
+from translate_svc.cli.media.text_files import decoded
 from translate_svc.types import MAX_TERMS, Term
 
 _FIELD = "--terms"
@@ -25,7 +26,8 @@ def read_terms(path: Path | None, source: str | None, targets: Collection[str]) 
 
     * ``.csv``, ``.tsv``: a term a row: source, target, language of the target; or source, target, language of
       the source, language of the target, as DeepL has them. The target may be missing: the source is kept. A
-      first row that begins with "source" is a header.
+      first row that begins with "source" is a header. Where the first row of CSV has semicolons and no
+      comma, semicolons part the cells.
     * ``.txt``: ``source##target`` or ``source`` in each line, as Riva has them.
     * ``.tbx``, ``.xml``: TBX 2 or 3. The first term of a language is the one to say.
 
@@ -47,9 +49,12 @@ def read_terms(path: Path | None, source: str | None, targets: Collection[str]) 
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise UsageError(f"has more than {_MAX_BYTES} bytes", field=_FIELD)
-        text = path.read_text(encoding="utf-8-sig")
-        found = dict.fromkeys(reader(text, source))
-    except (OSError, UnicodeDecodeError, csv.Error, ElementTree.ParseError) as error:
+        found = dict.fromkeys(reader(decoded(path.read_bytes()), source))
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", field=_FIELD) from None
+    except UnicodeDecodeError:
+        raise UsageError("is not a text in UTF-8", field=_FIELD) from None
+    except (csv.Error, ElementTree.ParseError) as error:
         raise UsageError(f"cannot be read: {error}", field=_FIELD) from None
     terms = tuple(term for term in found if not term.language or term.language in targets)
     if len(terms) > MAX_TERMS:
@@ -76,7 +81,11 @@ def _rows(rows: Iterable[list[str]], source: str) -> Iterator[Term]:
 
 
 def _csv(text: str, source: str) -> Iterator[Term]:
-    return _rows(csv.reader(text.splitlines()), source)
+    lines = text.splitlines()
+    first = next(filter(None, lines), "")
+    # where the comma is the decimal mark, spreadsheets write semicolons
+    delimiter = ";" if ";" in first and "," not in first else ","
+    return _rows(csv.reader(lines, delimiter=delimiter), source)
 
 
 def _tsv(text: str, source: str) -> Iterator[Term]:

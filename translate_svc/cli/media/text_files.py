@@ -91,15 +91,19 @@ def is_text_file(source: Path | str) -> bool:
     return PurePosixPath(source).suffix.lower() in TEXT_SUFFIXES
 
 
+def decoded(data: bytes) -> str:
+    """A text in UTF-8, or in UTF-16 with its mark (as Windows calls "Unicode"). Raises UnicodeDecodeError."""
+    return data.decode("utf-16" if data.startswith(_UTF_16_MARKS) else "utf-8-sig")
+
+
 def read_text_file(path: Path) -> TextFile:
-    """Reads a text, or subtitles, in UTF-8, or in UTF-16 with its mark (as Windows calls "Unicode").
+    """Reads a text, or subtitles.
 
     Raises:
         InvalidArgument: it cannot be read, or nothing is in it. Names the path.
     """
     try:
-        data = path.read_bytes()
-        text = data.decode("utf-16" if data.startswith(_UTF_16_MARKS) else "utf-8-sig")
+        text = decoded(path.read_bytes())
     except OSError as error:
         raise InvalidArgument(f"cannot be read: {error.strerror}", field=str(path)) from None
     except UnicodeDecodeError:
