@@ -63,7 +63,15 @@ class _Events:
 def test_places_of_sentences_are_told_of_a_text_that_is_not_parted(cues: int, told: int) -> None:
     passage = Passage(tuple(Cue(number, number + 1, ("word",)) for number in range(cues)))
     settings, events = StreamSettings((TargetSettings("spa"),), "eng"), _Events()
-    asyncio.run(translate_texts(TextFile((passage,)), settings, _Sure(), [events], 0))  # type: ignore[arg-type]
+    translating = translate_texts(
+        TextFile((passage,)),
+        settings,
+        _Sure(),
+        [events],
+        0,
+        patience=Patience(),  # type: ignore[arg-type]
+    )
+    asyncio.run(translating)
     assert len(events.done) == cues
     (confidence,) = events.done[-1].confidences
     assert (confidence.confidence, len(confidence.sentences)) == (0.1, told)
