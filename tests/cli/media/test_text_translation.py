@@ -66,10 +66,10 @@ def test_places_of_sentences_are_told_of_a_text_that_is_not_parted(cues: int, to
     translating = translate_texts(
         TextFile((passage,)),
         settings,
-        _Sure(),
+        _Sure(),  # type: ignore[arg-type]
         [events],
         0,
-        patience=Patience(),  # type: ignore[arg-type]
+        patience=Patience(),
     )
     asyncio.run(translating)
     assert len(events.done) == cues
