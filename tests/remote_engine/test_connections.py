@@ -223,6 +223,25 @@ async def test_an_engine_that_vanishes_is_lost(tmp_path: Path) -> None:
             assert connection.engine.status.lost
 
 
+async def test_an_engines_process_that_speaks_no_more_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that has nothing to tell is not: it repeats itself."""
+    told: list[BaseException] = []
+    options = dataclasses.replace(QUICK, engine_silence_timeout_s=6.0)
+    async with serving(tmp_path) as server:
+        path = server.listen(0)
+        await asyncio.sleep(0)
+        async with EngineConnection.open(path, options, on_lost=told.append) as connection:
+            connection.report_with(lambda: Report(True))
+            silence = asyncio.create_task(connection.fall_silent())
+            await asyncio.sleep(8.0)
+            assert not told
+            monkeypatch.setattr(FrontGroup, "tell", lambda group: None)
+            await asyncio.wait_for(silence, 60)
+            assert str(told[0]) == "the engine's process has said nothing for 6 s"
+
+
 async def test_a_lost_engine_is_told_once_without_a_request(tmp_path: Path) -> None:
     told: list[BaseException] = []
     async with serving(tmp_path) as server:

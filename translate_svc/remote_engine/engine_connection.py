@@ -29,10 +29,12 @@ from translate_svc.remote_engine.messages import (
 from translate_svc.remote_engine.options import ConnectionOptions
 from translate_svc.remote_engine.remote_admission import RemoteAdmission
 from translate_svc.remote_engine.remote_engine import RemoteEngine
+from translate_svc.remote_engine.silence import Silence
 from translate_svc.session.capacity.front_peers import FrontPeers
 
 _ANSWER_TIMEOUT_S = 30.0
 _FAREWELL_TIMEOUT_S = 2.0
+_LOOKS_A_TIMEOUT = 8
 
 
 class EngineConnection:
@@ -51,6 +53,8 @@ class EngineConnection:
         self._report: Callable[[], Report] | None = None
         self._report_due = False
         self._acquiring: deque[AcquireStream] = deque()
+        self._silence = Silence()
+        self._silence_timeout_s = options.engine_silence_timeout_s
         self.admission = RemoteAdmission(self._link.wake, options.answer_timeout_s)
         """Asks whether streams and calls may open."""
         self.peers = FrontPeers(self.admission)
@@ -120,6 +124,25 @@ class EngineConnection:
         self._report_due = self._report is not None
         self._link.wake()
 
+    async def fall_silent(self) -> None:
+        """Returns when the engine's process has been silent for too long. The engine is lost then.
+
+        It is the event loop of that process that speaks, whatever the engine's thread computes.
+        """
+        look_s = min(self._silence_timeout_s, self._options.answer_timeout_s) / _LOOKS_A_TIMEOUT
+        silent_s = 0.0
+        while silent_s <= self._silence_timeout_s:
+            await asyncio.sleep(look_s)
+            silent_s = self._silence.after(look_s)
+        self._lose(f"the engine's process has said nothing for {self._silence_timeout_s:g} s")
+
+    def expect_drain(self, within_s: float) -> None:
+        """The engine's process was told to leave: if it stays silent for ``within_s``, or for as long as an
+        answer may take, it will not.
+        """
+        within_s = max(within_s, self._options.answer_timeout_s)
+        self._silence_timeout_s = min(self._silence_timeout_s, within_s)
+
     async def _answer(self) -> Welcome:
         try:
             async with asyncio.timeout(_ANSWER_TIMEOUT_S):
@@ -161,6 +184,7 @@ class EngineConnection:
                 await self._released.wait()
 
     def _handle(self, message: ToFront) -> None:
+        self._silence.end()
         match message:
             case Step():
                 self.engine.receive(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -27,8 +28,10 @@ from translate_svc.remote_engine.messages import (
 )
 from translate_svc.remote_engine.options import ConnectionOptions
 from translate_svc.remote_engine.request_relay import RequestRelay
+from translate_svc.remote_engine.silence import Silence
 
-_CHECKS_A_TIMEOUT = 8
+_LOOKS_A_TIMEOUT = 8
+_REPEAT_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -63,7 +66,8 @@ class FrontConnection:
         self._sent_overview: Overview | None = None
         self._link: Link[ToEngine] = Link(ToEngine, self._take, self._handle)
         self._relay = RequestRelay(engine, self._link.wake)
-        self._heard_messages = 0
+        self._sent_overview_s = 0.0
+        self._silence = Silence()
         self.is_welcome = False
         """Whether it runs the same code and knows the engine."""
 
@@ -87,8 +91,11 @@ class FrontConnection:
         self._link.wake()
 
     def offer(self, overview: Overview) -> None:
-        """Sends an overview, unless the last one was the same. A newer one replaces one that waits."""
-        if self.is_welcome and overview != self._sent_overview:
+        """Sends an overview. A newer one replaces one that waits; the same one is sent again each second, so
+        that this process is not silent.
+        """
+        is_due = time.monotonic() - self._sent_overview_s >= _REPEAT_S
+        if self.is_welcome and (is_due or overview != self._sent_overview):
             self._overview = overview
             self._link.wake()
 
@@ -113,26 +120,19 @@ class FrontConnection:
             self._link.close()
 
     async def _watch(self) -> str:
-        """Returns why the front process counts as hung, once it does.
-
-        Counts checks, not time: after this process itself stood still (a suspended machine, a paused
-        container), what the front process said meanwhile is not read yet.
-        """
+        """Returns why the front process counts as hung, once it does."""
         options = self._options
-        silent_checks = heard_messages = 0
         while True:
             limit_s = options.silence_timeout_s if self.is_welcome else options.start_timeout_s
-            check_s = min(limit_s, options.silence_timeout_s) / _CHECKS_A_TIMEOUT
-            await asyncio.sleep(check_s)
+            look_s = min(limit_s, options.silence_timeout_s) / _LOOKS_A_TIMEOUT
+            await asyncio.sleep(look_s)
             if self._relay.unsent_bytes > options.max_unsent_bytes:
                 return f"it leaves more than {options.max_unsent_bytes} bytes unread"
-            silent_checks = silent_checks + 1 if heard_messages == self._heard_messages else 0
-            heard_messages = self._heard_messages
-            if silent_checks * check_s > limit_s:
+            if self._silence.after(look_s) > limit_s:
                 return f"it has said nothing for {limit_s:g} s"
 
     def _handle(self, message: ToEngine) -> None:
-        self._heard_messages += 1
+        self._silence.end()
         match message:
             case Commands():
                 self._relay.receive(message)
@@ -167,5 +167,6 @@ class FrontConnection:
             return step
         if self._overview is not None:
             self._sent_overview, self._overview = self._overview, None
+            self._sent_overview_s = time.monotonic()
             return self._sent_overview
         return self._drains.popleft() if self._drains else None

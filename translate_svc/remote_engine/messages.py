@@ -163,7 +163,9 @@ class Report(Message, frozen=True):
 
 
 class Overview(Message, frozen=True):
-    """The states of the engine and of the server. Comes when one of them has changed."""
+    """The states of the engine and of the server. Comes when one of them has changed, and each second: an
+    engine's process that is silent is lost.
+    """
 
     status: EngineStatus
     state: ServerState

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -330,10 +332,14 @@ async def test_a_transport_of_the_table_is_served_by_front_processes_too(
 
 
 _SERVER = """
-import asyncio
+import asyncio, signal, sys
+from dataclasses import replace
 from tests.cli.fronts.test_fronted_server import SETTINGS, fronted_service
+from tests.fakes.fronted_service import COMMAND
 async def main():
-    async with fronted_service(SETTINGS) as own:
+    signal.signal(signal.SIGTERM, lambda *_: None)  # as ``serve``, it does not die of it
+    settings = replace(SETTINGS, drain_grace_s=1.0)
+    async with fronted_service(settings, command=(*COMMAND, sys.argv[1])) as own:
         print(own.address, *own.server.pids.values(), flush=True)
         await asyncio.sleep(3600)
 asyncio.run(main())
@@ -348,17 +354,60 @@ def _runs(pid: int) -> bool:
     return True
 
 
-async def test_a_killed_engine_ends_its_front_processes_and_callers_are_told() -> None:
+@asynccontextmanager
+async def engine_process(silence_s: float = 30.0) -> AsyncIterator[tuple[Process, str, list[int]]]:
+    """A process with an engine, its address, and the ids of its front processes. They end without it."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _SERVER), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        *(sys.executable, "-c", _SERVER, str(silence_s)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
     )
     assert process.stdout is not None
     address, *pids = (await process.stdout.readline()).decode().split()
-    async with AsyncExitStack() as stack:
+    try:
+        yield process, address, list(map(int, pids))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    await process.wait()
+    await until(lambda: not any(map(_runs, map(int, pids))))
+
+
+async def test_a_killed_engine_ends_its_front_processes_and_callers_are_told() -> None:
+    async with engine_process() as (process, address, _), AsyncExitStack() as stack:
         stream = await open_stream(stack, address)
         process.kill()
         error = await asyncio.wait_for(drain_events(stream, []), 60)
         assert isinstance(error, Unavailable)
         assert error.description == "the engine was lost"
-    await process.wait()
-    await until(lambda: not any(_runs(int(pid)) for pid in pids))
+
+
+async def test_a_frozen_engine_ends_as_a_killed_one() -> None:
+    async with engine_process(silence_s=4.0) as (process, address, _), AsyncExitStack() as stack:
+        stream = await open_stream(stack, address)
+        process.send_signal(signal.SIGSTOP)
+        error = await asyncio.wait_for(drain_events(stream, []), 60)
+        assert isinstance(error, Unavailable)
+        assert error.description == "the engine was lost"
+        assert await asyncio.wait_for(process.wait(), 60) == -signal.SIGKILL
+
+
+async def test_a_frozen_engine_that_is_told_to_leave_is_waited_for_no_longer_than_streams() -> None:
+    async with engine_process(silence_s=3600) as (process, _, pids):
+        process.send_signal(signal.SIGSTOP)
+        for pid in (process.pid, *pids):
+            os.kill(pid, signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 60) == -signal.SIGKILL
+
+
+async def test_an_engine_that_was_frozen_for_a_moment_goes_on() -> None:
+    async with engine_process(silence_s=20.0) as (process, address, _), AsyncExitStack() as stack:
+        stream = await open_stream(stack, address)
+        process.send_signal(signal.SIGSTOP)
+        await stream.send(speech(1.0))
+        await asyncio.sleep(2.0)
+        process.send_signal(signal.SIGCONT)
+        await stream.end()
+        events: list[SessionEvent] = []
+        assert await drain_events(stream, events) is None
+        assert isinstance(events[-1], Closed)

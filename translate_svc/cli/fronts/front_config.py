@@ -18,12 +18,14 @@ class FrontConfig:
     Attributes:
         index: which front process it is, from 0.
         path: the socket at which the engine's process waits.
+        engine_pid: the engine's process.
         settings: those of the server. Its ports are known by now.
         behind: what stands behind a guard; None: there is none.
     """
 
     index: int
     path: str
+    engine_pid: int
     settings: Settings
     behind: Behind | None = None
 
@@ -39,6 +41,7 @@ class FrontConfig:
         return cls(
             values["index"],
             values["path"],
+            values["engine_pid"],
             Settings(**values["settings"]),
             Behind(behind["folder"], tuple(behind["names"])) if behind else None,
         )

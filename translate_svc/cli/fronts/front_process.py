@@ -10,7 +10,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from translate_svc.cli.descriptors import allow_all_descriptors
@@ -28,6 +29,7 @@ from translate_svc.cli.transports import (
 from translate_svc.errors import TranslateSvcError
 from translate_svc.garbage_collection import collection_paused, keep_all
 from translate_svc.remote_engine.messages import Report
+from translate_svc.remote_engine.options import ConnectionOptions
 
 if TYPE_CHECKING:
     from translate_svc.remote_engine.engine_connection import EngineConnection
@@ -40,11 +42,15 @@ _ORPHAN_EXIT_S = 10.0
 _log = logging.getLogger(__name__)
 
 
-def main(make_vad: Callable[[], FrameVad] | None = None) -> None:
-    """Runs a front process to its end. ``make_vad`` creates another detector than the usual one.
+def main(
+    make_vad: Callable[[], FrameVad] | None = None,
+    options: ConnectionOptions = ConnectionOptions(),  # noqa: B008 - frozen
+) -> None:
+    """Runs a front process to its end. ``make_vad`` creates another detector than the usual one. ``options``:
+    of the connection to the engine's process.
 
     Signals do not end it: the engine's process does, or its own standard input, which is closed when that
-    process has gone.
+    process has gone, or the silence of that process.
     """
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, signal.SIG_IGN)
@@ -54,7 +60,7 @@ def main(make_vad: Callable[[], FrameVad] | None = None) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         with collection_paused():  # until ``keep_all``
-            code = asyncio.run(_run(config, make_vad))
+            code = asyncio.run(_run(config, make_vad, options))
     except TranslateSvcError as error:
         _log.critical("front process %d: %s", config.index, error)
         code = 1
@@ -73,7 +79,9 @@ def _end_with_parent() -> None:
     os._exit(EXIT_LOST)
 
 
-async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> int:
+async def _run(
+    config: FrontConfig, make_vad: Callable[[], FrameVad] | None, options: ConnectionOptions
+) -> int:
     """Serves until it is told to leave, or the engine is lost. Returns the exit code."""
     from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
     from translate_svc.remote_engine.leases import LeasedStreams
@@ -99,7 +107,9 @@ async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> 
             in_front=True,
             make_vad=make_vad,
             on_lost=on_lost,
+            options=options,
         ) as (connection, service),
+        _engine_watched(connection, config),
     ):
         leased = LeasedStreams(service.open_streams, connection.acquire)
         connection.peers.acquire, connection.on_stream_leased = leased.acquire, leased.take
@@ -112,6 +122,26 @@ async def _run(config: FrontConfig, make_vad: Callable[[], FrameVad] | None) -> 
         service.drain(DRAINING)
         await drain_servers(servers, grace_s, service.refusal or DRAINING, connection.drains)
     return EXIT_LOST if lost.is_set() else 0
+
+
+@asynccontextmanager
+async def _engine_watched(connection: EngineConnection, config: FrontConfig) -> AsyncIterator[None]:
+    """Kills the engine's process once it is silent: it answers no signal either, and who started it waits."""
+
+    async def watch() -> None:
+        await connection.fall_silent()
+        if os.getppid() == config.engine_pid:
+            _log.critical("process %d with the engine is killed", config.engine_pid)
+            os.kill(config.engine_pid, signal.SIGKILL)
+
+    loop, grace_s = asyncio.get_running_loop(), config.settings.drain_grace_s
+    # the signal goes to all processes of a unit or of a group; it is the engine's process that acts on it
+    loop.add_signal_handler(signal.SIGTERM, connection.expect_drain, grace_s)
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
 
 
 async def _told_to_leave(connection: EngineConnection, lost: asyncio.Event) -> float:

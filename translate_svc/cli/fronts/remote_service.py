@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from translate_svc.config import Settings
+from translate_svc.remote_engine.options import ConnectionOptions
 
 if TYPE_CHECKING:
     from translate_svc.observability.metrics import Metrics
@@ -29,6 +30,7 @@ async def remote_service(
     in_front: bool = False,
     make_vad: Callable[[], FrameVad] | None = None,
     on_lost: Callable[[BaseException], None] = lambda error: None,
+    options: ConnectionOptions = ConnectionOptions(),  # noqa: B008 - frozen
 ) -> AsyncIterator[tuple[EngineConnection, Service]]:
     """Connects to the engine's process and builds a service on its engine.
 
@@ -40,6 +42,7 @@ async def remote_service(
         in_front: the process is one of the front processes of a server.
         make_vad: creates another detector than the usual one.
         on_lost: called when the engine is lost, after every live stream and call has failed.
+        options: times and bounds of the connection.
 
     Raises:
         Unavailable: the engine's process does not answer, or runs other code.
@@ -57,7 +60,7 @@ async def remote_service(
             service.lose_engine()
         on_lost(error)
 
-    async with EngineConnection.open(path, on_lost=lose_engine) as connection:
+    async with EngineConnection.open(path, options, on_lost=lose_engine) as connection:
         fronts = connection.peers if in_front else None
         assembly = Assembly(connection.engine, (make_vad or SileroVad)(), connection.welcome.facts)
         tokens = resume_tokens(settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -122,7 +123,7 @@ class Supervisor:
         path = self._folder / f"{index}-{start}.sock"
         serving = asyncio.create_task(self._group.serve(index, str(path)))
         await asyncio.sleep(0)  # it is bound before anybody connects
-        process = await self._spawn(FrontConfig(index, str(path), self._settings, self._behind))
+        process = await self._spawn(FrontConfig(index, str(path), os.getpid(), self._settings, self._behind))
         self._processes[index] = process
         exited = asyncio.create_task(process.wait())
         try:
