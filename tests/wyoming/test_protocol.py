@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,18 @@ async def test_a_connection_may_begin_with_audio(server: WyomingServer) -> None:
             await reader.readexactly(header.get("data_length", 0))
     assert kinds == ["transcript-start", "transcript-chunk", "transcript-chunk", "transcript"]
     writer.close()
+
+
+async def test_who_asks_and_never_reads_is_let_go(service: ModelFreeService) -> None:
+    options = TcpOptions(write_timeout_s=0.2, keepalive_time_ms=600_000)
+    async with WyomingServer(service, options) as server:
+        host, _, port = server.target.rpartition(":")
+        with socket.socket() as client:
+            client.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(client, (host, int(port)))
+            asking = asyncio.get_running_loop().sock_sendall(client, b'{"type": "describe"}\n' * 1_000_000)
+            with pytest.raises(ConnectionError):
+                await asyncio.wait_for(asking, 60)
 
 
 @pytest.mark.parametrize("when", ["while it speaks", "while it waits"])

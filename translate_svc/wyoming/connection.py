@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from translate_svc.access.callers import Identified
-from translate_svc.errors import InvalidArgument, TranslateSvcError, Unsupported
+from translate_svc.errors import InvalidArgument, StreamTimeout, TranslateSvcError, Unsupported
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.options import CallOptions
@@ -87,9 +87,9 @@ class WyomingConnection:
         """Whether the client is still there."""
         match event.type:
             case "describe":
-                await self._events.send_encoded(self._programs.info)
+                await self._tell(self._programs.info)
             case "ping":
-                await self._events.send(WyomingEvent("pong", {"text": event.data.get("text")}))
+                await self._tell(WyomingEvent("pong", {"text": event.data.get("text")}).encoded)
             case "select-program":
                 self._program = event.text("name")
                 self._programs.target_of(self._program)
@@ -102,6 +102,15 @@ class WyomingConnection:
             case "transcript":
                 await self._translate(event)
         return True
+
+    async def _tell(self, encoded: bytes) -> None:
+        """Sends an event outside a call, whose driver would wait no longer either."""
+        waited_s = self._options.write_timeout_s
+        try:
+            async with asyncio.timeout(waited_s):
+                await self._events.send_encoded(encoded)
+        except TimeoutError:
+            raise StreamTimeout(f"nothing could be written for {waited_s:g} s: keep reading") from None
 
     async def _transcribe(self, first: WyomingEvent) -> bool:
         wanted, self._wanted = self._wanted, WyomingEvent("transcribe")
@@ -127,7 +136,7 @@ class WyomingConnection:
         voice = self._programs.voice_of(event.object("voice"))
         target = TargetSettings(voice.target.code, text=False, speaker_id=voice.speaker_id)
         await self._run(event, voice.source.code, target)
-        await self._events.send(WyomingEvent("audio-stop"))
+        await self._tell(WyomingEvent("audio-stop").encoded)
 
     async def _translate(self, event: WyomingEvent) -> None:
         """A text that somebody has said, in place of a command that is to be handled."""
@@ -140,7 +149,8 @@ class WyomingConnection:
         if source is not target:
             text = await self._run(event, source.code, TargetSettings(target.code, speech=False))
         answered = {"text": text, "context": event.data.get("context")}
-        await self._events.send(WyomingEvent("handled", {k: v for k, v in answered.items() if v is not None}))
+        handled = WyomingEvent("handled", {k: v for k, v in answered.items() if v is not None})
+        await self._tell(handled.encoded)
 
     async def _run(self, event: WyomingEvent, source: str, target: TargetSettings) -> str:
         request = TranslateRequest(event.text("text"), (target,), OUTPUT, source)
