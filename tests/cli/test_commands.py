@@ -6,12 +6,14 @@ import asyncio
 import inspect
 import json
 import re
+import shutil
 import signal
 import sys
 from contextlib import aclosing
 from dataclasses import fields, replace
 from importlib import metadata
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,6 +125,15 @@ def test_languages_are_those_of_the_checkpoint_here_and_at_a_server(command: Com
     assert [language["code"] for language in listed] == ["deu", "eng", "fra", "spa"]
     assert listed[1]["speaker_ids"] == [0, 1]
     assert json.loads(command("languages", "--server", server, "--json")[1].splitlines()[1]) == listed[1]
+
+
+def test_languages_of_a_model_without_its_weights_are_refused(command: Command, tmp_path: Path) -> None:
+    """As ``say`` refuses it: a download that was cut off is no model."""
+    folder = tmp_path / "half"
+    shutil.copytree(STARTER, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    code, output, error = command("languages", "--model", str(folder))
+    said = "translate-svc: model.safetensors: is missing (weights must be safetensors)\n"
+    assert (code, output, error) == (1, "", said)
 
 
 async def test_languages_are_read_without_the_model_s_libraries() -> None:

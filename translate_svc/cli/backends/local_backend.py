@@ -19,6 +19,7 @@ from translate_svc.config import Settings
 from translate_svc.errors import Unavailable
 from translate_svc.languages import LanguageTable
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
+from translate_svc.models.checkpoint.weight_index import weight_files
 from translate_svc.models.registry import describe
 from translate_svc.observability.metrics import Metrics
 from translate_svc.remote_engine.front_group import FrontGroup
@@ -61,6 +62,7 @@ class LocalBackend:
             CheckpointError: the directory is missing, incomplete or not supported. Names the file.
         """
         folder = self._folder()
+        weight_files(folder)
         described = describe(folder)
         return language_table(described.capabilities(folder), described.language_detection(folder))
 
