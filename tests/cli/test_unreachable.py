@@ -99,6 +99,15 @@ async def test_of_several_servers_a_silent_one_is_left_out() -> None:
     assert [language.code for language in table] == ["eng", "spa"]
 
 
+async def test_a_server_that_is_ending_is_said_to_be() -> None:
+    async with RpcServer(ScriptedService(), RpcOptions()) as server:
+        await server.set_serving(False)
+        assert (
+            await said_of(server.target, ClientOptions(call_timeout_s=60))
+            == "takes nothing new: it is ending"
+        )
+
+
 async def test_tls_that_does_not_fit_is_said(tmp_path: Path) -> None:
     authority, other = Authority(tmp_path), Authority(tmp_path, "other")
     issued, own = authority.issue("server"), tls_credentials(ca=authority.ca)

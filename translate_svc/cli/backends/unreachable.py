@@ -13,6 +13,7 @@ _MEANINGS = (
     ("errors resolving", "is not the name of a machine that can be found"),
     ("failed to connect", AWAY),
     ("connect failed", AWAY),
+    ("backend unhealthy", "takes nothing new: it is ending"),
     ("http1.x server", "speaks HTTP and not gRPC: it may be the port of --http, or that of metrics"),
     ("failed parsing http/2", "does not speak gRPC"),
     ("missing selected alpn", "does not speak gRPC: it may be the port of --http"),
