@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -31,6 +32,12 @@ def test_no_program_of_a_page_reads_what_only_a_checkout_has() -> None:
     programs = [(page, code) for page in pages for code, _ in examples(str(page.relative_to(ROOT)))]
     assert len(programs) > len(EXAMPLES)
     assert [page for page, code in programs if "tests/" in code] == []
+
+
+def test_no_page_has_the_marks_of_a_merge() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    marks = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
+    assert [page for page in pages if marks.search(page.read_text("utf-8"))] == []
 
 
 @pytest.mark.asyncio(loop_scope="module")
