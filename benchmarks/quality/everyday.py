@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -39,8 +40,11 @@ CARELESS: dict[str, Callable[[str], str]] = {
     "without end marks": lambda text: text.strip("\u00bf\u00a1.!? "),
     "in small letters without end marks": lambda text: text.lower().strip("\u00bf\u00a1.!? "),
     "in capitals": str.upper,
+    "in quotation marks": lambda text: f"\u201c{text}\u201d",
+    "with an emoji": lambda text: f"{text} \U0001f642",
+    "with soft hyphens": lambda text: re.sub(r"(\w{3})(?=\w{3})", "\\1\u00ad", text),
 }
-"""What becomes of a text that is typed in a hurry."""
+"""What becomes of a text that is typed in a hurry, or copied."""
 
 _PHRASEBOOK_TEXTS = 40
 _SEED = 3_000

@@ -112,7 +112,7 @@ class OneShot:
         language = self._settings.settings.source_language
         assert language is not None, "negotiation refuses a text without a language"
         self._sentences = sentences_of(source, language)
-        if len(self._sentences) == 1 and not self._sentences[0].mark:
+        if len(self._sentences) == 1 and self._sentences[0] == Sentence(self._sentences[0].text):
             return Outbox(observer)
         self._writers = {
             plan.spec.language: SpeechWriter(self._call.output)
@@ -164,6 +164,9 @@ class OneShot:
                 await self._router.wait_for_change()
             content = SourceText(without_capitals(sentence.text, language), language)
             utterance, request = self._cut(SampleRange(0, 0), content, number)
+            if not sentence.text:
+                self._router.finish_with(utterance, utterance.closing_events())
+                continue
             await self._submit(utterance, request, field="text", patience_s=patience_s if number else 0.0)
 
     async def _translate_clip(self, clip: AudioClip) -> None:

@@ -71,6 +71,7 @@ def test_line_breaks_are_kept_and_languages_have_their_own_space() -> None:
         ("eng", "***\nHello.", ["***\n"]),
         ("deu", "3. Oktober ist ein Feiertag.", [""]),
         ("eng", "-5 degrees. It is 5 - 3.", ["", ""]),
+        ("spa", "-Hola.\n-¿Qué tal?", ["-", "-"]),
         ("eng", "7.", [""]),
     ],
 )
@@ -87,13 +88,14 @@ def test_a_sentence_without_end_is_cut_between_words() -> None:
 
 
 @given(
-    st.text(st.sampled_from("aB .,!?\n\r\t。«»\"()1…'-"), min_size=1, max_size=900),
+    st.text(st.sampled_from("aB .,!?\n\r\t。«»\"()1…'-*🙂"), min_size=1, max_size=900),
     st.sampled_from(["eng", "cmn"]),
 )
 def test_nothing_but_white_space_is_lost(text: str, language: str) -> None:
     found = sentences_of(text, language)
     assert found
-    assert "".join("".join(each.mark + each.text for each in found).split()) == "".join(text.split())
+    kept = "".join(each.mark + each.text + each.behind for each in found)
+    assert "".join(kept.split()) == "".join(text.split())
     assert all(len(each.text) <= MAX_SENTENCE_CHARACTERS for each in found)
     assert isinstance(found[0], Sentence)
 
@@ -104,3 +106,18 @@ def test_a_line_that_is_no_language_fits_the_engine_too(characters: str) -> None
     text = "".join(random.Random(1).choices(characters, k=900))
     longest = max(len(tokenizer().source_tokens(each, "eng")) for each in cut(text))
     assert longest <= EngineLimits().max_source_tokens
+
+
+def test_what_stands_between_quotation_marks_has_sentences_too() -> None:
+    first, second = sentences_of("\u201cGood morning. How are you?\u201d", "eng")
+    assert first == Sentence("Good morning.", mark="\u201c")
+    assert second == Sentence("How are you?", before=" ", behind="\u201d")
+
+
+@pytest.mark.parametrize("text", ["\U0001f642", "***", "\u266a \u266a", "?!"])
+def test_a_text_without_a_word_is_a_mark(text: str) -> None:
+    assert sentences_of(text, "eng") == [Sentence("", mark=text)]
+
+
+def test_a_text_that_cannot_be_seen_is_one_empty_sentence() -> None:
+    assert sentences_of("\u200b\u00ad", "eng") == [Sentence("")]

@@ -54,7 +54,15 @@ def test_sentences_are_translated_one_by_one_and_joined() -> None:
 
 @pytest.mark.parametrize(
     ("text", "translation"),
-    [("1. One.\n2. Two.", "1. spa 4\n2. spa 4"), ("- One.", "- spa 4"), ("* One. Two.", "* spa 4 spa 4")],
+    [
+        ("1. One.\n2. Two.", "1. spa 4\n2. spa 4"),
+        ("- One.", "- spa 4"),
+        ("* One. Two.", "* spa 4 spa 4"),
+        ('"One. Two."', '"spa 4 spa 4"'),
+        ("**One.** \U0001f642 Two.", "**spa 4** \U0001f642 spa 4"),
+        ("One.\n***", "spa 4\n***"),
+        ("(On\u00ade.)", "(spa 4)"),
+    ],
 )
 def test_marks_stand_before_the_translation_as_they_are(text: str, translation: str) -> None:
     async def scenario() -> None:
@@ -65,6 +73,21 @@ def test_marks_stand_before_the_translation_as_they_are(text: str, translation: 
             request.source in (SourceText("One.", "eng"), SourceText("Two.", "eng"))
             for request in home.engine.submitted
         )
+
+    play(scenario())
+
+
+@pytest.mark.parametrize("speech", [False, True])
+def test_a_text_without_a_word_stays_as_it_is_and_costs_nothing(speech: bool) -> None:
+    async def scenario() -> None:
+        async with house() as home:
+            targets = (TargetSettings("es", speech=speech),)
+            events = await collect(home.translate(text_call("\U0001f642", targets=targets)))
+            assert home.engine.submitted == []
+        assert texts(events) == {(0, "spa"): "\U0001f642"}
+        assert done(events).status is UtteranceStatus.OK
+        assert of(events, StreamWarning) == []
+        assert of(events, SpeechChunk) == []
 
     play(scenario())
 
@@ -92,6 +115,7 @@ def test_speech_goes_on_from_sentence_to_sentence_after_a_pause(output: AudioFor
     ("text", "sentences"),
     [
         ("1. One.\nTWO IS HERE.\n\n- Three. Four.", ["One.", "Two is here.", "Three.", "Four."]),
+        ('"Three. One." \U0001f642 (Four.)', ["Three.", "One.", "Four."]),
         ("Three. One. Four.", ["Three.", "One.", "Four."]),
     ],
 )

@@ -34,12 +34,12 @@ class JoinedOutbox(Outbox):
     """Takes the events of sentences, which are utterances 0 to n - 1, and hands out those of utterance 0.
 
     * **Text.** Deltas come in the order of the sentences, which the lanes of ``UtteranceRouter`` keep. The
-      first one of a later sentence begins with what stands between the two, and each with the mark of its
-      sentence. One delta is ``final``.
+      first one of a later sentence begins with what stands between the two, each first one with the mark of
+      its sentence, and each last one ends with what stands behind it. One delta is ``final``.
     * **Speech.** All sentences in one language share one of ``writers``, so positions and the state of
       resampler and codec go on, with a pause between sentences. A last, empty or nearly empty chunk is
       ``final``.
-    * **Warnings** tell the number of their sentence, from 1.
+    * **Warnings** tell the number of their sentence, from 1, if there are several.
     * **Done.** Usage and timings are sums; a text is as sure as its least sure sentence, and says where each
       one stands. FAILED if a sentence has failed, EMPTY if all are empty.
     """
@@ -70,7 +70,8 @@ class JoinedOutbox(Outbox):
             case StreamWarning(utterance_id=int(sentence)):
                 if event.code == LOW_CONFIDENCE and event.language is not None:
                     self._unsure.add((event.language, sentence))
-                message = f"sentence {sentence + 1}: {event.message}"
+                several = len(self._sentences) > 1
+                message = f"sentence {sentence + 1}: {event.message}" if several else event.message
                 super().put(replace(event, utterance_id=0, message=message), on_taken)
             case UtteranceDone():
                 self._done[event.utterance_id] = event
@@ -83,7 +84,9 @@ class JoinedOutbox(Outbox):
 
     def _put_text(self, event: TextDelta, on_taken: Callable[[], None]) -> None:
         language, delta = event.language, event.delta
-        if delta and self._begun[language] != event.utterance_id:
+        sentence = self._sentences[event.utterance_id]
+        begins = delta or (event.final and sentence.is_mark)
+        if begins and self._begun[language] != event.utterance_id:
             skipped = self._sentences[self._begun[language] + 1 : event.utterance_id + 1]
             before = skipped[-1].mark
             if self._begun[language] >= 0:
@@ -92,6 +95,9 @@ class JoinedOutbox(Outbox):
             self._places.begin(language, event.utterance_id, before)
             delta = before + delta
         self._places.add(language, event.delta)
+        if event.final and self._begun[language] == event.utterance_id:
+            self._places.pass_over(language, sentence.behind)
+            delta += sentence.behind
         final = event.final and event.utterance_id == len(self._sentences) - 1
         joined = replace(event, utterance_id=0, delta=delta, final=final)
         self._last_text[language] = joined
@@ -112,6 +118,8 @@ class JoinedOutbox(Outbox):
     def _told(self, done: UtteranceDone) -> UtteranceDone:
         """The end of a sentence, whose confidences say where it stands."""
         number = done.utterance_id
+        if self._sentences[number].is_mark:
+            return replace(done, status=UtteranceStatus.OK)
         confidences = []
         for each in done.confidences:
             place = self._places.of(each.language, number)
@@ -208,6 +216,10 @@ class _Places:
         """The next deltas of the language are of this sentence. ``before``: what stands between."""
         self._written[language] += len(before)
         self._found[language][sentence] = self._written[language], self._written[language]
+
+    def pass_over(self, language: str, behind: str) -> None:
+        """What stands behind the sentence is not part of it."""
+        self._written[language] += len(behind)
 
     def add(self, language: str, delta: str) -> None:
         """Adds to the sentence that has begun; nothing is added before one has."""
