@@ -510,6 +510,14 @@ def test_what_may_be_missing_is_counted() -> None:
     assert UtteranceCounter().losses() == ""
 
 
+def test_a_file_in_which_all_that_was_heard_is_no_voice_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    counter = UtteranceCounter()
+    counter.write(StreamWarning(NO_SPEECH, "", 0))
+    counter.write(UtteranceDone(0, SampleRange(0, 1), UtteranceStatus.EMPTY, Usage()))
+    counter.report("noise.wav", None)
+    assert capsys.readouterr().err == "translate-svc: no speech was found\n"
+
+
 def test_a_warning_names_the_flags_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     with TextView(Console(file=io.StringIO(), width=200), show_growth=False) as view:
         message = "3 in a row reached max_utterance_ms (15000). Help: settings.simultaneous."

@@ -54,7 +54,7 @@ class UtteranceCounter:
             DataLoss: the file is damaged.
             TranslationFailed: utterances could not be translated.
         """
-        if not self.utterances:
+        if self.utterances == len(self._silent):
             print("translate-svc: no speech was found", file=sys.stderr)
         if lost := self.losses():
             print(f"translate-svc: {name}: {lost}", file=sys.stderr)
