@@ -50,6 +50,11 @@ class HttpConnection(web.RequestHandler):
         response.force_close()
         return response
 
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """Logs what ended the connection, unless it is a body that cannot be read: its answer says so."""
+        if not isinstance(kwargs.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kwargs)
+
 
 class ConnectionBound:
     """Makes the protocol of each new connection. One above the limit is closed, and nothing of it is read.

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from translate_svc.errors import InvalidArgument
 from translate_svc.gateway.connections import SERVER
 from translate_svc.gateway.failures import Failure, failure_of
 from translate_svc.gateway.options import Proxy
@@ -79,5 +80,9 @@ async def _answer(request: web.Request, handler: Handler, origins: Origins) -> w
             raise
         code, said = _HTTP_ERRORS.get(error.status, ("invalid_request", f"{error.reason}."))
         return error_response(Failure(error.status, 0, "invalid_request_error", code, said))
+    except web.RequestPayloadError:
+        response = error_response(failure_of(InvalidArgument("the body is not encoded as its headers say")))
+        response.force_close()  # nobody knows where the next request would begin
+        return response
     except Exception as error:
         return error_response(failure_of(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import resource
 from collections.abc import AsyncIterator
@@ -123,6 +124,7 @@ async def test_a_text_with_a_hole_is_no_answer() -> None:
 
 
 BEGINNING = b"--b\r\nContent-Disposition: form-data; name=file; filename=a.flac\r\n\r\n" + CLIP[:1_000]
+NOT_WHOLE = "The body is not multipart/form-data, or ends before its last boundary."
 
 
 async def status_of(parts: AsyncIterator[bytes], options: GatewayOptions) -> int:
@@ -146,6 +148,41 @@ async def test_a_part_that_cannot_be_read_is_the_clients_error(head: bytes) -> N
         yield b"--b\r\n" + head + b"\r\n\r\nabc\r\n--b--\r\n"
 
     assert await status_of(form(), GatewayOptions()) == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (BEGINNING, NOT_WHOLE),
+        (BEGINNING + CLIP, NOT_WHOLE),
+        (b"--b\r\nContent-Disposition: form-data\r\n\r\nabc\r\n--b--\r\n", "A part of the form has no name."),
+    ],
+    ids=["cut off", "cut off later", "without a name"],
+)
+async def test_a_form_that_is_not_whole_is_the_clients_error(body: bytes, said: str) -> None:
+    assert await answer({"Content-Type": "multipart/form-data; boundary=b"}, body) == (400, said)
+
+
+@pytest.mark.parametrize(
+    "body", [BEGINNING, gzip.compress(BEGINNING)[:-8] + bytes(8)], ids=["plain", "broken"]
+)
+async def test_a_body_that_cannot_be_unpacked_is_the_clients_error(
+    body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Encoding": "gzip"}
+    assert await answer(headers, body) == (400, "The body is not encoded as its headers say.")
+    assert not [each for each in caplog.records if each.levelname in ("WARNING", "ERROR")]
+
+
+async def answer(headers: dict[str, str], body: bytes) -> tuple[int, str]:
+    """The status and the message that a client gets for this body."""
+    async with (
+        model_free_service() as service,
+        GatewayServer(service) as server,
+        aiohttp.ClientSession(server.target) as http,
+        http.post(PATH, data=body, headers=headers) as response,
+    ):
+        return response.status, (await response.json())["error"]["message"]
 
 
 async def test_a_client_that_stops_sending_is_given_up() -> None:

@@ -87,6 +87,8 @@ async def _receive(
             files += 1
             await _receive_file(part, file, options)
             continue
+        if not name:
+            raise InvalidArgument("a part of the form has no name")
         if name not in known:
             raise UnknownParameter("is not a parameter of this server", field=name[:64])
         fields.setdefault(name, []).append(await _receive_field(part, name, options))
@@ -106,7 +108,7 @@ async def _parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
                 raise InvalidArgument("a form within a form is not served")
             yield part
     except _MALFORMED:
-        raise InvalidArgument("the body is not multipart/form-data") from None
+        raise _malformed() from None
     raise InvalidArgument("the form has too many fields")
 
 
@@ -133,9 +135,15 @@ async def _chunk(part: BodyPartReader, options: GatewayOptions) -> bytes:
     try:
         async with asyncio.timeout(options.upload_timeout_s):
             return await part.read_chunk(64 * KIB)
+    except _MALFORMED:
+        raise _malformed() from None
     except TimeoutError:
         waited_s = options.upload_timeout_s
         raise StreamTimeout(f"nothing of the file came for {waited_s:g} s") from None
+
+
+def _malformed() -> InvalidArgument:
+    return InvalidArgument("the body is not multipart/form-data, or ends before its last boundary")
 
 
 def _too_large(options: GatewayOptions) -> RequestTooLarge:
