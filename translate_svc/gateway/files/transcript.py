@@ -25,6 +25,9 @@ from translate_svc.types import (
 
 OnDelta = Callable[[str, tuple[TokenInfo, ...]], Awaitable[None]]
 
+_NO_TEXT = "no_text"
+_NO_TEXT_MESSAGE = "the model understood nothing of what was said here"
+
 
 class Transcript:
     """The ``EventSink`` of a file's stream: it keeps the text, and hands on each delta."""
@@ -72,6 +75,12 @@ class Transcript:
             told["start"], told["end"] = source.start / self._rate_hz, source.end / self._rate_hz
         return told
 
+    def _tell_of_no_text(self, done: UtteranceDone) -> None:
+        """An answer of texts alone does not show that something was heard which has none."""
+        told_of = {warning.utterance_id for warning in self._warnings}
+        if done.status is UtteranceStatus.EMPTY and done.utterance_id not in told_of:
+            self._warnings.append(StreamWarning(_NO_TEXT, _NO_TEXT_MESSAGE, done.utterance_id))
+
     async def send(self, event: SessionEvent) -> None:
         """Takes one event.
 
@@ -97,6 +106,7 @@ class Transcript:
                 raise TranslationFailed(f"the speech at {event.source.start / self._rate_hz:.1f} s failed")
             case UtteranceDone():
                 self._open.end(event.utterance_id)
+                self._tell_of_no_text(event)
 
     def status_of(self, error: BaseException | None) -> str:
         """The HTTP status that the client gets."""
