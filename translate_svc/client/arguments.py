@@ -99,8 +99,13 @@ def audio_format(
     """An audio format.
 
     Raises:
-        InvalidArgument: the encoding does not exist, or ``channels`` is less than 1. Names the field.
+        InvalidArgument: the encoding does not exist, a number is not whole, or ``channels`` is less than 1.
+            Names the field.
     """
+    numbers = {"sample_rate_hz": sample_rate_hz, "channels": channels, "channel": channel}
+    for name, number in numbers.items():
+        if not hasattr(number, "__index__"):
+            raise InvalidArgument("must be a whole number", field=f"{field}.{name}")
     if channels < 1:
         raise InvalidArgument("must be at least 1", field=f"{field}.channels")
     chosen = enum_member(Encoding, encoding, f"{field}.encoding")

@@ -363,13 +363,17 @@ async def test_a_server_that_does_not_answer_is_unavailable(service: ScriptedSer
         ({"include": ["transcript", "smell"]}, "config.settings.include[1]"),
         ({"segmentation": "guess"}, "config.settings.segmentation"),
         ({"encoding": "mp3"}, "config.input.encoding"),
+        ({"sample_rate_hz": 16_000.0}, "config.input.sample_rate_hz"),
+        ({"sample_rate_hz": "16000"}, "config.input.sample_rate_hz"),
+        ({"channels": 2.0}, "config.input.channels"),
+        ({"channels": 2, "channel": None}, "config.input.channel"),
     ],
 )
-async def test_what_no_enum_has_is_refused_before_anything_is_sent(
+async def test_what_no_message_can_hold_is_refused_before_anything_is_sent(
     client: AsyncClient, service: ScriptedService, arguments: dict[str, object], field: str
 ) -> None:
     with pytest.raises(errors.InvalidArgument) as caught:
-        client.stream(targets=["spa"], sample_rate_hz=16_000, **arguments)  # type: ignore[arg-type]
+        client.stream(**{"targets": ["spa"], "sample_rate_hz": 16_000} | arguments)  # type: ignore[arg-type]
     assert caught.value.field == field
     assert not service.sessions
 
