@@ -378,6 +378,15 @@ async def test_what_no_message_can_hold_is_refused_before_anything_is_sent(
     assert not service.sessions
 
 
+@pytest.mark.parametrize("resume", [False, True])
+async def test_a_stream_that_was_left_says_that_it_was_cancelled(client: AsyncClient, resume: bool) -> None:
+    async with client.stream(targets=["spa"], sample_rate_hz=16_000, resume=resume) as stream:
+        pass
+    with pytest.raises(errors.TranslateSvcError) as caught:
+        await stream.send(QUIET)
+    assert str(caught.value) == "the stream was cancelled"
+
+
 async def test_settings_may_be_said_by_their_names() -> None:
     settings = stream_settings(targets=["spa"], segmentation="manual", include=["tokens"])
     assert settings.segmentation is Segmentation.MANUAL

@@ -18,6 +18,8 @@ from translate_svc.v1 import speech_translation_pb2 as pb
 
 T = TypeVar("T")
 
+_CANCELLED = "the stream was cancelled"
+
 
 class StreamCall:
     """Messages out, events in. One task at a time may write, and one may read.
@@ -31,6 +33,7 @@ class StreamCall:
         self._sequence = stream_sequence()
         self._call = stub.StreamingTranslate(metadata=options.metadata())
         self._final_status = FinalStatus(self._call)
+        self._is_cancelled = False
 
     @property
     def done(self) -> bool:
@@ -82,7 +85,7 @@ class StreamCall:
 
     def cancel(self) -> None:
         """Ends the call: gRPC never ends an abandoned one."""
-        self._call.cancel()
+        self._is_cancelled = bool(self._call.cancel()) or self._is_cancelled
 
     async def _checked(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Runs one operation of the call and converts its errors to those of this package.
@@ -94,13 +97,15 @@ class StreamCall:
             return await start()
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             # gRPC raises InvalidStateError for every operation on a call that has ended
+            if self._is_cancelled:
+                raise TranslateSvcError(_CANCELLED) from error
             await self._final_status.settle(self._call)
             raise self._final_status.error() or TranslateSvcError("the stream has ended") from error
         except asyncio.CancelledError:
             if is_being_cancelled():
                 raise
             # the call was cancelled, not this task
-            raise TranslateSvcError("the stream was cancelled") from None
+            raise TranslateSvcError(_CANCELLED) from None
 
 
 def is_being_cancelled() -> bool:
