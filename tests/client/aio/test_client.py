@@ -387,6 +387,16 @@ async def test_a_stream_that_was_left_says_that_it_was_cancelled(client: AsyncCl
     assert str(caught.value) == "the stream was cancelled"
 
 
+async def test_a_client_that_is_closed_connects_no_more(client: AsyncClient) -> None:
+    await client.close()
+    with pytest.raises(errors.TranslateSvcError, match="the client is closed"):
+        await client.info()
+    with pytest.raises(errors.TranslateSvcError, match="the client is closed"):
+        client.stream(targets=["spa"], sample_rate_hz=16_000)
+    with pytest.raises(errors.TranslateSvcError, match="the client is closed"):
+        client.translate(text="Hi.", source="eng", targets=["spa"])
+
+
 async def test_settings_may_be_said_by_their_names() -> None:
     settings = stream_settings(targets=["spa"], segmentation="manual", include=["tokens"])
     assert settings.segmentation is Segmentation.MANUAL

@@ -22,7 +22,7 @@ from translate_svc.client.keyword_calls import KeywordCalls
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.stream_config import file_settings, stream_config
 from translate_svc.client.translated_file import FileBuilder, TranslatedFile, TranslatedUtterance
-from translate_svc.errors import Unavailable
+from translate_svc.errors import TranslateSvcError, Unavailable
 from translate_svc.languages import Language
 from translate_svc.types import (
     BeamSearchSettings,
@@ -70,6 +70,7 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
             options.check_target(address)
         self._options = options
         self._channels: list[grpc.aio.Channel] = []
+        self._closed = False
 
     def open(self, config: StreamConfig, *, resume: bool = False) -> AsyncStream:
         """A stream with ``config`` as its first message. ``async with`` opens it.
@@ -163,7 +164,8 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         return wire.decode_info(await self._unary("GetServerInfo", pb.GetServerInfoRequest()))
 
     async def close(self) -> None:
-        """Closes the connection and ends all its streams and calls."""
+        """Closes the connection and ends all its streams and calls. What is asked of it later is refused."""
+        self._closed = True
         channels, self._channels = self._channels, []
         for channel in channels:
             await channel.close(None)
@@ -177,7 +179,13 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         await self.close()
 
     def _stubs(self) -> list[Any]:
-        """One for each server. Connects on first use, so that a client can be made before its loop runs."""
+        """One for each server. Connects on first use, so that a client can be made before its loop runs.
+
+        Raises:
+            TranslateSvcError: the client is closed.
+        """
+        if self._closed:
+            raise TranslateSvcError("the client is closed")
         if not self._channels:
             self._channels = [self._connect(address) for address in self._targets]
         return [pb_grpc.SpeechTranslationStub(channel) for channel in self._channels]  # type: ignore[no-untyped-call]  # generated
