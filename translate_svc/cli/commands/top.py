@@ -181,7 +181,8 @@ async def readings(
     """
     loop = asyncio.get_running_loop()
     before: ServerInfo | None = None
-    client = AsyncClient(server, replace(connection, call_timeout_s=_CALL_TIMEOUT_S))
+    options = replace(connection, call_timeout_s=_CALL_TIMEOUT_S)
+    client = AsyncClient(server, options)
     try:
         while True:
             asked_s = loop.time()
@@ -194,6 +195,7 @@ async def readings(
                 before = None
                 # a failed connection would wait longer and longer before each new attempt
                 await client.close()
+                client = AsyncClient(server, options)
             else:
                 rates = rates_between(before.load, info.load) if before is not None else None
                 before = info
