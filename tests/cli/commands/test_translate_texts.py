@@ -114,6 +114,16 @@ def test_a_cue_without_a_word_stays_as_it_is(command: Command, server: str, tmp_
     assert [cue.text for cue in read_srt(output)] == ["♪ ♪", FIRST]
 
 
+def test_a_paragraph_that_cannot_be_seen_does_not_refuse_the_file(
+    command: Command, server: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "pasted.txt"
+    path.write_text(f"\u200b\n\n{texts('eng_1')['eng']}\n", "utf-8")
+    code, output, error = command("translate", str(path), *ASKED, "--server", server)
+    assert (code, error) == (0, "")
+    assert output.split("\n\n") == ["\u200b", f"{FIRST}\n"]
+
+
 def test_a_film_is_dubbed_from_subtitles_that_were_edited(
     command: Command, server: str, srt: Path, tmp_path: Path
 ) -> None:

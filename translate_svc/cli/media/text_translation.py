@@ -27,6 +27,7 @@ from translate_svc.types import (
     TranslateRequest,
     Usage,
     UtteranceDone,
+    UtteranceStatus,
 )
 
 TEXT_RATE_HZ = 1_000
@@ -140,6 +141,8 @@ async def _results(
 async def _translated(
     passage: Passage, first_id: int, settings: StreamSettings, translator: Translator, patience: Patience
 ) -> _Result:
+    if not any(map(str.isalnum, passage.text)):
+        return _Result(passage, first_id, _as_it_is(passage.text, settings))
     request = TranslateRequest(
         passage.text,
         settings.targets,
@@ -154,6 +157,14 @@ async def _translated(
         return [event async for event in translator.translate(request)]
 
     return _Result(passage, first_id, await patience.result(attempt))
+
+
+def _as_it_is(text: str, settings: StreamSettings) -> list[SessionEvent]:
+    """The events of a text without a word, such as a note. A server refuses one that cannot be seen."""
+    nowhere = SampleRange(0, 0)
+    codes = [target.language for target in settings.targets]
+    texts = [TextDelta(0, nowhere, code, text, final=True, transcript=False) for code in codes]
+    return [*texts, UtteranceDone(0, nowhere, UtteranceStatus.OK, Usage())]
 
 
 def _mark(confidence: float) -> str:
