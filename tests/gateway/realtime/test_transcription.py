@@ -14,11 +14,22 @@ from openai import AsyncOpenAI
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import Socket, base64_parts, clip, connect, pcm16, silence, tone
+from translate_svc import languages
 from translate_svc.audio.codecs import g711
 from translate_svc.audio.resampler import resample
 from translate_svc.engine.request import Request
 from translate_svc.gateway.options import GatewayOptions
+from translate_svc.gateway.realtime.transcription_events import TranscriptionEvents
 from translate_svc.gateway.server import GatewayServer
+from translate_svc.types import (
+    EndReason,
+    SampleRange,
+    SpeechEnded,
+    SpeechStarted,
+    Usage,
+    UtteranceDone,
+    UtteranceStatus,
+)
 
 PATH = "/v1/realtime?intent=transcription"
 TRANSCRIPT = "conversation.item.input_audio_transcription"
@@ -115,6 +126,24 @@ async def test_a_clear_takes_back_no_turn_that_was_committed(server: GatewayServ
         items = [each["item_id"] for each in session.of("input_audio_buffer.committed")]
         assert len(items) == 2
         assert [each["item_id"] for each in session.of(f"{TRANSCRIPT}.completed")] == items
+
+
+def test_an_item_whose_turn_is_dropped_ends_as_failed() -> None:
+    """A clear waits ten seconds for committed turns, and then drops them: clients wait for each item."""
+    events = TranscriptionEvents(languages.packaged(), 24_000)
+    heard = SampleRange(0, 24_000)
+    told = [
+        each
+        for event in (
+            SpeechStarted(0, 0),
+            SpeechEnded(0, heard, EndReason.SILENCE),
+            UtteranceDone(0, heard, UtteranceStatus.CLEARED, Usage()),
+        )
+        for each in events.encode(event)
+    ]
+    assert [each["type"] for each in told[-2:]] == ["conversation.item.added", f"{TRANSCRIPT}.failed"]
+    assert told[-1]["item_id"] == told[-2]["item"]["id"]
+    assert "cleared" in told[-1]["error"]["message"]
 
 
 async def test_speech_that_is_cleared_becomes_no_item(server: GatewayServer) -> None:

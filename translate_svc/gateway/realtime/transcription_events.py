@@ -31,6 +31,7 @@ class _Item:
     """An utterance, which the protocol calls an item of the conversation."""
 
     id: str
+    is_committed: bool = False
     previous_id: str | None = None
     transcript: str = ""
     logprobs: list[WireEvent] = field(default_factory=list)
@@ -84,7 +85,7 @@ class TranscriptionEvents:
         if event.reason is EndReason.CLEARED:
             return  # what was not committed becomes no item
         former, self._previous_id = self._previous_id, item.id
-        item.previous_id = former
+        item.previous_id, item.is_committed = former, True
         yield {"type": "input_audio_buffer.committed", "item_id": item.id, "previous_item_id": former}
         yield {
             "type": "conversation.item.added",
@@ -110,20 +111,14 @@ class TranscriptionEvents:
 
     def _done(self, event: UtteranceDone) -> Iterator[WireEvent]:
         item = self._items.pop(event.utterance_id, None)
-        if item is None or event.status is UtteranceStatus.CLEARED:
+        if item is None:
+            return
+        if event.status is UtteranceStatus.CLEARED:
+            if item.is_committed:
+                yield _failed(item.id, "the audio was cleared before it was transcribed")
             return
         if event.status is UtteranceStatus.FAILED:
-            yield {
-                "type": f"{_TRANSCRIPTION}.failed",
-                "item_id": item.id,
-                "content_index": 0,
-                "error": {
-                    "type": "server_error",
-                    "code": "transcription_failed",
-                    "message": "the engine could not transcribe this audio",
-                    "param": None,
-                },
-            }
+            yield _failed(item.id, "the engine could not transcribe this audio")
             return
         yield {
             "type": f"{_TRANSCRIPTION}.completed",
@@ -150,6 +145,15 @@ def _message(item_id: str, status: str, transcript: str | None) -> WireEvent:
         "role": "user",
         "status": status,
         "content": [{"type": "input_audio", "transcript": transcript}],
+    }
+
+
+def _failed(item_id: str, why: str) -> WireEvent:
+    return {
+        "type": f"{_TRANSCRIPTION}.failed",
+        "item_id": item_id,
+        "content_index": 0,
+        "error": {"type": "server_error", "code": "transcription_failed", "message": why, "param": None},
     }
 
 
