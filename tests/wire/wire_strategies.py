@@ -150,7 +150,8 @@ results = st.one_of(
                 numbers,
                 st.booleans(),
                 st.lists(
-                    st.builds(types.SentenceConfidence, counts, counts, numbers, st.booleans()), max_size=2
+                    st.builds(types.SentenceConfidence, small_counts, small_counts, numbers, st.booleans()),
+                    max_size=2,
                 ).map(tuple),
             ),
             max_size=3,
