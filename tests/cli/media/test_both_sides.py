@@ -123,15 +123,22 @@ class _SecondRefused(_Streams):
             yield stream
 
 
+@asynccontextmanager
+async def _both_sides(folder: Path) -> AsyncIterator[dict[ChannelSide, MediaReader]]:
+    """The readers of a silent call of two seconds."""
+    path = folder / "call.wav"
+    soundfile.write(path, np.zeros((16_000, 2)), 8_000)
+    async with (
+        MediaReader(path, AudioChoice(channel=LEFT)) as left,
+        MediaReader(path, AudioChoice(channel=RIGHT)) as right,
+    ):
+        yield {LEFT: left, RIGHT: right}
+
+
 async def test_a_side_that_finds_no_place_keeps_none_from_others(tmp_path: Path) -> None:
     """Two commands with a side each at a server of two places would wait for each other."""
-    soundfile.write(tmp_path / "call.wav", np.zeros((16_000, 2)), 8_000)
     translator = _SecondRefused()
-    async with (
-        MediaReader(tmp_path / "call.wav", AudioChoice(channel=LEFT)) as left,
-        MediaReader(tmp_path / "call.wav", AudioChoice(channel=RIGHT)) as right,
-    ):
-        readers: dict[ChannelSide, MediaReader] = {LEFT: left, RIGHT: right}
+    async with _both_sides(tmp_path) as readers:
         counter = SampleCounter(BOTH_SIDES)
         with pytest.raises(Unavailable, match="gone"):
             await asyncio.wait_for(
@@ -141,13 +148,8 @@ async def test_a_side_that_finds_no_place_keeps_none_from_others(tmp_path: Path)
 
 
 async def test_a_stream_that_breaks_ends_the_other_one_and_is_the_cause(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "call.wav", np.zeros((16_000, 2)), 8_000)
     translator = _Streams()
-    async with (
-        MediaReader(tmp_path / "call.wav", AudioChoice(channel=LEFT)) as left,
-        MediaReader(tmp_path / "call.wav", AudioChoice(channel=RIGHT)) as right,
-    ):
-        readers: dict[ChannelSide, MediaReader] = {LEFT: left, RIGHT: right}
+    async with _both_sides(tmp_path) as readers:
         with pytest.raises(Unavailable, match="gone"):
             await asyncio.wait_for(
                 stream_file(readers, SETTINGS, translator, [], SampleCounter(BOTH_SIDES)), 10

@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
+from translate_svc.cli.backends.backend import Translator
 from translate_svc.errors import ResourceExhausted, Unavailable
+from translate_svc.types import SessionEvent, TranslateRequest
 
 T = TypeVar("T")
 
@@ -62,6 +64,14 @@ class Patience:
                     raise Unavailable(f"no place for ten minutes: {error}") from None
                 self._tell(error, clock())
                 await asyncio.sleep(min(max(error.retry_after_s, _MIN_PAUSE_S), left_s))
+
+    async def events(self, translator: Translator, request: TranslateRequest) -> list[SessionEvent]:
+        """Those of one text or clip, when the server takes it. Raises as ``result`` and the translator."""
+
+        async def attempt() -> list[SessionEvent]:
+            return [event async for event in translator.translate(request)]
+
+        return await self.result(attempt)
 
     def _tell(self, error: ResourceExhausted, now_s: float) -> None:
         if self._told_s is None or now_s - self._told_s > _MAX_WAIT_S:

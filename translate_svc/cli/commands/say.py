@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from translate_svc.cli import interrupts, options
-from translate_svc.cli.backends.backend import Backend, Translator
+from translate_svc.cli.backends.backend import Backend
 from translate_svc.cli.backends.connection import ModelFlags
 from translate_svc.cli.backends.notice import show_notice
 from translate_svc.cli.backends.patience import Patience
@@ -28,7 +27,6 @@ from translate_svc.errors import TranslationFailed
 from translate_svc.types import (
     BeamSearchSettings,
     GuardSettings,
-    SessionEvent,
     StreamWarning,
     TextConfidence,
     TextDelta,
@@ -117,7 +115,7 @@ async def _say(
         if output is not None:
             speech = SpeechSink(files, output, codes, SPEECH_FORMAT.sample_rate_hz)
         async with backend.open() as translator:
-            for event in await Patience().result(partial(_events, translator, request)):
+            for event in await Patience().events(translator, request):
                 if speech is not None:
                     speech.write(event)
                 if isinstance(event, TextDelta):
@@ -134,10 +132,6 @@ async def _say(
             speech.finish(0)
     for code in codes:
         print(_line(code if len(codes) > 1 else "", texts[code], unsure.get(code)))
-
-
-async def _events(translator: Translator, request: TranslateRequest) -> list[SessionEvent]:
-    return [event async for event in translator.translate(request)]
 
 
 def _line(language: str, text: str, unsure: TextConfidence | None) -> str:

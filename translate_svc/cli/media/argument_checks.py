@@ -55,12 +55,13 @@ def _check_texts(arguments: TranslateArguments) -> None:
     if arguments.from_ is None or not arguments.targets:
         raise UsageError("is needed for texts", field="--to" if arguments.from_ else "--from")
     if arguments.subtitles_in is None and any(map(_is_plain, arguments.inputs)):
-        named = "" if arguments.subtitles is None else form_of(arguments.subtitles)
-        for flag, forms in (("--format", arguments.forms), ("--subtitles", [named] if named else [])):
-            for form in forms:
-                if form not in (PLAIN_FORM, SPEECH_FORM, EVENTS_FORM):
-                    message = f"{form} needs times, which a plain text has not: write .{PLAIN_FORM}"
-                    raise UsageError(message, field=flag)
+        named = [("--format", form) for form in arguments.forms]
+        if arguments.subtitles is not None:
+            named.append(("--subtitles", form_of(arguments.subtitles)))
+        for flag, form in named:
+            if form not in (PLAIN_FORM, SPEECH_FORM, EVENTS_FORM):
+                message = f"{form} needs times, which a plain text has not: write .{PLAIN_FORM}"
+                raise UsageError(message, field=flag)
     if len(arguments.targets) > 1 and not arguments.writes_files:
         raise UsageError("several languages of a text need --format or --subtitles", field="--to")
     of_audio = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from translate_svc.cli.media.text_files import cue_lines
 from translate_svc.cli.output.channel_sides import ChannelSide, speaker_name
 from translate_svc.cli.output.growing_texts import GrowingTexts
-from translate_svc.cli.output.unsure_texts import UNSURE_MARK, UnsureTexts, with_marks
+from translate_svc.cli.output.unsure_texts import UnsureTexts, mark_in_files, with_marks
 from translate_svc.subtitles.cues import Cue, SpokenText, timed
 from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.subtitles.stacking import stacked
@@ -91,7 +91,7 @@ class CueSink:
             tokens: list[TokenInfo] = [token for delta in deltas for token in delta.tokens]
             text = "".join(delta.delta for delta in deltas)
             if (confidence := unsure.get((stream.transcript, stream.language))) is not None:
-                text = with_marks(text, confidence, lambda value: f" {UNSURE_MARK}")
+                text = with_marks(text, confidence, mark_in_files)
             if self._kept_times:
                 lines = cue_lines(text)
                 self._cues[stream] += [Cue(audio_start, audio_end, lines)] if lines else []

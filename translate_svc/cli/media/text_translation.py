@@ -14,7 +14,7 @@ from translate_svc.cli.media.text_files import Passage, TextFile
 from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.output.growing_texts import GrowingTexts
 from translate_svc.cli.output.sinks import Sink
-from translate_svc.cli.output.unsure_texts import UNSURE_MARK, UnsureTexts, with_marks
+from translate_svc.cli.output.unsure_texts import UnsureTexts, mark_in_files, with_marks
 from translate_svc.cli.targets import SPEECH_FORMAT
 from translate_svc.types import (
     Closed,
@@ -152,11 +152,7 @@ async def _translated(
         beam_search=settings.beam_search,
         terms=settings.terms,
     )
-
-    async def attempt() -> list[SessionEvent]:
-        return [event async for event in translator.translate(request)]
-
-    return _Result(passage, first_id, await patience.result(attempt))
+    return _Result(passage, first_id, await patience.events(translator, request))
 
 
 def _as_it_is(text: str, settings: StreamSettings) -> list[SessionEvent]:
@@ -165,10 +161,6 @@ def _as_it_is(text: str, settings: StreamSettings) -> list[SessionEvent]:
     codes = [target.language for target in settings.targets]
     texts = [TextDelta(0, nowhere, code, text, final=True, transcript=False) for code in codes]
     return [*texts, UtteranceDone(0, nowhere, UtteranceStatus.OK, Usage())]
-
-
-def _mark(confidence: float) -> str:
-    return f" {UNSURE_MARK}"
 
 
 class PlainSink:
@@ -193,7 +185,7 @@ class PlainSink:
         elif isinstance(event, UtteranceDone):
             for (_, language), confidence in self._unsure.take(event).items():
                 said = self._said[language]
-                said[event.utterance_id] = with_marks(said[event.utterance_id], confidence, _mark)
+                said[event.utterance_id] = with_marks(said[event.utterance_id], confidence, mark_in_files)
             self._growing.grow()
 
     def rendered(self, code: str, form: str) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from translate_svc.types import LOW_CONFIDENCE, StreamWarning, TextConfidence, UtteranceDone
 
-UNSURE_MARK = "(?)"
-"""What stands after it in files; in a cue never on a line of its own."""
+
+def mark_in_files(confidence: float) -> str:
+    """What stands in files after a text that the model is unsure of; in a cue never on a line of its own."""
+    return " (?)"
 
 
 def unsure_mark(confidence: float) -> str:

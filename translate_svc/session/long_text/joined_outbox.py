@@ -92,9 +92,9 @@ class JoinedOutbox(Outbox):
             if self._begun[language] >= 0:
                 before = _widest(separator(each, language) for each in skipped) + before
             self._begun[language] = event.utterance_id
-            self._places.begin(language, event.utterance_id, before)
+            self._places.pass_over(language, before)
             delta = before + delta
-        self._places.add(language, event.delta)
+        self._places.add(language, event.utterance_id, event.delta)
         if event.final and self._begun[language] == event.utterance_id:
             self._places.pass_over(language, sentence.behind)
             delta += sentence.behind
@@ -210,24 +210,19 @@ class _Places:
 
     def __init__(self) -> None:
         self._written: Counter[str] = Counter()  # by language
-        self._found: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
+        self._found: dict[tuple[str, int], tuple[int, int]] = {}  # by language and sentence
 
-    def begin(self, language: str, sentence: int, before: str) -> None:
-        """The next deltas of the language are of this sentence. ``before``: what stands between."""
-        self._written[language] += len(before)
-        self._found[language][sentence] = self._written[language], self._written[language]
-
-    def pass_over(self, language: str, behind: str) -> None:
-        """What stands behind the sentence is not part of it."""
-        self._written[language] += len(behind)
-
-    def add(self, language: str, delta: str) -> None:
-        """Adds to the sentence that has begun; nothing is added before one has."""
+    def add(self, language: str, sentence: int, delta: str) -> None:
+        """Adds a delta of the sentence."""
         if delta:
-            sentence, (start, end) = self._found[language].popitem()
+            start, _ = self._found.get((language, sentence), (self._written[language], 0))
             self._written[language] += len(delta)
-            self._found[language][sentence] = start, end + len(delta)
+            self._found[language, sentence] = start, self._written[language]
+
+    def pass_over(self, language: str, text: str) -> None:
+        """What stands between sentences, or around one, is part of none."""
+        self._written[language] += len(text)
 
     def of(self, language: str, sentence: int) -> tuple[int, int] | None:
         """The first code point and that behind the last; None if nothing was written."""
-        return self._found[language].get(sentence)
+        return self._found.get((language, sentence))

@@ -161,7 +161,7 @@ class ConfidenceMeter:
         """Takes the model's own spelling of the typed text, if it is the more probable one."""
         known = self._agreements[compared.read].transcript
         assert compared.typed is not None, "nothing else is written"
-        is_same = bool(self._written) and same_words(text, compared.typed.text)
+        is_same = bool(self._written) and _same_words(text, compared.typed.text)
         if is_same and _mean(self._written) > _mean(known):
             self._know(compared.read, transcript=tuple(self._written))
 
@@ -213,7 +213,7 @@ class ConfidenceMeter:
         ]
 
 
-def same_words(one: str, other: str) -> bool:
+def _same_words(one: str, other: str) -> bool:
     """Whether two texts have the same letters, marks of letters and digits, in any case."""
     return _letters(one) == _letters(other)
 
