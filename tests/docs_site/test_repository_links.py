@@ -55,7 +55,7 @@ def test_the_references_hold_every_setting_command_and_name() -> None:
     commands = command_line()
     for name in ("serve", "translate", "models", "models verify", "keys new", "demo"):
         assert f"## translate-svc {name}\n" in commands
-    assert "| `-o, --output SOUND\\|FILM` |" in commands
+    assert "| `-o, --output SOUND\\|FILM\\|TEXTS` |" in commands
     assert "```console\n$ translate-svc translate film.mkv" in commands
     assert "\b" not in commands
     python = python_client()
