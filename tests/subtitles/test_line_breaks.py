@@ -75,6 +75,11 @@ def test_sentences(text: str, sentences: list[str]) -> None:
             "The children are playing in the garden of the house.",
             ("The children are playing", "in the garden of the house."),
         ),
+        # the mark of a doubtful sentence is behind it, whatever the line below says
+        (
+            "\u00bfD\u00f3nde est\u00e1 la estaci\u00f3n? (?) No entiendo nada de nada.",
+            ("\u00bfD\u00f3nde est\u00e1 la estaci\u00f3n? (?)", "No entiendo nada de nada."),
+        ),
         ("\u6211" * 30, ("\u6211" * 15, "\u6211" * 15)),
     ],
 )

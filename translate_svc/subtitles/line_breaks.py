@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
@@ -20,6 +20,8 @@ _SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u00bb\u201d\u2019
 _TITLES = "mr|mrs|ms|dr|st|jr|sr|sra|srta|hr|fr|prof|mme|mlle"
 _NO_SENTENCE_END = re.compile(rf"(\d+|[^\W\d_]|{_TITLES})\.", re.IGNORECASE)
 _PHRASE_END = re.compile(r"[,;:\u2013\u2014\u3001\uff0c\uff1b\uff1a][\"'\u00bb\u201d\u2019)\]]*$")
+_DOUBT = " (?)"
+"""Behind a sentence that the model is unsure of; it stays with the last word."""
 _WIDE_CELLS = 2
 _SHORT_WORD_CELLS = 3
 _IN_A_PHRASE, _AFTER_SHORT_WORD, _ORPHAN = 1.0, 1.6, 4.0
@@ -53,11 +55,15 @@ def units_of(text: str, lead_cells: int = 0) -> list[Unit]:
     ``lead_cells``: cells of the first line of a cue that are taken already, by the name of who speaks.
     """
     units: list[Unit] = []
+    room = LINE_CELLS - lead_cells
     for word in re.finditer(r"\S+", text):
+        if word[0] == _DOUBT.strip() and units and cell_len(units[-1].text + _DOUBT) <= room:
+            units[-1] = replace(units[-1], text=units[-1].text + _DOUBT)
+            continue
         start, piece = word.start(), ""
         for character in word[0]:
             wide = cell_len(character) == _WIDE_CELLS and not _is_mark(character)
-            long = cell_len(piece + character) > LINE_CELLS - lead_cells
+            long = cell_len(piece + character) > room
             if piece and (wide or long or _ends_wide(piece, character)):
                 units.append(Unit(piece, start, spaced=start == word.start()))
                 start, piece = start + len(piece), ""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from translate_svc.cli.backends.patience import Patience
-from translate_svc.cli.media.text_files import Passage, TextFile
+from translate_svc.cli.media.text_files import Passage, TextFile, cue_lines
 from translate_svc.cli.media.text_translation import translate_texts
 from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.errors import OutOfRange
@@ -83,3 +83,20 @@ def test_a_refused_text_is_an_error_of_its_own() -> None:
     translating = translate_texts(text, settings, _Refusing(), [], 0, patience=Patience())  # type: ignore[arg-type]
     with pytest.raises(OutOfRange, match="more than 3"):
         asyncio.run(translating)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("- Hola. - Buenas.", ("- Hola.", "- Buenas.")),
+        ("\u2013Hola. (?) \u2013\u00bfQu\u00e9 tal?", ("\u2013Hola. (?)", "\u2013\u00bfQu\u00e9 tal?")),
+        (
+            "\u2014 El tren a Barcelona sale a las seis y cuarto. \u2014 Gracias.",
+            ("\u2014 El tren a Barcelona", "sale a las seis y cuarto.", "\u2014 Gracias."),
+        ),
+        ("- Ma\u00f1ana, tal vez - o nunca.", ("- Ma\u00f1ana, tal vez - o nunca.",)),
+        ("Hola. - Buenas.", ("Hola. - Buenas.",)),
+    ],
+)
+def test_each_speaker_of_a_dialogue_begins_a_line(text: str, lines: tuple[str, ...]) -> None:
+    assert cue_lines(text) == lines

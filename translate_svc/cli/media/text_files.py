@@ -38,6 +38,9 @@ _PIECE_ENDS = (
 _CONTROLS = re.compile(r"[\x01-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 """Old exports and terminals leave them in texts; they mean nothing, and a server refuses them."""
 _SENTENCE_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\u061f\u0964\u266a][\W_]*$")
+_DIALOGUE = re.compile(r"\s*[-\u2013\u2014]\s*\S")
+_NEXT_SPEAKER = re.compile(r"(?<=[^\w\s,])\s+(?=[-\u2013\u2014]\s*\S)")
+"""Behind the end of a sentence: the dash of whoever speaks next."""
 _PARAGRAPH_BREAK = re.compile(r"(\s*\n[ \t]*\n\s*)")
 
 
@@ -119,7 +122,9 @@ def read_text_file(path: Path) -> TextFile:
 
 
 def cue_lines(text: str) -> tuple[str, ...]:
-    """The lines of a cue that has a text of any length."""
+    """The lines of a cue that has a text of any length. In a dialogue each speaker begins a line."""
+    if _DIALOGUE.match(text) and len(said := _NEXT_SPEAKER.split(text)) > 1:
+        return tuple(line for each in said for line in cue_lines(each))
     units = units_of(text)
     return lines_of(units) or tuple(line for block in _fitting(units) for line in lines_of(block) or ())
 
