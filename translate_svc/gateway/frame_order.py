@@ -31,6 +31,22 @@ class FrameOrder(Generic[FrameT]):
         self._held[number] = data
         if self._next not in self._held and len(self._held) > self._most_held:
             self._next = min(self._held)
+        return self._due()
+
+    @property
+    def holds(self) -> bool:
+        """Whether frames wait for one before them."""
+        return bool(self._held)
+
+    def give_up(self) -> list[FrameT]:
+        """The frames that wait. Those before them are lost."""
+        due = []
+        while self._held:
+            self._next = min(self._held)
+            due += self._due()
+        return due
+
+    def _due(self) -> list[FrameT]:
         due = []
         while self._next in self._held:
             due.append(self._held.pop(self._next))

@@ -135,5 +135,10 @@ async def test_the_last_sound_is_heard_before_more_comes() -> None:
     await _heard(_Muted(0.4), 0.4)
 
 
+async def test_the_sound_behind_a_loss_is_heard_before_more_comes() -> None:
+    """A pause follows at once: no packet shows any more that the lost one will not come."""
+    await _heard(_Muted(0.4), 0.38, is_lost=lambda number: number == 15)
+
+
 async def test_a_packet_without_sound_makes_nobody_deaf() -> None:
     await _heard(_Muted(2.0, kept_alive=True), 2.0)
