@@ -1,4 +1,4 @@
-"""Envoy in front of a real gRPC server over scripted sessions: TLS, and an Envoy that ends."""
+"""Envoy in front of a real gRPC server over scripted sessions: TLS, and an Envoy that ends or freezes."""
 
 from __future__ import annotations
 
@@ -94,6 +94,16 @@ async def test_an_envoy_that_ends_is_started_again_on_the_same_port() -> None:
         os.kill(before, signal.SIGKILL)
         await until(lambda: running.guard.pid not in (0, before))
         assert target(running) == address
+        assert await version(running, ClientOptions(call_timeout_s=30)) == "1.2.3"
+        assert not running.lost.is_set()
+
+
+async def test_an_envoy_that_is_frozen_is_replaced() -> None:
+    """Connections to it are still accepted, by the kernel; nothing else would notice."""
+    async with grpc_server(settled_s=0.0) as running:
+        before = running.guard.pid
+        os.kill(before, signal.SIGSTOP)
+        await until(lambda: running.guard.pid not in (0, before))
         assert await version(running, ClientOptions(call_timeout_s=30)) == "1.2.3"
         assert not running.lost.is_set()
 

@@ -16,6 +16,11 @@ from translate_svc.errors import TranslateSvcError, Unavailable
 
 _RENEW_S = 1.0
 _AGAIN_S = 0.05
+_ASK_EVERY_S = 1.0
+_MOST_SILENT = 5
+"""Questions in a row that Envoy may leave unanswered, each for 2 s. One alone proves nothing: this process
+may have been stopped itself.
+"""
 _log = logging.getLogger(__name__)
 
 
@@ -23,7 +28,8 @@ class Guard:
     """Envoy, from when all of its doors are open until all are closed.
 
     An Envoy that ends is started again on the same port: its callers come back and resume, and the model
-    stays loaded. One that ends soon after a start would do so for ever, and the guard is lost.
+    stays loaded. One that is frozen is killed before. One that ends soon after a start would do so for
+    ever, and the guard is lost.
     """
 
     def __init__(self, program: str, options: GuardOptions, on_lost: Callable[[], None]) -> None:
@@ -99,7 +105,7 @@ class Guard:
     async def _keep(self, envoy: EnvoyProcess) -> None:
         began_s = time.monotonic()
         while True:
-            code = await envoy.wait()
+            code = await self._ended(envoy)
             self._envoy = None
             await envoy.stop()
             if time.monotonic() - began_s < self._options.settled_s:
@@ -113,6 +119,23 @@ class Guard:
                 break
         _log.critical("Envoy does not stay (exit code %s): nobody reaches the server, which leaves", code)
         self._on_lost()
+
+    async def _ended(self, envoy: EnvoyProcess) -> int:
+        """Returns when Envoy has ended, with its exit code. One that is frozen, on which callers would wait
+        for ever, is killed.
+        """
+        ended = asyncio.create_task(envoy.wait())
+        try:
+            silent = 0
+            while not ended.done():
+                await asyncio.wait({ended}, timeout=_ASK_EVERY_S)
+                silent = 0 if await envoy.is_live() else silent + 1
+                if silent == _MOST_SILENT and not ended.done():
+                    _log.error("Envoy is frozen: it left %d questions unanswered and is killed", silent)
+                    envoy.kill()
+            return await ended
+        finally:
+            ended.cancel()
 
     async def _renew(self, secrets: TlsSecrets) -> None:
         while True:

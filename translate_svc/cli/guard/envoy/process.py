@@ -101,6 +101,21 @@ class EnvoyProcess:
         """Returns when it has ended, with its exit code: negative for a signal."""
         return await self._process.wait()
 
+    async def is_live(self) -> bool:
+        """Whether it answers, and is ready to serve."""
+        from aiohttp import ClientError
+
+        try:
+            async with self._session() as session, session.get("/ready") as answer:
+                return answer.status == 200
+        except (ClientError, OSError):
+            return False
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
     async def stop(self) -> None:
         """Ends it. Idempotent."""
         with contextlib.suppress(ProcessLookupError):
@@ -109,7 +124,7 @@ class EnvoyProcess:
             async with asyncio.timeout(_EXIT_S):
                 await self._process.wait()
         except TimeoutError:
-            self._process.kill()
+            self.kill()
             await self._process.wait()
         await self._relaying
 
@@ -118,7 +133,7 @@ class EnvoyProcess:
         try:
             async with asyncio.timeout(_START_S):
                 while not exited.done():
-                    if await self._is_live():
+                    if await self.is_live():
                         return
                     await asyncio.wait({exited}, timeout=_AGAIN_S)
         except TimeoutError:
@@ -127,15 +142,6 @@ class EnvoyProcess:
             exited.cancel()
         code = self._process.returncode
         raise Unavailable(f"Envoy ended while it was started (exit code {code}; {_DECLINE})")
-
-    async def _is_live(self) -> bool:
-        from aiohttp import ClientError
-
-        try:
-            async with self._session() as session, session.get("/ready") as answer:
-                return answer.status == 200
-        except (ClientError, OSError):
-            return False
 
     async def _ask(self, path: str) -> Any:
         """Raises Unavailable: it does not answer."""
