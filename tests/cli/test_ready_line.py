@@ -1,9 +1,10 @@
-"""The line by which scripts learn the port, where both outputs go to one file, unbuffered."""
+"""The line by which scripts learn the port: both outputs in one file, and one that fails."""
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -37,3 +38,37 @@ def test_the_line_of_the_port_is_one_write() -> None:
         server.kill()
         server.wait()
         os.close(reading)
+
+
+@pytest.mark.parametrize("reason", ["No space left on device", "Broken pipe"])
+def test_a_server_that_cannot_say_where_it_listens_serves(reason: str) -> None:
+    """A full disk, or a program that has read enough."""
+    if reason == "Broken pipe":
+        reading, writing = os.pipe()
+        os.close(reading)
+    else:
+        writing = os.open("/dev/full", os.O_WRONLY)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "translate_svc", "serve", "--model", STARTER, "--port", "0"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env=environment(),
+        text=True,
+    )
+    try:
+        os.close(writing)
+        assert server.stderr is not None
+        log = ""
+        while "ready on" not in log:
+            line = server.stderr.readline()
+            assert line, log
+            log += line
+        assert f"standard output cannot be written: {reason}" in log
+        server.send_signal(signal.SIGTERM)
+        _, rest = server.communicate()
+        assert server.returncode == 0
+        assert "Exception ignored" not in rest
+    finally:
+        server.kill()
+        server.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from importlib import metadata
@@ -26,7 +25,7 @@ from translate_svc.cli.commands.top import top
 from translate_svc.cli.commands.translate import translate
 from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_LOST, EXIT_USAGE, UsageError
 from translate_svc.cli.output.help_text import use_plain_help
-from translate_svc.cli.output.standard_output import write_what_encoding_lacks
+from translate_svc.cli.output.standard_output import drop_output, write_what_encoding_lacks
 from translate_svc.cli.wire_fields import in_words_of_flags
 from translate_svc.errors import TranslateSvcError, Unavailable
 
@@ -124,7 +123,7 @@ def _called_command() -> str:
 
 def _leave_reader() -> int:
     """The reader of standard output has left, as ``head`` does: no error is reported."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is written at the exit
+    drop_output()
     return EXIT_ERROR
 
 

@@ -25,6 +25,7 @@ from translate_svc.cli.guard.guarded_server import GuardedServer
 from translate_svc.cli.guard.guarding import guarding, refuse_unguardable
 from translate_svc.cli.logs import configure_logs, flush_logs, log_loop_error
 from translate_svc.cli.memory_watch import MemoryWatch
+from translate_svc.cli.output.standard_output import drop_output
 from translate_svc.cli.ports import refuse_taken_ports
 from translate_svc.cli.server_group import drain_servers, start_servers
 from translate_svc.cli.transports import (
@@ -114,8 +115,7 @@ async def _run(settings: Settings) -> int:
         if model.notice:
             _log.warning("%s: %s", model.name, model.notice)
         for server in servers:
-            # in one write: a line of the log, which a thread writes, would come between it and its end
-            print(f"{READY_PREFIX}{server.target}\n", end="", flush=True)
+            _announce(server.target)
             _log.info("ready on %s after %.1f s", server.target, time.monotonic() - started)
         await leaving.calls.get()
         service.drain(leaving.reason)
@@ -124,6 +124,16 @@ async def _run(settings: Settings) -> int:
         await drain_servers(servers, grace_s, service.refusal or leaving.reason, leaving.calls)
     _log.info("stopped")
     return leaving.exit_code
+
+
+def _announce(address: str) -> None:
+    """Says on standard output where a server listens. It serves also where that cannot be written."""
+    try:
+        # in one write: a line of the log, which a thread writes, would come between it and its end
+        print(f"{READY_PREFIX}{address}\n", end="", flush=True)
+    except OSError as error:
+        drop_output()
+        _log.warning("standard output cannot be written: %s", error.strerror)
 
 
 class _Leaving:

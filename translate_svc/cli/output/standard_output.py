@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import sys
 from typing import NoReturn
 
@@ -20,6 +21,11 @@ def write_what_encoding_lacks() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors != _LACKING:
         codecs.register_error(_LACKING, _Lacking(sys.stdout.errors or "strict"))
         sys.stdout.reconfigure(errors=_LACKING)
+
+
+def drop_output() -> None:
+    """Nothing is written to standard output any more; at the exit, what a failed write has left would be."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Lacking:
