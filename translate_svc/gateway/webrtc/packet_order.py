@@ -39,6 +39,7 @@ class PacketOrder:
         self._order: FrameOrder[RtpPacket] = FrameOrder(_MOST_HELD)
         self._quiet: asyncio.TimerHandle | None = None
         self._giving_up: asyncio.Task[None] | None = None
+        self._giving = asyncio.Lock()
 
     async def receive(self, packet: RtpPacket, arrival_time_ms: int) -> None:
         """Takes a packet from the connection, and gives the receiver those whose turn it is."""
@@ -64,5 +65,6 @@ class PacketOrder:
         self._giving_up = asyncio.create_task(self._give(self._order.give_up(), arrival_time_ms))
 
     async def _give(self, packets: Sequence[RtpPacket], arrival_time_ms: int) -> None:
-        for each in packets:
-            await self._receive(each, arrival_time_ms=arrival_time_ms)
+        async with self._giving:  # the receiver takes them in order, those of the timer too
+            for each in packets:
+                await self._receive(each, arrival_time_ms=arrival_time_ms)
