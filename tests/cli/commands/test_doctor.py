@@ -62,3 +62,28 @@ def test_what_does_not_fit_is_not_loaded(
     assert "memory: 0.1 GB free, bounded by the control group" in said
     assert "does not fit: fewer --max-slots or a smaller --dtype. With 16 slots it needs 0." in said
     assert "real time" not in said
+
+
+def test_what_is_no_model_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(monkeypatch, "--model", str(tmp_path)) == 1
+    assert "config.json: is missing" in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there_fails_by_its_flag(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--device", "cuda:77") == 1
+    assert "translate-svc: --device: must be auto or one of this machine's" in capsys.readouterr().err
+
+
+def test_among_others_a_broken_model_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "broken").mkdir()
+    monkeypatch.setattr("translate_svc.models.store.catalog.shared_models", list)
+    assert run(monkeypatch, "--model-cache", str(tmp_path)) == 0
+    said = capsys.readouterr().out
+    assert "broken: config.json: is missing" in said
+    assert "starter: float32 on cpu" in said

@@ -15,8 +15,9 @@ import typer
 from rich.console import Console
 
 from translate_svc.cli.commands.completion import complete_model
+from translate_svc.cli.options import named_as_given
 from translate_svc.config import Settings
-from translate_svc.errors import InvalidArgument, TranslateSvcError
+from translate_svc.errors import CheckpointError, InvalidArgument
 from translate_svc.memory_limits import memory_to_hold
 
 if TYPE_CHECKING:
@@ -44,20 +45,21 @@ def doctor(
     """Tell what this machine can do: processor, memory, and for each model whether it fits and its speed.
 
     A small model translates a clip. Of a large one the matrix products are timed, which takes half a minute;
-    the figures then say what is possible at best. Works without a model too.
+    the figures then say what is possible at best. Works without a model too. Exits with 1 if the
+    model of --model cannot be served; that it does not fit is an answer.
     """
+    from translate_svc.models.checkpoint.identity import find_checkpoint
+
     flags = {"model_cache": model_cache, "device": device, "dtype": dtype, "max_slots": max_slots}
-    settings = Settings.load(flags | {"model": model})
+    flags |= {"model": model}
+    settings = Settings.load(flags)
     console = Console(highlight=False)
     _print_machine(console, Path(settings.model_cache))
-    folders = _folders(settings, model)
-    if not folders:
-        console.print("No model is installed: translate-svc pull facebook/seamless-m4t-v2-large")
-    for folder in folders:
-        try:
-            _print_model(console, folder, settings)
-        except TranslateSvcError as error:
-            console.print(f"{folder.name}: {error}", soft_wrap=True)
+    with named_as_given(flags):
+        if model:
+            _print_model(console, find_checkpoint(model, Path(settings.model_cache)), settings)
+        else:
+            _print_installed(console, settings)
 
 
 def _print_machine(console: Console, model_cache: Path) -> None:
@@ -76,13 +78,24 @@ def _print_machine(console: Console, model_cache: Path) -> None:
         console.print(f"GPU: {gpu}")
 
 
-def _folders(settings: Settings, model: str | None) -> list[Path]:
+def _print_installed(console: Console, settings: Settings) -> None:
+    """Tells of every model. One that cannot be served says why, and stops no other."""
     from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.store.catalog import read_catalog
 
     cache = Path(settings.model_cache)
-    names = [model] if model else [each.name for each in read_catalog(cache) if not each.error]
-    return [find_checkpoint(name, cache) for name in names]
+    entries = read_catalog(cache)
+    if not entries:
+        console.print("No model is installed: translate-svc pull facebook/seamless-m4t-v2-large")
+    for entry in entries:
+        reason = entry.error
+        if not reason:
+            try:
+                _print_model(console, find_checkpoint(entry.name, cache), settings)
+            except CheckpointError as error:
+                reason = str(error)
+        if reason:
+            console.print(f"\n{entry.name}: {reason}", soft_wrap=True, markup=False)
 
 
 def _print_model(console: Console, folder: Path, settings: Settings) -> None:
