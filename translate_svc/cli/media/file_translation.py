@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from rich.text import Text
@@ -23,7 +24,7 @@ from translate_svc.cli.media.file_streams import open_readers, stream_file
 from translate_svc.cli.media.fit import FitPlanner, FitPoint
 from translate_svc.cli.media.inputs import Source
 from translate_svc.cli.media.remote_files import download
-from translate_svc.cli.media.text_files import is_text_file, read_text_file
+from translate_svc.cli.media.text_files import TextFile, is_text_file, read_text_file
 from translate_svc.cli.media.text_translation import TEXT_RATE_HZ, PlainSink, translate_texts
 from translate_svc.cli.media.utterance_counter import UtteranceCounter
 from translate_svc.cli.output.channel_sides import ChannelSide
@@ -116,7 +117,9 @@ class FileTranslation:
             if arguments.subtitles_in is not None:
                 self._inputs.append(arguments.subtitles_in)
                 reader = next(iter((await open_readers(path, arguments, settings, opened)).values()))
-                end_ms = max(end_ms, reader.duration_ms or 0)
+                if reader.duration_ms:
+                    end_ms = reader.duration_ms
+                    _warn_of_late_cues(text, arguments.subtitles_in, reader)
                 track = 1 if reader.media.track is None else reader.media.track.number
             codes = [target.language for target in settings.targets]
             with _kept_texts_told(OutputFiles(self._inputs)) as files:
@@ -181,6 +184,14 @@ class FileTranslation:
             # audio that cannot wait would be lost
             patience = None if is_pipe(source) else self._patience
             await stream_file(readers, settings, translator, sinks, progress, points, patience=patience)
+
+
+def _warn_of_late_cues(text: TextFile, subtitles: Path, reader: MediaReader) -> None:
+    """Says so if cues begin behind the recording: they are of another one, or their times are shifted."""
+    last_ms = text.last_start_ms
+    if reader.duration_ms and last_ms >= reader.duration_ms:
+        starts, ends = (timedelta(seconds=ms // 1000) for ms in (last_ms, reader.duration_ms))
+        _say(f"{subtitles.name}: has a cue at {starts}, but {reader.name} ends at {ends}")
 
 
 def sides_hint(reader: MediaReader, arguments: TranslateArguments) -> str:

@@ -82,6 +82,11 @@ class TextFile:
         """Where its last cue ends."""
         return max(cue.end_ms for each in self.passages for cue in each.cues)
 
+    @property
+    def last_start_ms(self) -> int:
+        """Where its last cue begins."""
+        return max(cue.start_ms for each in self.passages for cue in each.cues)
+
     def plain(self, translations: Sequence[str]) -> str:
         """The translations of a plain text, with the breaks of the source between them."""
         breaks = (*(self.between or ()), "")
