@@ -50,8 +50,13 @@ def doctor(
     """
     from translate_svc.models.checkpoint.identity import find_checkpoint
 
-    flags = {"model_cache": model_cache, "device": device, "dtype": dtype, "max_slots": max_slots}
-    flags |= {"model": model}
+    flags = {
+        "model": model,
+        "model_cache": model_cache,
+        "device": device,
+        "dtype": dtype,
+        "max_slots": max_slots,
+    }
     settings = Settings.load(flags)
     console = Console(highlight=False)
     _print_machine(console, Path(settings.model_cache))
