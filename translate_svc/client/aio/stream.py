@@ -35,8 +35,9 @@ class AsyncStream:
     stream after 10 s. ``feed`` sends in the background.
 
     A timeout or a cancellation of ``send`` or of the iteration does not end the stream, although it would
-    cancel a plain gRPC call. One task at a time may send, and one may iterate. Every method raises the
-    exceptions of this package; ``InvalidArgument`` and ``OutOfRange`` name the field.
+    cancel a plain gRPC call. One task at a time may send audio, and one may iterate; ``clear``, ``finalize``
+    and ``update`` may come from any, also beside ``feed``. Every method raises the exceptions of this
+    package; ``InvalidArgument`` and ``OutOfRange`` name the field.
     """
 
     def __init__(self, connection: StreamConnection, input_format: AudioFormat, max_chunk_bytes: int) -> None:
@@ -181,12 +182,18 @@ class AsyncStream:
     async def _write(self, message: ClientMessage) -> None:
         """Runs a write to its end, even if the calling task is cancelled.
 
-        The next write waits for it, and fails if it failed.
+        Writes keep their order, whichever tasks they are of: gRPC takes one at a time, and a second one would
+        end the call. Each fails if the one before failed.
         """
-        if self._write_task is not None:
-            await _shielded(self._write_task)
-        self._write_task = asyncio.get_running_loop().create_task(self._connection.write(message))
+        self._write_task = asyncio.get_running_loop().create_task(
+            self._write_after(self._write_task, message)
+        )
         await _shielded(self._write_task)
+
+    async def _write_after(self, earlier: asyncio.Task[None] | None, message: ClientMessage) -> None:
+        if earlier is not None:
+            await earlier
+        await self._connection.write(message)
 
     async def _release(self) -> None:
         """Ends the stream and all tasks."""
