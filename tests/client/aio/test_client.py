@@ -397,6 +397,12 @@ async def test_a_client_that_is_closed_connects_no_more(client: AsyncClient) -> 
         client.translate(text="Hi.", source="eng", targets=["spa"])
 
 
+async def test_a_client_says_that_it_belongs_to_another_event_loop(client: AsyncClient) -> None:
+    await client.info()
+    with pytest.raises(RuntimeError, match="belongs to another event loop"):
+        await asyncio.to_thread(asyncio.run, client.info())
+
+
 async def test_settings_may_be_said_by_their_names() -> None:
     settings = stream_settings(targets=["spa"], segmentation="manual", include=["tokens"])
     assert settings.segmentation is Segmentation.MANUAL

@@ -52,13 +52,17 @@ if child:
     assert (said.split(), errors) == (["True", "True"], "")
 
 
-async def test_a_used_client_says_in_a_child_that_it_cannot_be_used(server: RpcServer) -> None:
-    text = """
+@pytest.mark.parametrize("used", ["client", "Client(sys.argv[1])"])
+async def test_no_client_waits_for_ever_in_a_child_of_a_process_that_uses_one(
+    server: RpcServer, used: str
+) -> None:
+    text = f"""
 client = Client(sys.argv[1])
 client.info()
 if (child := os.fork()) == 0:
+    signal.alarm(30)  # gRPC itself would wait for ever, whatever the deadline
     try:
-        client.info()
+        {used}.info()
     except RuntimeError as error:
         print(error, flush=True)
     os._exit(0)
@@ -66,7 +70,22 @@ os.waitpid(child, 0)
 client.close()
 """
     said, _ = await finished(program(text, server.target))
-    assert said.startswith("the process was forked after this client was used")
+    assert said.startswith("this process was forked while a client was in use")
+
+
+async def test_a_client_works_in_a_child_when_the_parents_is_closed(server: RpcServer) -> None:
+    text = """
+with Client(sys.argv[1]) as client:
+    client.info()
+if (child := os.fork()) == 0:
+    signal.alarm(30)
+    with Client(sys.argv[1]) as another:
+        print(bool(another.info().version), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+    said, _ = await finished(program(text, server.target))
+    assert said == "True\n"
 
 
 async def test_an_interrupt_ends_a_wait_for_events(server: RpcServer) -> None:

@@ -12,6 +12,7 @@ import grpc
 
 from translate_svc import wire
 from translate_svc.audio.audio_tracks import Channel
+from translate_svc.client.aio.channels import Channels
 from translate_svc.client.aio.connection import SingleConnection
 from translate_svc.client.aio.resuming_connection import ResumingConnection
 from translate_svc.client.aio.stream import AsyncStream
@@ -22,7 +23,7 @@ from translate_svc.client.keyword_calls import KeywordCalls
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.stream_config import file_settings, stream_config
 from translate_svc.client.translated_file import FileBuilder, TranslatedFile, TranslatedUtterance
-from translate_svc.errors import TranslateSvcError, Unavailable
+from translate_svc.errors import Unavailable
 from translate_svc.languages import Language
 from translate_svc.types import (
     BeamSearchSettings,
@@ -42,7 +43,8 @@ from translate_svc.v1 import speech_translation_pb2_grpc as pb_grpc
 class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
     """Connections to one server, to several, or to all servers of one DNS name.
 
-    All its streams and calls belong to the event loop in which it is used first.
+    All its streams and calls belong to the event loop in which it is used first. In a process that was forked
+    while a client was in use there can be none: fork before, or start processes by ``spawn``.
 
         async with AsyncClient("127.0.0.1:50051") as client:
             async with client.stream(targets=["spa"], source="eng", sample_rate_hz=16_000) as stream:
@@ -69,8 +71,7 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         for address in self._targets:
             options.check_target(address)
         self._options = options
-        self._channels: list[grpc.aio.Channel] = []
-        self._closed = False
+        self._channels = Channels(lambda: [self._connect(address) for address in self._targets])
 
     def open(self, config: StreamConfig, *, resume: bool = False) -> AsyncStream:
         """A stream with ``config`` as its first message. ``async with`` opens it.
@@ -165,10 +166,7 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
 
     async def close(self) -> None:
         """Closes the connection and ends all its streams and calls. What is asked of it later is refused."""
-        self._closed = True
-        channels, self._channels = self._channels, []
-        for channel in channels:
-            await channel.close(None)
+        await self._channels.close()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -179,16 +177,12 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         await self.close()
 
     def _stubs(self) -> list[Any]:
-        """One for each server. Connects on first use, so that a client can be made before its loop runs.
+        """One for each server. Connects on first use.
 
         Raises:
-            TranslateSvcError: the client is closed.
+            TranslateSvcError, RuntimeError: as ``Channels.get``.
         """
-        if self._closed:
-            raise TranslateSvcError("the client is closed")
-        if not self._channels:
-            self._channels = [self._connect(address) for address in self._targets]
-        return [pb_grpc.SpeechTranslationStub(channel) for channel in self._channels]  # type: ignore[no-untyped-call]  # generated
+        return [pb_grpc.SpeechTranslationStub(channel) for channel in self._channels.get()]  # type: ignore[no-untyped-call]  # generated
 
     def _connect(self, address: str) -> grpc.aio.Channel:
         arguments = self._options.channel_arguments()

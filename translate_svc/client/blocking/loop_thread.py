@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from translate_svc.client.aio.channels import FORKED
 from translate_svc.errors import TranslateSvcError
 
 T = TypeVar("T")
@@ -121,9 +122,7 @@ class LoopThread:
                 self._finalizer = weakref.finalize(self, _stop, loop, thread)
                 self._loop = loop
             elif self._pid != os.getpid():
-                raise RuntimeError(
-                    "the process was forked after this client was used: make one in each process"
-                )
+                raise RuntimeError(FORKED)
             return self._loop
 
 
