@@ -33,13 +33,13 @@ def server_addresses(target: str | Sequence[str] | None) -> tuple[str, ...]:
     """The addresses of servers, given as one or as several; None: those of ``TRANSLATE_SVC_SERVER``.
 
     Raises:
-        InvalidArgument: there is none.
+        InvalidArgument: there is none, or one is empty.
     """
     if target is None:
         named = os.environ.get(SERVER_VARIABLE, "")
         target = [address.strip() for address in named.split(",") if address.strip()]
     addresses = (target,) if isinstance(target, str) else tuple(target)
-    if not addresses:
+    if not addresses or not all(addresses):
         raise InvalidArgument(f"must name a server, or {SERVER_VARIABLE} must", field="target")
     return addresses
 

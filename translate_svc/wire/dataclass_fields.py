@@ -6,6 +6,8 @@ A new field in the dataclass and in the contract needs no change here.
 from __future__ import annotations
 
 import math
+import reprlib
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -20,6 +22,35 @@ M = TypeVar("M", bound=Message)
 def encode_dataclass(message_type: type[M], value: Any) -> M:
     """A message with every field of the dataclass ``value``; fields that are None stay unset."""
     return message_type(**{field.name: getattr(value, field.name) for field in fields(value)})
+
+
+def encode_given(kind: type[Any], message_type: type[M], value: Any, path: str) -> M:
+    """As ``encode_dataclass``, of what a program gave for a dataclass ``kind``.
+
+    Raises:
+        InvalidArgument: it is something else, or holds what no message can. Names the field, below ``path``.
+    """
+    if not isinstance(value, kind):
+        raise InvalidArgument(f"must be {kind.__name__}, not {type(value).__name__}", field=path)
+    return message_of(message_type, path, {field.name: getattr(value, field.name) for field in fields(kind)})
+
+
+def message_of(message_type: type[M], path: str, values: Mapping[str, Any]) -> M:
+    """A message with ``values`` that a program gave; ``path`` is its path in the contract, "" that of a call.
+
+    Raises:
+        InvalidArgument: the message cannot hold one of them. Names its field.
+    """
+    try:
+        return message_type(**values)
+    except (TypeError, ValueError):
+        for name, value in values.items():
+            try:
+                message_type(**{name: value})
+            except (TypeError, ValueError):
+                field = f"{path}.{name}" if path else name
+                raise InvalidArgument(f"cannot be {reprlib.repr(value)}", field=field) from None
+        raise
 
 
 def decode_dataclass(kind: type[T], message: Message, path: str) -> T:

@@ -61,7 +61,9 @@ def encode_response(seq: int, event: SessionEvent) -> pb.StreamingTranslateRespo
         case GoAway(deadline_ms):
             return pb.StreamingTranslateResponse(seq=seq, go_away=pb.GoAway(deadline_ms=deadline_ms))
         case Opened(session_id, config, resume_token):
-            opened = pb.Opened(session_id=session_id, config=encode_config(config), resume_token=resume_token)
+            opened = pb.Opened(
+                session_id=session_id, config=encode_config(config, "config"), resume_token=resume_token
+            )
             return pb.StreamingTranslateResponse(seq=seq, opened=opened)
         case Closed(complete, usage):
             closed = pb.Closed(complete=complete, usage=encode_usage(usage))

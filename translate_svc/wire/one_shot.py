@@ -7,7 +7,7 @@ from __future__ import annotations
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange
 from translate_svc.types import AudioClip, GuardSettings, ResultEvent, TranslateRequest
 from translate_svc.v1 import speech_translation_pb2 as pb
-from translate_svc.wire.dataclass_fields import decode_dataclass, encode_dataclass
+from translate_svc.wire.dataclass_fields import decode_dataclass, message_of
 from translate_svc.wire.enums import ECHOES
 from translate_svc.wire.requests import DEFAULT_OUTPUT, decode_format, encode_format
 from translate_svc.wire.results import decode_result, encode_result
@@ -19,6 +19,7 @@ from translate_svc.wire.settings import (
     decode_targets,
     decode_terms,
     encode_beam_search,
+    encode_guards,
     encode_include,
     encode_targets,
     encode_terms,
@@ -54,29 +55,34 @@ def encode_translate_request(request: TranslateRequest) -> pb.TranslateRequest:
     """The inverse of ``decode_translate_request``.
 
     Raises:
-        InvalidArgument: the text is not valid Unicode (it holds half of a surrogate pair).
+        InvalidArgument: a value is not of its kind, or the text is not valid Unicode (it holds half of a
+            surrogate pair). Names the field.
     """
-    message = pb.TranslateRequest(
-        source_language=request.source_language or "",
-        targets=encode_targets(request.targets),
-        include=encode_include(request.include),
-        output=encode_format(request.output),
-        guards=encode_dataclass(pb.GuardSettings, request.guards),
-        beam_search=encode_beam_search(request.beam_search),
-        source_candidates=request.source_candidates,
-        echo=ECHOES.encode(request.echo),
-        terms=encode_terms(request.terms),
-    )
+    values = {
+        "source_language": request.source_language or "",
+        "targets": encode_targets(request.targets, "targets"),
+        "include": encode_include(request.include),
+        "output": encode_format(request.output, "output"),
+        "guards": encode_guards(request.guards, "guards"),
+        "beam_search": encode_beam_search(request.beam_search, "beam_search"),
+        "source_candidates": request.source_candidates,
+        "echo": ECHOES.encode(request.echo),
+        "terms": encode_terms(request.terms, "terms"),
+    }
+    message = message_of(pb.TranslateRequest, "", values)
     if isinstance(request.source, AudioClip):
         clip = request.source
-        message.clip.CopyFrom(
-            pb.AudioClip(format=encode_format(clip.format), data=clip.data, packets=clip.packets)
-        )
+        clip_format = encode_format(clip.format, "clip.format")
+        message.clip.CopyFrom(pb.AudioClip(format=clip_format, data=clip.data, packets=clip.packets))
     else:
         try:
             message.text = request.source
         except UnicodeEncodeError:
             raise InvalidArgument("holds half of a surrogate pair", field="text") from None
+        except TypeError:
+            raise InvalidArgument(
+                f"must be a string, not {type(request.source).__name__}", field="text"
+            ) from None
     return message
 
 

@@ -20,7 +20,7 @@ from translate_svc.types import (
     UpdateInput,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
-from translate_svc.wire.dataclass_fields import non_negative
+from translate_svc.wire.dataclass_fields import message_of, non_negative
 from translate_svc.wire.enums import ENCODINGS
 from translate_svc.wire.settings import decode_settings, encode_settings
 
@@ -68,7 +68,7 @@ def encode_request(message: StreamConfig | ClientMessage) -> pb.StreamingTransla
         case FinalizeInput():
             return pb.StreamingTranslateRequest(finalize=pb.FinalizeInput())
         case UpdateInput(settings):
-            update = pb.UpdateInput(settings=encode_settings(settings))
+            update = pb.UpdateInput(settings=encode_settings(settings, "update.settings"))
             return pb.StreamingTranslateRequest(update=update)
         case ClearInput():
             return pb.StreamingTranslateRequest(clear=pb.ClearInput())
@@ -77,7 +77,7 @@ def encode_request(message: StreamConfig | ClientMessage) -> pb.StreamingTransla
         case EndInput(total_samples):
             return pb.StreamingTranslateRequest(end=pb.EndInput(total_samples=total_samples))
         case StreamConfig():
-            return pb.StreamingTranslateRequest(config=encode_config(message))
+            return pb.StreamingTranslateRequest(config=encode_config(message, "config"))
 
 
 def decode_config(config: pb.StreamConfig, path: str) -> StreamConfig:
@@ -101,12 +101,16 @@ def decode_config(config: pb.StreamConfig, path: str) -> StreamConfig:
     )
 
 
-def encode_config(config: StreamConfig) -> pb.StreamConfig:
-    """The inverse of ``decode_config``."""
+def encode_config(config: StreamConfig, path: str) -> pb.StreamConfig:
+    """The inverse of ``decode_config``.
+
+    Raises:
+        InvalidArgument: a value is not of its kind. Names the field.
+    """
     return pb.StreamConfig(
-        input=encode_format(config.input),
-        output=encode_format(config.output),
-        settings=encode_settings(config.settings),
+        input=encode_format(config.input, f"{path}.input"),
+        output=encode_format(config.output, f"{path}.output"),
+        settings=encode_settings(config.settings, f"{path}.settings"),
         resume_token=config.resume_token,
         resume_from_sample=config.resume_from_sample,
         resume_utterance_id=config.resume_utterance_id,
@@ -130,14 +134,20 @@ def decode_format(audio_format: pb.AudioFormat, path: str) -> AudioFormat:
     )
 
 
-def encode_format(audio_format: AudioFormat) -> pb.AudioFormat:
-    """The inverse of ``decode_format``."""
-    return pb.AudioFormat(
-        encoding=ENCODINGS.encode(audio_format.encoding),
-        sample_rate_hz=audio_format.sample_rate_hz,
-        channels=audio_format.channels,
-        channel=audio_format.channel,
-    )
+def encode_format(audio_format: AudioFormat, path: str) -> pb.AudioFormat:
+    """The inverse of ``decode_format``.
+
+    Raises:
+        InvalidArgument: a value is not of its kind. Names the field.
+    """
+    if not isinstance(audio_format, AudioFormat):
+        raise InvalidArgument(f"must be AudioFormat, not {type(audio_format).__name__}", field=path)
+    numbers = {
+        "sample_rate_hz": audio_format.sample_rate_hz,
+        "channels": audio_format.channels,
+        "channel": audio_format.channel,
+    }
+    return message_of(pb.AudioFormat, path, {"encoding": ENCODINGS.encode(audio_format.encoding)} | numbers)
 
 
 def _optional_count(

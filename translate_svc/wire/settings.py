@@ -18,7 +18,7 @@ from translate_svc.types import (
     VadSettings,
 )
 from translate_svc.v1 import speech_translation_pb2 as pb
-from translate_svc.wire.dataclass_fields import decode_dataclass, encode_dataclass
+from translate_svc.wire.dataclass_fields import decode_dataclass, encode_given, message_of
 from translate_svc.wire.enums import ECHOES, INSPECTS, SEGMENTATIONS
 
 MAX_ENTRIES = 1024
@@ -84,28 +84,54 @@ def decode_echo(number: int, path: str) -> Echo:
     return Echo.SPEAK if number == pb.ECHO_UNSPECIFIED else ECHOES.decode(number, path)
 
 
-def encode_settings(settings: StreamSettings) -> pb.StreamSettings:
-    """The inverse of ``decode_settings``."""
-    return pb.StreamSettings(
-        targets=encode_targets(settings.targets),
-        source_language=settings.source_language or "",
-        include=encode_include(settings.include),
-        segmentation=SEGMENTATIONS.encode(settings.segmentation),
-        vad=encode_dataclass(pb.VadSettings, settings.vad),
-        guards=encode_dataclass(pb.GuardSettings, settings.guards),
-        simultaneous=None
-        if settings.simultaneous is None
-        else encode_dataclass(pb.SimultaneousSettings, settings.simultaneous),
-        beam_search=encode_beam_search(settings.beam_search),
-        source_candidates=settings.source_candidates,
-        echo=ECHOES.encode(settings.echo),
-        terms=encode_terms(settings.terms),
+def encode_settings(settings: StreamSettings, path: str) -> pb.StreamSettings:
+    """The inverse of ``decode_settings``.
+
+    Raises:
+        InvalidArgument: a value is not of its kind. Names the field.
+    """
+    simultaneous = settings.simultaneous
+    return message_of(
+        pb.StreamSettings,
+        path,
+        {
+            "targets": encode_targets(settings.targets, f"{path}.targets"),
+            "source_language": settings.source_language or "",
+            "include": encode_include(settings.include),
+            "segmentation": SEGMENTATIONS.encode(settings.segmentation),
+            "vad": encode_given(VadSettings, pb.VadSettings, settings.vad, f"{path}.vad"),
+            "guards": encode_guards(settings.guards, f"{path}.guards"),
+            "simultaneous": None
+            if simultaneous is None
+            else encode_given(
+                SimultaneousSettings, pb.SimultaneousSettings, simultaneous, f"{path}.simultaneous"
+            ),
+            "beam_search": encode_beam_search(settings.beam_search, f"{path}.beam_search"),
+            "source_candidates": settings.source_candidates,
+            "echo": ECHOES.encode(settings.echo),
+            "terms": encode_terms(settings.terms, f"{path}.terms"),
+        },
     )
 
 
-def encode_beam_search(settings: BeamSearchSettings | None) -> pb.BeamSearchSettings | None:
-    """The inverse of ``decode_beam_search``."""
-    return None if settings is None else encode_dataclass(pb.BeamSearchSettings, settings)
+def encode_guards(guards: GuardSettings, path: str) -> pb.GuardSettings:
+    """The guards of a stream or of a call.
+
+    Raises:
+        InvalidArgument: a value is not of its kind. Names the field.
+    """
+    return encode_given(GuardSettings, pb.GuardSettings, guards, path)
+
+
+def encode_beam_search(settings: BeamSearchSettings | None, path: str) -> pb.BeamSearchSettings | None:
+    """The inverse of ``decode_beam_search``.
+
+    Raises:
+        InvalidArgument: a value is not of its kind. Names the field.
+    """
+    if settings is None:
+        return None
+    return encode_given(BeamSearchSettings, pb.BeamSearchSettings, settings, path)
 
 
 def decode_include(numbers: Sequence[int], path: str) -> frozenset[Inspect]:
@@ -143,9 +169,16 @@ def decode_targets(targets: Sequence[pb.TargetSettings], path: str) -> tuple[Tar
     )
 
 
-def encode_targets(targets: Iterable[TargetSettings]) -> list[pb.TargetSettings]:
-    """The inverse of ``decode_targets``."""
-    return [encode_dataclass(pb.TargetSettings, target) for target in targets]
+def encode_targets(targets: Iterable[TargetSettings], path: str) -> list[pb.TargetSettings]:
+    """The inverse of ``decode_targets``.
+
+    Raises:
+        InvalidArgument: a value is not of its kind. Names the field.
+    """
+    return [
+        encode_given(TargetSettings, pb.TargetSettings, target, f"{path}[{index}]")
+        for index, target in enumerate(targets)
+    ]
 
 
 def decode_terms(terms: Sequence[pb.Term], path: str) -> tuple[Term, ...]:
@@ -158,9 +191,13 @@ def decode_terms(terms: Sequence[pb.Term], path: str) -> tuple[Term, ...]:
     return tuple(decode_dataclass(Term, term, f"{path}[{index}]") for index, term in enumerate(terms))
 
 
-def encode_terms(terms: Iterable[Term]) -> list[pb.Term]:
-    """The inverse of ``decode_terms``."""
-    return [encode_dataclass(pb.Term, term) for term in terms]
+def encode_terms(terms: Iterable[Term], path: str) -> list[pb.Term]:
+    """The inverse of ``decode_terms``.
+
+    Raises:
+        InvalidArgument: a value is not of its kind. Names the field.
+    """
+    return [encode_given(Term, pb.Term, term, f"{path}[{index}]") for index, term in enumerate(terms)]
 
 
 def _check_length(entries: Sized, field: str) -> None:

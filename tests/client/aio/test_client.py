@@ -7,6 +7,7 @@ import gc
 import time
 import warnings
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -376,6 +377,43 @@ async def test_what_no_message_can_hold_is_refused_before_anything_is_sent(
         client.stream(**{"targets": ["spa"], "sample_rate_hz": 16_000} | arguments)  # type: ignore[arg-type]
     assert caught.value.field == field
     assert not service.sessions
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"vad": {"threshold": 0.3}}, "vad"),
+        ({"vad": types.VadSettings(min_silence_ms="300")}, "vad.min_silence_ms"),  # type: ignore[arg-type]
+        ({"guards": True}, "guards"),
+        ({"beam_search": "4"}, "beam_search"),
+        ({"simultaneous": "yes"}, "simultaneous"),
+        ({"targets": ["spa", 3]}, "targets[1].language"),
+        ({"targets": [TargetSettings("spa", speaker_id=2**40)]}, "targets[0].speaker_id"),
+        ({"terms": [7], "source": "eng"}, "terms[0].source"),
+        ({"source": 3}, "source_language"),
+    ],
+)
+async def test_a_setting_of_the_wrong_kind_is_refused_by_its_field(
+    client: AsyncClient, service: ScriptedService, arguments: dict[str, Any], field: str
+) -> None:
+    of_stream: dict[str, Any] = {"targets": ["spa"], "sample_rate_hz": 16_000} | arguments
+    with pytest.raises(errors.InvalidArgument) as caught:
+        async with client.stream(**of_stream):
+            pytest.fail("opened")
+    assert caught.value.field == f"config.settings.{field}"
+    assert not service.sessions
+    if field not in ("vad", "vad.min_silence_ms", "simultaneous"):
+        with pytest.raises(errors.InvalidArgument) as caught:
+            await client.translate(
+                **{"targets": ["spa"], "source": "eng", "text": "Hi."} | arguments
+            ).result()
+        assert caught.value.field == field
+
+
+@pytest.mark.parametrize("target", ["", [], ["127.0.0.1:1", ""]])
+async def test_an_address_that_is_empty_is_refused(target: str | list[str]) -> None:
+    with pytest.raises(errors.InvalidArgument, match="target"):
+        AsyncClient(target)
 
 
 @pytest.mark.parametrize("resume", [False, True])
