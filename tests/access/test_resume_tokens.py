@@ -46,7 +46,7 @@ def test_without_a_file_a_token_serves_its_own_process_alone() -> None:
     one, other = ResumeTokens(None, 60), ResumeTokens(None, 60)
     token = one.seal(STATE, ALICE)
     assert one.open(token, ALICE) == STATE
-    assert "lacks its key" in _refusal(other, token)
+    assert "has other keys" in _refusal(other, token)
 
 
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
@@ -54,7 +54,7 @@ def test_an_altered_token_is_refused_whichever_bit_it_is(place: float, bit: int)
     tokens = ResumeTokens(None, 60)
     token = bytearray(tokens.seal(STATE, ALICE))
     token[int(place * len(token))] ^= 1 << bit
-    assert "altered" in _refusal(tokens, bytes(token))
+    assert "cannot be read" in _refusal(tokens, bytes(token))
 
 
 def test_a_token_serves_its_caller_and_configuration_alone() -> None:
@@ -96,7 +96,7 @@ def test_a_key_is_replaced_while_servers_run(file: Path) -> None:
     assert [tokens.open(token, ALICE) for token in (first, second)] == [STATE] * 2
     file.write_text(f"{new}\n")
     assert tokens.open(second, ALICE) == STATE
-    assert "lacks its key" in _refusal(tokens, first)
+    assert "has other keys" in _refusal(tokens, first)
 
 
 def test_a_broken_file_leaves_the_keys_in_force(file: Path) -> None:

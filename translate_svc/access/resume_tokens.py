@@ -28,6 +28,10 @@ terms besides: 500 of the longest in any script fit."""
 
 _FIELD = "config.resume_token"
 _MAX_CLOCK_DIFFERENCE_S = 60.0
+_UNREADABLE = (
+    "cannot be read by this server: the one that gave it has ended or has other keys (--resume-keys), "
+    "or it was changed"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ class ResumeTokens:
             encoded, keys = base64.urlsafe_b64encode(token), self._keys()
             with contextlib.suppress(InvalidToken):
                 return keys.decrypt(encoded), keys.extract_timestamp(encoded)
-        raise InvalidArgument("is not valid: it was altered, or this server lacks its key", field=_FIELD)
+        raise InvalidArgument(_UNREADABLE, field=_FIELD)
 
 
 def shared_keys(path: Path) -> Callable[[], MultiFernet]:
