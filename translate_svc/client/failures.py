@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -25,6 +26,9 @@ from translate_svc.errors import (
 M = TypeVar("M", bound=Message)
 
 _DETAILS_KEY = "grpc-status-details-bin"
+
+_DRAINING = re.compile(r"(?:ipv[46]:)?(\S+): backend unhealthy$")
+"""What gRPC says of a server whose health check says that it takes no new calls."""
 
 _KINDS: dict[grpc.StatusCode, type[TranslateSvcError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
@@ -61,6 +65,8 @@ def error_of(
         return ResourceExhausted(
             description, field=field, retry_after_s=retry.retry_delay.ToMilliseconds() / 1000
         )
+    if code is grpc.StatusCode.UNAVAILABLE and (draining := _DRAINING.search(description)):
+        return Unavailable(f"{draining[1]} takes nothing new: it is ending")
     kind = _KINDS.get(code)
     if kind is None:
         return TranslateSvcError(f"{code.name}: {description}", field=field)

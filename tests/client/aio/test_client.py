@@ -340,6 +340,18 @@ async def test_nobody_there_is_unavailable() -> None:
             await client.info()
 
 
+async def test_a_server_that_is_ending_is_said_to_be(client: AsyncClient, server: RpcServer) -> None:
+    await server.set_serving(False)
+    said = f"{server.target} takes nothing new: it is ending"
+    with pytest.raises(errors.Unavailable) as caught:
+        await client.info()
+    assert caught.value.description == said
+    with pytest.raises(errors.Unavailable) as caught:
+        async with client.stream(targets=["spa"], sample_rate_hz=16_000):
+            pytest.fail("opened")
+    assert caught.value.description == said
+
+
 async def test_a_server_that_does_not_answer_is_unavailable(service: ScriptedService) -> None:
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         accepted.append(writer)

@@ -13,14 +13,14 @@ _MEANINGS = (
     ("errors resolving", "is not the name of a machine that can be found"),
     ("failed to connect", AWAY),
     ("connect failed", AWAY),
-    ("backend unhealthy", "takes nothing new: it is ending"),
+    ("takes nothing new", "takes nothing new: it is ending"),
     ("http1.x server", "speaks HTTP and not gRPC: it may be the port of --http, or that of metrics"),
     ("failed parsing http/2", "does not speak gRPC"),
     ("missing selected alpn", "does not speak gRPC: it may be the port of --http"),
     ("wrong_version_number", "does not speak TLS: leave out --tls-ca"),
     ("backends failing; last error: unavailable: .*(socket closed|connection reset)", _CLOSES),
 )
-"""What gRPC says, in lower case, and what it means. The first that is found counts."""
+"""What gRPC or the client says, in lower case, and what it means. The first that is found counts."""
 _UNTRUSTED = re.compile("CERTIFICATE_VERIFY_FAILED: ([^:]+)")
 
 
