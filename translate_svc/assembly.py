@@ -18,12 +18,12 @@ from translate_svc.engine.handle import EngineHandle
 from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.simultaneous.hypothesis import CommitDefaults, HypothesisTraits
-from translate_svc.engine.watchdog import Watchdog
+from translate_svc.engine.thread.watchdog import Watchdog
 from translate_svc.garbage_collection import collection_paused
 from translate_svc.memory_limits import memory_to_hold
 from translate_svc.models.alignment.alignment_file import AttentionRow
 from translate_svc.models.checkpoint.identity import find_checkpoint, read_identity
-from translate_svc.models.memory_estimate import MemoryEstimate, check_fits
+from translate_svc.models.machine.memory_estimate import MemoryEstimate, check_fits
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, ModelInfo
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def check_memory(estimate: MemoryEstimate, placement: Placement, limits: EngineL
         InvalidArgument: as ``check_fits``.
     """
     if placement.device != "cpu":
-        from translate_svc.models.machine import free_gpu_bytes
+        from translate_svc.models.machine.description import free_gpu_bytes
 
         free_bytes = free_gpu_bytes(placement.device)
         check_fits(estimate, free_bytes, f"free memory of {placement.device}", max_slots=limits.max_slots)

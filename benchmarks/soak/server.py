@@ -21,7 +21,7 @@ from translate_svc.cli.freed_memory import returning_freed_memory
 from translate_svc.engine.request import Request
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.memory_limits import resident_bytes
-from translate_svc.models.host_memory import return_freed_memory
+from translate_svc.models.machine.host_memory import return_freed_memory
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
 from translate_svc.serving.protocols import TranslationService

@@ -19,7 +19,7 @@ _BURST = """
 import asyncio
 from translate_svc.cli import freed_memory
 from translate_svc.memory_limits import resident_bytes
-from translate_svc.models.host_memory import keep_freed_memory
+from translate_svc.models.machine.host_memory import keep_freed_memory
 
 freed_memory.INTERVAL_S = 0.1
 keep_freed_memory()

@@ -25,13 +25,13 @@ from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
-from translate_svc.models.memory_estimate import MemoryEstimate
+from translate_svc.models.machine.memory_estimate import MemoryEstimate
+from translate_svc.models.machine.speed_estimate import SpeedEstimate
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference
 from translate_svc.models.registry import register
 from translate_svc.models.runs import Runs
 from translate_svc.models.slices import DeviceEvent, Passed, Slices
-from translate_svc.models.speed_estimate import SpeedEstimate
 from translate_svc.types import FRAME_SAMPLES, EncoderSource, Stage
 
 ARCHITECTURE = "ToyForSpeechToText"

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 from translate_svc.memory_limits import resident_bytes
-from translate_svc.models.host_memory import free_bytes, return_freed_memory
+from translate_svc.models.machine.host_memory import free_bytes, return_freed_memory
 
 KEPT_BYTES = 32 << 20
 """So much more than after the last return may stay."""

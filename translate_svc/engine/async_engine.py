@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable
 
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.delivery import Delivery
-from translate_svc.engine.engine_thread import EngineThread, EngineThreadCallbacks, EventBatch
 from translate_svc.engine.events import RequestQueued, RequestRefused
 from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
-from translate_svc.engine.mailbox import Mailbox
 from translate_svc.engine.request import Request
 from translate_svc.engine.stats import RetryEstimate
+from translate_svc.engine.thread.delivery import Delivery
+from translate_svc.engine.thread.engine_thread import EngineThread, EngineThreadCallbacks, EventBatch
+from translate_svc.engine.thread.mailbox import Mailbox
 from translate_svc.engine.validation import ModelCapabilities, validate
 from translate_svc.errors import EngineLost, ResourceExhausted, TranslateSvcError, Unavailable
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from translate_svc.engine.delivery import Delivery, Submission
 from translate_svc.engine.events import RequestRefused
 from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
 from translate_svc.engine.request import HypothesisRequest, Request, SourceText
 from translate_svc.engine.simultaneous.hypothesis import HypothesisOptions
+from translate_svc.engine.thread.delivery import Delivery, Submission
 from translate_svc.errors import EngineLost, InvalidArgument, ResourceExhausted, TranslateSvcError
 from translate_svc.remote_engine.messages import Abort, Commands, Grant, HypothesisFields, Step, Submit
 

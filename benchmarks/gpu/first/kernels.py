@@ -18,11 +18,11 @@ from torch import Tensor
 from benchmarks.gpu.first.place import Place
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.engine.runner.decoding.greedy import GreedyChoice
-from translate_svc.models.convolution import Convolution
 from translate_svc.models.decoded_step import ALL_OPTIONAL_FIELDS, DecodedStep
 from translate_svc.models.decoder.decoder_cache import AttentionMetadata, DecoderCache, GraphBucket
-from translate_svc.models.depthwise import WAYS
 from translate_svc.models.graphs.captured_graph import CapturedGraph
+from translate_svc.models.layers.convolution import Convolution
+from translate_svc.models.layers.depthwise import WAYS
 from translate_svc.models.linear.packed_linear import prepare
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
 

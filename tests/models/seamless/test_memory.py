@@ -10,7 +10,7 @@ import pytest
 from tests.checkpoints import checkpoint_folder
 from translate_svc.errors import InvalidArgument
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.memory_estimate import MemoryEstimate, check_fits
+from translate_svc.models.machine.memory_estimate import MemoryEstimate, check_fits
 from translate_svc.models.placement import Placement
 from translate_svc.models.precision import BFLOAT16, PRECISIONS
 from translate_svc.models.registry import open_checkpoint

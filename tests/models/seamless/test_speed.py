@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
+from translate_svc.models.machine.speed_estimate import SpeedEstimate
 from translate_svc.models.precision import PRECISIONS
 from translate_svc.models.seamless.config import ModelConfig
 from translate_svc.models.seamless.speed import speed_estimate
-from translate_svc.models.speed_estimate import SpeedEstimate
 
 SMALL = ModelConfig(
     vocab_size=32_000,

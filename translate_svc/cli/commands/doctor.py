@@ -22,7 +22,7 @@ from translate_svc.memory_limits import memory_to_hold
 
 if TYPE_CHECKING:
     from translate_svc.engine.options import EngineLimits
-    from translate_svc.models.memory_estimate import MemoryEstimate
+    from translate_svc.models.machine.memory_estimate import MemoryEstimate
     from translate_svc.models.placement import Placement
 
 _GB = 1e9
@@ -68,7 +68,7 @@ def doctor(
 
 
 def _print_machine(console: Console, model_cache: Path) -> None:
-    from translate_svc.models.machine import compute_threads, gpus, processor_features
+    from translate_svc.models.machine.description import compute_threads, gpus, processor_features
 
     features = ", ".join(processor_features()) or "none that matter"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

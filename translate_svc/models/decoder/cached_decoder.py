@@ -25,7 +25,7 @@ from translate_svc.models.decoder.decoder_cache import (
     LayerCache,
 )
 from translate_svc.models.decoder.decoder_shape import DecoderShape
-from translate_svc.models.layers import FeedForward, MultiHeadAttention
+from translate_svc.models.layers.transformer import FeedForward, MultiHeadAttention
 from translate_svc.models.linear.embedding import OutputEmbedding
 from translate_svc.models.linear.packed_linear import PackedLinear
 from translate_svc.models.runs import Runs

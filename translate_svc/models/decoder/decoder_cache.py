@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from translate_svc.models.decoder.decoder_shape import DecoderShape
-from translate_svc.models.layers import key_bias, length_mask, to_device
+from translate_svc.models.layers.transformer import key_bias, length_mask, to_device
 from translate_svc.models.runs import Runs
 
 

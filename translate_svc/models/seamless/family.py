@@ -13,7 +13,8 @@ from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.memory_estimate import MemoryEstimate
+from translate_svc.models.machine.memory_estimate import MemoryEstimate
+from translate_svc.models.machine.speed_estimate import SpeedEstimate
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference
 from translate_svc.models.seamless.memory import memory_estimate
@@ -21,7 +22,6 @@ from translate_svc.models.seamless.seamless_model import SeamlessModel
 from translate_svc.models.seamless.speed import speed_estimate
 from translate_svc.models.seamless.tokenizer import SentencePieceTokenizer
 from translate_svc.models.seamless.vocoder.receptive_field import context_units
-from translate_svc.models.speed_estimate import SpeedEstimate
 from translate_svc.models.spoken_languages.languages_file import language_rule_of, pooled_features
 
 

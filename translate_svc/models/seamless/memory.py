@@ -6,8 +6,8 @@ from torch import nn
 
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.memory_estimate import MemoryEstimate
-from translate_svc.models.module_size import (
+from translate_svc.models.machine.memory_estimate import MemoryEstimate
+from translate_svc.models.machine.module_size import (
     GRAPHS,
     HOST_RUNTIME,
     KEPT_SHARE,

@@ -11,7 +11,6 @@ import torch
 from translate_svc.errors import EngineError, InvalidArgument
 from translate_svc.language_rule import LanguageRule
 from translate_svc.models.alignment.heads import AlignmentHeads
-from translate_svc.models.attention_backends import choose_attention_backends
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.decoded_step import Choose
 from translate_svc.models.decoder.decode_graphs import DecodeGraphs
@@ -19,9 +18,10 @@ from translate_svc.models.decoder.decoder_cache import DecoderCache
 from translate_svc.models.decoder.slot_model import SlotModel
 from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
-from translate_svc.models.host_memory import keep_freed_memory, return_freed_memory
+from translate_svc.models.layers.attention_backends import choose_attention_backends
 from translate_svc.models.limits import ModelLimits
 from translate_svc.models.log_mel import LogMelMemory
+from translate_svc.models.machine.host_memory import keep_freed_memory, return_freed_memory
 from translate_svc.models.precision import Precision
 from translate_svc.models.seamless.decoder.text_decoder import TextDecoder
 from translate_svc.models.seamless.encoder.source_encoder import SourceEncoder

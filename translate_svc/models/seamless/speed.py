@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from translate_svc.models.convolution import Convolution
+from translate_svc.models.layers.convolution import Convolution
+from translate_svc.models.machine.product_times import Shape, fastest_s, noise, stack_s
+from translate_svc.models.machine.speed_estimate import TOKENS_PER_SECOND, SpeedEstimate
 from translate_svc.models.precision import Precision
-from translate_svc.models.product_times import Shape, fastest_s, noise, stack_s
 from translate_svc.models.seamless.config import MEL_HOP_MS, MEL_STACK, ModelConfig
 from translate_svc.models.seamless.speech import convolution_precision
 from translate_svc.models.seamless.vocoder.vocoder import Vocoder, Voice
-from translate_svc.models.speed_estimate import TOKENS_PER_SECOND, SpeedEstimate
 
 _FRAMES = 1000 // (MEL_HOP_MS * MEL_STACK)
 """Of the speech encoder, in a second."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate_svc.models.layers import TransformerEncoder
+from translate_svc.models.layers.transformer import TransformerEncoder
 from translate_svc.models.linear.embedding import Embedding
 from translate_svc.models.linear.packed_linear import PackedLinear
 from translate_svc.models.slices import Slices

@@ -17,10 +17,10 @@ from translate_svc.models.alignment.alignment_file import (
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.checkpoint.description import Capabilities
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.memory_estimate import MemoryEstimate
+from translate_svc.models.machine.memory_estimate import MemoryEstimate
+from translate_svc.models.machine.speed_estimate import SpeedEstimate
 from translate_svc.models.placement import Placement
 from translate_svc.models.reference import Reference
-from translate_svc.models.speed_estimate import SpeedEstimate
 from translate_svc.models.whisper.checkpoint import WhisperCheckpoint
 from translate_svc.models.whisper.features import WhisperFeatures
 from translate_svc.models.whisper.memory import memory_estimate

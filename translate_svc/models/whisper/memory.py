@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from translate_svc.models.limits import ModelLimits
-from translate_svc.models.memory_estimate import MemoryEstimate
-from translate_svc.models.module_size import (
+from translate_svc.models.machine.memory_estimate import MemoryEstimate
+from translate_svc.models.machine.module_size import (
     GRAPHS,
     HOST_RUNTIME,
     KEPT_SHARE,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from translate_svc.models.machine.product_times import stack_s
+from translate_svc.models.machine.speed_estimate import SpeedEstimate
 from translate_svc.models.precision import Precision
-from translate_svc.models.product_times import stack_s
-from translate_svc.models.speed_estimate import SpeedEstimate
 from translate_svc.models.whisper.config import STATE_MS, WhisperConfig
 
 _PART_OF_OUTPUT = 16

@@ -11,7 +11,7 @@ from tests.models.seamless.modules import MAX_TOKENS, decoded, new_cache, text_d
 from translate_svc.models.decoded_step import NO_FRAME
 from translate_svc.models.decoder.cached_decoder import MIN_CONTRIBUTION, CrossAttention
 from translate_svc.models.decoder.decoder_cache import DecoderCache
-from translate_svc.models.layers import sinusoidal_positions
+from translate_svc.models.layers.transformer import sinusoidal_positions
 from translate_svc.models.runs import Runs
 
 TOKENS = [3, 97, 20, 31, 7, 7, 64, 12, 90, 33, 4, 55]

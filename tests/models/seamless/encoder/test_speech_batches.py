@@ -17,9 +17,9 @@ from tests.checkpoints import wandering_tone
 from tests.fakes.fake_graph_capturer import FakeGraphCapturer, stale_capturer
 from tests.fakes.standin import NAME, stand_in
 from tests.models.seamless.modules import checkpoint, encoder_inputs, speech_encoder
-from translate_svc.models.depthwise import WAYS
 from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
+from translate_svc.models.layers.depthwise import WAYS
 from translate_svc.models.precision import FLOAT32
 from translate_svc.models.seamless.encoder import conformer
 from translate_svc.models.seamless.encoder.speech_batches import SpeechBatches

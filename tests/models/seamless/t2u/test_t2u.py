@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.checkpoints import oracle
 from tests.models.seamless.modules import checkpoint, text_to_unit
-from translate_svc.models.layers import upsample
+from translate_svc.models.layers.transformer import upsample
 from translate_svc.models.seamless.t2u.t2u import CharacterBatch, TextBatch, UnitBatch
 
 TEXTS = [

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from translate_svc.engine.constraint import UNCONSTRAINED, Constraint
-from translate_svc.models.layers import to_device
+from translate_svc.models.layers.transformer import to_device
 
 
 class ConstraintBiases:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from translate_svc.engine.runner.decoding.constraint_biases import ConstraintBiases
 from translate_svc.models.decoded_step import Choice
-from translate_svc.models.layers import to_device
+from translate_svc.models.layers.transformer import to_device
 
 _STRETCH = 1024
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from translate_svc.models.decoded_step import DecodedStep
-from translate_svc.models.layers import to_device
+from translate_svc.models.layers.transformer import to_device
 from translate_svc.models.runs import Runs
 
 _NO_TOKEN = -1

@@ -20,7 +20,7 @@ from translate_svc.engine.step_result import DecodeResult
 from translate_svc.errors import EngineError
 from translate_svc.models.decoded_step import NO_FRAME, DecodedStep, StepFields
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
-from translate_svc.models.layers import to_device
+from translate_svc.models.layers.transformer import to_device
 from translate_svc.models.runs import Runs
 from translate_svc.models.speech_model import NOT_FINITE, SpeechModel
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from translate_svc.models.alignment.heads import AlignmentHeads
 from translate_svc.models.decoder.cached_decoder import CachedDecoder
-from translate_svc.models.layers import sinusoidal_positions
+from translate_svc.models.layers.transformer import sinusoidal_positions
 from translate_svc.models.seamless.config import ModelConfig
 
 

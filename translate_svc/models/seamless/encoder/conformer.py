@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate_svc.models.convolution import Convolution
-from translate_svc.models.depthwise import WAYS, Way, channels_last, fastest_way
-from translate_svc.models.layers import key_bias
+from translate_svc.models.layers.convolution import Convolution
+from translate_svc.models.layers.depthwise import WAYS, Way, channels_last, fastest_way
+from translate_svc.models.layers.transformer import key_bias
 from translate_svc.models.linear.embedding import Embedding
 from translate_svc.models.linear.packed_linear import PackedLinear
 from translate_svc.models.linear.products import ACTIVATIONS

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from translate_svc.errors import CheckpointError
 from translate_svc.models import staging
 from translate_svc.models.checkpoint.description import FEATURES_FILE, read_feature_config
-from translate_svc.models.layers import to_device
+from translate_svc.models.layers.transformer import to_device
 from translate_svc.models.log_mel import LogMelFrames, LogMelMemory
 from translate_svc.models.slices import Slices, finish
 

@@ -15,7 +15,7 @@ from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.kept_products import KeptProducts
 from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
-from translate_svc.models.layers import EncodedSource, length_mask, to_device
+from translate_svc.models.layers.transformer import EncodedSource, length_mask, to_device
 from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.precision import Precision
 from translate_svc.models.seamless.encoder.speech_batches import SpeechBatches

@@ -15,7 +15,7 @@ from translate_svc.models.graphs.batch_graphs import BatchGraphs
 from translate_svc.models.graphs.capture_count import CaptureCount
 from translate_svc.models.graphs.captured_graph import GraphCaptureError
 from translate_svc.models.graphs.cuda_graphs import GraphCapturer
-from translate_svc.models.layers import EncodedSource
+from translate_svc.models.layers.transformer import EncodedSource
 from translate_svc.models.seamless.encoder.features import FeatureExtractor
 from translate_svc.models.seamless.encoder.speech_buckets import (
     MAX_ROWS,

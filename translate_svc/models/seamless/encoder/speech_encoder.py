@@ -15,7 +15,13 @@ from typing import TypeVar, cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate_svc.models.layers import EncodedSource, PlainLinear, key_bias, length_mask, to_device
+from translate_svc.models.layers.transformer import (
+    EncodedSource,
+    PlainLinear,
+    key_bias,
+    length_mask,
+    to_device,
+)
 from translate_svc.models.linear.packed_linear import PackedLinear
 from translate_svc.models.seamless.config import ModelConfig
 from translate_svc.models.seamless.encoder.conformer import (

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from translate_svc.models.layers import (
+from translate_svc.models.layers.transformer import (
     EncodedSource,
     TransformerEncoder,
     length_mask,

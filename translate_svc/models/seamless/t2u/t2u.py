@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate_svc.models.convolution import Convolution
-from translate_svc.models.layers import (
+from translate_svc.models.layers.convolution import Convolution
+from translate_svc.models.layers.transformer import (
     MultiHeadAttention,
     PlainLinear,
     TransformerEncoder,

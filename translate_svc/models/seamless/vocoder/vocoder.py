@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from translate_svc.models.convolution import Convolution, Upsampling
+from translate_svc.models.layers.convolution import Convolution, Upsampling
 from translate_svc.models.linear.embedding import Embedding
 from translate_svc.models.seamless.config import ModelConfig
 from translate_svc.models.seamless.vocoder.receptive_field import (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from translate_svc.models.attention_backends import choose_attention_backends
+from translate_svc.models.layers.attention_backends import choose_attention_backends
 
 
 @pytest.fixture(autouse=True)

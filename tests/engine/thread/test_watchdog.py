@@ -11,7 +11,7 @@ from tests.engine.async_fixtures import Gate, Inbox, build, refusal_of, request
 from tests.virtual_time import virtual_time
 from translate_svc.engine.async_engine import AsyncEngine
 from translate_svc.engine.events import FinishStatus, RequestFinished
-from translate_svc.engine.watchdog import SLOW_TIMEOUTS, Watchdog
+from translate_svc.engine.thread.watchdog import SLOW_TIMEOUTS, Watchdog
 from translate_svc.errors import EngineLost
 
 LIMIT_S = 0.2

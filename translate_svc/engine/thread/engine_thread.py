@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.delivery import Submission
 from translate_svc.engine.events import EngineEvent, RequestFinished
 from translate_svc.engine.handle import EngineStatus
-from translate_svc.engine.mailbox import Mail, Mailbox
 from translate_svc.engine.stats import RetryEstimate
+from translate_svc.engine.thread.delivery import Submission
+from translate_svc.engine.thread.mailbox import Mail, Mailbox
 
 _log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from translate_svc.models.convolution import Convolution
 from translate_svc.models.isolation import as_device_loss, is_device_loss
+from translate_svc.models.layers.convolution import Convolution
 
 Way = Callable[[Convolution, Tensor], Tensor]
 """Maps a convolution without bias, and ``[B, T, C]``, to ``[B, T, C]``."""

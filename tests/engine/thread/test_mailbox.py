@@ -4,10 +4,10 @@ from collections import Counter
 
 import numpy as np
 
-from translate_svc.engine.delivery import Submission
-from translate_svc.engine.mailbox import Mailbox
 from translate_svc.engine.request import Request
 from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.thread.delivery import Submission
+from translate_svc.engine.thread.mailbox import Mailbox
 
 
 def submission(number: int, caller: str) -> Submission:

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from tests.fakes.standin import NAME, stand_in
 from translate_svc.errors import DeviceLost
-from translate_svc.models import depthwise
-from translate_svc.models.convolution import Convolution
-from translate_svc.models.depthwise import WAYS, fastest_way
+from translate_svc.models.layers import depthwise
+from translate_svc.models.layers.convolution import Convolution
+from translate_svc.models.layers.depthwise import WAYS, fastest_way
 
 
 def convolution() -> Convolution:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from translate_svc.models.convolution import Convolution
+from translate_svc.models.layers.convolution import Convolution
 from translate_svc.models.linear.embedding import OutputEmbedding
 
 LOGIT_COPIES = 3.5

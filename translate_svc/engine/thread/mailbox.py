@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from translate_svc.engine.delivery import Submission
+from translate_svc.engine.thread.delivery import Submission
 
 
 @dataclass(slots=True)
