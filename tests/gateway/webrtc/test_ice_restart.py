@@ -118,6 +118,20 @@ async def test_an_offer_that_comes_twice_is_answered_twice_by_one_call(server: G
         assert read_fragment(answer).username == read_fragment(own).username
 
 
+async def test_an_offer_that_is_posted_three_times_at_once_makes_one_call(server: GatewayServer) -> None:
+    caller = Caller()
+    try:
+        offer = await caller.offer()
+        posted = await asyncio.gather(*(post_offer(server.target, offer) for _ in range(3)))
+        assert sorted(status for status, _, _ in posted) == [200, 200, 201]
+        assert len({headers["Location"] for _, _, headers in posted}) == 1
+        assert len({read_fragment(answer).username for _, answer, _ in posted}) == 1
+        await caller.accept(posted[0][1])
+        await caller.until("session.created")
+    finally:
+        await caller.hang_up()
+
+
 async def test_further_candidates_are_taken(server: GatewayServer) -> None:
     """From a caller that could name none in its offer."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 
@@ -43,6 +44,8 @@ class CallsEndpoint:
         self._ice_servers = [parse_ice_server(url) for url in context.options.ice_servers]
         self._calls: dict[str, _LiveCall] = {}
         self._answering = 0
+        self._turns: WeakValueDictionary[tuple[str, tuple[str, str]], asyncio.Lock] = WeakValueDictionary()
+        """For offers that are being answered, by the caller's name and ``Offer.peer``."""
 
     async def create(self, request: web.Request) -> web.Response:
         """Takes an SDP offer; answers 201 with the SDP answer and the path of the call.
@@ -62,14 +65,16 @@ class CallsEndpoint:
             session = JsonObject(wanted, "session")
             settings, model = settings.updated(session), session.text("model", model)
         offer = await offer_of(request, read_offer)
-        if (name := self._name_of(who.caller, offer)) is not None:
-            return await self._continue(request, name, offer)
-        call, answer = await self._answer(offer)
-        name = f"rtc_{uuid.uuid4().hex}"
-        task = asyncio.create_task(call.run(settings, who, model))
-        self._calls[name] = _LiveCall(call, who.caller, task)
-        task.add_done_callback(lambda _: self._calls.pop(name))
-        return answered(f"{request.path}/{name}", call.peer, answer, HTTPStatus.CREATED)
+        turn = self._turns.setdefault((who.caller.name, offer.peer), asyncio.Lock())
+        async with turn:  # an offer that is posted again meanwhile finds the call of the first one
+            if (known := self._name_of(who.caller, offer)) is not None:
+                return await self._continue(request, known, offer)
+            call, answer = await self._answer(offer)
+            name = f"rtc_{uuid.uuid4().hex}"
+            task = asyncio.create_task(call.run(settings, who, model))
+            self._calls[name] = _LiveCall(call, who.caller, task)
+            task.add_done_callback(lambda _: self._calls.pop(name))
+            return answered(f"{request.path}/{name}", call.peer, answer, HTTPStatus.CREATED)
 
     async def change(self, request: web.Request) -> web.Response:
         """Takes an SDP fragment, as ``ice_requests.change``.
