@@ -9,7 +9,7 @@ from aiortc import RTCDataChannel
 
 from meeting_translate_svc.caption import Caption
 from meeting_translate_svc.janus.session import JanusError, JanusSession
-from meeting_translate_svc.janus.video_room import PLUGIN, Room, join, publishing
+from meeting_translate_svc.janus.video_room import PLUGIN, Room, UnusableSound, join, publishing
 from meeting_translate_svc.options import FEED_SUFFIX, MeetingOptions, language_name
 from meeting_translate_svc.sound.interpreted_track import InterpretedTrack
 from meeting_translate_svc.sound.originals import Originals
@@ -50,7 +50,7 @@ class LanguageFeed:
                 async with publishing(handle, track) as (_, self._channel):
                     await handle.until_hangup()
                 _log.warning("room %s: the feed in %s was cut off", room.room_id, self.language)
-            except JanusError as error:
+            except (JanusError, UnusableSound) as error:
                 _log.warning("room %s: no feed in %s: %s", room.room_id, self.language, error)
             finally:
                 self._channel = None

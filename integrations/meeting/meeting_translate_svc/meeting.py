@@ -26,6 +26,7 @@ from meeting_translate_svc.janus.video_room import (
     PLUGIN,
     Feed,
     Room,
+    UnusableSound,
     attached_peer,
     join,
     room_change,
@@ -279,7 +280,8 @@ class Meeting:
                     await subscribe(peer, handle, self._room, person.feed)
                     await handle.until_hangup()
                     await peer.close()  # which ends the track
-            except* JanusError as error:
+            except* (JanusError, UnusableSound) as group:
+                (error,) = group.exceptions
                 _log.warning("room %s: cannot hear %s: %s", self._room.room_id, person.feed.feed_id, error)
             person.is_heard = False
             person.speaker.hear(_PAUSE)

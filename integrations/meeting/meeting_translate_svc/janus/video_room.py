@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,12 @@ PLUGIN = "janus.plugin.videoroom"
 
 CHANNEL = "JanusDataChannel"
 """The label that Janus expects of data channels."""
+
+_OPUS = re.compile(r"^a=rtpmap:\d+ opus/48000", re.IGNORECASE | re.MULTILINE)
+
+
+class UnusableSound(Exception):
+    """No sound can be had by what Janus offers or answers: it is in another codec, for example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,7 @@ async def publishing(
 
     Raises:
         JanusError: the room has as many publishers as it takes.
+        UnusableSound: it does not take Opus.
     """
     peer = RTCPeerConnection(RTCConfiguration([]))
     try:
@@ -106,7 +114,7 @@ async def publishing(
         await peer.setLocalDescription(await peer.createOffer())
         _, answer = await handle.ask({"request": "publish"}, _jsep(peer))
         assert answer is not None, "Janus answers offers"
-        await peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+        await _take(peer, answer)
         yield peer, channel
     finally:
         await peer.close()
@@ -131,16 +139,27 @@ async def subscribe(
 
     Raises:
         JanusError: the feed has left.
+        UnusableSound: its sound is not in Opus, for example.
     """
     mids = [feed.audio_mid, feed.data_mid] if data else [feed.audio_mid]
     streams = [{"feed": feed.feed_id, "mid": mid} for mid in mids if mid]
     _, offer = await handle.ask(room.request("join", ptype="subscriber", streams=streams))
     assert offer is not None, "Janus offers what was subscribed to"
-    await peer.setRemoteDescription(RTCSessionDescription(offer["sdp"], offer["type"]))
+    await _take(peer, offer)
     for each in peer.getTransceivers():
         PacketOrder(each.receiver)
     await peer.setLocalDescription(await peer.createAnswer())
     await handle.ask({"request": "start"}, _jsep(peer))
+
+
+async def _take(peer: RTCPeerConnection, jsep: Message) -> None:
+    """Gives a peer the description of Janus."""
+    if not _OPUS.search(jsep["sdp"]):
+        raise UnusableSound("the sound is not in Opus")
+    try:
+        await peer.setRemoteDescription(RTCSessionDescription(jsep["sdp"], jsep["type"]))
+    except Exception as error:  # aiortc fails in many ways on what it does not know
+        raise UnusableSound(f"the {jsep['type']} of Janus cannot be used ({type(error).__name__})") from None
 
 
 def _jsep(peer: RTCPeerConnection) -> Message:
