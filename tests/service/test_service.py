@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +132,16 @@ async def test_leaving_drops_what_is_open_and_draining_takes_nothing_new() -> No
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
     assert len(await collect(session)) == 0
+
+
+async def test_a_service_that_has_ended_holds_no_session() -> None:
+    async with Service.start(SETTINGS) as service:
+        session = await service.open_session(_config("spa"), ANONYMOUS)
+        held = weakref.ref(session)
+        await session.cancel()
+        del session
+    gc.collect()
+    assert (service.live_sessions, held()) == (0, None)
 
 
 @pytest.mark.parametrize(

@@ -39,5 +39,6 @@ class OpenSessions:
             session.fail(new_error())
 
     async def cancel(self) -> None:
-        """Cancels every session, and waits until it has ended."""
-        await asyncio.gather(*(session.cancel() for session in self._sessions))
+        """Cancels every session, waits until it has ended, and keeps none of them."""
+        ending, self._sessions = self._sessions, set()
+        await asyncio.gather(*(session.cancel() for session in ending))
