@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from translate_svc.errors import InvalidArgument
 from translate_svc.subtitles.cue_reading import srt_cues, webvtt_cues
 
 FIRST, SECOND = "00:00:01,000 --> 00:00:02,000", "00:00:03,000 --> 00:00:04,000"
@@ -86,3 +87,30 @@ def test_the_times_of_words_are_neither_text_nor_those_of_a_cue() -> None:
         "00:00:03.000 --> 00:00:04.000\nplease<00:03.480> help\n"
     )
     assert heard(text) == [("where is the station",), ("please help",)]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        "9999999999999999:00:06,000 --> 00:00:08,000",
+        "00:00:06,000 --> 00:99:xx",
+        "00:0O:06,000 --> OO:00:08,000",
+        "00:00:06,000 --> 00:0x:08,000",
+        "00:00:06,000 --> 00:00:08,0x",
+        "00:00:06:12 --> 00:00:08:00",
+        "00:00:06,000 -->",
+        "--> 00:00:08,000",
+    ],
+)
+def test_times_that_cannot_be_read_are_no_text_of_the_cue_before(times: str) -> None:
+    for read, head in ((srt_cues, "1"), (webvtt_cues, "WEBVTT\n")):
+        with pytest.raises(InvalidArgument, match=r"^has times of a cue in line (7|8) that cannot be read$"):
+            read(f"{head}\n{FIRST}\nHi\n\n\n2\n{times}\nYes\n")
+
+
+def test_an_arrow_in_a_text_is_text_and_times_may_hold_spaces() -> None:
+    assert said(f"1\n{FIRST}\nThis way -->\n<!-- old -->\n12: go on --> here\n") == [
+        ("This way -->", "<!-- old -->", "12: go on --> here")
+    ]
+    (cue,) = srt_cues("1\n00: 00: 06, 500 --> 00: 00: 08,000\nYes\n")
+    assert (cue.start_ms, cue.end_ms) == (6_500, 8_000)

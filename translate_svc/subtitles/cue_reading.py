@@ -10,10 +10,13 @@ import html
 import re
 from collections.abc import Iterable
 
+from translate_svc.errors import InvalidArgument
 from translate_svc.subtitles.cues import Cue
 
-_TIME = r"(-?)(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?"
-_TIMING = re.compile(rf"\s*{_TIME}\s*-+\s*>\s*{_TIME}(?!\d)")
+_TIME = r"(-?)(?:(\d{1,6}): *)?(\d{1,2}): *(\d{1,2})(?:[.,] *(\d+))?"
+_TIMING = re.compile(rf"\s*{_TIME}\s*-+\s*>\s*{_TIME}(?![\w:]|[.,] *\d)")
+_BROKEN_TIMING = re.compile(r"^\s*-?\d+:\S+\s*-->|-->\s*-?\d+:\s*\d")
+"""A time before the arrow, or behind it. Other lines with an arrow are text."""
 _NUMBER = re.compile(r"\s*\d{1,9}\s*")
 _SRT_TAG = re.compile(r"</?\s*(?:[ibus]|em|strong|font|span|c|v|p|lang|ruby|rt)\b[^<>]*>", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"<br\s*/?>|\\N", re.IGNORECASE)
@@ -24,11 +27,15 @@ _VTT_TAG = re.compile(r"</?[a-z][^<>]*>|</?>|<[\d:.]+>", re.IGNORECASE)
 
 
 def srt_cues(text: str) -> list[Cue]:
-    """The cues of a SubRip file, in its order; one without text is left out."""
+    """The cues of a SubRip file, in its order; one without text is left out.
+
+    Raises:
+        InvalidArgument: the times of a cue cannot be read. Names the line.
+    """
     timings: list[re.Match[str]] = []
     texts: list[list[str]] = [[]]  # the first are the lines before the first cue
-    for line in _lines(text):
-        if timing := _TIMING.match(line):
+    for place, line in enumerate(_lines(text), 1):
+        if timing := _timing(line, place):
             timings.append(timing)
             texts.append([])
         else:
@@ -44,12 +51,15 @@ def srt_cues(text: str) -> list[Cue]:
 def webvtt_cues(text: str) -> list[Cue]:
     """The cues of a WebVTT file (W3C), in its order; one without text is left out. An empty line ends a cue,
     so identifiers, notes, styles and regions are in none.
+
+    Raises:
+        InvalidArgument: as ``srt_cues``.
     """
     timings: list[re.Match[str]] = []
     texts: list[list[str]] = []
     is_cue = False
-    for line in _lines(text):
-        if timing := _TIMING.match(line):
+    for place, line in enumerate(_lines(text), 1):
+        if timing := _timing(line, place):
             timings.append(timing)
             texts.append([])
             is_cue = True
@@ -62,6 +72,14 @@ def webvtt_cues(text: str) -> list[Cue]:
 
 def _lines(text: str) -> list[str]:
     return re.split(r"\r\n?|\n", text)
+
+
+def _timing(line: str, place: int) -> re.Match[str] | None:
+    """The times in a line; None if it is another line."""
+    found = _TIMING.match(line)
+    if not found and _BROKEN_TIMING.search(line):
+        raise InvalidArgument(f"has times of a cue in line {place} that cannot be read")
+    return found
 
 
 def _without_number(lines: list[str], previous: int | None, *, is_last: bool) -> tuple[list[str], int | None]:

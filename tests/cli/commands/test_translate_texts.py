@@ -195,11 +195,26 @@ def test_a_text_may_have_the_marks_and_newlines_of_windows(
         assert read_text_file(marked) == read_text_file(plain)
 
 
+def test_no_cue_begins_before_the_film_or_ends_before_its_start(tmp_path: Path) -> None:
+    dialogues = (
+        f"Dialogue: 0,{times},Default,,0,0,0,,Hi\n"
+        for times in ("-0:00:01.00,0:00:02.00", "0:00:05.00,0:00:03.00")
+    )
+    (tmp_path / "a.ass").write_text("[Events]\n" + "".join(dialogues), "utf-8")
+    cues = [cue for passage in read_text_file(tmp_path / "a.ass").passages for cue in passage.cues]
+    assert [(cue.start_ms, cue.end_ms) for cue in cues] == [(0, 2_000), (5_000, 5_000)]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("a.srt", b"no subtitles", "holds no text"),
-        ("a.ass", b"[Events]\nDialogue: 0,x,y\n", "is not in the format ass"),
+        (
+            "a.srt",
+            b"1\n00:00:01,000 --> 00:0x:02,000\nHi\n",
+            "a.srt: has times of a cue in line 2 that cannot",
+        ),
+        ("a.ass", b"[Events]\nDialogue: 0,x,y\n", "a.ass: is not in the format ass"),
         ("a.txt", b"\n \n", "holds no text"),
         ("a.txt", b"caf\xe9", "is not a text in UTF-8"),
         ("a.txt", b"c\0a\0f\0", "is not a text in UTF-8"),

@@ -166,21 +166,26 @@ def _pieces(paragraph: str) -> Iterator[tuple[str, str]]:
 
 def _subtitles(text: str, suffix: str, name: str) -> TextFile:
     read = _CUE_READERS.get(suffix)
-    cues = _substation_cues(text, suffix, name) if read is None else read(text)
+    try:
+        cues = _substation_cues(text, suffix) if read is None else read(text)
+    except InvalidArgument as error:
+        raise InvalidArgument(error.description, field=name) from None
     ordered = sorted(cues, key=lambda each: (each.start_ms, each.end_ms))
     return TextFile(tuple(Passage(group) for group in _sentences(without_repeats(ordered))))
 
 
-def _substation_cues(text: str, suffix: str, name: str) -> list[Cue]:
+def _substation_cues(text: str, suffix: str) -> list[Cue]:
     import pysubs2
 
     form = suffix.removeprefix(".")
     try:
         events = pysubs2.SSAFile.from_string(text, format_=form).get_text_events()
     except (pysubs2.exceptions.Pysubs2Error, ValueError):
-        raise InvalidArgument(f"is not in the format {form}", field=name) from None
+        raise InvalidArgument(f"is not in the format {form}") from None
     read = ((event, tuple(filter(None, map(str.strip, event.plaintext.splitlines())))) for event in events)
-    return [Cue(event.start, event.end, lines) for event, lines in read if lines]
+    # as of SubRip: what begins before the film begins with it, and no cue ends before its start
+    times = ((max(0, event.start), event.end, lines) for event, lines in read)
+    return [Cue(start_ms, max(start_ms, end_ms), lines) for start_ms, end_ms, lines in times if lines]
 
 
 def _sentences(cues: Sequence[Cue]) -> Iterable[tuple[Cue, ...]]:
