@@ -36,7 +36,10 @@ def parse_config(text: str, suffix: str) -> dict[str, Any]:
     """
     if suffix.lower() not in (".toml", *_YAML_SUFFIXES):
         raise ValueError("must end in .toml, .yaml or .yml")
-    found = tomllib.loads(text) if suffix.lower() == ".toml" else _yaml(text)
+    try:
+        found = tomllib.loads(text) if suffix.lower() == ".toml" else _yaml(text)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
     if not isinstance(found, dict):
         raise ValueError("must hold names and values")
     return {str(key): value for key, value in found.items()}

@@ -87,9 +87,12 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
         ("port: [1", "f.yaml", "--config: {path}: expected ',' or ']', but got '<stream end>' (at line"),
         ("port: \x01", "f.yaml", "--config: {path}: holds characters that YAML does not allow"),
         ("- port", "f.yaml", "--config: {path}: must hold names and values"),
+        ("port = " + "[" * 5_000, "f.toml", "--config: {path}: is nested too deeply"),
+        ("port: " + "[" * 5_000, "f.yaml", "--config: {path}: is nested too deeply"),
         ("port: 1", "f.ini", "--config: {path}: must end in .toml, .yaml or .yml"),
         ("tls_key = 'k.pem'", "f.toml", "{path}: tls_key: needs tls_certificate"),
     ],
+    ids=lambda value: value[:40],
 )
 def test_what_is_wrong_in_a_file_is_named_by_file_and_name(
     tmp_path: Path, text: str, name: str, said: str

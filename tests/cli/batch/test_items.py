@@ -99,6 +99,7 @@ def test_json_lines_and_csv_say_the_same(tmp_path: Path) -> None:
         ("not JSON", r"line 2: is not JSON: Expecting value \(column 1\)"),
         ('{"path": "a.wav",}', r"line 2: is not JSON: .* \(column 1[78]\)"),
         ('["a.wav"]', "line 2: is not a JSON object"),
+        pytest.param("[" * 100_000, "line 2: is nested too deeply", id="nested"),
         ('{"path": "fine.wav", "targets": "spa"}', "line 2: names .*fine.wav again, with other languages"),
         ('{"path": "a.wav", "targets": 3}', "line 2: targets must be languages"),
         ('{"path": "a.wav", "reference": 3}', "line 2: reference must be a text"),

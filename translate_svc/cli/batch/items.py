@@ -180,6 +180,8 @@ def _json_rows(file: TextIO, path: Path) -> Iterator[tuple[int, Mapping[str, Any
         except json.JSONDecodeError as error:
             message = f"is not JSON: {error.msg} (column {error.colno})"
             raise UsageError(message, field=_place(path, number)) from None
+        except RecursionError:
+            raise UsageError("is nested too deeply", field=_place(path, number)) from None
         if not isinstance(row, dict):
             raise UsageError("is not a JSON object", field=_place(path, number))
         yield number, row
