@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
+from tests.cli.process import STARTER
 from tests.clips import DATA, texts
 
 CLIP = DATA / "eng_1.flac"
@@ -61,6 +62,19 @@ def test_texts_of_several_files_stand_below_their_names(command: Command, server
     assert (code, error) == (0, "")
     headings = [line for line in output.splitlines() if not line.startswith("00:")]
     assert sorted(headings) == sorted([r"caf\udce9.flac", LONGEST, BRACKETS])
+
+
+def test_a_model_is_told_of_by_its_name_and_why_it_is_broken_in_one_line(
+    command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "[b]x").mkdir()
+    shutil.copytree(STARTER, tmp_path / "[i]y")
+    code, output, _ = command("models", "--model-cache", str(tmp_path), variables={"COLUMNS": "80"})
+    lines = output.splitlines()
+    assert code == 0
+    assert [line.split()[0] for line in lines if "MB" in line] == ["[b]x", "[i]y", "starter"]
+    assert "[b]x: config.json: is missing" in lines
+    assert command("doctor", "--model", str(tmp_path / "[i]y"))[1].count("\n[i]y: ") == 1
 
 
 @pytest.mark.parametrize(

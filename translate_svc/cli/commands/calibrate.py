@@ -95,7 +95,7 @@ def calibrate(
     alignment = calibrate_checkpoint(checkpoint, placement, clips=clips, console=console)
     write_alignment(checkpoint.path, alignment)
     console.print(_said(alignment), soft_wrap=True)
-    console.print(f"Written to {checkpoint.path / ALIGNMENT_FILE}.", soft_wrap=True)
+    console.print(f"Written to {checkpoint.path / ALIGNMENT_FILE}.", soft_wrap=True, markup=False)
     if not checkpoint.capabilities.reads_text:
         console.print(
             f"{CONFIDENCE_FILE} and {UTTERANCES_FILE} are not made: the labelled clips are for models that "
@@ -106,14 +106,14 @@ def calibrate(
     rule, lengths = calibrate_by_labels(checkpoint.path, placement, labelled=labelled, console=console)
     write_confidence(checkpoint.path, rule)
     console.print(_said_of_confidence(rule), soft_wrap=True)
-    console.print(f"Written to {checkpoint.path / CONFIDENCE_FILE}.", soft_wrap=True)
+    console.print(f"Written to {checkpoint.path / CONFIDENCE_FILE}.", soft_wrap=True, markup=False)
     write_lengths(checkpoint.path, lengths)
     console.print(
         f"Recordings are cut into utterances of about {lengths.good_ms / 1000:g} s, live speech after "
         f"{lengths.max_ms / 1000:g} s; {lengths.tail_padding_ms} ms of background follow the last sound.",
         soft_wrap=True,
     )
-    console.print(f"Written to {checkpoint.path / UTTERANCES_FILE}.", soft_wrap=True)
+    console.print(f"Written to {checkpoint.path / UTTERANCES_FILE}.", soft_wrap=True, markup=False)
 
 
 def calibrate_checkpoint(

@@ -165,7 +165,7 @@ async def _run(
     wav, events = output / f"{_OUTPUT}.wav", output / f"{_OUTPUT}.json"
     with OutputFiles([clip.path]) as files:  # before the server: a folder that is absent is told at once
         speech, log_file = SpeechSink(files, wav, clip.targets, clip.rate_hz), files.add(events)
-        console.print(f"Starting a server with {settings.model} ...")
+        console.print(f"Starting a server with {settings.model} ...", markup=False)
         async with server_process(flags) as address, RemoteBackend(address).open() as translator:
             await show_notice(RemoteBackend(address))
             console.print(f"Listening on {address}.\n")
@@ -176,7 +176,7 @@ async def _run(
                 log = await _play(translator, clip, view, speech, simultaneous=simultaneous)
         log.save(log_file)
     _show_texts(console, clip, log, wav)
-    console.print(f"\nEvery event is in {events}, the speech beside it.")
+    console.print(f"\nEvery event is in {events}, the speech beside it.", markup=False)
     return _check_texts(console, clip, log) or simultaneous
 
 

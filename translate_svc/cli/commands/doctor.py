@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from translate_svc.cli.commands.completion import complete_model
 from translate_svc.cli.options import named_as_given
@@ -115,7 +116,7 @@ def _print_model(console: Console, folder: Path, settings: Settings) -> None:
     )
     estimate = family.memory_estimate(limits.model_limits, placement)
     chosen = f"{placement.dtype_name} on {placement.device}: {placement.reason}"
-    console.print(f"\n[bold]{folder.name}[/bold]: {chosen}", soft_wrap=True)
+    console.print(Text.assemble("\n", (folder.name, "bold"), f": {chosen}"), soft_wrap=True)
     fits = _fits(estimate, placement, limits)
     verdict = "fits" if fits else "does not fit: fewer --max-slots or a smaller --dtype"
     console.print(f"  {verdict}. With {limits.max_slots} slots it needs {estimate}", soft_wrap=True)

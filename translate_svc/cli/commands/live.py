@@ -137,7 +137,7 @@ def live(
       translate-svc live --to fr,de --no-play --server 192.0.2.7:50051
     """
     if devices:
-        Console(highlight=False).print(_device_table())
+        Console(highlight=False, markup=False).print(_device_table())
         return
     check_between(between, to, from_)
     if not to and not between:

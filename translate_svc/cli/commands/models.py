@@ -11,6 +11,7 @@ import typer
 from rich.console import Console, JustifyMethod
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from translate_svc.config import Settings
 
@@ -42,11 +43,11 @@ def models(
     if as_json:
         print(json.dumps([dataclasses.asdict(entry) for entry in entries], ensure_ascii=False, indent=1))
     elif entries:
-        console = Console(highlight=False)
+        console = Console(highlight=False, markup=False)
         console.print(_table(entries))
         for entry in entries:
-            if entry.notice:
-                console.print(f"{entry.name}: {entry.notice}", soft_wrap=True)
+            if told := entry.error or entry.notice:
+                console.print(f"{entry.name}: {told}", soft_wrap=True)
     else:
         print(f"No model in {cache}. To download one: translate-svc pull facebook/seamless-m4t-v2-large")
 
@@ -81,7 +82,7 @@ def _table(entries: list[CatalogEntry]) -> Table:
     for entry in entries:
         size = f"{entry.size / 1e9:.2f} GB" if entry.size >= 1e8 else f"{entry.size / 1e6:.1f} MB"
         if entry.error:
-            table.add_row(entry.name, size, "", "", "", "", "", f"[red]{entry.error}[/red]")
+            table.add_row(entry.name, size, "", "", "", "", "", Text("broken", "red"))
             continue
         table.add_row(
             entry.name,
