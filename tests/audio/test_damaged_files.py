@@ -111,3 +111,21 @@ def test_samples_that_are_no_numbers_are_counted_and_silent_and_the_rest_is_hear
         assert media.damage is not None
         assert media.damage.startswith("is damaged: 3 samples are NaN or infinite, the first at ")
     np.testing.assert_array_equal(heard, np.where(np.isfinite(broken), samples, 0))
+
+
+@pytest.mark.parametrize("opened", [open_media, open_sound_file])
+@pytest.mark.parametrize(("peak", "is_told"), [(1.0, False), (8.0, False), (32_768.0, True)])
+def test_floats_in_the_scale_of_integers_are_told_and_a_little_overshoot_is_not(
+    opened: Callable[[Path], AbstractContextManager[OpenMedia]],
+    tmp_path: Path,
+    clip: tuple[Samples, int],
+    peak: float,
+    is_told: bool,
+) -> None:
+    samples, rate_hz = clip
+    soundfile.write(tmp_path / "a.wav", samples / np.abs(samples).max() * peak, rate_hz, subtype="FLOAT")
+    with opened(tmp_path / "a.wav") as media:
+        list(media.blocks())
+        said = media.damage or ""
+    assert ("samples are far beyond full scale (floats reach from -1 to 1), the first at " in said) == is_told
+    assert bool(said) == is_told

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from translate_svc.types import Samples
 
 _PACKETS = "packets could not be decoded"
 _SAMPLES = "samples are NaN or infinite"
+_TOO_LOUD = "samples are far beyond full scale (floats reach from -1 to 1)"
+_LOUDEST = 16.0
+"""Decoders and mixers overshoot full scale by a little. Numbers in the scale of integers become noise."""
 
 
 class Damage:
@@ -23,18 +27,23 @@ class Damage:
 
     def silenced(self, samples: Samples, at_s: float) -> Samples:
         """``samples`` (time is the last dimension), which begin at ``at_s``, with silence in place of NaN and
-        infinity. These are counted. Recordings of floats hold some where a filter or a driver failed.
+        infinity. These are counted. Recordings of floats hold some where a filter or a driver failed. Counted
+        are also those far beyond full scale, which are left as they are.
         """
         finite = np.isfinite(samples)
-        if finite.all():
-            return samples
-        self._add(_SAMPLES, int((~finite.reshape(-1, samples.shape[-1]).all(axis=0)).sum()), at_s)
-        silenced: Samples = np.where(finite, samples, np.float32(0))
-        return silenced
+        if not finite.all():
+            self._add_samples(_SAMPLES, ~finite, at_s)
+            samples = np.where(finite, samples, np.float32(0))
+        if (too_loud := np.abs(samples) > _LOUDEST).any():
+            self._add_samples(_TOO_LOUD, too_loud, at_s)
+        return samples
 
     def add_cut(self, ends_s: float, stated_s: float) -> None:
         """The recording ends at ``ends_s``, though its header says that it lasts until ``stated_s``."""
         self._cut = f"it was cut off at {ends_s:.1f} s of {stated_s:.1f} s"
+
+    def _add_samples(self, what: str, which: NDArray[np.bool_], at_s: float) -> None:
+        self._add(what, int(which.reshape(-1, which.shape[-1]).any(axis=0).sum()), at_s)
 
     def _add(self, what: str, count: int, at_s: float) -> None:
         before, first_s = self._found.get(what, (0, at_s))
