@@ -40,6 +40,22 @@ def test_a_folder_s_folders_and_pipes_are_no_files_but_a_link_to_nothing_is_told
     assert _names(str(tmp_path)) == ["a", "folder.wav/b", "link"]
 
 
+def test_links_that_lead_out_of_a_folder_are_not_followed_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _touch(tmp_path, "talks/a.wav", "talks/in/b.wav", "archive/c.wav")
+    talks = tmp_path / "talks"
+    (talks / "again").symlink_to(talks / "in")
+    (talks / "loop").symlink_to("..")
+    (talks / ".hidden").symlink_to(tmp_path / "archive")
+    (talks / "old.wav").symlink_to(tmp_path / "archive")
+    assert _names(str(talks)) == ["a", "in/b"]
+    assert capsys.readouterr().err == (
+        f"translate-svc: {talks}: 2 links to folders are not followed ({talks}/loop): "
+        "name it as an input of its own\n"
+    )
+
+
 def test_a_pattern_keeps_the_folders_behind_its_fixed_part(tmp_path: Path) -> None:
     _touch(tmp_path, "x/2026-01/a.wav", "x/2026-02/a.wav", "x/2025-01/a.wav")
     assert _names(f"{tmp_path}/x/2026-*/*.wav") == ["2026-01/a", "2026-02/a"]

@@ -6,6 +6,7 @@ import csv
 import glob
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -104,14 +105,19 @@ def _local(argument: str, out: Path) -> Iterator[BatchItem]:
 
 
 def _in_folder(folder: Path, out: Path) -> Iterator[BatchItem]:
-    media = (
-        each
-        for each in folder.rglob("*")
-        if each.suffix.lower() in MEDIA_SUFFIXES
-        and may_be_file(each)
-        and not any(part.startswith(".") for part in each.relative_to(folder).parts)
-        and not _is_below(each, out)
-    )
+    media, links = [], []
+    for each in folder.rglob("*"):
+        if any(part.startswith(".") for part in each.relative_to(folder).parts) or _is_below(each, out):
+            continue
+        if each.is_symlink() and each.is_dir():
+            # what it leads to is in the folder anyway, unless it leads out of it
+            links += [] if _is_below(each, folder.resolve()) else [each]
+        elif each.suffix.lower() in MEDIA_SUFFIXES and may_be_file(each):
+            media.append(each)
+    if links:
+        count = f"{len(links)} links to folders are" if len(links) > 1 else "a link to a folder is"
+        message = f"{count} not followed ({min(links)}): name it as an input of its own"
+        print(f"translate-svc: {folder}: {message}", file=sys.stderr)
     for each in without_dubs(media):
         yield item_of(each, folder)
 
