@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from translate_svc.subtitles.speech_starts import SpeechStarts
-from translate_svc.types import SpeechStarted, TextDelta, TokenInfo
+from translate_svc.types import SpeechStarted, TextDelta, TokenInfo, UtteranceDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,12 @@ def confidence_of(tokens: Iterable[TokenInfo]) -> float:
     """The geometric mean of the probabilities of tokens; 1 of none."""
     logs = [token.log_probability for token in tokens]
     return math.exp(sum(logs) / max(len(logs), 1))
+
+
+def text_confidence(segment: Segment, done: UtteranceDone) -> float:
+    """How sure the model is of the one text of an utterance: what its end says, else that of its tokens."""
+    told = next((each.confidence for each in done.confidences), None)
+    return confidence_of(segment.tokens) if told is None else told
 
 
 def _text(tokens: Iterable[TokenInfo]) -> str:

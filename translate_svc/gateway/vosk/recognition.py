@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from dataclasses import dataclass
 from typing import Any
 
 from translate_svc.errors import InvalidArgument, Unsupported
@@ -11,8 +12,9 @@ from translate_svc.gateway.failures import close_code_of
 from translate_svc.gateway.files.responses import words_of
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.web_socket import WebSocket
+from translate_svc.serving.done_in_order import DoneInOrder
 from translate_svc.serving.text_track import TextTrack
-from translate_svc.subtitles.segments import Segment, Segments, confidence_of
+from translate_svc.subtitles.segments import Segment, Segments, text_confidence
 from translate_svc.types import (
     AudioInput,
     ClientMessage,
@@ -53,6 +55,14 @@ class Control:
             raise Unsupported("cannot limit what is understood", field="config.phrase_list")
 
 
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """The text of an utterance that has ended, and how sure the model is of it."""
+
+    segment: Segment
+    confidence: float
+
+
 class Recognition:
     """The ``MessageSource`` and the ``EventSink`` of one client.
 
@@ -71,7 +81,8 @@ class Recognition:
         self._told_end = False
         self._samples = 0
         self._open = Segments(rate_hz)
-        self._finished: deque[Segment] = deque()
+        self._ends = DoneInOrder()
+        self._finished: deque[_Finished] = deque()
         if first is not None:
             self._take(first)
 
@@ -109,12 +120,12 @@ class Recognition:
         match event:
             case SpeechStarted():
                 self._open.begin(event)
+                self._ends.begin(event)
             case TextDelta():
                 self._open.append(event)
             case UtteranceDone():
-                finished = self._open.end(event.utterance_id)
-                if finished is not None and finished.text:
-                    self._finished.append(finished)
+                for done in self._ends.end(event):
+                    self._finish(done)
             case Closed() if event.complete:
                 await self._socket.send_message(json.dumps(self._result(list(self._finished))))
 
@@ -126,19 +137,22 @@ class Recognition:
         self._parts += [data[start : start + _PART_BYTES] for start in range(0, len(data), _PART_BYTES)]
         self._unanswered = True
 
+    def _finish(self, done: UtteranceDone) -> None:
+        segment = self._open.end(done.utterance_id)
+        if segment is not None and segment.text:
+            self._finished.append(_Finished(segment, text_confidence(segment, done)))
+
     def _answer(self) -> dict[str, Any]:
         if self._finished:
             return self._result([self._finished.popleft()])
         return {"partial": self._open.first_text.strip()}
 
-    def _result(self, segments: list[Segment]) -> dict[str, Any]:
+    def _result(self, finished: list[_Finished]) -> dict[str, Any]:
         track = TextTrack(())
-        text = "".join(track.append(number, each.text) for number, each in enumerate(segments))
+        text = "".join(track.append(number, each.segment.text) for number, each in enumerate(finished))
         if not self._words:
             return {"text": text.strip()}
         words = [
-            word | {"conf": round(confidence_of(each.tokens), 4)}
-            for each in segments
-            for word in words_of(each)
+            word | {"conf": round(each.confidence, 4)} for each in finished for word in words_of(each.segment)
         ]
         return {"result": words, "text": text.strip()}

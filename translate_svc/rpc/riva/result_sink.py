@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,9 @@ from riva.client.proto import riva_asr_pb2 as asr
 from translate_svc.errors import TranslationFailed
 from translate_svc.languages import LanguageTable
 from translate_svc.rpc.status import code_of
+from translate_svc.serving.done_in_order import DoneInOrder
 from translate_svc.serving.text_track import separator_of
-from translate_svc.subtitles.segments import Segment, Segments, confidence_of
+from translate_svc.subtitles.segments import Segment, Segments, text_confidence
 from translate_svc.types import (
     LanguageDetected,
     SessionEvent,
@@ -51,8 +51,7 @@ class ResultSink:
         self._rate_hz = rate_hz
         self._segments = Segments(rate_hz)
         self._tags: dict[int, str] = {}
-        self._open: deque[int] = deque()
-        self._done: dict[int, UtteranceDone] = {}
+        self._ends = DoneInOrder()
         self._interim = ""
         self._heard_samples = 0
         self._bytes_out = 0
@@ -71,7 +70,7 @@ class ResultSink:
         match event:
             case SpeechStarted():
                 self._segments.begin(event)
-                self._open.append(event.utterance_id)
+                self._ends.begin(event)
             case LanguageDetected() if not self._options.tag:
                 language = self._languages.find(event.language)
                 self._tags[event.utterance_id] = language.bcp47 if language else ""
@@ -81,8 +80,8 @@ class ResultSink:
             case UtteranceDone(status=UtteranceStatus.FAILED):
                 raise failure_at(event, self._rate_hz)
             case UtteranceDone():
-                self._done[event.utterance_id] = event
-                await self._send_finals()
+                for done in self._ends.end(event):
+                    await self._send_final(done)
 
     def status_of(self, error: BaseException | None) -> str:
         """The name of the gRPC code that the client gets."""
@@ -97,12 +96,6 @@ class ResultSink:
         result = asr.StreamingRecognitionResult(stability=_STABILITY, **self._common(heard_samples))
         result.alternatives.add(transcript=text)
         self._bytes_out += await self._write(result)
-
-    async def _send_finals(self) -> None:
-        """Sends what has ended in the order of speech: an utterance may end before the one before it."""
-        while self._open and (done := self._done.pop(self._open[0], None)) is not None:
-            self._open.popleft()
-            await self._send_final(done)
 
     async def _send_final(self, event: UtteranceDone) -> None:
         segment = self._segments.end(event.utterance_id)
@@ -136,10 +129,9 @@ def alternative(
 
     The text ends with ``separator``, as those of Riva's servers do: its programs just join them.
     """
-    told = next((each.confidence for each in done.confidences), None)
     found = asr.SpeechRecognitionAlternative(
         transcript=segment.text.strip() + separator,
-        confidence=confidence_of(segment.tokens) if told is None else told,
+        confidence=text_confidence(segment, done),
         language_code=[tag] if tag else [],
     )
     for word in segment.words() if words else ():
