@@ -145,6 +145,11 @@ async def test_g722_goes_as_bytes(client: AsyncClient, service: ScriptedService)
         ({"samples": b"12", "sample_rate_hz": 8_000, "encoding": "mp3"}, "clip.format.encoding"),
         ({"text": "a", "include": ["tokens", "gossip"]}, "include[1]"),
         ({"text": "a", "targets": "spa"}, "targets"),
+        ({"text": "a", "targets": None}, "targets"),
+        ({"text": "a", "include": None}, "include"),
+        ({"text": "a", "source_candidates": 3}, "source_candidates"),
+        ({"text": "a", "source_candidates": "en"}, "source_candidates"),
+        ({"text": "a", "terms": 3}, "terms"),
     ],
 )
 async def test_what_cannot_be_sent_is_named_without_asking(

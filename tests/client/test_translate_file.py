@@ -116,6 +116,10 @@ def test_what_is_wrong_is_raised(kind: str, address: str, tmp_path: Path) -> Non
         translated(kind, address, CLIP, targets=["es"], channel="middle")
     with pytest.raises(InvalidArgument, match=r"config.settings.targets\[0\].language: is not a language"):
         translated(kind, address, CLIP, targets=["xx"])
+    with pytest.raises(InvalidArgument, match="source_language: cannot be 3"):
+        translated(kind, address, CLIP, targets=["es"], source=3)
+    with pytest.raises(InvalidArgument, match=r"config\.settings\.include: must be a list of inspections"):
+        translated(kind, address, CLIP, targets=["es"], include=None)
 
 
 def test_without_pyav_a_sound_file_is_read(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from translate_svc.types import AudioFormat, BeamSearchSettings, Encoding, Inspe
 from translate_svc.variables import SERVER_VARIABLE
 
 E = TypeVar("E", bound=enum.Enum)
+T = TypeVar("T")
 
 
 def enum_member(kind: type[E], value: str | E, field: str) -> E:
@@ -29,16 +30,29 @@ def enum_member(kind: type[E], value: str | E, field: str) -> E:
         raise InvalidArgument(f"must be one of {known}", field=field) from None
 
 
+def listed(values: Iterable[T], kind: str, field: str) -> tuple[T, ...]:
+    """The values of a list. ``kind`` says of what, in the plural.
+
+    Raises:
+        InvalidArgument: it is no list; a string is none. Names ``field``.
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InvalidArgument(f"must be a list of {kind}", field=field)
+    return tuple(values)
+
+
 def server_addresses(target: str | Sequence[str] | None) -> tuple[str, ...]:
     """The addresses of servers, given as one or as several; None: those of ``TRANSLATE_SVC_SERVER``.
 
     Raises:
-        InvalidArgument: there is none, or one is empty.
+        InvalidArgument: there is none, or one is empty or no string.
     """
     if target is None:
         named = os.environ.get(SERVER_VARIABLE, "")
         target = [address.strip() for address in named.split(",") if address.strip()]
-    addresses = (target,) if isinstance(target, str) else tuple(target)
+    addresses = (target,) if isinstance(target, str) else listed(target, "addresses", "target")
+    if not all(isinstance(address, str) for address in addresses):
+        raise InvalidArgument("must be an address, or a list of addresses", field="target")
     if not addresses or not all(addresses):
         raise InvalidArgument(f"must name a server, or {SERVER_VARIABLE} must", field="target")
     return addresses
@@ -48,8 +62,10 @@ def audio_choice(audio_track: str, source: str | None, channel: str | Channel) -
     """Which audio of a file to hear, where ``source`` (a code or tag, if known) is spoken.
 
     Raises:
-        InvalidArgument: there is no such channel. Names the field.
+        InvalidArgument: there is no such channel, or ``source`` is no string. Names the field.
     """
+    if source is not None and not isinstance(source, str):
+        raise InvalidArgument(f"cannot be {source!r}", field="source_language")
     language = languages.packaged().find(source) if source else None
     code = source if language is None else language.code
     return AudioChoice(audio_track, code, enum_member(Channel, channel, "channel"))
@@ -59,12 +75,11 @@ def target_settings(targets: Iterable[str | TargetSettings]) -> tuple[TargetSett
     """The target settings. A string stands for a language with default settings.
 
     Raises:
-        InvalidArgument: ``targets`` is a string and not a list.
+        InvalidArgument: ``targets`` is no list.
     """
-    if isinstance(targets, str):
-        raise InvalidArgument("must be a list of languages", field="targets")
     return tuple(
-        target if isinstance(target, TargetSettings) else TargetSettings(target) for target in targets
+        target if isinstance(target, TargetSettings) else TargetSettings(target)
+        for target in listed(targets, "languages", "targets")
     )
 
 
@@ -77,20 +92,21 @@ def term_settings(terms: Iterable[Term | str]) -> tuple[Term, ...]:
     """The caller's own words. A string stands for words that are kept.
 
     Raises:
-        InvalidArgument: ``terms`` is a string and not a list.
+        InvalidArgument: ``terms`` is no list.
     """
-    if isinstance(terms, str):
-        raise InvalidArgument("must be a list of terms", field="terms")
-    return tuple(term if isinstance(term, Term) else Term(term) for term in terms)
+    return tuple(term if isinstance(term, Term) else Term(term) for term in listed(terms, "terms", "terms"))
 
 
 def inspections(include: Iterable[str | Inspect], field: str) -> frozenset[Inspect]:
     """The set of requested inspections.
 
     Raises:
-        InvalidArgument: an inspection does not exist. Names ``field`` and the index.
+        InvalidArgument: it is no list, or an inspection does not exist. Names ``field`` and the index.
     """
-    return frozenset(enum_member(Inspect, value, f"{field}[{index}]") for index, value in enumerate(include))
+    return frozenset(
+        enum_member(Inspect, value, f"{field}[{index}]")
+        for index, value in enumerate(listed(include, "inspections", field))
+    )
 
 
 def audio_format(

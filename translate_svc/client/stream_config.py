@@ -9,6 +9,7 @@ from translate_svc.client.arguments import (
     beam_settings,
     enum_member,
     inspections,
+    listed,
     target_settings,
     term_settings,
 )
@@ -65,7 +66,7 @@ def stream_settings(
         guards=guards,
         simultaneous=SimultaneousSettings() if simultaneous is True else simultaneous or None,
         beam_search=beam_settings(beam_search),
-        source_candidates=tuple(source_candidates),
+        source_candidates=listed(source_candidates, "languages", "source_candidates"),
         echo=enum_member(Echo, echo, "config.settings.echo"),
         terms=term_settings(terms),
     )
@@ -89,7 +90,7 @@ def file_settings(
     return stream_settings(
         targets=targets,
         source=source,
-        include=[*include, Inspect.TOKENS],
+        include=[*listed(include, "inspections", "config.settings.include"), Inspect.TOKENS],
         vad=vad,
         guards=guards,
         beam_search=beam_search,

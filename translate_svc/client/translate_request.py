@@ -10,6 +10,7 @@ from translate_svc.client.arguments import (
     beam_settings,
     enum_member,
     inspections,
+    listed,
     target_settings,
     term_settings,
 )
@@ -75,7 +76,7 @@ def translate_request(
         include=inspections(include, "include"),
         guards=guards,
         beam_search=beam_settings(beam_search),
-        source_candidates=tuple(source_candidates),
+        source_candidates=listed(source_candidates, "languages", "source_candidates"),
         echo=enum_member(Echo, echo, "echo"),
         terms=term_settings(terms),
     )

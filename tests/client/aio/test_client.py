@@ -182,6 +182,21 @@ async def test_a_timeout_while_reading_costs_no_event(client: AsyncClient, servi
         assert await asyncio.wait_for(anext(stream), 60) == types.GoAway(5)
 
 
+async def test_who_reads_beside_another_reader_is_told_and_costs_that_one_nothing(
+    client: AsyncClient, service: ScriptedService
+) -> None:
+    async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
+        assert isinstance(await anext(stream), Opened)
+        first = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="one at a time"):
+            await anext(stream)
+        for seconds in (5, 6):
+            service.sessions[0].say(types.GoAway(seconds))
+        assert await asyncio.wait_for(first, 60) == types.GoAway(5)
+        assert await asyncio.wait_for(anext(stream), 60) == types.GoAway(6)
+
+
 async def test_a_timeout_while_sending_costs_no_audio(client: AsyncClient, service: ScriptedService) -> None:
     async with client.stream(targets=["spa"], sample_rate_hz=16_000) as stream:
         (session,) = service.sessions
@@ -422,8 +437,8 @@ async def test_a_setting_of_the_wrong_kind_is_refused_by_its_field(
         assert caught.value.field == field
 
 
-@pytest.mark.parametrize("target", ["", [], ["127.0.0.1:1", ""]])
-async def test_an_address_that_is_empty_is_refused(target: str | list[str]) -> None:
+@pytest.mark.parametrize("target", ["", [], ["127.0.0.1:1", ""], 3, b"127.0.0.1:1", ["127.0.0.1:1", 3]])
+async def test_an_address_that_is_none_is_refused(target: Any) -> None:
     with pytest.raises(errors.InvalidArgument, match="target"):
         AsyncClient(target)
 

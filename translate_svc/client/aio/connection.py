@@ -82,7 +82,7 @@ class SingleConnection:
 
     def _open_call(self) -> StreamCall:
         if self._call is None:
-            raise RuntimeError("the stream is not open: use it as `async with`")
+            raise RuntimeError("the stream is not open: `with`, or `async with`, opens it")
         return self._call
 
 

@@ -133,7 +133,7 @@ class ResumingConnection:
 
     def _present(self) -> StreamCall:
         if self._call is None:
-            raise RuntimeError("the stream is not open: use it as `async with`")
+            raise RuntimeError("the stream is not open: `with`, or `async with`, opens it")
         return self._call
 
     def _take(self, call: StreamCall, event: SessionEvent) -> None:

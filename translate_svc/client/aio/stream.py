@@ -46,6 +46,7 @@ class AsyncStream:
         self._opened: Opened | None = None
         self._unread: SessionEvent | None = None
         self._read_task: asyncio.Task[SessionEvent | None] | None = None
+        self._is_read = False
         self._write_task: asyncio.Task[None] | None = None
         self._feed_task: asyncio.Task[None] | None = None
         self._feed_error: BaseException | None = None
@@ -54,7 +55,7 @@ class AsyncStream:
     def opened(self) -> Opened:
         """The server's first event: session id and negotiated configuration."""
         if self._opened is None:
-            raise RuntimeError("the stream is not open: use it as `async with`")
+            raise RuntimeError("the stream is not open: `with`, or `async with`, opens it")
         return self._opened
 
     @property
@@ -169,14 +170,18 @@ class AsyncStream:
 
     async def _next_event(self) -> SessionEvent | None:
         """The next event that this client knows, or None at the end."""
+        if self._is_read:
+            raise RuntimeError("the stream is being read already: one at a time may iterate")
         if self._read_task is None:
             self._read_task = asyncio.get_running_loop().create_task(self._connection.next_event())
+        self._is_read = True
         try:
             return await _shielded(self._read_task)
         except TranslateSvcError as error:
             raise self._feed_error or error from None
         finally:
-            if self._read_task.done():
+            self._is_read = False
+            if self._read_task is not None and self._read_task.done():
                 self._read_task = None
 
     async def _write(self, message: ClientMessage) -> None:
