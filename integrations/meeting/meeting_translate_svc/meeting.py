@@ -281,8 +281,8 @@ class Meeting:
                     await handle.until_hangup()
                     await peer.close()  # which ends the track
             except* (JanusError, UnusableSound) as group:
-                (error,) = group.exceptions
-                _log.warning("room %s: cannot hear %s: %s", self._room.room_id, person.feed.feed_id, error)
+                reason = group.exceptions[0]
+                _log.warning("room %s: cannot hear %s: %s", self._room.room_id, person.feed.feed_id, reason)
             person.is_heard = False
             person.speaker.hear(_PAUSE)
             await asyncio.sleep(self._options.retry_s)
