@@ -13,9 +13,10 @@ from tests.clips import DATA
 from tests.media import write_media
 from translate_svc.audio.containers import open_media
 from translate_svc.audio.files import read_audio
-from translate_svc.cli.media.film import write_film
+from translate_svc.cli.media.film import Dub, write_film
 from translate_svc.cli.media.part import Part
 from translate_svc.cli.output.dub_file import DUB_FORMATS
+from translate_svc.subtitles.cues import Cue
 
 
 def _pictures(path: Path) -> dict[float, bytes]:
@@ -100,3 +101,16 @@ def test_sound_in_pcm_is_copied_into_mp4(tmp_path: Path, name: str) -> None:
     clip = read_audio(DATA / "demo_eng.flac")
     film = write_media(tmp_path / name, *clip, codec="pcm_s16le", codec_rate_hz=48_000, picture=True)
     assert _heard(_copied(film, ".mp4")) == pytest.approx(_heard(film), abs=0.05)
+
+
+def test_subtitles_that_a_container_cannot_hold_are_left_out(tmp_path: Path) -> None:
+    """As those of our own MP4 in Matroska."""
+    clip = read_audio(DATA / "demo_eng.flac")
+    plain = write_media(tmp_path / "plain.mp4", *clip, codec="aac", codec_rate_hz=48_000, picture=True)
+    film = tmp_path / "film.mp4"
+    cues = [Cue(0, 1_000, ("Hola.",))]
+    write_film(plain, film, DUB_FORMATS[".mp4"], [Dub("spa", None, cues)], None, Part())
+    with av.open(str(_copied(film, ".mkv"))) as copy:
+        assert {stream.type for stream in copy.streams} == {"video", "audio"}
+    with av.open(str(_copied(film, ".mp4"))) as copy:
+        assert {stream.type for stream in copy.streams} == {"video", "audio", "subtitle"}

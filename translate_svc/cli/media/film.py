@@ -162,6 +162,8 @@ def _copy_streams(
         try:
             copy = output.add_stream_from_template(stream)
         except (ValueError, av.FFmpegError):
+            if stream.type == "subtitle":
+                continue
             name = stream.codec_context.name
             raise InvalidArgument(
                 f"its {name} track cannot be stored in {form.container}; try .mkv", field=str(source)
