@@ -77,6 +77,7 @@ class ResumingConnection:
 
     async def write(self, message: ClientMessage) -> None:
         """Returns when the message was sent once."""
+        self._present()  # before it is open, nothing would send the message
         if self._failure is not None:
             raise self._failure
         entry = self._state.append(message)

@@ -120,6 +120,7 @@ class AsyncStream:
         If ``source`` raises, the call is cancelled and the iteration raises the same exception; in place of
         CancelledError it raises ``TranslateSvcError``.
         """
+        _ = self.opened  # raises here what no reader could be told
         if self._feed_task is not None:
             raise RuntimeError("the stream has a feed already")
         self._feed_task = asyncio.get_running_loop().create_task(self._feed(source, end=end))

@@ -82,6 +82,7 @@ class Stream:
 
         If ``source`` raises, the call is cancelled and the iteration raises the same exception.
         """
+        _ = self.opened  # raises here what no reader could be told
         if self._feed_thread is not None:
             raise RuntimeError("the stream has a feed already")
         self._feed_thread = threading.Thread(target=self._feed, args=(source, end), daemon=True)
