@@ -87,3 +87,8 @@ def waveform(script: ScriptedSequence, start_samples: int, count: int) -> Sample
         return np.full(count, script.amplitude, np.float32)
     times = np.arange(start_samples, start_samples + count) / INTERNAL_SAMPLE_RATE_HZ
     return (script.amplitude * np.sin(2 * np.pi * script.tone_hz * times)).astype(np.float32)
+
+
+def failing_script(request: Request) -> ScriptedRequest:
+    """Every request fails."""
+    return ScriptedRequest((ScriptedSequence(),) * len(request.sequences), encode_fails=True)

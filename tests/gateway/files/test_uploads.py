@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, failing_script
 from tests.fakes.model_free_service import model_free_service
 from tests.gateway.clients import ROOT
 from tests.waiting import until
@@ -41,10 +41,6 @@ def form(content: bytes = CLIP) -> aiohttp.FormData:
 
 def slow_script(request: Request) -> ScriptedRequest:
     return ScriptedRequest((ScriptedSequence(),) * len(request.sequences), encode_s=3_600.0)
-
-
-def failing_script(request: Request) -> ScriptedRequest:
-    return ScriptedRequest((ScriptedSequence(),) * len(request.sequences), encode_fails=True)
 
 
 async def post(server: GatewayServer, data: object, path: str = PATH, key: str = "") -> tuple[int, str]:

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, echo_script
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, echo_script, failing_script
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import clip, connect, pcm16, silence, tone
 from translate_svc.engine.request import Request
@@ -237,3 +237,23 @@ async def test_a_session_that_is_closed_before_it_began(server: GatewayServer) -
         await session.send("session.close")
         assert await session.to_the_end() == 1000
     assert session.kinds() == ["session.created", "session.closed"]
+
+
+@pytest.mark.parametrize("include", [[], ["utterances"]])
+async def test_an_utterance_that_fails_is_told_once_and_the_session_goes_on(include: list[str]) -> None:
+    async with (
+        model_free_service(failing_script) as service,
+        GatewayServer(service) as server,
+        connect(server.target) as session,
+    ):
+        await session.open("es", include=include)
+        await session.append(SPOKEN * 2)
+        await session.send("session.close")
+        assert await session.to_the_end() == 1000
+    told = [each["error"] for each in session.of("error")]
+    done = [each["status"] for each in session.of("session.utterance.done")]
+    if include:
+        assert (told, done) == ([], ["failed"] * 2)
+    else:
+        assert [each["code"] for each in told] == ["translation_failed"] * 2
+        assert all("The speech at" in each["message"] for each in told)

@@ -13,7 +13,8 @@ import aiohttp
 import pytest
 
 from tests.clips import texts
-from tests.fakes.model_free_service import ModelFreeService
+from tests.fakes.engine_script import failing_script
+from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import pcm16
 from tests.gateway.telephone.provider import spoken, tone
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
@@ -153,3 +154,17 @@ async def test_a_key_in_the_url_will_do(service: ModelFreeService, tmp_path: Pat
             assert await lockstep(socket, b"") == [{"result": [], "text": ""}]
         async with connected(server, "language=en&key=other") as socket:
             assert (await socket.receive()).data == 1008
+
+
+async def test_an_utterance_that_fails_ends_the_connection_with_its_time() -> None:
+    async with (
+        model_free_service(failing_script) as service,
+        GatewayServer(service) as server,
+        connected(server, "language=en&target=es") as socket,
+    ):
+        await socket.send_bytes(pcm16(tone(0.6)))
+        await socket.send_str('{"eof" : 1}')
+        while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+            assert set(message.json()) == {"partial"}
+        assert message.data == 1011
+        assert str(message.extra).startswith("the speech at")

@@ -8,17 +8,15 @@ from translate_svc.access.callers import Identified
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.gemini.close_codes import live_close_code
-from translate_svc.gateway.gemini.live_input import RATE_HZ, LiveInput
+from translate_svc.gateway.gemini.live_input import LiveInput
 from translate_svc.gateway.gemini.live_message import LiveMessage
-from translate_svc.gateway.gemini.live_output import OUTPUT, LiveOutput
+from translate_svc.gateway.gemini.live_output import INPUT, OUTPUT, LiveOutput
 from translate_svc.gateway.gemini.live_setup import LiveSetup, in_gemini_terms
 from translate_svc.gateway.gemini.session_handle import SessionHandle
 from translate_svc.gateway.web_socket import WebSocket, serve_socket
 from translate_svc.serving.protocols import StreamSession
 from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import (
-    DEFAULT_ENCODING,
-    AudioFormat,
     Caller,
     Scope,
     StreamConfig,
@@ -33,7 +31,6 @@ PATHS = (*map(_GEMINI.format, ("v1", "v1beta", "v1alpha")), *map(_VERTEX.format,
 ends with a slash gives them two.
 """
 
-_INPUT = AudioFormat(DEFAULT_ENCODING, RATE_HZ)
 _KEY_HEADER = "x-goog-api-key"
 
 
@@ -92,9 +89,9 @@ class GeminiEndpoint:
 
     async def _open(self, settings: StreamSettings, handle: SessionHandle, caller: Caller) -> StreamSession:
         context = self._context
-        config = StreamConfig(_INPUT, OUTPUT, settings, handle.token)
+        config = StreamConfig(INPUT, OUTPUT, settings, handle.token)
         if handle.token:
-            config = StreamConfig(_INPUT, OUTPUT, settings, handle.token, handle.position)
+            config = StreamConfig(INPUT, OUTPUT, settings, handle.token, handle.position)
         with context.calls.admission():
             context.calls.check_open()
             try:

@@ -12,21 +12,17 @@ from translate_svc.audio.pcm import from_s16, to_s16
 from translate_svc.audio.resampler import Resampler
 from translate_svc.errors import InvalidArgument, OutOfRange, Unsupported
 from translate_svc.gateway.gemini.live_message import LiveMessage, refuse
-from translate_svc.gateway.gemini.live_output import LiveOutput
+from translate_svc.gateway.gemini.live_output import INPUT, LiveOutput
 from translate_svc.gateway.gemini.live_setup import LiveSetup
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.web_socket import WebSocket
 from translate_svc.types import (
-    INTERNAL_SAMPLE_RATE_HZ,
     AudioInput,
     ClearInput,
     ClientMessage,
     EndInput,
     FinalizeInput,
 )
-
-RATE_HZ = INTERNAL_SAMPLE_RATE_HZ
-"""Of the audio that the session gets. The protocol advises it; other rates are resampled."""
 
 _PART_BYTES = 16 * 1024
 """Audio resampled and given to a session in one piece, so that no other session waits. At 8 kHz it becomes
@@ -139,7 +135,7 @@ class PcmAudio:
     def __init__(self) -> None:
         self._rest = b""
         self._rate_hz: int | None = None
-        self._resampler = Resampler(RATE_HZ, RATE_HZ)
+        self._resampler = Resampler(INPUT.sample_rate_hz, INPUT.sample_rate_hz)
 
     def read(self, blob: JsonObject) -> bytes:
         """The audio of ``blob``. Half a sample at its end waits for the next one.
@@ -163,13 +159,13 @@ class PcmAudio:
     def at_our_rate(self, data: bytes) -> bytes:
         """What of ``data`` the resampler gives at once; of an empty one, all that it still holds."""
         resampler = self._resampler
-        if resampler.input_rate_hz == RATE_HZ:
+        if resampler.input_rate_hz == INPUT.sample_rate_hz:
             return data
         if data:
             samples = resampler.push(from_s16(np.frombuffer(data, "<i2")))
         else:
             samples = resampler.flush()
-            self._resampler = Resampler(resampler.input_rate_hz, RATE_HZ)
+            self._resampler = Resampler(resampler.input_rate_hz, INPUT.sample_rate_hz)
         return to_s16(samples).tobytes()
 
     def _use(self, blob: JsonObject) -> None:
@@ -177,11 +173,11 @@ class PcmAudio:
         matched = _PCM.fullmatch(blob.text("mimeType", "audio/pcm"))
         if matched is None:
             raise Unsupported("must be audio/pcm;rate=16000", field=field)
-        rate_hz = int(matched[1] or RATE_HZ)
+        rate_hz = int(matched[1] or INPUT.sample_rate_hz)
         if not _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ:
             raise OutOfRange(f"must name a rate of {_MIN_RATE_HZ} to {_MAX_RATE_HZ} Hz", field=field)
         if self._rate_hz is None:
             self._rate_hz = rate_hz
-            self._resampler = Resampler(rate_hz, RATE_HZ)
+            self._resampler = Resampler(rate_hz, INPUT.sample_rate_hz)
         if rate_hz != self._rate_hz:
             raise InvalidArgument("cannot change its rate once audio has come", field=field)

@@ -13,9 +13,11 @@ from translate_svc.gateway.gemini.live_setup import LiveSetup
 from translate_svc.gateway.gemini.session_handle import SessionHandle
 from translate_svc.gateway.web_socket import WebSocket, WireEvent
 from translate_svc.languages import LanguageTable
+from translate_svc.serving.failed_utterance import failure_at
 from translate_svc.serving.text_track import TextTrack
 from translate_svc.types import (
     DEFAULT_ENCODING,
+    INTERNAL_SAMPLE_RATE_HZ,
     AudioFormat,
     GoAway,
     Opened,
@@ -26,8 +28,11 @@ from translate_svc.types import (
     TextDelta,
     Usage,
     UtteranceDone,
+    UtteranceStatus,
 )
 
+INPUT = AudioFormat(DEFAULT_ENCODING, INTERNAL_SAMPLE_RATE_HZ)
+"""The audio that a session gets. The protocol advises its rate; other rates are resampled."""
 OUTPUT = AudioFormat(DEFAULT_ENCODING, 24_000)
 """The audio that a session sends."""
 
@@ -63,7 +68,11 @@ class LiveOutput:
         return self._socket.bytes_out
 
     async def send(self, event: SessionEvent) -> None:
-        """Implements ``EventSink.send``."""
+        """Implements ``EventSink.send``.
+
+        Raises:
+            TranslationFailed: an utterance could not be translated. The protocol has no message for a hole.
+        """
         for message in self._messages(event):
             await self._send(message)
 
@@ -107,6 +116,8 @@ class LiveOutput:
                 if self._clock() < self._plays_until_s:
                     self._plays_until_s = 0.0
                     yield _content(interrupted=True)
+            case UtteranceDone(status=UtteranceStatus.FAILED):
+                raise failure_at(event, INPUT.sample_rate_hz)
             case UtteranceDone():
                 yield {"usageMetadata": _usage(event.usage)}
             case Progress():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Iterator
 
+from translate_svc.gateway.failures import failure_of
 from translate_svc.gateway.realtime.dialect import OUTPUT, SessionSettings
 from translate_svc.gateway.web_socket import WireEvent
 from translate_svc.languages import Language, LanguageTable
+from translate_svc.serving.failed_utterance import failure_at
 from translate_svc.serving.text_track import TextTrack
 from translate_svc.types import (
     Cleared,
@@ -27,6 +29,7 @@ from translate_svc.types import (
     Updated,
     Usage,
     UtteranceDone,
+    UtteranceStatus,
 )
 
 _FRAME_MS = 200
@@ -61,7 +64,9 @@ class TranslationEvents:
                 yield from self._asked_for(event)
 
     def _asked_for(self, event: SessionEvent) -> Iterator[WireEvent]:
-        """Events that are not OpenAI's. Its SDK takes them for errors, so a session must ask for them."""
+        """Events that are not OpenAI's. Its SDK takes them for errors, so a session must ask for them. One
+        that does not is told by OpenAI's ``error`` what failed.
+        """
         match event:
             case SpeechStarted() if "speech_activity" in self._include:
                 yield {
@@ -90,6 +95,8 @@ class TranslationEvents:
                 yield self._draft(event)
             case UtteranceDone() if self._include & {"utterances", "timings"}:
                 yield self._done(event)
+            case UtteranceDone(status=UtteranceStatus.FAILED):
+                yield failure_of(failure_at(event, self._rate_hz)).to_event()
             case _:
                 yield from self._about_the_session(event)
 

@@ -13,6 +13,7 @@ from translate_svc.gateway.files.responses import words_of
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.web_socket import WebSocket
 from translate_svc.serving.done_in_order import DoneInOrder
+from translate_svc.serving.failed_utterance import failure_at
 from translate_svc.serving.text_track import TextTrack
 from translate_svc.subtitles.segments import Segment, Segments, text_confidence
 from translate_svc.types import (
@@ -24,6 +25,7 @@ from translate_svc.types import (
     SpeechStarted,
     TextDelta,
     UtteranceDone,
+    UtteranceStatus,
 )
 
 _PART_BYTES = 32 * 1024
@@ -116,13 +118,19 @@ class Recognition:
         return self._socket.bytes_out
 
     async def send(self, event: SessionEvent) -> None:
-        """Implements ``EventSink.send``."""
+        """Implements ``EventSink.send``.
+
+        Raises:
+            TranslationFailed: an utterance could not be translated. The protocol has no message for a hole.
+        """
         match event:
             case SpeechStarted():
                 self._open.begin(event)
                 self._ends.begin(event)
             case TextDelta():
                 self._open.append(event)
+            case UtteranceDone(status=UtteranceStatus.FAILED):
+                raise failure_at(event, self._rate_hz)
             case UtteranceDone():
                 for done in self._ends.end(event):
                     self._finish(done)

@@ -8,10 +8,10 @@ from typing import Any
 
 from riva.client.proto import riva_asr_pb2 as asr
 
-from translate_svc.errors import TranslationFailed
 from translate_svc.languages import LanguageTable
 from translate_svc.rpc.status import code_of
 from translate_svc.serving.done_in_order import DoneInOrder
+from translate_svc.serving.failed_utterance import failure_at
 from translate_svc.serving.text_track import separator_of
 from translate_svc.subtitles.segments import Segment, Segments, text_confidence
 from translate_svc.types import (
@@ -115,11 +115,6 @@ class ResultSink:
         # an utterance ends before the pause that ends it
         self._heard_samples = max(self._heard_samples, heard_samples)
         return {"channel_tag": 1, "audio_processed": self._heard_samples / self._rate_hz}
-
-
-def failure_at(done: UtteranceDone, rate_hz: int) -> TranslationFailed:
-    """What a client is told of an utterance that failed; ``rate_hz``: of the input."""
-    return TranslationFailed(f"the speech at {done.source.start / rate_hz:.1f} s failed")
 
 
 def alternative(

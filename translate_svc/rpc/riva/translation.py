@@ -16,12 +16,13 @@ from translate_svc.rpc.riva.context import NO_SPEECH, RivaContext
 from translate_svc.rpc.riva.fields import refuse_others, renamed
 from translate_svc.rpc.riva.languages import resolve
 from translate_svc.rpc.riva.messages import audio_reader, configuration_of, id_of
-from translate_svc.rpc.riva.result_sink import ResultOptions, ResultSink, failure_at
+from translate_svc.rpc.riva.result_sink import ResultOptions, ResultSink
 from translate_svc.rpc.riva.speech_sink import SpeechSink
 from translate_svc.rpc.riva.texts.terms import terms_of, untagged
 from translate_svc.rpc.riva.texts.text_batch import TextBatch, TextOpener
 from translate_svc.rpc.riva.translation_settings import speech_call, text_call
 from translate_svc.serving.call_driver import CallDriver
+from translate_svc.serving.failed_utterance import failure_at
 from translate_svc.serving.protocols import CallHandler
 from translate_svc.types import (
     Closed,
