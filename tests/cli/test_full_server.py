@@ -49,7 +49,7 @@ async def _until_told(process: asyncio.subprocess.Process) -> None:
 async def test_a_full_server_is_waited_for(
     kind: str, address: str, taken: AsyncStream, tmp_path: Path
 ) -> None:
-    (tmp_path / "asked.txt").write_text("Where is the station?\n")
+    (tmp_path / "asked.txt").write_text("Where is the station?\n\nWhere is the bus stop?\n")
     call = {
         "recording": ("translate", str(DEMO)),
         "text": ("translate", str(tmp_path / "asked.txt")),

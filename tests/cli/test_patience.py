@@ -11,6 +11,7 @@ import pytest
 from tests.virtual_time import virtual_time
 from translate_svc.cli.backends.patience import Patience
 from translate_svc.errors import ResourceExhausted, Unavailable
+from translate_svc.types import DEFAULT_ENCODING, AudioFormat, SessionEvent, TranslateRequest, Updated
 
 
 def _now_s() -> float:
@@ -40,6 +41,18 @@ class _Server:
         if not self.places:
             raise ResourceExhausted("all streams are in use", retry_after_s=self._retry_after_s)
         self.places -= 1
+
+
+class _Translator:
+    """Takes a second for each text."""
+
+    def __init__(self, server: _Server) -> None:
+        self._server = server
+
+    async def translate(self, request: TranslateRequest) -> AsyncIterator[SessionEvent]:
+        async with self._server.opening():
+            await asyncio.sleep(1)
+            yield Updated(0)
 
 
 @pytest.mark.parametrize("retry_after_s", [0.0, 1.0, 7_200.0])
@@ -85,3 +98,19 @@ def test_files_wait_for_as_long_as_the_places_are_their_own() -> None:
 
     with virtual_time() as runner:
         runner.run(scenario())
+
+
+def test_texts_that_wait_for_places_of_their_own_go_on_at_once_and_say_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A server with two places that asks for a minute, and a command that sends four texts at once."""
+
+    async def scenario() -> None:
+        translator, patience = _Translator(_Server(2, 60.0)), Patience()
+        request = TranslateRequest("Hi.", (), AudioFormat(DEFAULT_ENCODING, 16_000))
+        await asyncio.gather(*(patience.events(translator, request) for _ in range(4)))  # type: ignore[arg-type]
+        assert _now_s() < 10
+
+    with virtual_time() as runner:
+        runner.run(scenario())
+    assert capsys.readouterr().err == ""
