@@ -165,15 +165,28 @@ async def test_what_cannot_be_sent_is_named_without_asking(
     assert service.calls == []
 
 
-async def test_a_text_that_is_no_unicode_is_named(client: AsyncClient, server: RpcServer) -> None:
-    half = {**HELLO, "text": "\ud83d"}
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"text": "\ud83d"}, "text"),
+        ({"text": b"Hello."}, "text"),
+        ({"source": b"en"}, "source_language"),
+        ({"targets": [b"es"]}, "targets[0].language"),
+        ({"source_candidates": [b"en"]}, "source_candidates"),
+        ({"terms": [b"Hello"]}, "terms[0].source"),
+    ],
+)
+async def test_what_is_no_text_is_named(
+    client: AsyncClient, server: RpcServer, arguments: dict[str, Any], field: str
+) -> None:
+    wanted: dict[str, Any] = {**HELLO, **arguments}
     for attempt in (
-        client.translate(**half).result(),
-        blocking(server, lambda each: each.translate(**half).result()),
+        client.translate(**wanted).result(),
+        blocking(server, lambda each: each.translate(**wanted).result()),
     ):
         with pytest.raises(errors.InvalidArgument) as caught:
             await attempt
-        assert caught.value.field == "text"
+        assert caught.value.field == field
 
 
 REFUSALS = [

@@ -32,7 +32,7 @@ def address() -> Iterator[str]:
         yield found
 
 
-def translated(kind: str, address: str | None, path: Path, **arguments: Any) -> TranslatedFile:
+def translated(kind: str, address: str | None, path: Any, **arguments: Any) -> TranslatedFile:
     """By the blocking client, or by the asynchronous one."""
     if kind == "blocking":
         with Client(address) as client:
@@ -116,6 +116,9 @@ def test_what_is_wrong_is_raised(kind: str, address: str, tmp_path: Path) -> Non
         translated(kind, address, CLIP, targets=["es"], channel="middle")
     with pytest.raises(InvalidArgument, match=r"config.settings.targets\[0\].language: is not a language"):
         translated(kind, address, CLIP, targets=["xx"])
+    for no_path in (3, None, b"talk.wav"):
+        with pytest.raises(InvalidArgument, match="path: must be a path, not "):
+            translated(kind, address, no_path, targets=["es"])
     with pytest.raises(InvalidArgument, match="source_language: cannot be 3"):
         translated(kind, address, CLIP, targets=["es"], source=3)
     with pytest.raises(InvalidArgument, match=r"config\.settings\.include: must be a list of inspections"):

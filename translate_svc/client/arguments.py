@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from translate_svc import languages
@@ -56,6 +57,13 @@ def server_addresses(target: str | Sequence[str] | None) -> tuple[str, ...]:
     if not addresses or not all(addresses):
         raise InvalidArgument(f"must name a server, or {SERVER_VARIABLE} must", field="target")
     return addresses
+
+
+def file_path(path: str | os.PathLike[str]) -> Path:
+    """Raises InvalidArgument: it is no path."""
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidArgument(f"must be a path, not {type(path).__name__}", field="path")
+    return Path(path)
 
 
 def audio_choice(audio_track: str, source: str | None, channel: str | Channel) -> AudioChoice:

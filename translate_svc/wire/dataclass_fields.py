@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from translate_svc.errors import InvalidArgument
@@ -41,6 +42,9 @@ def message_of(message_type: type[M], path: str, values: Mapping[str, Any]) -> M
     Raises:
         InvalidArgument: the message cannot hold one of them. Names its field.
     """
+    for name, value in values.items():
+        if _is_bytes_for_text(message_type, name, value):
+            raise _not_held(path, name, value)
     try:
         return message_type(**values)
     except (TypeError, ValueError):
@@ -48,9 +52,19 @@ def message_of(message_type: type[M], path: str, values: Mapping[str, Any]) -> M
             try:
                 message_type(**{name: value})
             except (TypeError, ValueError):
-                field = f"{path}.{name}" if path else name
-                raise InvalidArgument(f"cannot be {reprlib.repr(value)}", field=field) from None
+                raise _not_held(path, name, value) from None
         raise
+
+
+def _is_bytes_for_text(message_type: type[Message], name: str, value: Any) -> bool:
+    """Protobuf would take them as UTF-8."""
+    values = value if isinstance(value, list | tuple) else (value,)
+    is_text = message_type.DESCRIPTOR.fields_by_name[name].type == FieldDescriptor.TYPE_STRING
+    return is_text and any(isinstance(each, bytes) for each in values)
+
+
+def _not_held(path: str, name: str, value: Any) -> InvalidArgument:
+    return InvalidArgument(f"cannot be {reprlib.repr(value)}", field=f"{path}.{name}" if path else name)
 
 
 def decode_dataclass(kind: type[T], message: Message, path: str) -> T:

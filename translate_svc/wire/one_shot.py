@@ -74,15 +74,13 @@ def encode_translate_request(request: TranslateRequest) -> pb.TranslateRequest:
         clip = request.source
         clip_format = encode_format(clip.format, "clip.format")
         message.clip.CopyFrom(pb.AudioClip(format=clip_format, data=clip.data, packets=clip.packets))
-    else:
+    elif isinstance(request.source, str):
         try:
             message.text = request.source
         except UnicodeEncodeError:
             raise InvalidArgument("holds half of a surrogate pair", field="text") from None
-        except TypeError:
-            raise InvalidArgument(
-                f"must be a string, not {type(request.source).__name__}", field="text"
-            ) from None
+    else:
+        raise InvalidArgument(f"must be a string, not {type(request.source).__name__}", field="text")
     return message
 
 

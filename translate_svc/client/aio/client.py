@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -17,7 +16,7 @@ from translate_svc.client.aio.connection import SingleConnection
 from translate_svc.client.aio.resuming_connection import ResumingConnection
 from translate_svc.client.aio.stream import AsyncStream
 from translate_svc.client.aio.translate_call import AsyncTranslateCall
-from translate_svc.client.arguments import audio_choice, server_addresses
+from translate_svc.client.arguments import audio_choice, file_path, server_addresses
 from translate_svc.client.failures import error_of
 from translate_svc.client.keyword_calls import KeywordCalls
 from translate_svc.client.options import ClientOptions
@@ -142,7 +141,7 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
             beam_search=beam_search,
             terms=terms,
         )
-        with open_media_file(Path(path), choice=audio_choice(audio_track, source, channel)) as media:
+        with open_media_file(file_path(path), choice=audio_choice(audio_track, source, channel)) as media:
             blocks = GuardedBlocks(media)
             config = stream_config(settings, sample_rate_hz=media.sample_rate_hz)
             builder = FileBuilder(config.output, media.sample_rate_hz, on_utterance)

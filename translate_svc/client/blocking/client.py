@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -12,7 +11,7 @@ from translate_svc.audio.audio_tracks import Channel
 from translate_svc.client.aio.client import AsyncClient
 from translate_svc.client.aio.stream import AsyncStream
 from translate_svc.client.aio.translate_call import AsyncTranslateCall
-from translate_svc.client.arguments import audio_choice
+from translate_svc.client.arguments import audio_choice, file_path
 from translate_svc.client.blocking.loop_thread import LoopThread
 from translate_svc.client.blocking.stream import Stream
 from translate_svc.client.blocking.translate_call import TranslateCall
@@ -137,7 +136,7 @@ class Client(KeywordCalls[Stream, TranslateCall]):
             beam_search=beam_search,
             terms=terms,
         )
-        with open_media_file(Path(path), choice=audio_choice(audio_track, source, channel)) as media:
+        with open_media_file(file_path(path), choice=audio_choice(audio_track, source, channel)) as media:
             blocks = GuardedBlocks(media)
             config = stream_config(settings, sample_rate_hz=media.sample_rate_hz)
             builder = FileBuilder(config.output, media.sample_rate_hz, on_utterance)
