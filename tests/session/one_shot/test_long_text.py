@@ -180,3 +180,21 @@ def test_a_failed_sentence_is_named_and_the_others_stay() -> None:
         assert of(events, TextDelta)[-1].final
 
     play(scenario())
+
+
+def test_warnings_come_in_the_order_of_their_sentences() -> None:
+    """Although a later sentence fails before an earlier one does."""
+
+    def script(request: Request) -> ScriptedRequest:
+        assert isinstance(request.source, SourceText)
+        slow = 2.0 if request.source.text == _SENTENCES[1] else 0.0
+        return ScriptedRequest((ScriptedSequence(),), encode_s=slow, encode_fails=True)
+
+    async def scenario() -> None:
+        async with house(script=script) as home:
+            targets = (TargetSettings("es", speech=False),)
+            events = await collect(home.translate(text_call(_TEXT, targets=targets)))
+        told = [warning.message.split(":")[0] for warning in of(events, StreamWarning)]
+        assert told == [f"sentence {number}" for number in range(1, len(_SENTENCES) + 1)]
+
+    play(scenario())

@@ -39,7 +39,8 @@ class JoinedOutbox(Outbox):
     * **Speech.** All sentences in one language share one of ``writers``, so positions and the state of
       resampler and codec go on, with a pause between sentences. A last, empty or nearly empty chunk is
       ``final``.
-    * **Warnings** tell the number of their sentence, from 1, if there are several.
+    * **Warnings** tell the number of their sentence, from 1, if there are several. They come in the order of
+      the sentences: that of a later one waits for the ends of those before it.
     * **Done.** Usage and timings are sums; a text is as sure as its least sure sentence, and says where each
       one stands. FAILED if a sentence has failed, EMPTY if all are empty.
     """
@@ -54,6 +55,8 @@ class JoinedOutbox(Outbox):
         self._done: dict[int, UtteranceDone] = {}
         self._begun: defaultdict[str, int] = defaultdict(lambda: -1)  # the last sentence with text
         self._places = _Places()
+        self._warnings: defaultdict[int, list[StreamWarning]] = defaultdict(list)  # that wait, by sentence
+        self._first_open = 0  # the first sentence that is not done
         self._unsure: set[tuple[str, int]] = set()  # language and sentence
         self._last_text: dict[str, TextDelta] = {}
         self._last_speech: dict[str, SpeechChunk] = {}
@@ -72,15 +75,27 @@ class JoinedOutbox(Outbox):
                     self._unsure.add((event.language, sentence))
                 several = len(self._sentences) > 1
                 message = f"sentence {sentence + 1}: {event.message}" if several else event.message
-                super().put(replace(event, utterance_id=0, message=message), on_taken)
+                self._warnings[sentence].append(replace(event, utterance_id=0, message=message))
+                self._put_warnings()
+                on_taken()
             case UtteranceDone():
                 self._done[event.utterance_id] = event
+                self._put_warnings()
                 if len(self._done) == len(self._sentences):
                     self._finish(on_taken)
                 else:
                     on_taken()
             case _:
                 super().put(event, on_taken)
+
+    def _put_warnings(self) -> None:
+        """Puts those that wait for no earlier sentence."""
+        while True:
+            for warning in self._warnings.pop(self._first_open, ()):
+                super().put(warning)
+            if self._first_open not in self._done:
+                return
+            self._first_open += 1
 
     def _put_text(self, event: TextDelta, on_taken: Callable[[], None]) -> None:
         language, delta = event.language, event.delta
