@@ -139,7 +139,7 @@ def test_the_calls_of_a_revoked_caller_end_within_five_seconds(revoked_s: float)
         calls = LiveCalls(ScriptedService(), OPTIONS)
         checking = asyncio.create_task(calls.end_revoked())
         call = CallDriver(FakeClient(), FakeSession(), OPTIONS, last=UtteranceDone)
-        with pytest.raises(Unauthenticated, match="revoked"):
+        with pytest.raises(Unauthenticated, match="revoked, or its token has expired"):
             await calls.run(call, lambda: now_s() < revoked_s)
         assert revoked_s <= now_s() <= revoked_s + 5
         checking.cancel()

@@ -22,6 +22,8 @@ from translate_svc.types import Caller
 
 DRAINING = Unavailable("the server is draining")
 """The default reason of a drain."""
+NOT_ADMITTED = Unauthenticated("the caller was revoked, or its token has expired")
+"""Why a call of ``end_revoked`` fails."""
 
 
 class LiveCalls:
@@ -104,7 +106,7 @@ class LiveCalls:
             await asyncio.sleep(self._options.revocation_check_s / 2)
             refused = {call for call, may_stay in tuple(self._calls.items()) if not may_stay()}
             for call in refused & doubted:
-                call.go_away(0, Unauthenticated("the caller was revoked"))
+                call.go_away(0, NOT_ADMITTED)
             doubted = refused
 
     async def drain(self, grace_s: float, reason: TranslateSvcError) -> None:
