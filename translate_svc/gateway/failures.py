@@ -25,7 +25,7 @@ from translate_svc.errors import (
     Unsupported,
     shortage_of,
 )
-from translate_svc.gateway.wording import sentence
+from translate_svc.gateway.wording import reason, sentence
 from translate_svc.observability.tracebacks import anonymous_traceback
 
 CLIENT_LEFT = 499
@@ -147,8 +147,8 @@ def failure_of(error: BaseException) -> Failure:
         if isinstance(error, kind):
             retry_after_s = error.retry_after_s if isinstance(error, ResourceExhausted) else None
             message = sentence(error.description, error.field)
-            reason = f"{error.field} {error.description}".strip()
-            return Failure(status, close_code, name, code, message, error.field, retry_after_s, reason)
+            few_words = reason(error.description, error.field)
+            return Failure(status, close_code, name, code, message, error.field, retry_after_s, few_words)
     incident_id = secrets.token_hex(8)
     _log.error("incident %s: %s", incident_id, anonymous_traceback(error))
     message = f"The server has an error of its own: incident {incident_id}."

@@ -10,7 +10,7 @@ _PREDICATE = re.compile(
 """How a description begins whose subject is the field at fault."""
 
 _OUR_NAMES = (
-    ("ListLanguages tells which are", "GET /v1/models lists them"),
+    ("ListLanguages tells which are", "see GET /v1/models"),
     ("source_language", "source language"),
 )
 """What descriptions call by its name in the contract of gRPC, and what callers over HTTP know."""
@@ -18,8 +18,7 @@ _OUR_NAMES = (
 
 def sentence(description: str, field: str) -> str:
     """A whole sentence of an error's description. It names ``field``, unless that is empty."""
-    for ours, theirs in _OUR_NAMES:
-        description = description.replace(ours, theirs)
+    description = _in_their_names(description)
     if field and _PREDICATE.match(description):
         description = f"`{field}` {description}"
     else:
@@ -27,3 +26,14 @@ def sentence(description: str, field: str) -> str:
         if field:
             description = f"{description.rstrip('.')} (`{field}`)"
     return description if description.endswith((".", "!", "?")) else f"{description}."
+
+
+def reason(description: str, field: str) -> str:
+    """The same in few words, as a WebSocket's close frame has room for: a description and its field."""
+    return f"{field} {_in_their_names(description)}".strip()
+
+
+def _in_their_names(description: str) -> str:
+    for ours, theirs in _OUR_NAMES:
+        description = description.replace(ours, theirs)
+    return description

@@ -162,7 +162,10 @@ REFUSED = [
     ({"historyConfig": {"initialHistoryInClientContent": True}}, "setup.historyConfig"),
     ({"translationConfig": {}}, "setup.translationConfig is not a parameter"),
     ({"generationConfig": {}}, "setup.generationConfig.translationConfig is required"),
-    ({"generationConfig": translation("xx")["generationConfig"]}, "translationConfig.targetLanguageCode"),
+    (
+        {"generationConfig": translation("xx")["generationConfig"]},
+        "translationConfig.targetLanguageCode is not a language of the loaded model (see GET /v1/models)",
+    ),
     (translation("es", responseModalities=["IMAGE"]), "setup.generationConfig.responseModalities[0]"),
     (translation("es", responseSchema={}), "setup.generationConfig.responseSchema"),
     (translation("es", speechConfig={"multiSpeakerVoiceConfig": {}}), "speechConfig.multiSpeakerVoiceConfig"),
