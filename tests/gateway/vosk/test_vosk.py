@@ -124,7 +124,9 @@ async def test_the_end_without_audio_has_an_empty_text(server: GatewayServer) ->
 @pytest.mark.parametrize(
     ("query", "message", "told"),
     [
-        ("language=xx", b"\0\0", "source_language"),
+        ("language=xx", b"\0\0", "language is not a language of the loaded model"),
+        ("language=en&target=xx", b"\0\0", "target is not a language of the loaded model"),
+        ("", b"\0\0", "language is required for a transcript"),
         ("language=en", "{", "the message is not JSON"),
         ("language=en", '{"sing": 1}', "must be config or eof"),
         ("language=en", '{"config": {"sample_rate": "a"}}', "config.sample_rate must be a number"),
@@ -143,7 +145,15 @@ async def test_what_is_wrong_is_named_when_the_connection_closes(
         closed = await socket.receive()
         assert closed.type is aiohttp.WSMsgType.CLOSE
         assert closed.data == 1008
-        assert told in str(closed.extra)
+        assert str(closed.extra).startswith(told)
+
+
+async def test_a_rate_that_is_not_served_is_named_as_vosk_has_it(server: GatewayServer) -> None:
+    async with connected(server, "language=en") as socket:
+        await socket.send_json({"config": {"sample_rate": 4_000}})
+        await socket.send_bytes(b"\0\0")
+        closed = await socket.receive()
+        assert closed.extra == "config.sample_rate must be within [8000, 48000]"
 
 
 async def test_a_key_in_the_url_will_do(service: ModelFreeService, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from translate_svc.access.callers import Identified
+from translate_svc.errors import TranslateSvcError
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.vosk.recognition import Control, Recognition
 from translate_svc.gateway.web_socket import WebSocket, serve_socket
@@ -23,6 +24,12 @@ from translate_svc.types import (
 
 _RATE_HZ = 8_000
 """What Vosk's server takes where a client names no rate."""
+_FIELDS = {
+    "config.input.sample_rate_hz": "config.sample_rate",
+    "config.settings.source_language": "language",
+    "config.settings.targets[0].language": "target",
+}
+"""Fields of the contract, by what a client of Vosk calls them."""
 
 
 class VoskEndpoint:
@@ -77,7 +84,11 @@ class VoskEndpoint:
         audio = AudioFormat(DEFAULT_ENCODING, rate_hz)
         with context.calls.admission():
             context.calls.check_open()
-            session = await context.service.open_session(StreamConfig(audio, audio, settings), who.caller)
+            try:
+                session = await context.service.open_session(StreamConfig(audio, audio, settings), who.caller)
+            except TranslateSvcError as error:
+                error.field = _FIELDS.get(error.field, error.field)
+                raise
         recognition = Recognition(socket, first, rate_hz, words=words)
         await context.calls.run(
             StreamDriver(recognition, recognition, session, context.options), who.may_stay
