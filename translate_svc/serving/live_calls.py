@@ -22,6 +22,8 @@ from translate_svc.types import Caller
 
 DRAINING = Unavailable("the server is draining")
 """The default reason of a drain."""
+_LOOKS = 2
+"""How often a caller must be found refused: a file of keys that is written lacks them for a moment."""
 NOT_ADMITTED = Unauthenticated("the caller was revoked, or its token has expired")
 """Why a call of ``end_revoked`` fails."""
 
@@ -103,7 +105,7 @@ class LiveCalls:
         """
         doubted: set[CallDriver] = set()
         while True:
-            await asyncio.sleep(self._options.revocation_check_s / 2)
+            await asyncio.sleep(self._options.revocation_check_s / _LOOKS)
             refused = {call for call, may_stay in tuple(self._calls.items()) if not may_stay()}
             for call in refused & doubted:
                 call.go_away(0, NOT_ADMITTED)
@@ -126,3 +128,11 @@ class LiveCalls:
                 await self._empty.wait()
         except TimeoutError:
             pass
+
+
+async def revocation(may_stay: Callable[[], bool], within_s: float) -> None:
+    """Returns when a caller is not admitted any more, as ``LiveCalls.end_revoked`` sees it."""
+    refused = 0
+    while refused < _LOOKS:
+        await asyncio.sleep(within_s / _LOOKS)
+        refused = 0 if may_stay() else refused + 1

@@ -247,6 +247,30 @@ async def test_a_room_is_its_callers_own(tmp_path: Path, service: object) -> Non
             assert (await request(server.target, "DELETE", speaker.path, **headers))[0] == expected
 
 
+async def test_a_listener_whose_key_is_removed_hears_no_more(tmp_path: Path, service: object) -> None:
+    kept, removed = new_key(), new_key()
+    keys, lines = tmp_path / "keys", [key_line("alice", key) for key in (kept, removed)]
+    keys.write_text("\n".join(lines))
+    async with (
+        GatewayServer(
+            service,  # type: ignore[arg-type]
+            GatewayOptions(revocation_check_s=0.1),
+            callers=Callers(ApiKeys(keys)),
+        ) as server,
+        client(SpokenTrack()) as speaker,
+        client() as stays,
+        client() as leaves,
+    ):
+        bearer = {key: {"Authorization": f"Bearer {key}"} for key in (kept, removed)}
+        path = "/v1/whip/stage?target=es&language=en"
+        assert await speaker.post(server.target, path, **bearer[kept]) == 201
+        assert await stays.post(server.target, "/v1/whep/stage", **bearer[kept]) == 201
+        assert await leaves.post(server.target, "/v1/whep/stage", **bearer[removed]) == 201
+        keys.write_text(lines[0])
+        await until(lambda: leaves.peer.connectionState == "closed")
+        assert [each.peer.connectionState for each in (speaker, stays)] == ["connected"] * 2
+
+
 async def test_a_drain_ends_a_room_and_closes_every_connection(service: ModelFreeService) -> None:
     async with client(SpokenTrack()) as speaker, client() as listener:
         async with GatewayServer(service) as server:

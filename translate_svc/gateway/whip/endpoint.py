@@ -22,6 +22,7 @@ from translate_svc.gateway.webrtc.ice_servers import parse_ice_server
 from translate_svc.gateway.webrtc.offer import SDP, offer_of, read_media_offer
 from translate_svc.gateway.webrtc.peer import Peer
 from translate_svc.gateway.whip.broadcast import Broadcast, Listener
+from translate_svc.serving.live_calls import revocation
 from translate_svc.serving.source_language import source_or_auto
 from translate_svc.types import Scope, SimultaneousSettings, StreamSettings, TargetSettings
 
@@ -91,7 +92,8 @@ class WhipEndpoint:
             CallNotFound: nobody speaks there for this caller.
         """
         _refuse_unknown(request, ("language",))
-        broadcast = (await self._room(request)).broadcast
+        room, who = await self._room(request)
+        broadcast = room.broadcast
         language = self._heard(request, broadcast)
         offer = await offer_of(request, functools.partial(read_media_offer, sends=False))
         patience_s = self._context.options.connect_timeout_s
@@ -104,7 +106,7 @@ class WhipEndpoint:
                 raise
         name = uuid.uuid4().hex
         broadcast.listeners[language][name] = listener
-        task = asyncio.create_task(self._keep(broadcast, language, name, listener))
+        task = asyncio.create_task(self._keep(broadcast, language, name, listener, who))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return answered(f"{request.path}/{name}", listener.peer, answer, HTTPStatus.CREATED)
@@ -138,8 +140,12 @@ class WhipEndpoint:
             await asyncio.gather(*late, return_exceptions=True)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _keep(self, broadcast: Broadcast, language: str, name: str, listener: Listener) -> None:
-        """Waits until a listener has left, or has not connected in time."""
+    async def _keep(
+        self, broadcast: Broadcast, language: str, name: str, listener: Listener, who: Identified
+    ) -> None:
+        """Waits until a listener has left, has not connected in time, or is not admitted any more."""
+        revoked = asyncio.create_task(revocation(who.may_stay, self._context.options.revocation_check_s))
+        revoked.add_done_callback(lambda _: listener.gone.set())
         try:
             async with asyncio.timeout(self._context.options.connect_timeout_s) as patience:
                 await _either(listener.peer.connected, listener.gone)
@@ -148,6 +154,7 @@ class WhipEndpoint:
         except TimeoutError:
             pass
         finally:
+            revoked.cancel()
             broadcast.listeners[language].pop(name, None)
             await listener.peer.close()
 
@@ -176,15 +183,16 @@ class WhipEndpoint:
         if not task.cancelled():
             task.exception()  # its client has gone; the log has it as the end of a stream
 
-    async def _room(self, request: web.Request) -> _Room:
+    async def _room(self, request: web.Request) -> tuple[_Room, Identified]:
         who, _ = await self._context.authenticator.session_caller(request, Scope.STREAM)
         room = self._rooms.get(_room_name(request))
         if room is None or room.who.caller.name != who.caller.name:
             raise CallNotFound("nobody speaks in this room", field="room")
-        return room
+        return room, who
 
     async def _resource(self, request: web.Request) -> tuple[Peer, Broadcast | Listener]:
-        room, name = await self._room(request), request.match_info["name"]
+        room, _ = await self._room(request)
+        name = request.match_info["name"]
         if name == room.name:
             return room.broadcast.peer, room.broadcast
         for named in room.broadcast.listeners.values():
