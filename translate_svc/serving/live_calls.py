@@ -6,6 +6,7 @@ import asyncio
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from translate_svc.errors import (
     QuotaExceeded,
@@ -22,10 +23,13 @@ from translate_svc.types import Caller
 
 DRAINING = Unavailable("the server is draining")
 """The default reason of a drain."""
-_LOOKS = 2
-"""How often a caller must be found refused: a file of keys that is written lacks them for a moment."""
-NOT_ADMITTED = Unauthenticated("the caller was revoked, or its token has expired")
-"""Why a call of ``end_revoked`` fails."""
+_NOT_ADMITTED = Unauthenticated("the caller was revoked, or its token has expired")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Watched:
+    may_stay: Callable[[], bool]
+    end: Callable[[], None]
 
 
 class LiveCalls:
@@ -34,7 +38,8 @@ class LiveCalls:
     def __init__(self, service: TranslationService, options: CallOptions) -> None:
         self._service = service
         self._options = options
-        self._calls: dict[CallDriver, Callable[[], bool]] = {}
+        self._calls: set[CallDriver] = set()
+        self._watched: set[_Watched] = set()
         self._empty = asyncio.Event()
         self._empty.set()
         self._drain_reason: TranslateSvcError | None = None
@@ -89,26 +94,40 @@ class LiveCalls:
         """
         if self._drain_reason is not None:
             call.go_away(0, self._drain_reason)
-        self._calls[call] = may_stay
+        self._calls.add(call)
         self._empty.clear()
         try:
-            await call.run()
+            with self.watching(may_stay, lambda: call.go_away(0, _NOT_ADMITTED)):
+                await call.run()
         finally:
-            del self._calls[call]
+            self._calls.remove(call)
             if not self._calls:
                 self._empty.set()
 
+    @contextmanager
+    def watching(self, may_stay: Callable[[], bool], end: Callable[[], None]) -> Iterator[None]:
+        """Wraps what a caller has for as long as it is admitted: ``end_revoked`` calls ``end`` when
+        ``may_stay`` says no, perhaps more than once.
+        """
+        watched = _Watched(may_stay, end)
+        self._watched.add(watched)
+        try:
+            yield
+        finally:
+            self._watched.remove(watched)
+
     async def end_revoked(self) -> None:
-        """Fails each call whose caller is not admitted any more, ``revocation_check_s`` later at most.
+        """Fails each call whose caller is not admitted any more, ``revocation_check_s`` later at most, and
+        ends what else is watched.
 
         It looks twice before: a file of keys that is written in place lacks them for a moment. Never returns.
         """
-        doubted: set[CallDriver] = set()
+        doubted: set[_Watched] = set()
         while True:
-            await asyncio.sleep(self._options.revocation_check_s / _LOOKS)
-            refused = {call for call, may_stay in tuple(self._calls.items()) if not may_stay()}
-            for call in refused & doubted:
-                call.go_away(0, NOT_ADMITTED)
+            await asyncio.sleep(self._options.revocation_check_s / 2)
+            refused = {watched for watched in tuple(self._watched) if not watched.may_stay()}
+            for watched in refused & doubted:
+                watched.end()
             doubted = refused
 
     async def drain(self, grace_s: float, reason: TranslateSvcError) -> None:
@@ -128,11 +147,3 @@ class LiveCalls:
                 await self._empty.wait()
         except TimeoutError:
             pass
-
-
-async def revocation(may_stay: Callable[[], bool], within_s: float) -> None:
-    """Returns when a caller is not admitted any more, as ``LiveCalls.end_revoked`` sees it."""
-    refused = 0
-    while refused < _LOOKS:
-        await asyncio.sleep(within_s / _LOOKS)
-        refused = 0 if may_stay() else refused + 1

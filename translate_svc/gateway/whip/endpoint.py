@@ -22,7 +22,6 @@ from translate_svc.gateway.webrtc.ice_servers import parse_ice_server
 from translate_svc.gateway.webrtc.offer import SDP, offer_of, read_media_offer
 from translate_svc.gateway.webrtc.peer import Peer
 from translate_svc.gateway.whip.broadcast import Broadcast, Listener
-from translate_svc.serving.live_calls import revocation
 from translate_svc.serving.source_language import source_or_auto
 from translate_svc.types import Scope, SimultaneousSettings, StreamSettings, TargetSettings
 
@@ -144,17 +143,15 @@ class WhipEndpoint:
         self, broadcast: Broadcast, language: str, name: str, listener: Listener, who: Identified
     ) -> None:
         """Waits until a listener has left, has not connected in time, or is not admitted any more."""
-        revoked = asyncio.create_task(revocation(who.may_stay, self._context.options.revocation_check_s))
-        revoked.add_done_callback(lambda _: listener.gone.set())
         try:
-            async with asyncio.timeout(self._context.options.connect_timeout_s) as patience:
-                await _either(listener.peer.connected, listener.gone)
-                patience.reschedule(None)
-                await listener.gone.wait()
+            with self._context.calls.watching(who.may_stay, listener.gone.set):
+                async with asyncio.timeout(self._context.options.connect_timeout_s) as patience:
+                    await _either(listener.peer.connected, listener.gone)
+                    patience.reschedule(None)
+                    await listener.gone.wait()
         except TimeoutError:
             pass
         finally:
-            revoked.cancel()
             broadcast.listeners[language].pop(name, None)
             await listener.peer.close()
 
