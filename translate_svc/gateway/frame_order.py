@@ -31,7 +31,11 @@ class FrameOrder(Generic[FrameT]):
         self._held[number] = data
         if self._next not in self._held and len(self._held) > self._most_held:
             self._next = min(self._held)
-        return self._due()
+        due = []
+        while self._next in self._held:
+            due.append(self._held.pop(self._next))
+            self._next += 1
+        return due
 
     @property
     def holds(self) -> bool:
@@ -40,15 +44,7 @@ class FrameOrder(Generic[FrameT]):
 
     def give_up(self) -> list[FrameT]:
         """The frames that wait. Those before them are lost."""
-        due = []
-        while self._held:
-            self._next = min(self._held)
-            due += self._due()
-        return due
-
-    def _due(self) -> list[FrameT]:
-        due = []
-        while self._next in self._held:
-            due.append(self._held.pop(self._next))
-            self._next += 1
-        return due
+        numbers = sorted(self._held)
+        if numbers:
+            self._next = numbers[-1] + 1
+        return [self._held.pop(number) for number in numbers]

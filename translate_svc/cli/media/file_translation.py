@@ -119,7 +119,7 @@ class FileTranslation:
                 reader = next(iter((await open_readers(path, arguments, settings, opened)).values()))
                 if reader.duration_ms:
                     end_ms = reader.duration_ms
-                    _warn_of_late_cues(text, arguments.subtitles_in, reader)
+                    _warn_of_late_cues(text, arguments.subtitles_in, reader.name, end_ms)
                 track = 1 if reader.media.track is None else reader.media.track.number
             codes = [target.language for target in settings.targets]
             with _kept_texts_told(OutputFiles(self._inputs)) as files:
@@ -186,12 +186,11 @@ class FileTranslation:
             await stream_file(readers, settings, translator, sinks, progress, points, patience=patience)
 
 
-def _warn_of_late_cues(text: TextFile, subtitles: Path, reader: MediaReader) -> None:
+def _warn_of_late_cues(text: TextFile, subtitles: Path, recording: str, end_ms: int) -> None:
     """Says so if cues begin behind the recording: they are of another one, or their times are shifted."""
-    last_ms = text.last_start_ms
-    if reader.duration_ms and last_ms >= reader.duration_ms:
-        starts, ends = (timedelta(seconds=ms // 1000) for ms in (last_ms, reader.duration_ms))
-        _say(f"{subtitles.name}: has a cue at {starts}, but {reader.name} ends at {ends}")
+    if text.last_start_ms >= end_ms:
+        starts, ends = (timedelta(seconds=ms // 1000) for ms in (text.last_start_ms, end_ms))
+        _say(f"{subtitles.name}: has a cue at {starts}, but {recording} ends at {ends}")
 
 
 def sides_hint(reader: MediaReader, arguments: TranslateArguments) -> str:
