@@ -68,6 +68,7 @@ class FrontConnection:
         self._relay = RequestRelay(engine, self._link.wake)
         self._sent_overview_s = 0.0
         self._silence = Silence()
+        self._serves = False
         self.is_welcome = False
         """Whether it runs the same code and knows the engine."""
 
@@ -123,7 +124,7 @@ class FrontConnection:
         """Returns why the front process counts as hung, once it does."""
         options = self._options
         while True:
-            limit_s = options.silence_timeout_s if self.is_welcome else options.start_timeout_s
+            limit_s = options.silence_timeout_s if self._serves else options.start_timeout_s
             look_s = min(limit_s, options.silence_timeout_s) / _LOOKS_A_TIMEOUT
             await asyncio.sleep(look_s)
             if self._relay.unsent_bytes > options.max_unsent_bytes:
@@ -137,6 +138,7 @@ class FrontConnection:
             case Commands():
                 self._relay.receive(message)
             case Report():
+                self._serves = True
                 self._on_report(message)
             case AcquireStream():
                 self._on_acquire(message)

@@ -12,9 +12,9 @@ class ConnectionOptions:
     """Times and bounds.
 
     Attributes:
-        start_timeout_s: a front process that says no ``Hello`` in this time after its start is given up.
+        start_timeout_s: a front process that says nothing in this time before it is ready is given up.
         report_interval_s: how often a front process reports.
-        silence_timeout_s: a front process that has said ``Hello``, and nothing in this time, hangs.
+        silence_timeout_s: a front process that was ready, and has said nothing in this time, hangs.
         overview_interval_s: how often the engine's process tells the state of the whole, if it has changed.
         engine_silence_timeout_s: an engine's process of which a front process has heard nothing in this time
             is lost.

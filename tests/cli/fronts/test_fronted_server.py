@@ -80,9 +80,15 @@ async def at_rest(fronted: Fronted) -> AsyncIterator[None]:
         processes = fronted.server.info().front_processes
         return all(each.ready for each in processes) and not any(each_serves(fronted))
 
-    await until(rests)
+    async def rest() -> None:
+        try:
+            await until(rests)
+        except TimeoutError:
+            raise AssertionError(f"not at rest: {fronted.server.info().front_processes}") from None
+
+    await rest()
     yield
-    await until(rests)
+    await rest()
     assert not fronted.engine.live_request_ids
 
 

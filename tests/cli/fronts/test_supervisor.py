@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+from tests.waiting import until
 from translate_svc.cli.fronts.supervisor import Supervisor
 from translate_svc.config import Settings
 from translate_svc.remote_engine.front_group import FrontGroup
@@ -52,3 +54,32 @@ async def test_a_kill_while_a_process_is_being_ended_leaves_nothing_of_it(tmp_pa
     await supervisor.kill()
     await process.wait()
     starting.cancel()
+
+
+async def test_a_process_that_could_not_be_started_for_a_moment_is_tried_again(tmp_path: Path) -> None:
+    """The system had no process for it."""
+    command = tmp_path / "front"
+    command.symlink_to(sys.executable)
+    ready: set[int] = set()
+    group = SimpleNamespace(engine_lost=False, ready=ready, on_change=lambda: None)
+
+    async def serve(index: int, path: str) -> str:
+        ready.add(index)
+        group.on_change()
+        await asyncio.Event().wait()
+        return "never"
+
+    group.serve = serve
+    folder = tmp_path / "sockets"
+    supervisor = Supervisor(cast(FrontGroup, group), Settings(), folder, (str(command), *_SLEEPS[1:]))
+    await supervisor.start(1)
+    await until(lambda: bool(supervisor.pids))
+    first = supervisor.pids[0]
+    command.unlink()
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: not supervisor.pids)
+    await asyncio.sleep(1.0)  # long enough for a start that fails
+    command.symlink_to(sys.executable)
+    await until(lambda: bool(supervisor.pids))
+    assert supervisor.pids[0] != first
+    await supervisor.kill()

@@ -31,7 +31,7 @@ class Supervisor:
     """Keeps the front processes of a ``FrontGroup`` running.
 
     A process that ends is started again: at once if it had lived for a while, else after a pause that
-    doubles. One that hangs is killed first.
+    doubles. One that hangs is killed first. One that the system cannot start is tried again, too.
     """
 
     def __init__(
@@ -105,13 +105,16 @@ class Supervisor:
         pause_s = 0.0
         while not self._leaving.is_set():
             began_s = time.monotonic()
-            reason, code = await self._run(index)
+            try:
+                reason, code = await self._run(index)
+            except Exception as error:  # the system may have no process, descriptor or memory for a moment
+                reason, code = f"it could not be run: {error or type(error).__name__}", None
             if self._leaving.is_set() or self._group.engine_lost:
                 return
             _log.error("front process %d has gone (%s, exit code %s)", index, reason, code)
             if self._failed_start is not None and not self._failed_start.done():
-                error = Unavailable(f"front process {index} ended while it was started (exit code {code})")
-                self._failed_start.set_exception(error)
+                failure = Unavailable(f"front process {index} ended while it was started (exit code {code})")
+                self._failed_start.set_exception(failure)
                 return
             settled = time.monotonic() - began_s > _SETTLED_S
             pause_s = 0.0 if settled else min(max(2 * pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
@@ -123,8 +126,14 @@ class Supervisor:
         path = self._folder / f"{index}-{start}.sock"
         serving = asyncio.create_task(self._group.serve(index, str(path)))
         await asyncio.sleep(0)  # it is bound before anybody connects
-        process = await self._spawn(FrontConfig(index, str(path), os.getpid(), self._settings, self._behind))
-        self._processes[index] = process
+        try:
+            config = FrontConfig(index, str(path), os.getpid(), self._settings, self._behind)
+            self._processes[index] = process = await self._spawn(config)
+        except BaseException:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+            path.unlink(missing_ok=True)
+            raise
         exited = asyncio.create_task(process.wait())
         try:
             await asyncio.wait({serving, exited}, return_when=asyncio.FIRST_COMPLETED)
