@@ -177,6 +177,7 @@ async def test_no_more_streams_are_admitted_than_the_whole_may_serve(fronted: Fr
         await until(lambda: sum(task.done() for task in coming) == MAX_STREAMS + 1)
         for task in coming:
             task.cancel()
+        await asyncio.wait(coming)  # what one of them has opened is in the stack
 
 
 async def test_one_that_hangs_is_noticed_and_takes_its_own_streams_alone(fronted: Fronted) -> None:

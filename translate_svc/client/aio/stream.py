@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from translate_svc.client.aio.connection import StreamConnection
-from translate_svc.client.aio.stream_call import is_being_cancelled
+from translate_svc.client.aio.stream_call import cancellations
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.errors import TranslateSvcError
 from translate_svc.types import (
@@ -153,7 +153,7 @@ class AsyncStream:
             if end:
                 await self.end()
         except asyncio.CancelledError:
-            if is_being_cancelled():
+            if cancellations():
                 raise
             self._end_feed(TranslateSvcError("the audio that was fed was cancelled"))
         except Exception as error:
@@ -223,7 +223,7 @@ async def _shielded(operation: asyncio.Task[T]) -> T:
     try:
         return await asyncio.shield(operation)
     except asyncio.CancelledError:
-        if not operation.cancelled() or is_being_cancelled():
+        if not operation.cancelled() or cancellations():
             raise
         raise TranslateSvcError("the stream was cancelled") from None
     finally:

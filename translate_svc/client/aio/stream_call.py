@@ -93,25 +93,28 @@ class StreamCall:
         It takes a function and not a coroutine: a task that is cancelled before its first step never awaits
         its coroutine, and Python warns about every coroutine that is never awaited.
         """
+        before = cancellations()
         try:
             return await start()
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             # gRPC raises InvalidStateError for every operation on a call that has ended
+            if cancellations() > before:
+                raise asyncio.CancelledError from None  # which gRPC ignores while it waits for a status
             if self._is_cancelled:
                 raise TranslateSvcError(_CANCELLED) from error
             await self._final_status.settle(self._call)
             raise self._final_status.error() or TranslateSvcError("the stream has ended") from error
         except asyncio.CancelledError:
-            if is_being_cancelled():
+            if cancellations():
                 raise
             # the call was cancelled, not this task
             raise TranslateSvcError(_CANCELLED) from None
 
 
-def is_being_cancelled() -> bool:
-    """Whether somebody has cancelled the task that asks.
+def cancellations() -> int:
+    """How often somebody has cancelled the task that asks.
 
     A frame that an error refers to must not refer to its task: it would keep the call until a collection.
     """
     task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    return 0 if task is None else task.cancelling()

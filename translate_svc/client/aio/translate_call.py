@@ -11,7 +11,7 @@ import grpc
 
 from translate_svc import wire
 from translate_svc.client.aio.final_status import FinalStatus
-from translate_svc.client.aio.stream_call import is_being_cancelled
+from translate_svc.client.aio.stream_call import cancellations
 from translate_svc.client.options import ClientOptions
 from translate_svc.client.sequence_check import call_sequence
 from translate_svc.client.translation import Translation, TranslationBuilder
@@ -68,15 +68,18 @@ class AsyncTranslateCall:
             message, timeout=self._options.translate_timeout_s, metadata=self._options.metadata()
         )
         final_status = FinalStatus(call)
+        before = cancellations()
         try:
             while isinstance(response := await call.read(), pb.TranslateResponse):
                 event = sequence.accept(response)
                 if event is not None:
                     yield event
         except grpc.aio.AioRpcError as error:
+            if cancellations() > before:
+                raise asyncio.CancelledError from None  # which gRPC ignores while it waits for a status
             raise final_status.error() or TranslateSvcError("the call has ended") from error
         except asyncio.CancelledError:
-            if is_being_cancelled():
+            if cancellations():
                 raise
             # the call was cancelled (its channel was closed), not this task
             raise TranslateSvcError("the call was cancelled") from None
