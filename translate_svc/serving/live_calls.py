@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from translate_svc.errors import (
@@ -115,6 +115,28 @@ class LiveCalls:
             yield
         finally:
             self._watched.remove(watched)
+
+    @asynccontextmanager
+    async def staying(self, may_stay: Callable[[], bool]) -> AsyncIterator[None]:
+        """Wraps the calls that a client makes on one stream, and the waits between them.
+
+        Raises:
+            Unauthenticated: ``end_revoked`` has found that ``may_stay`` says no.
+        """
+        stay = asyncio.timeout(None)
+
+        def end() -> None:
+            if not stay.expired():
+                stay.reschedule(0)
+
+        try:
+            async with stay:
+                with self.watching(may_stay, end):
+                    yield
+        except TimeoutError:
+            if not stay.expired():
+                raise
+            raise copy.copy(_NOT_ADMITTED) from None
 
     async def end_revoked(self) -> None:
         """Fails each call whose caller is not admitted any more, ``revocation_check_s`` later at most, and

@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import io
 import queue
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -22,6 +25,8 @@ from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.rpc.riva.conftest import OPTIONS, auth_of, called, listed, refusal
 from tests.rpc.riva.speech import RATE_HZ, recognition
+from translate_svc.access.api_keys import ApiKeys, key_line, new_key
+from translate_svc.access.callers import Callers
 from translate_svc.engine.request import Request
 from translate_svc.rpc.server import RpcServer
 
@@ -172,6 +177,32 @@ async def test_a_text_may_come_once_the_one_before_is_heard(server: RpcServer) -
         return samples
 
     assert await called(talk) == 3 * SPEECH_SAMPLES
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["silent", "with_short_texts"])
+async def test_who_loses_its_key_is_spoken_for_no_more(
+    service: ModelFreeService, tmp_path: Path, silent: bool
+) -> None:
+    """Its texts may be short, and far apart: none of them is open for as long as keys are looked at."""
+    key, file = new_key(), tmp_path / "keys"
+    file.write_text(key_line("a", key), "utf-8")
+    options, over = replace(OPTIONS, revocation_check_s=1.0), threading.Event()
+    async with RpcServer(service, options, callers=Callers(ApiKeys(file), None)) as server:
+        stub = client_of(server).stub
+
+        def requests() -> Iterator[Any]:
+            yield tts.SynthesizeSpeechRequest(**GOOD)
+            while not over.wait(60 if silent else 0.2):
+                yield tts.SynthesizeSpeechRequest(**GOOD)
+
+        call = stub.SynthesizeOnline(requests(), metadata=[("authorization", f"Bearer {key}")], timeout=30)
+        assert await called(lambda: next(call).audio)
+        file.write_text(key_line("b", new_key()), "utf-8")
+        code, message = await refusal(lambda: list(call))
+        over.set()
+    assert code is grpc.StatusCode.UNAUTHENTICATED
+    assert "revoked" in message
+    assert set(service.held.values()) == {0}
 
 
 async def test_without_a_text_there_is_no_speech(server: RpcServer) -> None:

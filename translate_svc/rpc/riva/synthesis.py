@@ -48,16 +48,17 @@ class SynthesisServicer:
         """Speaks texts one after another, each while it is made."""
         del requests
         request = await self._context.read_first(context)
-        while request is not None:
-            name = id_of(request)
+        async with self._context.calls.staying(may_stay()):
+            while request is not None:
+                name = id_of(request)
 
-            async def write(audio: bytes, name: Any = name) -> int:
-                response = tts.SynthesizeSpeechResponse(audio=audio, id=name)
-                await context.write(response)
-                return int(response.ByteSize())
+                async def write(audio: bytes, name: Any = name) -> int:
+                    response = tts.SynthesizeSpeechResponse(audio=audio, id=name)
+                    await context.write(response)
+                    return int(response.ByteSize())
 
-            await self._speak(request, write)
-            request = await self._context.read_next(context)
+                await self._speak(request, write)
+                request = await self._context.read_next(context)
 
     async def GetRivaSynthesisConfig(self, request: Any, context: Context) -> Any:  # noqa: N802
         """Lists the loaded model for each language that it speaks, with its voices."""
