@@ -135,6 +135,8 @@ class Settings(CoreSettings):
         for name, needed in _NEEDED.items():
             if getattr(self, name) and not getattr(self, needed):
                 raise InvalidArgument(f"needs {needed}", field=name)
+        if self.telephone and not (self.http or self.audiosocket):
+            raise InvalidArgument("needs `http` or `audiosocket`, where calls come in", field="telephone")
         self.vad_options()
 
     @classmethod

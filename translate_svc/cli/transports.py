@@ -209,7 +209,7 @@ def _audiosocket_maker(settings: Settings, callers: Callers, place: Place) -> Se
     from translate_svc.telephone.telephone_file import Telephone
 
     if not settings.telephone:
-        raise InvalidArgument("needs telephone, which says what becomes of calls", field="audiosocket")
+        raise InvalidArgument("needs `telephone`, which says what becomes of calls", field="audiosocket")
     options = _tcp_options(settings, settings.audiosocket, AudioSocketServer, place)
     telephone = Telephone(Path(settings.telephone))
     refuse_unnamed(telephone, callers)

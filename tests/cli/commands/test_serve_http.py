@@ -79,7 +79,8 @@ async def test_keys_and_certificate_are_those_of_grpc(tmp_path: Path) -> None:
     [
         (("--http", "0.0.0.0:0"), "--http: is not loopback"),
         (("--http", "127.0.0.1:0", "--telephone", "none.toml"), "--telephone: cannot be read"),
-        (("--audiosocket", "127.0.0.1:0"), "--audiosocket: needs telephone"),
+        (("--audiosocket", "127.0.0.1:0"), "--audiosocket: needs --telephone"),
+        (("--telephone", "none.toml"), "--telephone: needs --http or --audiosocket"),
         (("--wyoming", "0.0.0.0:0"), "--wyoming: is not loopback"),
         (("--wyoming", "nowhere"), "--wyoming: must be HOST:PORT"),
         (("--http", "nowhere"), "--http: must be HOST:PORT"),
