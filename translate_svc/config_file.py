@@ -55,7 +55,10 @@ def typed(value: Any, kind: type) -> Any:
         InvalidArgument: it is of another type.
     """
     if kind is float and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise InvalidArgument("is beyond what a number can be") from None
     if type(value) is not kind:
         wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes"}
         raise InvalidArgument(f"must be {wanted[kind]}")

@@ -83,6 +83,7 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
         ("http_source_language: no", "f.yaml", "{path}: http_source_language: must be a text in quotes"),
         ("vad_threshold: high", "f.yaml", "{path}: vad_threshold: must be a number"),
         ("port = 70000", "f.toml", "{path}: port: must be 0 to 65535"),
+        (f"vad_threshold = 1{400 * '0'}", "f.toml", "{path}: vad_threshold: is beyond what"),
         ("port = 1\nport = 2", "f.toml", "--config: {path}: Cannot overwrite a value (at "),
         ("port: [1", "f.yaml", "--config: {path}: expected ',' or ']', but got '<stream end>' (at line"),
         ("port: \x01", "f.yaml", "--config: {path}: holds characters that YAML does not allow"),
