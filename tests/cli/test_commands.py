@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import os
 import re
 import shutil
 import signal
@@ -202,6 +203,22 @@ async def test_top_tells_once_that_nobody_is_there() -> None:
             await process.stdout.readline()
     process.send_signal(signal.SIGINT)
     await process.communicate()
+
+
+async def test_top_ends_with_its_reader_though_it_has_nothing_to_say() -> None:
+    reading, writing = os.pipe()
+    arguments = ("top", "--server", "127.0.0.1:1", "--interval", "0.1", "--json")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "translate_svc", *arguments),
+        stdout=writing,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(writing)
+    assert b'"reachable": false' in await asyncio.to_thread(os.read, reading, 4_096)
+    os.close(reading)
+    async with asyncio.timeout(60):
+        _, error = await process.communicate()
+    assert (process.returncode, error) == (1, b"")
 
 
 async def test_an_output_that_is_closed_is_an_error() -> None:

@@ -20,6 +20,7 @@ from translate_svc.cli.backends.backend import check_address
 from translate_svc.cli.backends.connection import ConnectionFlags
 from translate_svc.cli.backends.unreachable import cause_of
 from translate_svc.cli.exit_codes import UsageError
+from translate_svc.cli.output.standard_output import check_reader
 from translate_svc.client import AsyncClient, ClientOptions
 from translate_svc.errors import PermissionDenied, TranslateSvcError, Unauthenticated, Unavailable
 from translate_svc.types import ServerInfo, ServerLoad
@@ -212,6 +213,8 @@ async def _show(shown: AsyncIterator[Reading], *, json: bool) -> None:
         async for reading in shown:
             if reading.info is not None or told:  # a server that is away is told once
                 print(reading.json() if json else reading.line(), flush=True)
+            else:
+                check_reader()
             told = reading.info is not None
         return
     with Live(console=console, auto_refresh=False) as live:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import select
 import sys
 from typing import NoReturn
 
@@ -26,6 +27,16 @@ def write_what_encoding_lacks() -> None:
 def drop_output() -> None:
     """Nothing is written to standard output any more; at the exit, what a failed write has left would be."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def check_reader() -> None:
+    """Raises BrokenPipeError: the reader of standard output has left, which else only a write would tell."""
+    if not hasattr(select, "poll"):  # as on Windows
+        return
+    reader = select.poll()
+    reader.register(sys.stdout.fileno(), 0)
+    if any(state & select.POLLERR for _, state in reader.poll(0)):
+        raise BrokenPipeError
 
 
 class _Lacking:
