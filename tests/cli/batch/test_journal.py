@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from translate_svc.cli.batch.destination import open_destination
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileResult, FileStatus, Journal
 from translate_svc.cli.exit_codes import UsageError
@@ -92,3 +93,13 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     torn.touch()
     with Journal(str(tmp_path)).staging():
         assert not torn.exists()
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path: Path) -> None:
+    """The one that was there before stays, and what could not be written leaves nothing."""
+    (tmp_path / "results.jsonl").write_text("before")
+    (tmp_path / ".results.jsonl.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as failed:
+        open_destination(str(tmp_path)).write("results.jsonl", "after")
+    assert failed.value.filename == str(tmp_path / "results.jsonl")
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"results.jsonl": "before"}

@@ -61,7 +61,11 @@ class LocalFolder:
         target = self._root / name
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.part")
-        part.write_text(text, encoding="utf-8")
+        try:
+            part.write_text(text, encoding="utf-8")
+        except OSError as error:  # that of a full disk names no file
+            part.unlink(missing_ok=True)
+            raise OSError(error.errno, error.strerror, str(target)) from None
         self.put(part, name)
 
     def read(self, name: str) -> str | None:
