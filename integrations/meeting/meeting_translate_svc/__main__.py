@@ -13,6 +13,7 @@ from meeting_translate_svc.interpreter import Interpreter
 from meeting_translate_svc.janus.session import JanusError, JanusServer
 from meeting_translate_svc.janus.video_room import Room
 from meeting_translate_svc.options import MeetingOptions
+from meeting_translate_svc.trouble import first_of
 from translate_svc.client import AsyncClient
 from translate_svc.errors import TranslateSvcError
 from translate_svc.types import Echo
@@ -75,12 +76,6 @@ async def _run(arguments: argparse.Namespace) -> None:
                 _log.info("room %s: %s", room_id, meeting.tally)
 
 
-def _leaf(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 def main() -> None:
     """Runs the command."""
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
@@ -90,10 +85,10 @@ def main() -> None:
     except (KeyboardInterrupt, asyncio.CancelledError):
         return
     except (TranslateSvcError, JanusError, ExceptionGroup) as error:
-        leaf = _leaf(error)
-        if not isinstance(leaf, TranslateSvcError | JanusError):
+        first = first_of(error)
+        if not isinstance(first, TranslateSvcError | JanusError):
             raise
-        sys.exit(f"meeting-translate-svc: {leaf}")
+        sys.exit(f"meeting-translate-svc: {first}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from meeting_translate_svc.options import FEED_SUFFIX, MeetingOptions, language_
 from meeting_translate_svc.sound.interpreted_track import InterpretedTrack
 from meeting_translate_svc.sound.originals import Originals
 from meeting_translate_svc.sound.turns import Turns
+from meeting_translate_svc.trouble import Trouble
 
 _log = logging.getLogger("meeting_translate_svc")
 _MAX_UNSENT_BYTES = 256 * 1024
@@ -42,16 +43,18 @@ class LanguageFeed:
         Raises:
             JanusLost: the session has ended.
         """
+        silence = Trouble(f"room {room.room_id}: no feed in {self.language}")
         while True:
             handle = await session.attach(PLUGIN)
             try:
                 await join(handle, room, self.display)
                 track = InterpretedTrack(self.turns, self.originals)
                 async with publishing(handle, track) as (_, self._channel):
+                    silence.is_over()
                     await handle.until_hangup()
                 _log.warning("room %s: the feed in %s was cut off", room.room_id, self.language)
-            except (JanusError, UnusableSound) as error:
-                _log.warning("room %s: no feed in %s: %s", room.room_id, self.language, error)
+            except (JanusError, UnusableSound, OSError) as error:
+                silence.warn(error)
             finally:
                 self._channel = None
                 await handle.detach()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import math
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,15 +33,16 @@ from meeting_translate_svc.janus.video_room import (
 )
 from meeting_translate_svc.language_feed import LanguageFeed
 from meeting_translate_svc.options import FEED_SUFFIX, MeetingOptions
+from meeting_translate_svc.person import Person
 from meeting_translate_svc.sound.turns import RATE_HZ, SpeechKey
 from meeting_translate_svc.speaker import Speaker
 from meeting_translate_svc.tally import Tally
+from meeting_translate_svc.trouble import Trouble
 from translate_svc.audio.pcm import from_s16
 from translate_svc.client import AsyncClient
 from translate_svc.gateway.webrtc.heard_audio import heard_audio
 from translate_svc.types import Echo, Samples
 
-_log = logging.getLogger("meeting_translate_svc")
 _PRESENCE = "Interpreter"
 _SILENT_S = 0.5
 _LAST_S = 0.5
@@ -50,16 +50,6 @@ _LAST_S = 0.5
 
 _PAUSE = bytes(2 * RATE_HZ)
 """A second of silence: it ends the utterance of somebody whose connection has broken."""
-
-
-@dataclass(slots=True)
-class _Person:
-    """Somebody who is in the room."""
-
-    feed: Feed
-    speaker: Speaker
-    listening: asyncio.Task[None] | None = field(default=None)
-    is_heard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +87,13 @@ class Meeting:
         self._options = options
         self._possible = possible
         self._max_targets = max_targets
-        self._people: dict[int | str, _Person] = {}
+        self._people: dict[int | str, Person] = {}
         self._feeds: dict[str, LanguageFeed] = {}
         self._publishing: dict[str, asyncio.Task[None]] = {}
         self._speaking: set[asyncio.Task[None]] = set()
         self._finishing = asyncio.Event()
         self._joined = False
+        self._absence = Trouble(f"room {room.room_id}: the connection to Janus was lost")
         self.tally = Tally()
 
     @property
@@ -130,8 +121,7 @@ class Meeting:
             TranslateSvcError: the translation server does not take the settings or the caller.
         """
         async with asyncio.TaskGroup() as speaking:
-            while not (await self._attend(speaking) or self._finishing.is_set()):
-                _log.warning("room %s: the connection to Janus was lost", self._room.room_id)
+            while not (await self._attend(speaking) or self._finishing.is_set()):  # noqa: ASYNC110 - retries
                 await asyncio.sleep(self._options.retry_s)
             for feed_id in tuple(self._people):
                 self._leave(feed_id)
@@ -165,11 +155,12 @@ class Meeting:
                 for task in [*self._publishing.values(), *listening]:
                     task.cancel()
                 closed = True
-        except* JanusLost:
-            pass
-        except* JanusError:
+        except* JanusLost as group:
+            self._absence.warn(group)
+        except* JanusError as group:
             if not self._joined:
                 raise
+            self._absence.warn(group)
         finally:
             self._publishing.clear()
         return closed
@@ -179,6 +170,7 @@ class Meeting:
         handle = await here.session.attach(PLUGIN)
         _, present = await join(handle, self._room, _PRESENCE)
         self._joined = True
+        self._absence.is_over()
         for gone in self._people.keys() - {feed.feed_id for feed in present}:
             self._leave(gone)
         for person in self._people.values():
@@ -225,7 +217,8 @@ class Meeting:
             elif known is not None:
                 continue
             if feed.audio_mid and not feed.display.endswith(FEED_SUFFIX):
-                person = self._people[feed.feed_id] = _Person(feed, self._speaker(feed))
+                deafness = Trouble(f"room {self._room.room_id}: cannot hear {feed.feed_id}")
+                person = self._people[feed.feed_id] = Person(feed, self._speaker(feed), deafness)
                 person.speaker.interpret_into(self.languages)
                 running = here.speaking.create_task(person.speaker.run())
                 self._speaking.add(running)
@@ -270,7 +263,7 @@ class Meeting:
             if feed.originals is not None:
                 feed.originals.forget(feed_id)
 
-    async def _listen(self, session: JanusSession, person: _Person) -> None:
+    async def _listen(self, session: JanusSession, person: Person) -> None:
         """Hears a person, and again when the connection was cut off, until it is cancelled."""
         while True:
             try:
@@ -280,23 +273,23 @@ class Meeting:
                     await subscribe(peer, handle, self._room, person.feed)
                     await handle.until_hangup()
                     await peer.close()  # which ends the track
-            except* (JanusError, UnusableSound) as group:
-                reason = group.exceptions[0]
-                _log.warning("room %s: cannot hear %s: %s", self._room.room_id, person.feed.feed_id, reason)
+            except* (JanusError, UnusableSound, OSError) as group:
+                person.deafness.warn(group)
             person.is_heard = False
             person.speaker.hear(_PAUSE)
             await asyncio.sleep(self._options.retry_s)
 
-    async def _hear(self, track: MediaStreamTrack, person: _Person) -> None:
+    async def _hear(self, track: MediaStreamTrack, person: Person) -> None:
         heard = heard_audio(track, silent_s=_SILENT_S, most_silent_s=math.inf)
         async with contextlib.aclosing(heard) as parts:
             async for pcm in parts:
                 person.is_heard = True
+                person.deafness.is_over()
                 person.speaker.hear(pcm)
                 if self._options.original:
                     self._pass_on(person, from_s16(np.frombuffer(pcm, "<i2")))
 
-    def _pass_on(self, person: _Person, samples: Samples) -> None:
+    def _pass_on(self, person: Person, samples: Samples) -> None:
         """Adds a person's own sound to the tracks, but for those that play it in its turn."""
         own = person.speaker.language if self._options.echo is Echo.PASS else None
         for feed in self._feeds.values():

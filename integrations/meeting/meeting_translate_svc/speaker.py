@@ -11,6 +11,7 @@ from meeting_translate_svc.caption import Caption
 from meeting_translate_svc.options import MeetingOptions
 from meeting_translate_svc.sound.turns import RATE_HZ, SpeechKey
 from meeting_translate_svc.tally import Tally
+from meeting_translate_svc.trouble import Trouble
 from meeting_translate_svc.unsent import Unsent
 from translate_svc.client import AsyncClient, AsyncStream, SpeechDecoder, stream_settings
 from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
@@ -89,6 +90,7 @@ class Speaker:
         self._languages: tuple[str, ...] = ()
         self._stream: AsyncStream | None = None
         self._streams = 0
+        self._trouble = Trouble(f"feed {speaker_id}: no stream for now")
         self._live: dict[int, _Utterance] = {}
         self._updates: set[asyncio.Task[None]] = set()
         self.named = spoken
@@ -120,7 +122,7 @@ class Speaker:
             try:
                 await self._interpret()
             except (Unavailable, ResourceExhausted) as error:
-                _log.warning("feed %s: no stream for now: %s", self._speaker_id, error)
+                self._trouble.warn(error)
                 await asyncio.sleep(self._options.retry_s)
             finally:
                 self._drop_live()
@@ -131,6 +133,7 @@ class Speaker:
         self._streams += 1
         async with self._client.open(config, resume=True) as stream:
             self._stream = stream
+            self._trouble.is_over()
             if self._settings() != config.settings:
                 self._update(stream)
             stream.feed(self._unsent.parts())

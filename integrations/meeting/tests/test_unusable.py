@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aioice import ice
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from interpreting import interpreting, ready, said
 from meeting_translate_svc import JanusServer, MeetingOptions, Room
@@ -68,6 +71,45 @@ async def test_who_does_not_speak_in_opus_costs_nobody_else_a_word(
             ann.microphone.say(clip("eng_1"))
             await said(heard)
         assert heard.texts() == [texts("eng_1")["spa"]]
+        assert caplog.text.count("cannot hear") == 1, "it was tried many times, and is logged once"
+
+
+async def test_who_cannot_be_connected_for_want_of_descriptors_is_heard_later(
+    server: str, janus: str, room: Room, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    addresses = ice.get_host_addresses
+    has_any = True
+
+    def addresses_if_any(*, use_ipv4: bool, use_ipv6: bool) -> list[str]:
+        if not has_any:
+            raise OSError(errno.EMFILE, "Too many open files")
+        found: list[str] = addresses(use_ipv4=use_ipv4, use_ipv6=use_ipv6)
+        return found
+
+    async with (
+        participating(janus, room, "Ann (en)") as ann,
+        participating(janus, room, "Juan", speaks=False) as juan,
+    ):
+        monkeypatch.setattr(ice, "get_host_addresses", addresses_if_any)
+        has_any = False
+        async with interpreting(server, janus, [room], OPTIONS) as interpreter:
+            for what in ("no feed in spa", f"cannot hear {ann.feed_id}"):
+                await until(lambda what=what: f"{what}: [Errno 24] Too many open files" in caplog.text)
+            has_any = True
+            heard = await juan.listen(SPANISH)
+            await ready(interpreter, room, ann, languages=2)
+            ann.microphone.say(clip("eng_1"))
+            await said(heard)
+            assert heard.texts() == [texts("eng_1")["spa"]]
+
+
+async def test_a_janus_that_cannot_be_reached_is_told_once_with_the_reason(
+    server: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with interpreting(server, "ws://127.0.0.1:9", [Room(1)], OPTIONS):
+        await until(lambda: "Janus cannot be reached" in caplog.text)
+        await asyncio.sleep(5 * OPTIONS.retry_s)
+    assert caplog.text.count("cannot be reached") == 1
 
 
 @pytest.mark.parametrize("codecs", ["isac32", "pcmu"])
