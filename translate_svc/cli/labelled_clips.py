@@ -105,6 +105,8 @@ def read_labelled(folder: Path) -> list[LabelledClip]:
         ]
         for clip in clips:
             clip.texts[clip.language]  # the transcript must be known
+        if not clips:
+            raise ValueError(f"{LABELS_FILE} lists none")
         return clips
     except (OSError, ValueError, LookupError, TypeError, AttributeError, soundfile.LibsndfileError) as error:
         raise UsageError(f"{folder} holds no labelled clips: {error}", field="--labelled") from error

@@ -133,6 +133,7 @@ def test_clips_that_are_not_there_are_wrong_usage(
         (None, "No such file"),
         ("{", "holds no labelled clips"),
         ("[3]", "holds no labelled clips"),
+        ("[]", "lists none"),
         ('[{"file": "absent.wav", "language": "eng", "texts": {}}]', "absent.wav"),
         ('[{"file": "other.wav", "language": "eng", "texts": {}}]', "is not 16000 Hz mono"),
         ('[{"file": "right.wav", "language": "eng", "texts": []}]', "holds no labelled clips"),
@@ -158,6 +159,11 @@ def test_labelled_clips_that_cannot_be_read_are_wrong_usage(
             ("--model", str(checkpoint_folder("starter")), "--labelled", "absent"),
             2,
             "--labelled: is not a directory",
+        ),
+        (
+            ("--model", str(checkpoint_folder("starter")), "--labelled", str(DATA / "quality")),
+            2,
+            f"--labelled: {DATA / 'quality'} holds no labelled clips",
         ),
     ],
 )

@@ -68,6 +68,7 @@ def calibrate(
     flags = {"model": model, "model_cache": model_cache, "device": device, "dtype": dtype}
     settings = Settings.load(flags)
     # imported here because they load torch
+    from translate_svc.cli.labelled_clips import read_labelled
     from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
     from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, write_lengths
@@ -83,8 +84,10 @@ def calibrate(
     except InvalidArgument as error:
         raise UsageError(error.description, field=f"--{error.field}") from error
     # now, and not after hours of work
-    if labelled is not None and not labelled.is_dir():
-        raise UsageError("is not a directory", field="--labelled")
+    if labelled is not None:
+        if not labelled.is_dir():
+            raise UsageError("is not a directory", field="--labelled")
+        read_labelled(labelled)
     if not os.access(folder, os.W_OK):
         raise InvalidArgument("is not writable, and the calibration is kept there", field=str(folder))
     console = Console(highlight=False)
