@@ -114,11 +114,17 @@ def truncate(folder: Path, file: str) -> None:
     (folder / file).write_bytes(data[: len(data) // 2])
 
 
+def nest(folder: Path, file: str) -> None:
+    """Nested more deeply than the reader of JSON goes."""
+    (folder / file).write_text("[" * 100_000)
+
+
 DECODER_NORM = "text_decoder.layer_norm.weight"
 DAMAGES: dict[str, tuple[Callable[[Path], Any], str, str]] = {
     "no config": (lambda f: (f / "config.json").unlink(), "config.json", "is missing"),
     "torn config": (lambda f: truncate(f, "config.json"), "config.json", "cannot be read as JSON"),
     "config is a list": (lambda f: (f / "config.json").write_text("[]"), "config.json", "not a JSON object"),
+    "nested config": (lambda f: nest(f, "config.json"), "config.json", "cannot be read as JSON"),
     "another model": (
         lambda f: edit_json(f / "config.json", model_type="seamless_m4t"),
         "config.json",
@@ -229,6 +235,7 @@ def test_a_damaged_directory_is_refused_by_the_name_of_the_file(folder: Path, da
     ("index", "file", "said"),
     [
         ("{", "model.safetensors.index.json", "is not an index"),
+        pytest.param("[" * 100_000, "model.safetensors.index.json", "is not an index", id="nested"),
         ('{"weight_map": []}', "model.safetensors.index.json", "is not an index"),
         ('{"weight_map": {"a": "../b"}}', "model.safetensors.index.json", "outside the directory"),
         ('{"weight_map": {"a": "model-9.safetensors"}}', "model-9.safetensors", "is missing"),

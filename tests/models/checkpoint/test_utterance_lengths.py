@@ -45,7 +45,7 @@ def test_the_starter_has_lengths_of_its_own() -> None:
     assert lengths_of(checkpoint_folder("starter")) != UNMEASURED_LENGTHS
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1}', "[" * 100_000], ids=len)
 def test_a_file_that_is_none_is_told_and_not_used(
     folder: Path, content: str, caplog: pytest.LogCaptureFixture
 ) -> None:

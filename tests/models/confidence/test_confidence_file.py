@@ -88,6 +88,7 @@ def test_one_of_other_weights_is_ignored_with_a_warning(
         {"with_agreement": {"intercept": 0.0, "weights": [1.0] * 6}},
         {"with_agreement": None},
         {"figures": 3},
+        {"alone": {"intercept": 10**400, "weights": [1.0, 2.0, 3.0]}},
         {"version": 2},
     ],
 )
@@ -100,7 +101,7 @@ def test_what_does_not_fit_is_told(folder: Path, change: dict[str, Any]) -> None
     assert confidence_of(folder) == UNCALIBRATED
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe", b"3"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe", b"3", b"[" * 100_000], ids=len)
 def test_damage_is_told(folder: Path, content: bytes) -> None:
     (folder / CONFIDENCE_FILE).write_bytes(content)
     with pytest.raises(CheckpointError, match=r"confidence\.json"):

@@ -70,6 +70,10 @@ def drop_config(folder: Path) -> None:
     (folder / "tokenizer_config.json").unlink()
 
 
+def nest_config(folder: Path) -> None:
+    (folder / "tokenizer_config.json").write_text("[" * 100_000)
+
+
 def rename_language(folder: Path) -> None:
     path = folder / "tokenizer_config.json"
     added = {"99": {"content": "__eng__"}, "5": {"content": "<mined>"}}
@@ -82,6 +86,7 @@ def rename_language(folder: Path) -> None:
         (drop_model, "sentencepiece.bpe.model: is missing"),
         (tear_model, "sentencepiece.bpe.model: is not a sentencepiece model"),
         (drop_config, "tokenizer_config.json: is missing"),
+        (nest_config, "tokenizer_config.json: cannot be read as a tokenizer's configuration"),
         (rename_language, "tokenizer_config.json: __eng__ is token 99 here and 97 in generation_config.json"),
     ],
 )

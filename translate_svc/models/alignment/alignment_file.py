@@ -104,7 +104,7 @@ def read_alignment(folder: Path, config: DecoderShape) -> Alignment | None:
         return None
     try:
         alignment = _parsed(values)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise CheckpointError(NOT_VALID, field=ALIGNMENT_FILE) from error
     layers, heads = config.decoder_layers, config.decoder_attention_heads
     if not all(0 <= layer < layers and 0 <= head < heads for layer, head in alignment.heads):

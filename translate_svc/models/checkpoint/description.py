@@ -148,7 +148,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError("is missing", field=path.name) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError("cannot be read as JSON", field=path.name) from error
     if not isinstance(value, dict):
         raise CheckpointError("is not a JSON object", field=path.name)

@@ -121,7 +121,7 @@ def read_origin(folder: Path) -> HubOrigin | None:
     except FileNotFoundError:
         shared = hub_id_of(folder)
         return HubOrigin(shared, folder.name, "") if shared else None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError("cannot be read", field=HUB_FILE) from error
     return origin
 

@@ -71,7 +71,7 @@ def read_keyed(folder: Path, name: str, version: int) -> dict[str, Any] | None:
         raise CheckpointError("cannot be read", field=name) from error
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(NOT_VALID, field=name) from error
     if not isinstance(values, dict) or values.get("version") != version or _KEY not in values:
         raise CheckpointError(NOT_VALID, field=name)

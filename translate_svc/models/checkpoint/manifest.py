@@ -160,7 +160,7 @@ def _state(folder: Path, digests: Mapping[str, str]) -> dict[str, Any]:
 def _read_stamp(folder: Path) -> object:
     try:
         return json.loads((folder / STAMP_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None  # same as no stamp: the directory is hashed
 
 

@@ -68,7 +68,7 @@ def read_lengths(folder: Path) -> UtteranceLengths | None:
         figures = {str(name): float(value) for name, value in values["figures"].items()}
         tail_padding_ms = int(values.get("tail_padding_ms", 0))  # not in files of older versions
         return UtteranceLengths(int(values["good_ms"]), int(values["max_ms"]), tail_padding_ms, figures)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise CheckpointError(NOT_VALID, field=UTTERANCES_FILE) from error
 
 

@@ -75,7 +75,7 @@ def shards_of(index: bytes) -> list[str]:
     """
     try:
         files = sorted(set(json.loads(index)["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError("is not an index of safetensors files", field=INDEX_FILE) from error
     if not all(isinstance(file, str) and Path(file).name == file for file in files):
         raise CheckpointError("names a file outside the directory", field=INDEX_FILE)
@@ -119,7 +119,7 @@ def _json_header(path: Path) -> dict[str, Any]:
         length = int.from_bytes(file.read(8), "little")
         try:
             header = json.loads(file.read(length)) if length <= _MAX_HEADER_BYTES else None
-        except ValueError:
+        except (ValueError, RecursionError):
             header = None
     if not isinstance(header, dict):
         raise CheckpointError("is not a whole safetensors file", field=path.name)

@@ -62,7 +62,7 @@ def read_confidence(folder: Path) -> ConfidenceRule | None:
         return None
     try:
         return _parsed(values)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise CheckpointError(NOT_VALID, field=CONFIDENCE_FILE) from error
 
 

@@ -134,7 +134,7 @@ def _named_languages(path: Path) -> dict[str, int]:
         contents = {int(id_): token["content"] for id_, token in added.items()}
     except FileNotFoundError as error:
         raise CheckpointError("is missing", field=path.name) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError("cannot be read as a tokenizer's configuration", field=path.name) from error
     return {
         content.strip("_"): id_

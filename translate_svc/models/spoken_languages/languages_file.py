@@ -66,7 +66,7 @@ def read_language_rule(folder: Path, features: int) -> LanguageRule | None:
         if not (np.isfinite(weights).all() and np.isfinite(intercepts).all() and languages):
             raise ValueError("must be finite numbers")
         learnt_from = str(values["learnt_from"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise CheckpointError(NOT_VALID, field=LANGUAGES_FILE) from error
     detection = LanguageDetection(languages, learnt_from, figures)
     return LanguageRule(detection, weights, intercepts, (intercept, slope))

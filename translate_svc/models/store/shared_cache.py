@@ -62,6 +62,6 @@ def _is_whole(snapshot: Path) -> bool:
         config = json.loads((snapshot / "config.json").read_bytes())
         describe_config(config if isinstance(config, dict) else {})
         files = shards_of(index.read_bytes()) if index.is_file() else [SINGLE_FILE]
-    except (OSError, ValueError, CheckpointError):
+    except (OSError, ValueError, CheckpointError, RecursionError):
         return False
     return all((snapshot / file).is_file() for file in files)
