@@ -59,6 +59,7 @@ class TestInputEncoder:
             b"\x00\x01\x02",
             np.zeros((2, 10), dtype=np.float32),  # channels first
             np.array([0.0, np.nan]),
+            np.array([0.0, 12_000.0]),
             np.array([np.inf]),
             np.zeros(10, dtype=np.int32),
             np.zeros(10, dtype=np.complex64),
@@ -66,7 +67,18 @@ class TestInputEncoder:
             100,  # feed(data), of bytes
             [0.5, 0.5],
         ],
-        ids=["torn", "stereo", "nan", "infinity", "int32", "complex", "sample", "byte", "list"],
+        ids=[
+            "torn",
+            "stereo",
+            "nan",
+            "int16 as floats",
+            "infinity",
+            "int32",
+            "complex",
+            "sample",
+            "byte",
+            "list",
+        ],
     )
     def test_what_cannot_be_audio_is_refused_and_not_counted(self, audio: Any) -> None:
         encoder = InputEncoder(S16, 100)
@@ -152,6 +164,13 @@ class TestFailures:
     def test_a_message_too_large_for_the_transport_is_out_of_range(self) -> None:
         error = error_of(grpc.StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max", ())
         assert type(error) is errors.OutOfRange
+        said = "SERVER: Received message larger than max (8617665 vs. 4456448)"
+        error = error_of(grpc.StatusCode.RESOURCE_EXHAUSTED, said, ())
+        assert type(error) is errors.OutOfRange
+        assert error.description == (
+            "a message of 8617665 bytes, and the server takes 4456448: send a long clip"
+            " with translate_file or on a stream"
+        )
 
     def test_details_that_are_none_are_passed_over(self) -> None:
         metadata = [("grpc-status-details-bin", b"\xff\xff\xff"), ("x", "y")]

@@ -31,15 +31,22 @@ def to_s16(samples: Samples) -> npt.NDArray[np.int16]:
 def from_f32(values: npt.NDArray[np.float32], *, field: str) -> Samples:
     """A caller's floats, clipped to [-1, 1].
 
-    Raises ``InvalidArgument``, naming ``field``, for NaN, infinity, or floats above 8, which are in another
-    scale.
+    Raises:
+        InvalidArgument: as ``check_floats``.
     """
     samples = values.astype(np.float32)
-    if not np.isfinite(samples).all():
-        raise InvalidArgument("holds NaN or infinity", field=field)
-    if len(samples) and float(np.abs(samples).max()) > _MAX_FLOAT_PEAK:
-        raise InvalidArgument("is not in the scale of pcm_f32le, where full scale is 1.0", field=field)
+    check_floats(samples, field=field)
     return np.clip(samples, -1.0, 1.0)
+
+
+def check_floats(values: npt.NDArray[np.floating[Any]], *, field: str) -> None:
+    """Raises InvalidArgument, naming ``field``, for NaN, infinity, or floats beyond 8, which are in another
+    scale.
+    """
+    if not np.isfinite(values).all():
+        raise InvalidArgument("holds NaN or infinity", field=field)
+    if values.size and float(np.abs(values).max()) > _MAX_FLOAT_PEAK:
+        raise InvalidArgument("is not in the scale of floats, where full scale is 1.0", field=field)
 
 
 def to_f32(samples: Samples) -> npt.NDArray[Any]:

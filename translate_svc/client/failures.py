@@ -30,6 +30,9 @@ _DETAILS_KEY = "grpc-status-details-bin"
 _DRAINING = re.compile(r"(?:ipv[46]:)?(\S+): backend unhealthy$")
 """What gRPC says of a server whose health check says that it takes no new calls."""
 
+_TOO_LARGE = re.compile(r"SERVER: .*larger than max \((\d+) vs\. (\d+)\)")
+"""What gRPC's server says of a message that it does not read."""
+
 _KINDS: dict[grpc.StatusCode, type[TranslateSvcError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
     grpc.StatusCode.OUT_OF_RANGE: OutOfRange,
@@ -61,7 +64,7 @@ def error_of(
         retry = _detail(status, error_details_pb2.RetryInfo)
         if retry is None:
             # sent by the transport: a message is too large, so a retry would fail again
-            return OutOfRange(description, field=field)
+            return OutOfRange(_in_words(description), field=field)
         return ResourceExhausted(
             description, field=field, retry_after_s=retry.retry_delay.ToMilliseconds() / 1000
         )
@@ -71,6 +74,15 @@ def error_of(
     if kind is None:
         return TranslateSvcError(f"{code.name}: {description}", field=field)
     return kind(description, field=field)
+
+
+def _in_words(description: str) -> str:
+    if (sizes := _TOO_LARGE.match(description)) is None:
+        return description
+    return (
+        f"a message of {sizes[1]} bytes, and the server takes {sizes[2]}: send a long clip"
+        " with translate_file or on a stream"
+    )
 
 
 def is_interruption(code: grpc.StatusCode, trailing_metadata: Iterable[Any] | None) -> bool:

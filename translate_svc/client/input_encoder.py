@@ -11,7 +11,7 @@ import numpy.typing as npt
 from translate_svc.audio.codecs.encoded_chunk import EncodedChunk
 from translate_svc.audio.codecs.table import chunk_encoder, codec_of
 from translate_svc.audio.mixer import Downmix
-from translate_svc.audio.pcm import from_s16
+from translate_svc.audio.pcm import check_floats, from_s16
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import AudioFormat, Samples
 
@@ -44,8 +44,8 @@ class InputEncoder:
 
         Raises:
             InvalidArgument: it is neither bytes nor an array, a sample is incomplete, a packet is not valid,
-                or an array has the wrong number of channels, the wrong dtype, NaN or infinity. Raised before
-                the first chunk.
+                or an array has the wrong number of channels, the wrong dtype or scale, NaN or infinity.
+                Raised before the first chunk.
             Unsupported: samples need encoding, and the codec's library (PyAV) is not installed.
         """
         if isinstance(audio, np.ndarray):
@@ -83,8 +83,7 @@ class InputEncoder:
             audio = from_s16(audio)
         if audio.dtype.kind != "f":
             raise InvalidArgument(f"must be floats or int16, not {audio.dtype}", field="audio.data")
-        if not np.isfinite(audio).all():
-            raise InvalidArgument("holds NaN or infinity", field="audio.data")
+        check_floats(audio, field="audio.data")
         samples: Samples = audio.astype(np.float32)
         if averaged and samples.shape[1] == 2:
             return self._downmix.mix(samples.T)
