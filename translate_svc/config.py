@@ -14,7 +14,13 @@ from translate_svc.core_settings import CoreSettings
 from translate_svc.errors import InvalidArgument, TranslateSvcError
 from translate_svc.setting_sources import SettingInfo, SettingSources, info_of, setting
 
-_NEEDED = {"tls_certificate": "tls_key", "tls_key": "tls_certificate", "tls_client_ca": "tls_certificate"}
+_NEEDED = {
+    "tls_certificate": "tls_key",
+    "tls_key": "tls_certificate",
+    "tls_client_ca": "tls_certificate",
+    "wyoming_target": "wyoming",
+    "wyoming_caller": "wyoming",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +140,7 @@ class Settings(CoreSettings):
             info.check(name, getattr(self, name))
         for name, needed in _NEEDED.items():
             if getattr(self, name) and not getattr(self, needed):
-                raise InvalidArgument(f"needs {needed}", field=name)
+                raise InvalidArgument(f"needs `{needed}`", field=name)
         if self.telephone and not (self.http or self.audiosocket):
             raise InvalidArgument("needs `http` or `audiosocket`, where calls come in", field="telephone")
         self.vad_options()

@@ -144,7 +144,7 @@ class SettingSources:
                     return name
             return "--" + name.replace("_", "-")
 
-        names = "|".join(name if "_" in name else f"`{name}`" for name in self._kinds)
+        names = "|".join(f"`{name}`|{name}" if "_" in name else f"`{name}`" for name in self._kinds)
         description = re.sub(
             rf"(?<![\w/.-])({names})(?![\w/-])",
             lambda found: spelled(found[1].strip("`")),

@@ -92,6 +92,7 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
         ("port: " + "[" * 5_000, "f.yaml", "--config: {path}: is nested too deeply"),
         ("port: 1", "f.ini", "--config: {path}: must end in .toml, .yaml or .yml"),
         ("tls_key = 'k.pem'", "f.toml", "{path}: tls_key: needs tls_certificate"),
+        ("wyoming_target = 'es'", "f.toml", "{path}: wyoming_target: needs wyoming"),
     ],
     ids=lambda value: value[:40],
 )
