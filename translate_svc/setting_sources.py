@@ -169,10 +169,8 @@ class SettingSources:
     def _from_file(self, name: str, value: Any) -> Any:
         field = f"{self._path}: {name}"
         if name not in self._kinds or name == FILE_SETTING:
-            known = [each for each in self._kinds if each != FILE_SETTING]
-            alike = difflib.get_close_matches(name.replace("-", "_").lower(), known, n=1)
-            hint = f"; did you mean {alike[0]}?" if alike else ""
-            raise InvalidArgument(f"is not a setting{hint}", field=field)
+            known = {each: each for each in self._kinds if each != FILE_SETTING}
+            raise InvalidArgument(f"is not a setting{_hint(name, known)}", field=field)
         try:
             return typed(value, self._kinds[name])
         except InvalidArgument as error:
@@ -182,9 +180,16 @@ class SettingSources:
         """Raises InvalidArgument for a misspelt variable, which would leave the default in place."""
         for variable in self._environment:
             if variable.startswith(ENVIRONMENT_PREFIX) and variable not in _OF_CLIENTS:
-                name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-                if name not in self._kinds:
-                    raise InvalidArgument("is not a setting", field=variable)
+                name = variable.removeprefix(ENVIRONMENT_PREFIX)
+                known = {each: _variable(each) for each in self._kinds}
+                if variable not in known.values():
+                    raise InvalidArgument(f"is not a setting{_hint(name, known)}", field=variable)
+
+
+def _hint(name: str, known: Mapping[str, str]) -> str:
+    """The setting whose name is most like ``name``, as ``known`` spells it."""
+    alike = difflib.get_close_matches(name.replace("-", "_").lower(), known, n=1)
+    return f"; did you mean {known[alike[0]]}?" if alike else ""
 
 
 def _variable(name: str) -> str:

@@ -42,6 +42,7 @@ def test_flags_win_over_variables_and_both_over_defaults() -> None:
         ({"tls_client_ca": "ca.pem"}, {}, "--tls-client-ca"),
         ({"ping_timeout_ms": 999}, {}, "--ping-timeout-ms"),
         ({}, {"MAX_STREMS": "5"}, "TRANSLATE_SVC_MAX_STREMS"),
+        ({}, {"max_streams": "5"}, "TRANSLATE_SVC_max_streams"),  # would be ignored
     ],
 )
 def test_what_is_wrong_is_named_by_who_said_it(

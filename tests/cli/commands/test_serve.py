@@ -74,7 +74,11 @@ async def test_a_second_signal_does_not_wait_for_streams() -> None:
     ("flags", "variables", "said"),
     [
         ((), {"TRANSLATE_SVC_MAX_STREAMS": "lots"}, "TRANSLATE_SVC_MAX_STREAMS: must be a whole number"),
-        ((), {"TRANSLATE_SVC_MODLE": "x"}, "TRANSLATE_SVC_MODLE: is not a setting"),
+        (
+            (),
+            {"TRANSLATE_SVC_MODLE": "x"},
+            "TRANSLATE_SVC_MODLE: is not a setting; did you mean TRANSLATE_SVC_MODEL?",
+        ),
         (("--max-streams", "0"), {}, "--max-streams: must be"),
         (("--config", "absent.toml"), {}, "--config: absent.toml cannot be read: No such file"),
         (("--log-format", "xml"), {}, "--log-format: must be auto, text, json or logfmt"),
