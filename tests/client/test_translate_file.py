@@ -119,6 +119,8 @@ def test_what_is_wrong_is_raised(kind: str, address: str, tmp_path: Path) -> Non
     for no_path in (3, None, b"talk.wav"):
         with pytest.raises(InvalidArgument, match="path: must be a path, not "):
             translated(kind, address, no_path, targets=["es"])
+    with pytest.raises(InvalidArgument, match="path: is empty"):
+        translated(kind, address, "", targets=["es"])
     with pytest.raises(InvalidArgument, match="source_language: cannot be 3"):
         translated(kind, address, CLIP, targets=["es"], source=3)
     with pytest.raises(InvalidArgument, match=r"config\.settings\.include: must be a list of inspections"):

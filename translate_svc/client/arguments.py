@@ -60,9 +60,11 @@ def server_addresses(target: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def file_path(path: str | os.PathLike[str]) -> Path:
-    """Raises InvalidArgument: it is no path."""
+    """Raises InvalidArgument: it is no path, or an empty one."""
     if not isinstance(path, str | os.PathLike):
         raise InvalidArgument(f"must be a path, not {type(path).__name__}", field="path")
+    if path == "":
+        raise InvalidArgument("is empty", field="path")
     return Path(path)
 
 

@@ -43,7 +43,9 @@ def negotiate_beam_search(
     hidden = bool(settings.terms) and not is_asked  # a transcript, without beams
     most = MAX_BEAMS if max_slots is None else max(1, min(MAX_BEAMS, (max_slots - hidden) // max(1, texts)))
     if made.num_beams is None or not 1 <= made.num_beams <= most:
-        raise OutOfRange(f"must be 1 to {most}, with {texts} texts", field=f"{field}.num_beams")
+        raise OutOfRange(
+            f"must be 1 to {most}, with {texts} text{'s' * (texts > 1)}", field=f"{field}.num_beams"
+        )
     if made.length_penalty is None or not abs(made.length_penalty) <= MAX_LENGTH_PENALTY:
         limit = f"{MAX_LENGTH_PENALTY:g}"
         raise OutOfRange(f"must be -{limit} to {limit}", field=f"{field}.length_penalty")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from translate_svc.cli.batch.items import batch_items
 from translate_svc.cli.media.inputs import media_files
 from translate_svc.errors import InvalidArgument
 
@@ -29,3 +31,14 @@ def test_a_directory_without_media_is_told(tmp_path: Path) -> None:
         media_files([str(tmp_path)])
     with pytest.raises(InvalidArgument, match="names no audio or video file"):
         media_files([f"file://{tmp_path}"])
+
+
+@pytest.mark.parametrize("files", [media_files, lambda names: batch_items(names, "out")])
+def test_an_empty_name_is_not_this_directory(
+    files: Callable[[list[str]], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of a script whose variable is not set."""
+    (tmp_path / "a.wav").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidArgument, match="FILE: is empty"):
+        files([""])

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
 from translate_svc.cli.exit_codes import UsageError
-from translate_svc.cli.media.inputs import MEDIA_SUFFIXES, may_be_file, without_dubs
+from translate_svc.cli.media.inputs import MEDIA_SUFFIXES, may_be_file, refuse_empty, without_dubs
 from translate_svc.cli.media.remote_files import is_address, matching
 
 MANIFEST_SUFFIXES = frozenset({".jsonl", ".ndjson", ".csv"})
@@ -62,12 +62,13 @@ def batch_items(arguments: Sequence[str], out: str) -> tuple[BatchItem, ...]:
 
     Raises:
         UsageError: a manifest cannot be used, an argument names no file, or files have the same outputs.
-        InvalidArgument: an address cannot be looked at.
+        InvalidArgument: an address cannot be looked at, or an argument is empty.
     """
     from translate_svc.cli.batch.items import read_manifest
 
     found: dict[str, BatchItem] = {}
     for argument in arguments:
+        refuse_empty(argument)
         if Path(argument).suffix.lower() in MANIFEST_SUFFIXES and not is_address(argument):
             items: Iterator[BatchItem] = read_manifest(Path(argument))
         elif is_address(argument):

@@ -26,10 +26,11 @@ def media_files(arguments: Sequence[str]) -> tuple[Source, ...]:
     A directory's ``talk.spa.wav`` beside its ``talk.mp3`` is a dub of an earlier run, and is left out.
 
     Raises:
-        InvalidArgument: a directory holds no media file, or an address names none.
+        InvalidArgument: a directory holds no media file, an address names none, or an argument is empty.
     """
     found: list[Source] = []
     for argument in arguments:
+        refuse_empty(argument)
         path = Path(argument)
         if is_address(argument) and not path.exists():
             found += _at_address(argument)
@@ -38,6 +39,14 @@ def media_files(arguments: Sequence[str]) -> tuple[Source, ...]:
         else:
             found.append(path)
     return tuple(dict.fromkeys(found))
+
+
+def refuse_empty(argument: str) -> None:
+    """Raises InvalidArgument for an empty name, as of a script's variable that is not set: ``Path`` takes it
+    for this directory.
+    """
+    if not argument:
+        raise InvalidArgument("is empty: name a file, or . for this directory", field="FILE")
 
 
 def _at_address(address: str) -> list[str]:
