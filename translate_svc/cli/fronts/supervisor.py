@@ -128,12 +128,17 @@ class Supervisor:
         await asyncio.sleep(0)  # it is bound before anybody connects
         try:
             config = FrontConfig(index, str(path), os.getpid(), self._settings, self._behind)
-            self._processes[index] = process = await self._spawn(config)
-        except BaseException:
+            return await self._follow(index, await self._spawn(config), serving)
+        finally:
             serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
             path.unlink(missing_ok=True)
-            raise
+            await asyncio.gather(serving, return_exceptions=True)
+
+    async def _follow(
+        self, index: int, process: asyncio.subprocess.Process, serving: asyncio.Task[str]
+    ) -> tuple[str, int | None]:
+        """Waits for the end of the process, or of its connection. It has ended on return."""
+        self._processes[index] = process
         exited = asyncio.create_task(process.wait())
         try:
             await asyncio.wait({serving, exited}, return_when=asyncio.FIRST_COMPLETED)
@@ -143,15 +148,12 @@ class Supervisor:
                     await asyncio.wait_for(asyncio.shield(exited), _EXIT_GRACE_S)
             return reason, process.returncode
         finally:
-            serving.cancel()
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             try:
                 await exited
-                await asyncio.gather(serving, return_exceptions=True)
             finally:  # also if ``kill`` comes meanwhile
                 del self._processes[index]
-                path.unlink(missing_ok=True)
 
     async def _spawn(self, config: FrontConfig) -> asyncio.subprocess.Process:
         # a session of its own: Ctrl-C is for the engine's process, which then drains all
