@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -14,8 +16,10 @@ from training.starter import evaluate_text
 from training.starter.examples import shards
 from training.starter.examples.batching import stack_features
 from training.starter.grammar import LANGUAGES
+from training.starter.learning import loaders
 from training.starter.learning.schedule import Run, Schedule
 from training.starter.learning.speech_forward import decode, encode_speech
+from training.starter.learning.step_inputs import StepSource
 from training.starter.learning.text_stage import TextStage
 from training.starter.learning.workers import Worker
 from training.starter.model_config import MAX_NEW_TOKENS
@@ -43,9 +47,9 @@ def test_steps_learn_and_a_run_resumes_with_another_budget(work: Path) -> None:
     trainer = TextTrainer.create(work, Schedule(600.0), Worker())
     trainer.stage.train()
     trainer.progress.step = 300  # past the warm-up
-    first = trainer.step(batch, 1.0)
+    first = trainer.step(trainer.source.step_of(batch, 0.0), 1.0)
     for second in range(2, 13):
-        last = trainer.step(batch, float(second))
+        last = trainer.step(trainer.source.step_of(batch, 0.0), float(second))
     assert all(float(last[name]) < 0.9 * float(first[name]) for name in ("speech", "text", "ctc"))
     trainer.save()
     resumed = TextTrainer.create(work, Schedule(1200.0), Worker())
@@ -55,7 +59,10 @@ def test_steps_learn_and_a_run_resumes_with_another_budget(work: Path) -> None:
     assert all(torch.equal(*pair) for pair in zip(trainer.averages, resumed.averages, strict=True))
     moments = [next(iter(each.optimizer.state.values()))["exp_avg"] for each in (trainer, resumed)]
     assert torch.equal(*moments)
-    assert resumed.step(batch, 13.0)["learning_rate"] > trainer.step(batch, 13.0)["learning_rate"]
+    assert (
+        resumed.step(resumed.source.step_of(batch, 0.0), 13.0)["learning_rate"]
+        > trainer.step(trainer.source.step_of(batch, 0.0), 13.0)["learning_rate"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,7 +75,7 @@ def test_steps_learn_and_a_run_resumes_with_another_budget(work: Path) -> None:
 def test_a_run_trains_its_parts_and_no_others(work: Path, run: Run, moved: set[str]) -> None:
     trainer = TextTrainer.create(work, Schedule(600.0, run), Worker())
     before = {name: tensor.clone() for name, tensor in trainer.stage.model.state_dict().items()}
-    trainer.step(examples([60, 45, 90, 50]), 20.0)
+    trainer.step(trainer.source.step_of(examples([60, 45, 90, 50]), 20.0), 20.0)
     after = trainer.stage.model.state_dict()
     parts = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert parts - {"lm_head"} == moved  # whose matrix is that of "shared"
@@ -79,7 +86,7 @@ def test_what_is_written_is_the_average_of_the_steps(work: Path) -> None:
     trained, mean = trainer.parameters[0], trainer.averages[0].clone()
     for number in range(3):
         step = trainer.progress.step
-        trainer.step(examples([60, 45, 90, 50], seed=number), 20.0)
+        trainer.step(trainer.source.step_of(examples([60, 45, 90, 50], seed=number), 20.0), 20.0)
         assert trainer.progress.step == step + 1
         kept = min(0.999, (step + 1) / (step + 11))
         mean = mean * kept + trained.detach() * (1 - kept)
@@ -121,3 +128,33 @@ def test_greedy_decoding_with_a_cache_equals_decoding_the_whole_prefix(work: Pat
     for row, tokens in enumerate(rows):
         expected = [*tokens, EOS_ID][:MAX_NEW_TOKENS]
         assert best[row, 1 : len(expected) + 1].tolist() == expected
+
+
+def test_loaders_make_the_steps_of_all_shards_until_they_are_not_wanted(work: Path) -> None:
+    shards.write(work / "shards" / "0001.npz", examples([70, 70, 70, 70]))
+    schedule = Schedule(600.0)
+    source = StepSource(work, schedule, "cpu", np.random.default_rng(0))
+    spent_s = loaders.shared_seconds()
+    spent_s.value = schedule.taken_up_s
+    with loaders.loaded(source, 2, 0, spent_s) as steps:
+        running = multiprocessing.active_children()
+        longest: set[int] = set()
+        while longest != {70, 90}:  # of one shard, and of the other
+            step = next(steps)
+            assert len(step.features) == len(step.frame_counts) == 4
+            longest.add(step.features.shape[1])
+    for process in running:
+        process.join(60)
+        assert not process.is_alive()
+
+
+def test_a_loader_that_ends_is_told(work: Path) -> None:
+    source = StepSource(work, Schedule(600.0), "cpu", np.random.default_rng(0))
+    shutil.rmtree(work / "shards")
+    spent_s = loaders.shared_seconds()
+    spent_s.value = source.schedule.taken_up_s
+    with (
+        loaders.loaded(source, 1, 0, spent_s) as steps,
+        pytest.raises(RuntimeError, match="a loader has ended"),
+    ):
+        next(steps)

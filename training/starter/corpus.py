@@ -235,6 +235,11 @@ def build_held_out(work: Path, grammar: Grammar) -> None:
             shards.write(path, [make_example(source, held_out.kind, each, rng) for each in languages])
 
 
+def has_held_out_sets(work: Path) -> bool:
+    """Whether all of them are there. They need synthesizers that a machine which only trains may lack."""
+    return all((work / "held_out" / f"{name}.npz").exists() for name in HELD_OUT_SETS)
+
+
 def held_out_sets(work: Path, *, quick: bool) -> dict[str, list[Example]]:
     """The held-out examples by the name of their set, or the first few of each when `quick`."""
     return {

@@ -17,11 +17,12 @@ the text-to-unit stage stay valid. `--run read` trains all but the speech encode
 step: phrases are learnt, and speech is heard as before.
 
 Each worker is a process pinned to a core of its own, with its own shards; gradients are averaged at every
-step. Worker 0 keeps the clock, the log and the checkpoints. `--device cuda` wants a single worker. On a CPU
-the clock is the worker's processor time, so that a busy machine makes training longer, not shorter.
+step. Worker 0 keeps the clock, the log and the checkpoints. `--device cuda` wants a single worker, and
+`--loaders`, for a GPU is done with a step long before one process has made the next. On a CPU the clock is
+the worker's processor time, so that a busy machine makes training longer, not shorter.
 
-It scores and writes the average of the weights over about the last thousand steps, which is better
-than any of them and does not need the learning rate to have fallen.
+It writes the average of the weights over about the last thousand steps, which is better than any of them and
+does not need the learning rate to have fallen, and scores it where there are held-out sets.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +43,10 @@ from torch import nn
 
 from training.starter import corpus
 from training.starter.evaluate_text import score
-from training.starter.examples import batching, shards
-from training.starter.examples.texts import SENTENCE_COUNT_SHARES, TextSource
-from training.starter.grammar import Grammar
-from training.starter.learning import workers
-from training.starter.learning.schedule import Run, Schedule
+from training.starter.learning import loaders, workers
+from training.starter.learning.schedule import TAKEN_UP_SHARE, Run, Schedule
 from training.starter.learning.speech_forward import use_fast_conformer
+from training.starter.learning.step_inputs import StepInputs, StepSource
 from training.starter.learning.text_stage import TextStage, stage_weights
 from training.starter.learning.workers import Worker
 from training.starter.tokenizer import StarterTokenizer
@@ -54,10 +54,7 @@ from training.starter.tokenizer import StarterTokenizer
 WEIGHTS_FILE_NAME = "text.safetensors"
 
 _TEXT_WEIGHT = 0.5
-_TEXT_SENTENCES = {"cpu": 32, "cuda": 320}
-_FRAMES_PER_BATCH = {"cpu": 1500, "cuda": 16_000}
-_SHARDS_PER_ROUND = 16
-_CHECKPOINT_EVERY_S, _LOG_EVERY_STEPS = 300.0, 50
+_CHECKPOINT_EVERY_S, _LOG_EVERY_STEPS = {"cpu": 300.0, "cuda": 60.0}, 50
 _AVERAGING, _AVERAGING_WARM_UP_STEPS = 0.999, 10
 
 
@@ -72,19 +69,24 @@ class Progress:
 
 @dataclass(slots=True)
 class TextTrainer:
+    """`loader_count`: processes that make its steps; without one it makes them itself, between them."""
+
     work: Path
     schedule: Schedule
     stage: TextStage
     parameters: list[torch.Tensor]
     optimizer: torch.optim.AdamW
-    text_source: TextSource
-    rng: np.random.Generator
+    source: StepSource
     worker: Worker
+    loader_count: int = 0
     progress: Progress = field(default_factory=Progress)
     averages: list[torch.Tensor] = field(default_factory=list)
+    _spent_s: Synchronized[float] = field(default_factory=loaders.shared_seconds)
 
     @classmethod
-    def create(cls, work: Path, schedule: Schedule, worker: Worker, device: str = "cpu") -> TextTrainer:
+    def create(
+        cls, work: Path, schedule: Schedule, worker: Worker, device: str = "cpu", *, loader_count: int = 0
+    ) -> TextTrainer:
         torch.manual_seed(1)
         stage = TextStage(StarterTokenizer.load(work / "tokenizer")).to(device)
         parameters = stage.trained_parameters(schedule.run)
@@ -92,67 +94,49 @@ class TextTrainer:
         for parameter in parameters:
             parameter.requires_grad_(True)
         optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-        rng, text_source = np.random.default_rng(1), TextSource(Grammar.load())
-        trainer = cls(work, schedule, stage, parameters, optimizer, text_source, rng, worker)
+        source = StepSource(work, schedule, stage.device.type, np.random.default_rng(1), worker)
+        trainer = cls(work, schedule, stage, parameters, optimizer, source, worker, loader_count)
         trainer._resume()
         torch.manual_seed(trainer.progress.step * worker.count + worker.index)
-        trainer.rng = np.random.default_rng([1, trainer.progress.step, worker.index])
+        source.rng = np.random.default_rng([1, trainer.progress.step, worker.index])
+        source.shard_uses = trainer.progress.shard_uses
         return trainer
 
     def run(self) -> None:
         """Trains until the budget is spent, then evaluates on the whole of the held-out sets."""
         now = workers.clock(self.stage.device)
-        started = now()
+        started, checkpoint_every_s = now(), _CHECKPOINT_EVERY_S[self.stage.device.type]
         before = last_checkpoint_s = self.progress.elapsed_s
         self.stage.train()
-        for batch in self._batches():
-            figures = self.step(batch, before + now() - started)
-            elapsed_s = self.progress.elapsed_s
-            if self.worker.leads and self.progress.step % _LOG_EVERY_STEPS == 0:
-                self._log({name: float(value) for name, value in figures.items()})
-            if elapsed_s >= self.schedule.budget_s:
-                break
-            if elapsed_s - last_checkpoint_s > _CHECKPOINT_EVERY_S and self.worker.leads:
-                last_checkpoint_s = elapsed_s
-                self._checkpoint(quick=True)
+        with self._steps() as steps:
+            for inputs in steps:
+                figures = self.step(inputs, before + now() - started)
+                elapsed_s = self._spent_s.value = self.progress.elapsed_s
+                if self.worker.leads and self.progress.step % _LOG_EVERY_STEPS == 0:
+                    self._log({name: float(value) for name, value in figures.items()})
+                if elapsed_s >= self.schedule.budget_s:
+                    break
+                if elapsed_s - last_checkpoint_s > checkpoint_every_s and self.worker.leads:
+                    last_checkpoint_s = elapsed_s
+                    self._checkpoint(quick=True)
         if self.worker.leads:
             self._checkpoint(quick=False)
 
-    def _batches(self) -> Iterator[list[batching.Example]]:
-        """Rounds over the least used shards; those written meanwhile are picked up. Endless."""
-        frames_per_batch = _FRAMES_PER_BATCH[self.stage.device.type]
-        while True:
-            spent_s = self.progress.elapsed_s
-            easy = self.schedule.is_easy(spent_s)
-            longest = self.schedule.longest_frames(spent_s)
-            examples = [
-                example
-                for name in self._drawn_shards(easy)
-                for example in shards.read(self.work / name)
-                if len(example.features) <= longest
-            ]
-            for batch in batching.length_batches(examples, frames_per_batch, self.rng):
-                yield batch
-                if easy and not self.schedule.is_easy(self.progress.elapsed_s):
-                    break
+    @contextmanager
+    def _steps(self) -> Iterator[Iterator[StepInputs]]:
+        self._spent_s.value = self.progress.elapsed_s
+        if not self.loader_count:
+            yield self.source.steps(lambda: self.progress.elapsed_s)
+            return
+        with loaders.loaded(self.source, self.loader_count, self.progress.step, self._spent_s) as steps:
+            yield steps
 
-    def _drawn_shards(self, easy: bool) -> list[str]:
-        uses = self.progress.shard_uses
-        paths = corpus.shard_paths(self.work, easy=easy)[self.worker.index :: self.worker.count]
-        names = [f"{path.parent.name}/{path.name}" for path in paths]
-        if not names:
-            raise FileNotFoundError(f"{self.work}: too few shards; run training.starter.corpus first")
-        ties = {name: float(self.rng.random()) for name in names}
-        drawn = sorted(names, key=lambda name: (uses.get(name, 0), ties[name]))[:_SHARDS_PER_ROUND]
-        uses |= {name: uses.get(name, 0) + 1 for name in drawn}
-        return drawn
-
-    def step(self, examples: list[batching.Example], elapsed_s: float) -> dict[str, torch.Tensor | float]:
+    def step(self, inputs: StepInputs, elapsed_s: float) -> dict[str, torch.Tensor | float]:
         """One update of the weights; the losses before it and the learning rate."""
         rate = self.schedule.learning_rate(self.progress.step, self.progress.elapsed_s)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        losses = self.stage.losses(examples, self._text_pairs(), self.rng)
+        losses = self.stage.losses(inputs)
         ctc_weight = self.schedule.ctc_weight(self.progress.elapsed_s)
         total = losses["speech"] + ctc_weight * losses["ctc"] + _TEXT_WEIGHT * losses["text"]
         self.optimizer.zero_grad(set_to_none=True)
@@ -181,15 +165,6 @@ class TextTrainer:
             finally:
                 torch._foreach_copy_(self.parameters, trained)
 
-    def _text_pairs(self) -> list[batching.TextPair]:
-        """Texts of equally many sentences, so that little of the batch is padding."""
-        counts = SENTENCE_COUNT_SHARES
-        count = int(self.rng.choice(list(counts), p=list(counts.values())))
-        share = self.schedule.text_share(self.progress.elapsed_s)
-        sentences = int(share * _TEXT_SENTENCES[self.stage.device.type])
-        rows = 1 if self.schedule.refines else sentences // count
-        return [self.text_source.draw_typed(self.rng, count) for _ in range(rows)]
-
     def _log(self, figures: Mapping[str, float]) -> None:
         record = {"step": self.progress.step, "elapsed_s": round(self.progress.elapsed_s, 1)}
         line = json.dumps(record | {name: round(value, 5) for name, value in figures.items()})
@@ -199,6 +174,8 @@ class TextTrainer:
 
     def _checkpoint(self, *, quick: bool) -> None:
         self.save()
+        if not corpus.has_held_out_sets(self.work):
+            return
         sets = corpus.held_out_sets(self.work, quick=quick)
         with self.averaged():
             self._log(score(self.stage.model, self.stage.tokenizer, sets, every_direction=not quick))
@@ -241,10 +218,12 @@ class TextTrainer:
 
 
 def _run_worker(index: int, arguments: argparse.Namespace) -> None:
-    schedule = Schedule(arguments.minutes * 60.0, Run(arguments.run))
+    schedule = Schedule(arguments.minutes * 60.0, Run(arguments.run), arguments.taken_up_share)
     with workers.joined(index, arguments.workers) as worker:
         use_fast_conformer()
-        TextTrainer.create(arguments.work, schedule, worker, arguments.device).run()
+        TextTrainer.create(
+            arguments.work, schedule, worker, arguments.device, loader_count=arguments.loaders
+        ).run()
 
 
 def main() -> None:
@@ -261,9 +240,21 @@ def main() -> None:
     )
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument(
+        "--loaders",
+        type=int,
+        default=0,
+        help="processes that make a GPU's steps; what they need is a core each",
+    )
+    parser.add_argument(
+        "--taken-up-share", type=float, default=TAKEN_UP_SHARE,
+        help="of --minutes that counts as spent on weights of a finished checkpoint",
+    )  # fmt: skip
     arguments = parser.parse_args()
     if arguments.device != "cpu" and arguments.workers != 1:
         parser.error("--workers: a GPU takes one worker")
+    if arguments.device == "cpu" and arguments.loaders:
+        parser.error("--loaders: they make the steps of a GPU")
     workers.spawn(_run_worker, arguments)
 
 

@@ -11,7 +11,8 @@ FRAMES_PER_S = 50
 _PEAK_LEARNING_RATE, _REFINING_LEARNING_RATE, _WARM_UP_STEPS = 1.5e-3, 6e-4, 300
 _FINAL_SHARE_OF_PEAK = 0.01
 _EASY_SHARE = 0.2
-_ALL_LENGTHS_SHARE, _TAKEN_UP_SHARE = 0.45, 0.7
+TAKEN_UP_SHARE = 0.7
+_ALL_LENGTHS_SHARE = 0.45
 _SHORTEST_LIMIT_S, _LONGEST_LIMIT_S = 5.0, 20.0
 _CTC_WEIGHTS = (1.0, 0.3)
 _LEARNT_TEXT_SHARE = 0.4
@@ -34,6 +35,7 @@ class Schedule:
 
     budget_s: float
     run: Run = Run.WHOLE
+    taken_up_share: float = TAKEN_UP_SHARE
 
     @property
     def refines(self) -> bool:
@@ -48,7 +50,7 @@ class Schedule:
         """The time that counts as spent on weights which a finished checkpoint brought: all lengths are in,
         and the learning rate is low enough not to unlearn what they know.
         """
-        return _TAKEN_UP_SHARE * self.budget_s
+        return self.taken_up_share * self.budget_s
 
     def is_easy(self, spent_s: float) -> bool:
         """Whether clean single sentences are trained on."""

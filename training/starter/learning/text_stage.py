@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import SeamlessM4Tv2Model
@@ -13,6 +10,7 @@ from training.starter.examples import batching
 from training.starter.grammar import LANGUAGES
 from training.starter.learning.schedule import Run
 from training.starter.learning.speech_forward import EncodedSpeech, decode, encode_speech, pad_states
+from training.starter.learning.step_inputs import StepInputs, character_table
 from training.starter.model_config import HIDDEN_SIZE, starter_config
 from training.starter.tokenizer import StarterTokenizer
 
@@ -27,12 +25,9 @@ class TextStage(nn.Module):
     def __init__(self, tokenizer: StarterTokenizer) -> None:
         super().__init__()
         self.tokenizer = tokenizer
-        self.characters = {
-            character: index for index, character in enumerate([" ", *tokenizer.characters()], start=1)
-        }
         self.model = SeamlessM4Tv2Model(starter_config())
         self.model.set_attn_implementation("eager")  # on so short rows twice as fast as the fused kernel
-        self.ctc_head = nn.Linear(HIDDEN_SIZE, len(self.characters) + 1)
+        self.ctc_head = nn.Linear(HIDDEN_SIZE, len(character_table(tokenizer)) + 1)
 
     @property
     def device(self) -> torch.device:
@@ -50,62 +45,48 @@ class TextStage(nn.Module):
         }[run]
         return list({parameter: None for module in modules for parameter in module.parameters()})
 
-    def losses(
-        self,
-        examples: Sequence[batching.Example],
-        pairs: Sequence[batching.TextPair],
-        rng: np.random.Generator,
-    ) -> dict[str, Tensor]:
+    def losses(self, step: StepInputs) -> dict[str, Tensor]:
         """Cross-entropies a token of speech -> text and of text -> text, and the CTC loss a character.
 
         One pass of the speech encoder, which is what a step costs, serves four rows of the decoder: the
         transcript and the translations into all other languages.
         """
-        rows = [(example, language) for example in examples for language in LANGUAGES]
+        lengths = step.frame_counts, step.character_counts
+        step = step.to(self.device)
         with bfloat16_products(self.device):
-            features, counts = batching.stack_features(examples, rng)
-            encoded = encode_speech(self.model, features.to(self.device), counts.to(self.device))
-            ids, ids_mask = batching.encoder_batch(
-                self.tokenizer, [pair.source_text for pair in pairs], [pair.source_language for pair in pairs]
-            )
-            ids, ids_mask = ids.to(self.device), ids_mask.to(self.device)
-            text_states = self.model.text_encoder(input_ids=ids, attention_mask=ids_mask).last_hidden_state
+            encoded = encode_speech(self.model, step.features, step.frame_counts)
+            text_states = self.model.text_encoder(
+                input_ids=step.source_ids, attention_mask=step.source_mask
+            ).last_hidden_state
             times = len(LANGUAGES)
             speech = (encoded.states.repeat_interleave(times, 0), encoded.mask.repeat_interleave(times, 0))
-            states, mask = pad_states([speech, (text_states, ids_mask)])
-            batch = batching.decoder_batch(
-                self.tokenizer,
-                [example.texts[language] for example, language in rows]
-                + [pair.target_text for pair in pairs],
-                [language for _, language in rows] + [pair.target_language for pair in pairs],
-                [example.prefixes[language] for example, language in rows] + [""] * len(pairs),
-            )
-            logits = decode(self.model, batch.input_ids.to(self.device), states, mask)
-            ctc = self._ctc(encoded, examples, counts)
-        labels = batch.labels.to(self.device)
+            states, mask = pad_states([speech, (text_states, step.source_mask)])
+            logits = decode(self.model, step.input_ids, states, mask)
+            ctc = self._ctc(encoded, step.character_ids, *lengths)
+        heard = times * len(step.features)
         return {
-            "speech": self._cross_entropy(logits[: len(rows)], labels[: len(rows)]),
-            "text": self._cross_entropy(logits[len(rows) :], labels[len(rows) :]),
+            "speech": self._cross_entropy(logits[:heard], step.labels[:heard]),
+            "text": self._cross_entropy(logits[heard:], step.labels[heard:]),
             "ctc": ctc,
         }
 
     @staticmethod
     def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-        real = labels != batching.IGNORED
-        return nn.functional.cross_entropy(logits[real].float(), labels[real])
+        rows = logits.flatten(0, 1).float()
+        return nn.functional.cross_entropy(rows, labels.flatten(), ignore_index=batching.IGNORED)
 
-    def _ctc(self, encoded: EncodedSpeech, examples: Sequence[batching.Example], counts: Tensor) -> Tensor:
-        targets = batching.character_targets(examples, self.characters)
+    def _ctc(self, encoded: EncodedSpeech, ids: Tensor, frame_counts: Tensor, counts: Tensor) -> Tensor:
+        """The counts are on the CPU, where the loss wants them; it would wait for a GPU's."""
         log_probabilities = self.ctc_head(encoded.frames).float().log_softmax(-1).transpose(0, 1)
         loss = nn.functional.ctc_loss(
             log_probabilities,
-            targets.ids.to(self.device),
+            ids,
+            frame_counts,
             counts,
-            targets.counts,
             reduction="sum",
             zero_infinity=True,
         )
-        return loss / max(1, int(targets.counts.sum()))
+        return loss / max(1, len(ids))
 
 
 def bfloat16_products(device: torch.device) -> torch.autocast:

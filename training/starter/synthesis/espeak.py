@@ -18,6 +18,7 @@ from zlib import crc32
 import numpy as np
 import soxr
 
+from training.starter.synthesis import drawn_speakers
 from training.starter.synthesis.speech import SAMPLE_RATE, Phoneme, Samples, Speech, SynthesisError, Word
 from training.starter.synthesis.voices import Voice
 
@@ -110,19 +111,22 @@ def _until_end(events: ctypes._Pointer[_Event]) -> Iterator[_Event]:
 
 
 def _voice_data(system_data: Path) -> Path:
-    """Makes a folder with links to espeak's data and to this project's voices; the path of its parent.
+    """Makes a folder with links to espeak's data and with this project's voices; the path of its parent.
 
     espeak finds voices by name in its data folder alone, and overruns a buffer when it is given longer paths.
     """
-    target = Path(tempfile.gettempdir()) / f"starter-espeak-{os.getuid()}-{crc32(bytes(_OWN_VOICES)):08x}"
+    target = Path(tempfile.gettempdir()) / f"starter-voices-{os.getuid()}-{crc32(bytes(_OWN_VOICES)):08x}"
     data = target / "espeak-ng-data"
-    own = data / "lang" / "starter"
-    own.mkdir(parents=True, exist_ok=True)
-    for source, folder in ((system_data, data), (system_data / "lang", data / "lang"), (_OWN_VOICES, own)):
+    own, speakers = data / "lang" / "starter", data / "voices" / "!v"
+    for folder in (own, speakers):
+        folder.mkdir(parents=True, exist_ok=True)
+    linked = [(system_data / inner, data / inner) for inner in ("", "lang", "voices", "voices/!v")]
+    for source, folder in (*linked, (_OWN_VOICES, own)):
         for entry in source.iterdir():
             link = folder / entry.name
             if link.is_symlink() or not link.is_dir():
                 _link(entry, link)
+    drawn_speakers.write(speakers)
     return target
 
 

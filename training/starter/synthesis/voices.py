@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.starter.synthesis import drawn_speakers
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -101,6 +103,10 @@ TARGET_VOICES: dict[str, tuple[Voice, Voice]] = {
 SPEAKER_IDS = (0, 1)
 
 
+_DRAWN_SHARE = 0.5
+"""Of espeak's voices in training: how often one of `drawn_speakers` speaks."""
+
+
 def draw_voice(
     language: str, rng: np.random.Generator, *, held_out: bool = False, other_share: float = 0.0
 ) -> Voice:
@@ -115,6 +121,8 @@ def draw_voice(
         names = OTHER_HELD_OUT_VOICES if held_out else OTHER_TRAIN_VOICES[language]
         return Voice(language, str(rng.choice(names)), rate_wpm, pitch)
     variants, speakers = TRAIN_VARIANTS[language], TRAIN_SPEAKERS
+    if not held_out and rng.random() < _DRAWN_SHARE:
+        speakers = drawn_speakers.NAMES
     if held_out:
         kind = int(rng.integers(3))
         if kind != 0:
@@ -131,4 +139,7 @@ def is_held_out(voice: Voice) -> bool:
     if voice.synthesizer != "espeak":
         return voice.name not in OTHER_TRAIN_VOICES[voice.language]
     variant, _, speaker = voice.name.partition("+")
-    return variant not in TRAIN_VARIANTS[voice.language] or speaker not in TRAIN_SPEAKERS
+    return variant not in TRAIN_VARIANTS[voice.language] or speaker not in (
+        *TRAIN_SPEAKERS,
+        *drawn_speakers.NAMES,
+    )
