@@ -73,7 +73,8 @@ def main() -> None:
         stages.append(run_stage("train_vocoder", *work, "--minutes", str(arguments.vocoder_minutes)))
     wait(*stages)
     parallel = ("--workers", str(arguments.workers if arguments.device == "cpu" else 1))
-    wait(run_stage("train_text", *work, *parallel, "--minutes", str(arguments.text_minutes)))
+    loaders = () if arguments.device == "cpu" else ("--loaders", str(max(1, arguments.workers - 1)))
+    wait(run_stage("train_text", *work, *parallel, *loaders, "--minutes", str(arguments.text_minutes)))
     t2u = ("train_t2u", *work, "--minutes", str(arguments.t2u_minutes))
     if arguments.model is None:
         refining = ("train_text", *work, "--run", "refine", "--minutes", str(arguments.t2u_minutes))

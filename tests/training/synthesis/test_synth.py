@@ -8,7 +8,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from training.starter.synthesis import synth
+from training.starter.synthesis import drawn_speakers, synth
 from training.starter.synthesis.synth import SynthesisError, synthesize
 from training.starter.synthesis.voices import (
     HELD_OUT_SPEAKERS,
@@ -66,6 +66,16 @@ def test_every_voice_is_known_to_espeak_and_is_its_own() -> None:
         for name in (*TRAIN_SPEAKERS, *HELD_OUT_SPEAKERS)
     ]
     assert len(set(speakers)) > 0.85 * len(speakers)  # a few of espeak's variants are twins
+
+
+def test_drawn_speakers_are_found_and_have_throats_of_their_own() -> None:
+    voices = [Voice("eng", f"en-us+{name}") for name in ("", *drawn_speakers.NAMES[::40])]
+    sounds = [synthesize(TEXTS["eng"], voice).samples for voice in voices]
+    spectra = [np.log(np.abs(np.fft.rfft(sound, 1 << 17)).reshape(-1)[: 1 << 16].reshape(64, -1).mean(1))
+               for sound in sounds]  # fmt: skip
+    alike = np.corrcoef(spectra) - np.eye(len(spectra))
+    assert alike.max() < 0.999
+    assert all(len(sound) > 1.5 * synth.SAMPLE_RATE for sound in sounds)
 
 
 def test_an_unknown_voice_is_refused() -> None:
