@@ -108,6 +108,22 @@ def test_live_streams_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert all(line["figures"]["answers"] >= 1 for line in lines.values())
 
 
+@pytest.mark.slow
+def test_callers_of_a_server_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = run(tmp_path, monkeypatch, "--device", "cpu", "--part", "G", "--seconds", "400")
+    for name in ("starter, clips", "starter in float32, clips"):
+        figures = lines[name]["figures"]
+        assert figures["texts"] == figures["as expected"] == 9
+        assert not figures["failed"]
+    assert lines["published sizes, start"]["figures"]["front processes"] == 2
+    crowds = [line["figures"] for name, line in lines.items() if name.endswith("callers")]
+    assert len(crowds) == 3
+    for crowd in crowds:
+        assert crowd["streams"] == crowd["complete"] == crowd["texts"] == crowd["texts as alone"]
+        assert crowd["first text, p50, ms"] < crowd["first sound, p50, ms"]
+        assert not crowd["errors"]
+
+
 def test_a_failing_probe_takes_no_other_with_it(tmp_path: Path) -> None:
     now = [0.0]
     recorder = Recorder(tmp_path, clock=lambda: now[0])

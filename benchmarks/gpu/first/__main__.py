@@ -10,6 +10,8 @@ C  ours against transformers: exactness, one utterance, stages, decode steps
 D  live streams, with the budgets of a GPU and of a CPU, and beside a busy event loop
 E  the tests of engine and models, if the packages that they need are there
 F  faults, each in a process of its own, and what TF32 and bfloat16 do to the vocoder
+G  the server over gRPC: the starter's texts, and callers in real time at the starter and at the published
+   sizes; needs the extra "server" and runs in three minutes
 
 On a machine that gives ten minutes to a command: --part A B --seconds 570, and so on.
 --probe picks single probes.
@@ -32,9 +34,9 @@ from benchmarks.gpu.bench import SIZES
 from benchmarks.gpu.first import faults, kernels, more_packages, streams
 from benchmarks.gpu.first.full_size import FullSize
 from benchmarks.gpu.first.place import Place, entered
-from benchmarks.gpu.first.probes import Recorder
+from benchmarks.gpu.first.probes import LeftOut, Recorder
 
-_MINUTES = {"A": 4, "B": 8, "C": 8, "D": 9, "F": 5, "E": 8}
+_MINUTES = {"A": 4, "B": 8, "C": 8, "D": 9, "F": 5, "G": 3, "E": 8}
 """By part, in the order in which they run: what needs more packages comes last."""
 _COMPARED = {
     "exactness": parts.exactness,
@@ -57,10 +59,26 @@ def probes_of(part: str, place: Place) -> Probes:
             return {name: functools.partial(probe, place.bench) for name, probe in _COMPARED.items()}
         case "D":
             return streams.probes(place)
+        case "G":
+            return _served(place)
         case "E":
             return {"tests": lambda: more_packages.tests_on_the_device(place)}
         case _:
             return faults.probes(place)
+
+
+def _served(place: Place) -> Probes:
+    try:
+        # imported here because the other parts do without the packages that it needs
+        from benchmarks.gpu.first.served import Served
+    except ModuleNotFoundError as error:
+        reason = LeftOut(f"lacks {error.name}")
+
+        def lacks() -> Mapping[str, Any]:
+            raise reason
+
+        return {"server": lacks}
+    return Served(place).probes
 
 
 def main() -> None:
@@ -73,12 +91,13 @@ def main() -> None:
     with entered(arguments.device), tempfile.TemporaryDirectory(dir=arguments.scratch) as folder:
         place = Place(arguments.device, arguments.size, Path(folder), recorder)
         spare_s = 0.0
-        for part in chosen:
-            recorder.begin_part(_MINUTES[part] * minute_s + spare_s)
-            for name, probe in probes_of(part, place).items():
-                if not arguments.probe or any(wanted in name for wanted in arguments.probe):
-                    good &= recorder.run(part, name, probe)
-            spare_s = max(0.0, recorder.left_s)
+        with place.at_end:
+            for part in chosen:
+                recorder.begin_part(_MINUTES[part] * minute_s + spare_s)
+                for name, probe in probes_of(part, place).items():
+                    if not arguments.probe or any(wanted in name for wanted in arguments.probe):
+                        good &= recorder.run(part, name, probe)
+                spare_s = max(0.0, recorder.left_s)
     raise SystemExit(int(not good))
 
 

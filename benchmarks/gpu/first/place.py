@@ -93,6 +93,8 @@ class Place:
         self.shapes = SHAPES[size]
         self.dtype = SIZES[size].dtype
         self.bench = Bench(folder, SIZES[size], device)
+        self.at_end = contextlib.ExitStack()
+        """Closed when the last probe has ended, also by an error."""
 
     @property
     def is_cuda(self) -> bool:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import shutil
-import statistics
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.gpu import parts
+from benchmarks.gpu.first.card import sampled
 from benchmarks.gpu.first.place import Place
 from translate_svc.engine.options import CPU_BUDGETS, GPU_BUDGETS, StepBudgets
 
@@ -35,26 +32,6 @@ def probes(place: Place) -> dict[str, Callable[[], dict[str, Any]]]:
 
 
 def _run(place: Place, count: int, budgets: StepBudgets, busy: float) -> dict[str, Any]:
-    with _utilization(place) as sampled:
+    with sampled(place) as seen:
         figures = parts.streams(place.bench, count, place.shapes.live_s, budgets=budgets, loop_busy=busy)
-    return figures | sampled
-
-
-@contextlib.contextmanager
-def _utilization(place: Place) -> Iterator[dict[str, Any]]:
-    """Share of the time in which some kernel ran, as nvidia-smi sees it: an upper bound of the busy share."""
-    figures: dict[str, Any] = {}
-    command = shutil.which("nvidia-smi") if place.is_cuda else None
-    if command is None:
-        yield figures
-        return
-    asked = [command, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-lms", "200"]
-    sampler = subprocess.Popen(asked, stdout=subprocess.PIPE, text=True)
-    try:
-        yield figures
-    finally:
-        sampler.terminate()
-        said, _ = sampler.communicate()
-        samples = [int(line) for line in said.split() if line.isdigit()]
-        if samples:
-            figures["utilization, %"] = round(statistics.mean(samples), 1)
+    return figures | seen
