@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from benchmarks.gpu.bench import SIZES, Bench
 from benchmarks.gpu.first import __main__ as command
 from benchmarks.gpu.first.probes import FILE, LeftOut, Recorder
+from benchmarks.gpu.first.short_texts import WordlessTokenizer
+from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.runner.warm_up import WarmUp
 
 pytestmark = pytest.mark.timeout(600)  # half a minute of one quiet core
 
@@ -122,6 +126,15 @@ def test_callers_of_a_server_are_measured(tmp_path: Path, monkeypatch: pytest.Mo
         assert crowd["streams"] == crowd["complete"] == crowd["texts"] == crowd["texts as alone"]
         assert crowd["first text, p50, ms"] < crowd["first sound, p50, ms"]
         assert not crowd["errors"]
+
+
+@pytest.mark.slow
+def test_a_server_of_random_weights_is_warmed_up(tmp_path: Path) -> None:
+    """Which happens on a GPU alone, where it cannot be tried before."""
+    bench = Bench(tmp_path, SIZES["small"], "cpu")
+    engine = bench.engine
+    limits = EngineLimits(max_slots=bench.size.slots)
+    WarmUp(engine.runner, limits, WordlessTokenizer(), engine.capabilities)()
 
 
 def test_a_failing_probe_takes_no_other_with_it(tmp_path: Path) -> None:

@@ -180,16 +180,22 @@ class Served:
         return {"s": round(seconds, 1)}
 
     def _crowd(self, name: str, count: int) -> dict[str, Any]:
+        self._check_time()
         kind = self._started(name)
         if not kind.known:
             kind.known = crowd.texts_alone(kind.server.target, kind.scripts, _CLIPS_S)
-        if self._place.recorder.left_s < _CROWD_S:
-            raise LeftOut("no time")
+        self._check_time()  # the start may have taken what was left
         with sampled(self._place) as card, _Watched(kind.server) as watched:
             figures = crowd.together(
                 kind.server.target, kind.scripts, count, self._sizes.processes, kind.known
             )
-        return {**figures, **watched.figures(), **card, "memory of the card, MiB": self._memory(kind)}
+        if name == "published sizes":  # before whose start no server was missing that runs now
+            card["memory of the card, MiB"] = self._memory(kind)
+        return {**figures, **watched.figures(), **card}
+
+    def _check_time(self) -> None:
+        if self._place.recorder.left_s < _CROWD_S:
+            raise LeftOut("no time")
 
     def _scripts(self, name: str) -> list[Script]:
         """About ten seconds each. To the published sizes longer sentences, whose texts are random."""
