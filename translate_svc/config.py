@@ -18,6 +18,9 @@ _NEEDED = {
     "tls_certificate": "tls_key",
     "tls_key": "tls_certificate",
     "tls_client_ca": "tls_certificate",
+    "http_origins": "http",
+    "http_ice_servers": "http",
+    "http_source_language": "http",
     "wyoming_target": "wyoming",
     "wyoming_caller": "wyoming",
 }

@@ -22,6 +22,7 @@ max_streams = 8
 port = 6000
 insecure = true
 drain_grace_s = 5
+http = "127.0.0.1:8080"
 http_source_language = "no"
 """
 YAML = """
@@ -30,6 +31,7 @@ max_streams: 8
 port: 6000
 insecure: true
 drain_grace_s: 5
+http: "127.0.0.1:8080"
 http_source_language: "no"
 """
 
@@ -93,6 +95,9 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
         ("port: 1", "f.ini", "--config: {path}: must end in .toml, .yaml or .yml"),
         ("tls_key = 'k.pem'", "f.toml", "{path}: tls_key: needs tls_certificate"),
         ("wyoming_target = 'es'", "f.toml", "{path}: wyoming_target: needs wyoming"),
+        ("http_origins: https://a.example", "f.yaml", "{path}: http_origins: needs http"),
+        ("http_ice_servers: stun:a.example", "f.yaml", "{path}: http_ice_servers: needs http"),
+        ("http_source_language: en", "f.yaml", "{path}: http_source_language: needs http"),
     ],
     ids=lambda value: value[:40],
 )
