@@ -34,6 +34,7 @@ class MixedResult:
     """``failed``: by kind of caller; of guests, whose keys come and go, also what should have been refused.
     ``different``: streams by utterance with another text than the same stream had before the first kill.
     ``grown_...``: of the server that lives, from the second quarter of the run to its last, by medians.
+    ``new_threads``: how many it has more at the end than at the end of the second quarter, by their names.
     ``first_text_p95_ms``: after the end of an utterance, in those two quarters. ``..._max_s``: of ``Guests``.
     """
 
@@ -46,6 +47,7 @@ class MixedResult:
     grown_mib: float
     grown_descriptors: float
     grown_threads: float
+    new_threads: dict[str, int]
     first_text_p95_ms: tuple[float, float]
     let_in_max_s: float
     put_out_max_s: float
@@ -53,13 +55,16 @@ class MixedResult:
 
 @dataclass(slots=True)
 class _Seen:
-    """``first_texts``: when, and after how many ms. ``states``: when, MiB, descriptors and threads."""
+    """``first_texts``: when, and after how many ms. ``states``: when, MiB, descriptors and threads.
+    ``threads``: when, and how many by name.
+    """
 
     streams: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     different: int = 0
     first_texts: list[tuple[float, float]] = field(default_factory=list)
     states: list[tuple[float, float, float, float]] = field(default_factory=list)
+    threads: list[tuple[float, Counter[str]]] = field(default_factory=list)
 
 
 async def run_mixed(seconds: float, kill_every_s: float) -> MixedResult:
@@ -143,14 +148,21 @@ async def _again(kind: str, call: Callable[[], Awaitable[None]], seen: _Seen) ->
 async def _watch(pid: int, seen: _Seen) -> None:
     process = Path(f"/proc/{pid}")
     while True:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that ends meanwhile
             status = dict(
                 line.split(":", 1) for line in (process / "status").read_text().splitlines() if ":" in line
             )
             mib = int(status["VmRSS"].split()[0]) * 1024 / _MIB
             descriptors = len(list((process / "fd").iterdir()))
-            seen.states.append((time.monotonic(), mib, descriptors, int(status["Threads"])))
+            names = _threads(process)
+            seen.states.append((time.monotonic(), mib, descriptors, names.total()))
+            seen.threads.append((time.monotonic(), names))
         await asyncio.sleep(_SAMPLE_S)
+
+
+def _threads(process: Path) -> Counter[str]:
+    """Those of a process, by the names that the system knows them by."""
+    return Counter(path.read_text().strip() for path in process.glob("task/*/comm"))
 
 
 def _result(seen: _Seen, guests: Guests, began_s: float, seconds: float, kills: int) -> MixedResult:
@@ -160,6 +172,10 @@ def _result(seen: _Seen, guests: Guests, began_s: float, seconds: float, kills: 
     def grown(column: int) -> float:
         second, last = ([row[column] for row in seen.states if quarter(row[0]) == place] for place in (1, 3))
         return round(median(last) - median(second), 1)
+
+    def new_threads() -> dict[str, int]:
+        before = [names for at_s, names in seen.threads if quarter(at_s) == 1][-1]
+        return dict(seen.threads[-1][1] - before)
 
     def p95(place: int) -> float:
         times = [ms for at_s, ms in seen.first_texts if quarter(at_s) == place]
@@ -175,6 +191,7 @@ def _result(seen: _Seen, guests: Guests, began_s: float, seconds: float, kills: 
         grown(1),
         grown(2),
         grown(3),
+        new_threads(),
         (p95(1), p95(3)),
         round(max(guests.let_in_s, default=0.0), 2),
         round(max(guests.put_out_s, default=0.0), 2),

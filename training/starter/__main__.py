@@ -5,9 +5,9 @@ are kept. Then the weights of the text stage become the average of that checkpoi
 
 Each stage keeps its result in build/starter/ and is skipped or resumed when run again, so the work may be
 spread over days. On two cores the whole takes about four hours, most of it in the text stage; on a GPU
-(`--device cuda`) it should take minutes: on an H100 a step of the text stage takes 0.1 s, and has eleven times
-the speech of a CPU's. The text stage needs no synthesizer where tokenizer,
-shards and held-out sets of build/starter/ have been carried over.
+(`--device cuda`) it should take minutes: on an H100 a step of the text stage takes 0.1 s, with eleven times
+the speech of a CPU's. That stage needs no synthesizer where tokenizer, shards and held-out sets of
+build/starter/ have been carried over.
 """
 
 from __future__ import annotations
