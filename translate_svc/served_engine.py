@@ -17,7 +17,7 @@ from translate_svc.session.capacity.load_monitor import LoadMonitor
 from translate_svc.types import FrontProcess, ServerInfo
 
 if TYPE_CHECKING:
-    from translate_svc.observability.metrics import Snapshot
+    from translate_svc.observability.snapshot import Snapshot
 
 
 class ServedEngine(ABC):
@@ -92,7 +92,7 @@ class ServedEngine(ABC):
 
     def snapshot(self) -> Snapshot:
         """The values that a metrics scrape reads."""
-        from translate_svc.observability.metrics import Snapshot
+        from translate_svc.observability.snapshot import Snapshot
 
         return Snapshot(
             ready=not self.not_ready_reason,

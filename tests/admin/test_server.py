@@ -15,7 +15,8 @@ from translate_svc.admin.options import AdminOptions
 from translate_svc.admin.probes import Probes
 from translate_svc.admin.server import AdminServer
 from translate_svc.errors import InvalidArgument
-from translate_svc.observability.metrics import NOT_READY, Metrics
+from translate_svc.observability.metrics import Metrics
+from translate_svc.observability.snapshot import NOT_READY
 from translate_svc.types import ServerLoad
 
 

@@ -9,11 +9,12 @@ from translate_svc import errors
 from translate_svc.observability.labels import (
     CLOSE_CAUSES,
     ERROR_CAUSES,
+    PREFIX,
     UTTERANCE_STATUSES,
     WARNING_CODES,
     error_cause,
 )
-from translate_svc.observability.metrics import PREFIX, Metrics
+from translate_svc.observability.metrics import Metrics
 from translate_svc.types import UtteranceStatus
 
 GAUGES = {
@@ -35,6 +36,7 @@ COUNTERS = {
     "utterances_total": ("status",),
     "languages_heard_total": ("language",),
     "warnings_total": ("code",),
+    "log_messages_total": ("level",),
     "engine_steps_total": (),
     "text_tokens_total": (),
     "source_seconds_total": (),

@@ -20,8 +20,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from translate_svc.audio.files import read_audio
 from translate_svc.config import Settings
-from translate_svc.observability.labels import CLOSE_CAUSES
-from translate_svc.observability.metrics import PREFIX, Metrics
+from translate_svc.observability.labels import CLOSE_CAUSES, PREFIX
+from translate_svc.observability.metrics import Metrics
 from translate_svc.observability.telemetry import Tracing
 from translate_svc.rpc.server import RpcServer
 from translate_svc.service import Service

@@ -13,7 +13,8 @@ import pytest_asyncio
 from tests.tiny_checkpoint import build_tiny_checkpoint
 from translate_svc.config import Settings
 from translate_svc.errors import OutOfRange, PermissionDenied, ResourceExhausted
-from translate_svc.observability.metrics import PREFIX, Metrics
+from translate_svc.observability.labels import PREFIX
+from translate_svc.observability.metrics import Metrics
 from translate_svc.service import Service
 from translate_svc.session.session import Session
 from translate_svc.types import (

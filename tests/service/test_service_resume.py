@@ -13,7 +13,8 @@ import pytest_asyncio
 from translate_svc.access.resume_tokens import new_resume_key
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument, ResourceExhausted, Superseded, TranslateSvcError
-from translate_svc.observability.metrics import PREFIX, Metrics
+from translate_svc.observability.labels import PREFIX
+from translate_svc.observability.metrics import Metrics
 from translate_svc.service import Service
 from translate_svc.types import (
     ANONYMOUS,

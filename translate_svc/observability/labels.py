@@ -5,6 +5,8 @@ from __future__ import annotations
 from translate_svc import errors
 from translate_svc.types import ENDPOINTING, Stage
 
+PREFIX = "translate_svc_"
+"""Of the names of all metrics."""
 OTHER = "other"
 """A value that is in no table."""
 ENGINE_STAGES = tuple(stage.value for stage in Stage)
@@ -28,6 +30,7 @@ WARNING_CODES = (
     "unexpected_script",
     "utterance_refused",
 )
+LOG_LEVELS = ("warning", "error", "critical")
 _CAUSES: dict[type, str] = {
     errors.DataLoss: "data_loss",
     errors.DetectorError: "detector_error",

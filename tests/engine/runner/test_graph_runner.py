@@ -15,7 +15,8 @@ from translate_svc.assembly import load_engine
 from translate_svc.config import Settings
 from translate_svc.engine.runner import model_runner
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
-from translate_svc.observability.metrics import PREFIX, Metrics
+from translate_svc.observability.labels import PREFIX
+from translate_svc.observability.metrics import Metrics
 from translate_svc.types import Stage
 
 

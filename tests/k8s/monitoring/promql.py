@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from translate_svc.observability.metrics import NOT_READY, PREFIX, Metrics
+from translate_svc.observability.labels import PREFIX
+from translate_svc.observability.metrics import Metrics
+from translate_svc.observability.snapshot import NOT_READY
 from translate_svc.types import FrontProcess
 
 _USE = re.compile(

@@ -73,7 +73,7 @@ def _first_texts(fast: str, slow: str) -> dict[str, str]:
 
 
 _READY, _STARTED, _LAG = "translate_svc_ready", "process_start_time_seconds", "translate_svc_lag_seconds"
-_FRONTS = "translate_svc_front_restarts_total"
+_FRONTS, _LOGGED = "translate_svc_front_restarts_total", "translate_svc_log_messages_total"
 _CASES = (
     Case("NoServerReady", "all load", _series(_READY, "0x40"), "10m", True),
     Case("NoServerReady", "none is scraped", _series(_READY, "1x4 stale"), "10m", True),
@@ -104,6 +104,9 @@ _CASES = (
     Case("CanaryFails", "servers alone", _utterances("0+10x160", "0+5x160"), "40m", False),
     Case("FrontProcessRestarts", "four", _series(_FRONTS, "0x20 4x40", front="0"), "12m", True),
     Case("FrontProcessRestarts", "one", _series(_FRONTS, "0x20 1x40", front="0"), "12m", False),
+    Case("LogsErrors", "one", _series(_LOGGED, "0x20 1x40", level="error"), "6m", True),
+    Case("LogsErrors", "15 minutes ago", _series(_LOGGED, "0x20 1x80", level="error"), "20m", False),
+    Case("LogsErrors", "warnings alone", _series(_LOGGED, "0x20 9x40", level="warning"), "6m", False),
     Case("NearlyFull", "60 of 64", _load("60x160", "64x160"), "40m", True),
     Case("NearlyFull", "50 of 64", _load("50x160", "64x160"), "40m", False),
     Case("SlowFirstText", "half", _first_texts("0+5x160", "0+10x160"), "40m", True),

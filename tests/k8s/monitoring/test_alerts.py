@@ -9,7 +9,8 @@ import pytest
 
 from tests.k8s.manifests import ROOT, Manifests
 from tests.k8s.monitoring.promql import complaints, uses
-from translate_svc.observability.metrics import PREFIX, Metrics
+from translate_svc.observability.labels import PREFIX
+from translate_svc.observability.metrics import Metrics
 
 _GROUPS = Manifests.of("everything").one("PrometheusRule", "translate-svc")["spec"]["groups"]
 _RULES: list[dict[str, Any]] = [rule for group in _GROUPS for rule in group["rules"]]

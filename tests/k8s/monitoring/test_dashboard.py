@@ -9,7 +9,7 @@ import pytest
 
 from tests.k8s.manifests import K8S
 from tests.k8s.monitoring.promql import complaints, served, uses
-from translate_svc.observability.metrics import PREFIX
+from translate_svc.observability.labels import PREFIX
 
 DASHBOARD: dict[str, Any] = json.loads((K8S / "monitoring/grafana/translate-svc.json").read_text("utf-8"))
 _PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]

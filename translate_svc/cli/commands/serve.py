@@ -95,6 +95,7 @@ async def _run(settings: Settings) -> int:
     """Serves until the server has to leave. Returns the exit code."""
     # imported here because only this command needs the extra "server"
     from translate_svc.admin.probes import Probes
+    from translate_svc.observability.counted_log import CountedLog
     from translate_svc.observability.metrics import Metrics
 
     settings = with_guard(settings, by_certificate=callers_of(settings).by_certificate)
@@ -103,6 +104,7 @@ async def _run(settings: Settings) -> int:
     asyncio.get_running_loop().set_exception_handler(log_loop_error)
     leaving = _Leaving()
     started, metrics, probes = time.monotonic(), Metrics(), Probes()
+    logging.getLogger().addHandler(CountedLog(metrics))
     async with (
         _admin_port(settings, metrics, probes),
         _served(settings, makers, leaving, metrics) as (service, servers),

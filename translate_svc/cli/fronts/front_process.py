@@ -83,6 +83,7 @@ async def _run(
     config: FrontConfig, make_vad: Callable[[], FrameVad] | None, options: ConnectionOptions
 ) -> int:
     """Serves until it is told to leave, or the engine is lost. Returns the exit code."""
+    from translate_svc.observability.counted_log import CountedLog
     from translate_svc.remote_engine.forwarded_metrics import ForwardedMetrics
     from translate_svc.remote_engine.leases import LeasedStreams
     from translate_svc.serving.live_calls import DRAINING
@@ -97,6 +98,7 @@ async def _run(
 
     makers = transport_makers(settings, Place(config.index, is_shared=True, behind=config.behind))
     metrics = ForwardedMetrics()
+    logging.getLogger().addHandler(CountedLog(metrics))
     async with (
         tracing_of_environment() as tracing,
         remote_service(
