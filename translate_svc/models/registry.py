@@ -106,7 +106,9 @@ def own_calibration(folder: Path) -> OwnCalibration | None:
 def _registered(config: Mapping[str, Any]) -> _Registered:
     named = config.get("architectures")
     architectures = named if isinstance(named, list) else []
-    found = next((_FAMILIES[each] for each in architectures if each in _FAMILIES), None)
+    found = next(
+        (_FAMILIES[each] for each in architectures if isinstance(each, str) and each in _FAMILIES), None
+    )
     if found is None:
         known = ", ".join(_FAMILIES)
         raise CheckpointError(f"architectures is {named!r}, none of {known}", field="config.json")

@@ -13,8 +13,8 @@ from translate_svc.models.checkpoint.manifest import MANIFEST_FILE, Progress, fi
 from translate_svc.models.checkpoint.weight_index import (
     REST_FILE,
     WEIGHTS_KEY,
-    file_metadata,
     is_reduced,
+    stated,
     weight_files,
 )
 
@@ -30,7 +30,7 @@ def weights_key(folder: Path, progress: Progress | None = None) -> str:
         CheckpointError: weights are missing.
     """
     if is_reduced(folder):
-        return file_metadata(folder / REST_FILE)[WEIGHTS_KEY]
+        return stated(folder / REST_FILE, WEIGHTS_KEY)
     return key_of_sums(file_sums(folder, weight_files(folder), progress))
 
 

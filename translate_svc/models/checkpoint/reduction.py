@@ -22,7 +22,7 @@ from translate_svc.models.checkpoint.weight_index import (
     PARAMETERS,
     REST_FILE,
     WEIGHTS_KEY,
-    file_metadata,
+    stated,
 )
 from translate_svc.models.checkpoint.weights import SCALE_SUFFIX, TensorReader, WeightFiles, same_tensor
 from translate_svc.models.linear.packed_linear import prepare_alone
@@ -76,7 +76,7 @@ def join_parts(folder: Path, files: Collection[str], stages: Stages) -> None:
         OSError: the disk is full.
     """
     parts = [file + PART_SUFFIX for file in files]
-    key = key_of_sums({file: file_metadata(folder / (file + PART_SUFFIX))[_SOURCE_SUM] for file in files})
+    key = key_of_sums({file: stated(folder / (file + PART_SUFFIX), _SOURCE_SUM) for file in files})
     weights, products = WeightFiles(folder, parts, stages.stored_name), KeptProducts(folder, key)
     for prefix, stage in stages.modules:
         weights.load(stage, prefix, device=_CPU, precision=INT8, loaded=prepare_alone, products=products)

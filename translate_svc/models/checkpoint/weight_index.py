@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ REST_FILE = "rest.int8.safetensors"
 the key of the weights that it was made of.
 """
 PARAMETERS, WEIGHTS_KEY = "parameters", "weights_sha256"
+
+_ABOUT = "__metadata__"
+"""Of a header: what it says beside its tensors."""
 
 _MAX_HEADER_BYTES = 100_000_000
 """The limit of the safetensors library itself."""
@@ -89,18 +94,21 @@ def stored_weights(folder: Path) -> StoredWeights:
         CheckpointError: for the reasons that ``weight_files`` lists, or a file is incomplete.
     """
     if is_reduced(folder):
-        return StoredWeights(int(file_metadata(folder / REST_FILE)[PARAMETERS]), int8_alone=True)
+        return StoredWeights(int(stated(folder / REST_FILE, PARAMETERS)), int8_alone=True)
     headers = [read_header(folder / file) for file in weight_files(folder)]
     return StoredWeights(sum(math.prod(tensor["shape"]) for each in headers for tensor in each.values()))
 
 
-def file_metadata(path: Path) -> dict[str, str]:
-    """What the header of a weight file says beside its tensors.
+def stated(path: Path, name: str) -> str:
+    """What the header of a weight file that this package wrote says under ``name``.
 
     Raises:
-        CheckpointError: it is not a whole file.
+        CheckpointError: it is not a whole file, or says nothing of the kind.
     """
-    found: dict[str, str] = _json_header(path).get("__metadata__") or {}
+    about = _json_header(path).get(_ABOUT)
+    found = about.get(name) if isinstance(about, dict) else None
+    if not isinstance(found, str) or (name == PARAMETERS and not found.isdecimal()):
+        raise CheckpointError(f"does not state {name}, as translate-svc writes it", field=path.name)
     return found
 
 
@@ -110,17 +118,36 @@ def read_header(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it is not a whole file.
     """
-    return {name: tensor for name, tensor in _json_header(path).items() if name != "__metadata__"}
+    return {name: tensor for name, tensor in _json_header(path).items() if name != _ABOUT}
 
 
 def _json_header(path: Path) -> dict[str, Any]:
-    """The JSON header. A file starts with 8 bytes for its length (little endian), then the header itself."""
+    """The JSON header. A file starts with 8 bytes for its length (little endian), then the header itself,
+    then the tensors.
+    """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         try:
             header = json.loads(file.read(length)) if length <= _MAX_HEADER_BYTES else None
         except (ValueError, RecursionError):
             header = None
-    if not isinstance(header, dict):
+        size = file.seek(0, os.SEEK_END)
+    if not isinstance(header, dict) or 8 + length + _data_bytes(header) > size:
         raise CheckpointError("is not a whole safetensors file", field=path.name)
     return header
+
+
+def _data_bytes(header: Mapping[str, Any]) -> float:
+    """Where the last tensor ends. Infinite if one is not described as safetensors does."""
+    end = 0
+    for name, tensor in header.items():
+        match tensor:
+            case _ if name == _ABOUT:
+                continue
+            case {"shape": [*shape], "data_offsets": [int(_), int(tensor_end)]} if all(
+                type(size) is int and size >= 0 for size in shape
+            ):
+                end = max(end, tensor_end)
+            case _:
+                return math.inf
+    return end

@@ -59,8 +59,9 @@ def read_catalog(cache: Path) -> list[CatalogEntry]:
 
 
 def _read_entry(folder: Path) -> CatalogEntry:
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = 0
     try:
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         identity = read_identity(folder)
         capabilities = describe(folder).capabilities(folder)
         return CatalogEntry(
@@ -77,3 +78,6 @@ def _read_entry(folder: Path) -> CatalogEntry:
         )
     except CheckpointError as error:
         return CatalogEntry(folder.name, folder.name, size, error=str(error))
+    except OSError as error:  # of another user, or on a disk that fails
+        reason = f"{Path(error.filename or folder).name}: {error.strerror or error}"
+        return CatalogEntry(folder.name, folder.name, size, error=reason)
