@@ -107,9 +107,8 @@ def _run() -> int:
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:
             return _leave_reader()
-        return _print_error(
-            ": ".join(str(part) for part in (error.filename, error.strerror) if part), EXIT_ERROR
-        )
+        parts = (error.filename, error.strerror or error)
+        return _print_error(": ".join(str(part) for part in parts if part), EXIT_ERROR)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(error.name or "", "server")
         return _print_error(f"{error.name} is missing: pip install '{_NAME}[{extra}]'", EXIT_ERROR)

@@ -82,6 +82,11 @@ def test_at_a_terminal_no_is_the_answer_that_is_taken_for_granted(
     assert not cache.exists()
 
 
+def test_an_empty_revision_is_not_taken_for_main(told: Told, cache: Path) -> None:
+    code, _, error = told("pull", HUB_ID, "--revision", "", "--model-cache", str(cache), "--accept-license")
+    assert (code, error) == (2, "translate-svc: --revision: must be a branch, a tag or a commit\n")
+
+
 def test_what_the_hub_refuses_is_one_line(told: Told, cache: Path) -> None:
     code, _, error = told("pull", "facebook/absent", "--model-cache", str(cache), "--accept-license")
     assert code == 1

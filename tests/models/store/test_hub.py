@@ -11,7 +11,7 @@ from huggingface_hub import constants
 
 from tests.fake_hub import FakeHub
 from tests.published_layout import HUB_ID
-from translate_svc.errors import CheckpointError, DownloadError
+from translate_svc.errors import CheckpointError, DownloadError, InvalidArgument
 from translate_svc.models.store.hub import Hub
 
 SHARD = "model-00002-of-00002.safetensors"
@@ -90,3 +90,18 @@ def test_no_hub_and_a_forbidden_network_are_told(hub: FakeHub, monkeypatch: pyte
     with pytest.raises(DownloadError, match="cannot be pulled while HF_HUB_OFFLINE is set"):
         Hub(hub.endpoint).plan(HUB_ID)
     assert hub.seen == []
+
+
+@pytest.mark.parametrize("address", ["huggingface.co", "ftp://hub.example", "http://"])
+def test_an_address_that_is_none_is_refused_by_its_variable(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(InvalidArgument, match="HF_ENDPOINT: must be an address, such as"):
+        Hub()
+
+
+def test_an_empty_variable_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "")
+    monkeypatch.setattr(constants, "ENDPOINT", "")  # as huggingface_hub then has it
+    assert Hub().endpoint == "https://huggingface.co"

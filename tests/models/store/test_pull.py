@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import resource
 import shutil
 import socket
@@ -224,6 +226,34 @@ def test_a_damaged_directory_is_mended_by_pulling_again(hub: FakeHub, cache: Pat
     assert not pulled(Hub(hub.endpoint).plan(HUB_ID), cache)
     pull_all(hub, cache)
     assert pulled(Hub(hub.endpoint).plan(HUB_ID), cache)
+
+
+def test_a_link_to_a_larger_disk_is_replaced_again_and_again(hub: FakeHub, cache: Path) -> None:
+    path, _ = pull_all(hub, cache)
+    for commit in ("1" * 40, "2" * 40):
+        elsewhere = cache.parent / commit
+        shutil.copytree(path, elsewhere)
+        shutil.rmtree(path)
+        path.symlink_to(elsewhere)
+        hub.commit = commit
+        pull_all(hub, cache)
+        assert read_identity(path).revision == commit
+        assert [each.name for each in cache.iterdir()] == [DIRECTORY], "nothing is left over"
+        assert (elsewhere / "config.json").is_file(), "what the link showed is not removed"
+
+
+def test_files_that_may_not_be_linked_are_downloaded(
+    hub: FakeHub, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = pull_all(hub, cache)
+    hub.commit = "1" * 40
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), "a file of another user")
+
+    monkeypatch.setattr(os, "link", refused)
+    pull_all(hub, cache)
+    assert read_identity(path).revision == hub.commit
 
 
 def test_a_directory_of_ones_own_is_not_replaced(hub: FakeHub, cache: Path) -> None:

@@ -55,6 +55,8 @@ def pull(
 
     if dtype not in (None, "int8"):
         raise UsageError("must be int8; without it the weights stay as they are", field="--dtype")
+    if not revision.strip():
+        raise UsageError("must be a branch, a tag or a commit", field="--revision")
     int8 = dtype == "int8"
     console = Console(highlight=False)
     cache = Path(Settings.load({"model_cache": model_cache}).model_cache)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 from huggingface_hub import HfApi, constants, hf_hub_url
@@ -28,7 +29,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
-from translate_svc.errors import CheckpointError, DownloadError
+from translate_svc.errors import CheckpointError, DownloadError, InvalidArgument
 from translate_svc.models.checkpoint.description import FEATURES_FILE, NESTED_FEATURES, PROCESSOR_FILE
 from translate_svc.models.checkpoint.identity import CARD_FILE, license_of
 from translate_svc.models.checkpoint.weight_index import INDEX_FILE, SINGLE_FILE, shards_of
@@ -37,6 +38,8 @@ from translate_svc.models.registry import describe_config
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 """A git hash, SHA-1 or SHA-256."""
+_HUB = "https://huggingface.co"
+"""Where huggingface_hub has none either: its own default is empty if ``HF_ENDPOINT`` is."""
 _CONFIG_FILE = "config.json"
 _OPTIONAL_FILES = (CARD_FILE, "LICENSE", FEATURES_FILE, PROCESSOR_FILE)
 """Of every family."""
@@ -74,10 +77,17 @@ class Hub:
 
     Args:
         endpoint: base address; by default ``HF_ENDPOINT`` if it is set, otherwise huggingface.co.
+
+    Raises:
+        InvalidArgument: the address is none.
     """
 
     def __init__(self, endpoint: str | None = None) -> None:
-        self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+        self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or constants.ENDPOINT or _HUB).rstrip("/")
+        address = urlsplit(self.endpoint)
+        if address.scheme not in ("http", "https") or not address.netloc:
+            message = f"must be an address, such as {_HUB}, not {self.endpoint!r}"
+            raise InvalidArgument(message, field="HF_ENDPOINT")
         self._api = HfApi(endpoint=self.endpoint, library_name="translate-svc")
 
     def plan(self, hub_id: str, revision: str | None = None) -> PullPlan:
@@ -146,7 +156,7 @@ class Hub:
         except (httpx2.ConnectError, httpx2.TimeoutException) as error:
             message = f"{self.endpoint} cannot be reached; HTTPS_PROXY names a proxy, HF_ENDPOINT another hub"
             raise DownloadError(message, field=hub_id) from error
-        except (httpx2.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, ValueError, RecursionError) as error:
             raise DownloadError(f"no answer from {self.endpoint} that makes sense", field=hub_id) from error
 
     def _family(self, hub_id: str, commit: str, found: Mapping[str, HubFile]) -> FamilyDescription:

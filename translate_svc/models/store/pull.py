@@ -62,9 +62,9 @@ def pulled(plan: PullPlan, cache: Path, *, int8: bool = False) -> bool:
         return False
     try:
         check_manifest(target)
-    except CheckpointError:
-        return False  # damaged: a pull repairs it
-    return verification(target) is not Verification.NO_MANIFEST
+        return verification(target) is not Verification.NO_MANIFEST
+    except (CheckpointError, OSError):
+        return False  # damaged, or not readable for this user: a pull repairs it
 
 
 def pull(hub: Hub, plan: PullPlan, cache: Path, progress: Progress, *, int8: bool = False) -> Path:
@@ -184,11 +184,19 @@ def _staging(cache: Path, plan: PullPlan) -> Path:
     staging = cache / STAGING_FOLDER / f"{name}@{plan.revision}"
     for other in staging.parent.glob(f"{name}@*"):
         if other != staging:
-            shutil.rmtree(other)
+            _remove(other)
     staging.mkdir(parents=True, exist_ok=True)
     for partial in staging.glob(".*"):
         partial.unlink()
     return staging
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder. Of a link, as to a larger disk, the link alone: what it shows may be in use."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
 
 
 def _forget_reduced(staging: Path) -> None:
@@ -201,13 +209,33 @@ def _link_known(folder: Path | None, file: HubFile, staging: Path, progress: Pro
     """Links ``file`` from huggingface_hub's shared cache or an earlier pull into ``staging``, if it is what
     the hub states.
 
-    Returns its sha256, or None if it has to be downloaded.
+    Returns its sha256, or None if it has to be downloaded: then it differs, or this user may not read or
+    link it.
     """
     target = staging / file.path
     if target.is_symlink():
         target.unlink()  # a link of an earlier pull: its file may have changed, and is never written to
-    source = None if folder is None else folder / file.path
-    if source is None or not source.is_file() or source.stat().st_size != file.size:
+    if folder is None:
+        return None
+    source = folder / file.path
+    try:
+        sha256 = _verified(source, file)
+        if sha256 is None:
+            return None
+        target.unlink(missing_ok=True)
+        if staging.parent.parent in source.resolve().parents:
+            target.hardlink_to(source.resolve())  # the earlier pull's directory is replaced
+        else:
+            target.symlink_to(source.resolve())
+    except OSError:
+        return None
+    progress(file.size)
+    return sha256
+
+
+def _verified(source: Path, file: HubFile) -> str | None:
+    """The sha256 of ``source``; None if it is not what the hub states, or not there."""
+    if not source.is_file() or source.stat().st_size != file.size:
         return None
     sha256 = hashlib.sha256()
     blob_id = hashlib.sha1(f"blob {file.size}\0".encode(), usedforsecurity=False)  # as git names it
@@ -215,15 +243,8 @@ def _link_known(folder: Path | None, file: HubFile, staging: Path, progress: Pro
         while block := handle.read(_BLOCK_BYTES):
             sha256.update(block)
             blob_id.update(block)
-    if file.sha256 != sha256.hexdigest() if file.sha256 else file.blob_id != blob_id.hexdigest():
-        return None
-    target.unlink(missing_ok=True)
-    if staging.parent.parent in source.resolve().parents:
-        target.hardlink_to(source.resolve())  # the earlier pull's directory is replaced
-    else:
-        target.symlink_to(source.resolve())
-    progress(file.size)
-    return sha256.hexdigest()
+    same = file.sha256 == sha256.hexdigest() if file.sha256 else file.blob_id == blob_id.hexdigest()
+    return sha256.hexdigest() if same else None
 
 
 def _check_loads(folder: Path) -> None:
@@ -244,9 +265,9 @@ def _put_in_place(staging: Path, target: Path) -> None:
     """One rename if the directory is new, two if it replaces another commit."""
     old = staging.parent / f"{target.name}@replaced"
     if target.exists():
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
         target.rename(old)
     staging.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-    with contextlib.suppress(OSError):  # it still holds files of another model
+    with contextlib.suppress(OSError):  # of another user, or it still holds files of another model
+        _remove(old)
         staging.parent.rmdir()
