@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import dataclasses
 import functools
@@ -24,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 _STEP_GRACE_S = 2.0
 """How long the thread may still work on its current step after it was told to drop everything."""
+
+_EXIT_GRACE_S = 10.0
+"""How long the end of a program that did not stop its engine waits for the current step."""
 
 
 class AsyncEngine:
@@ -78,6 +82,7 @@ class AsyncEngine:
         self._loop = asyncio.get_running_loop()
         self._delivery.accept()
         self._thread.start()
+        atexit.register(self._end_with_program)
 
     @property
     def status(self) -> EngineStatus:
@@ -129,6 +134,7 @@ class AsyncEngine:
         """
         if self._loop is None:
             return True
+        atexit.unregister(self._end_with_program)
         self._delivery.refuse(Unavailable("the engine is stopping"))
         self._mailbox.stop(drain)
         ended = await self._wait_ended(deadline_s)
@@ -139,6 +145,14 @@ class AsyncEngine:
         if ended:
             self._thread.join()
         return ended
+
+    def _end_with_program(self) -> None:
+        """The interpreter ends threads that still compute, and the libraries in them then abort the process.
+        In a forked process the thread is not there.
+        """
+        if self._thread.alive:
+            self._mailbox.stop(drain=False)
+            self._thread.join(_EXIT_GRACE_S)
 
     async def _wait_ended(self, seconds: float) -> bool:
         try:
@@ -214,7 +228,10 @@ class AsyncEngine:
     # ---------------------------------------------------------------- on the engine's thread
 
     def _post_step(self, status: EngineStatus, batch: EventBatch) -> None:
-        self._post(functools.partial(self._deliver_step, status, batch))
+        try:
+            self._post(functools.partial(self._deliver_step, status, batch))
+        except RuntimeError:  # the loop is closed: nobody receives anything, so nothing is left to do
+            self._mailbox.stop(drain=False)
 
     def _post_warm(self) -> None:
         self._post(self._become_warm)

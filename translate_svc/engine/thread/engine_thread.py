@@ -75,9 +75,9 @@ class EngineThread:
         """It runs."""
         return self._thread.is_alive()
 
-    def join(self) -> None:
-        """Waits for its end."""
-        self._thread.join()
+    def join(self, seconds: float | None = None) -> None:
+        """Waits for its end, at most ``seconds``."""
+        self._thread.join(seconds)
 
     def _run(self) -> None:
         try:
