@@ -81,6 +81,8 @@ def test_a_good_request_passes() -> None:
         (replace_second(length_penalty=float("nan")), "sequences[1].length_penalty", OutOfRange),
         (replace_second(alternatives=True), "sequences[1].alternatives", InvalidArgument),
         (replace_samples(np.zeros((2, 1_600), np.float32)), "source", InvalidArgument),
+        (replace_samples([0.0] * 1_600), "source", InvalidArgument),
+        (replace_samples(None), "source", InvalidArgument),
         (replace_samples(np.zeros(1_600, np.float64)), "source", InvalidArgument),
         (replace_samples(np.zeros(1_599, np.float32)), "source", OutOfRange),
         (replace_samples(np.zeros(480_001, np.float32)), "source", OutOfRange),

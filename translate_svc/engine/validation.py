@@ -15,7 +15,7 @@ from translate_svc.engine.terms.encoding import can_write
 from translate_svc.engine.text.beam_search import MAX_LENGTH_PENALTY
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.models.tokenizer import Tokenizer
-from translate_svc.types import MAX_BEAMS, MAX_TERM_CHARACTERS, MAX_TERMS, Samples
+from translate_svc.types import MAX_BEAMS, MAX_TERM_CHARACTERS, MAX_TERMS
 
 
 class ModelCapabilities(Protocol):
@@ -67,7 +67,10 @@ def validate(
         raise OutOfRange(f"must take at most {limits.max_slots} slots, not {slots}", field="sequences")
 
 
-def _validate_samples(samples: Samples, limits: EngineLimits) -> None:
+def _validate_samples(samples: object, limits: EngineLimits) -> None:
+    if not isinstance(samples, np.ndarray):
+        message = f"must be an array of float32 or a SourceText, not {type(samples).__name__}"
+        raise InvalidArgument(message, field="source")
     if samples.ndim != 1 or samples.dtype != np.float32:
         raise InvalidArgument(
             f"must be one-dimensional float32, not {samples.ndim}-dimensional {samples.dtype}",

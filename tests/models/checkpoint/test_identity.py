@@ -64,6 +64,7 @@ def test_names_paths_and_hub_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ("name", "said"),
     [
         ("absent", "model: no model directory at {cache}/absent; translate-svc models lists what is there"),
+        ("", "model: must be a directory, a hub id or a name, and is empty"),
         ("./absent", "model: no model directory at absent"),
         ("a/b/c", "model: no model directory at a/b/c"),
         (HUB_ID, f"model: {HUB_ID} is not in {{cache}}; to download it: translate-svc pull {HUB_ID}"),

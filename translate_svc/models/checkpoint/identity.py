@@ -74,9 +74,11 @@ def find_checkpoint(name: str, cache: Path) -> Path:
     ``cache`` after a pull, or in huggingface_hub's shared cache.
 
     Raises:
-        CheckpointError: the directory does not exist. If ``name`` can be a hub id, the message says how to
-            pull it.
+        CheckpointError: the directory does not exist, or ``name`` is empty. If ``name`` can be a hub id, the
+            message says how to pull it.
     """
+    if not name.strip():
+        raise CheckpointError("must be a directory, a hub id or a name, and is empty", field="model")
     given = Path(name).expanduser()
     is_path = len(given.parts) > 1 or name.startswith(".")
     places = [given] if is_path else [cache / name, bundled_models() / name]
