@@ -81,7 +81,7 @@ class WhipEndpoint:
         task = asyncio.create_task(broadcast.run(driver, who))
         self._rooms[room] = _Room(name, broadcast, who, task)
         task.add_done_callback(functools.partial(self._closed, room))
-        return answered(f"{request.path}/{name}", broadcast.peer, answer, HTTPStatus.CREATED)
+        return answered(_location(request, name), broadcast.peer, answer, HTTPStatus.CREATED)
 
     async def listen(self, request: web.Request) -> web.Response:
         """``POST /v1/whep/{room}``: takes the offer of a listener. The query names the ``language`` to hear;
@@ -96,6 +96,7 @@ class WhipEndpoint:
         language = self._heard(request, broadcast)
         offer = await offer_of(request, functools.partial(read_media_offer, sends=False))
         patience_s = self._context.options.connect_timeout_s
+        name = uuid.uuid4().hex
         with self._place():
             listener = Listener(offer, self._ice_servers, patience_s)
             try:
@@ -103,12 +104,11 @@ class WhipEndpoint:
             except BaseException:
                 await listener.peer.close()
                 raise
-        name = uuid.uuid4().hex
-        broadcast.listeners[language][name] = listener
+            broadcast.listeners[language][name] = listener
         task = asyncio.create_task(self._keep(broadcast, language, name, listener, who))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return answered(f"{request.path}/{name}", listener.peer, answer, HTTPStatus.CREATED)
+        return answered(_location(request, name), listener.peer, answer, HTTPStatus.CREATED)
 
     async def change(self, request: web.Request) -> web.Response:
         """``PATCH`` of a speaker's or a listener's ``Location``, as ``ice_requests.change``."""
@@ -184,7 +184,7 @@ class WhipEndpoint:
         who, _ = await self._context.authenticator.session_caller(request, Scope.STREAM)
         room = self._rooms.get(_room_name(request))
         if room is None or room.who.caller.name != who.caller.name:
-            raise CallNotFound("nobody speaks in this room", field="room")
+            raise _nobody_speaks()
         return room, who
 
     async def _resource(self, request: web.Request) -> tuple[Peer, Broadcast | Listener]:
@@ -226,6 +226,15 @@ async def _either(*events: asyncio.Event) -> None:
     finally:
         for each in waiting:
             each.cancel()
+
+
+def _nobody_speaks() -> CallNotFound:
+    return CallNotFound("nobody speaks in this room", field="room")
+
+
+def _location(request: web.Request, name: str) -> str:
+    """Where a connection is that was asked for here: the room is escaped, as the caller has it."""
+    return f"{request.rel_url.raw_path}/{name}"
 
 
 def _room_name(request: web.Request) -> str:

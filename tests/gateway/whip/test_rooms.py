@@ -1,0 +1,35 @@
+"""What a room is called."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from tests.gateway.webrtc.caller import SpokenTrack, post_offer
+from tests.gateway.whip.test_whip import client
+from translate_svc.gateway.server import GatewayServer
+
+QUERY = "target=es&language=en"
+
+
+async def left(target: str, path: str) -> int:
+    """The status of a DELETE of a path that is sent as it is."""
+    async with aiohttp.ClientSession() as http, http.delete(URL(target + path, encoded=True)) as response:
+        return response.status
+
+
+@pytest.mark.parametrize("room", ["a%20hall", "b%C3%BChne", "a%2Fb", "50%25", "who%3F%23", "a%0D%0AX-B:%201"])
+async def test_the_address_of_a_connection_is_one_that_can_be_asked(server: GatewayServer, room: str) -> None:
+    async with client(SpokenTrack()) as speaker, client() as listener:
+        offers = {f"/v1/whip/{room}?{QUERY}": await speaker.offer()}
+        offers[f"/v1/whep/{room}"] = await listener.offer()
+        paths = []
+        for path, offer in offers.items():
+            status, body, headers = await post_offer(server.target, offer, path=path)
+            assert status == 201, body
+            paths.append(headers["Location"])
+        for path, address in zip(paths, offers, strict=True):
+            assert path.startswith(address.partition("?")[0] + "/")
+        for path in reversed(paths):
+            assert await left(server.target, path) == 200
