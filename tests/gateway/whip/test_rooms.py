@@ -1,6 +1,8 @@
-"""What a room is called."""
+"""What a room is called, and who comes when it ends."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -8,6 +10,7 @@ from yarl import URL
 
 from tests.gateway.webrtc.caller import SpokenTrack, post_offer
 from tests.gateway.whip.test_whip import client
+from tests.waiting import until
 from translate_svc.gateway.server import GatewayServer
 
 QUERY = "target=es&language=en"
@@ -33,3 +36,25 @@ async def test_the_address_of_a_connection_is_one_that_can_be_asked(server: Gate
             assert path.startswith(address.partition("?")[0] + "/")
         for path in reversed(paths):
             assert await left(server.target, path) == 200
+
+
+async def test_a_listener_who_comes_as_the_room_ends_is_told(server: GatewayServer) -> None:
+    """Nobody would tell it later that there is nothing to hear, and the server waited for it to stop."""
+    async with client(SpokenTrack()) as speaker, client() as listener:
+        assert await speaker.post(server.target, f"/v1/whip/stage?{QUERY}") == 201
+        offer = (await listener.offer()).encode()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield offer[:100]
+            await left(server.target, speaker.path)
+            await until(lambda: server.live_streams == 0)
+            await until(lambda: speaker.peer.connectionState in ("closed", "failed"))
+            yield offer[100:]
+
+        headers = {"Content-Type": "application/sdp"}
+        async with (
+            aiohttp.ClientSession(server.target) as http,
+            http.post("/v1/whep/stage", data=slowly(), headers=headers) as response,
+        ):
+            assert response.status == 404
+            assert "nobody speaks" in (await response.text()).lower()

@@ -66,6 +66,8 @@ class Broadcast:
         self.languages = languages
         self.listeners: dict[str, dict[str, Listener]] = {language: {} for language in languages}
         """By language and name."""
+        self.has_ended = False
+        """Whether its listeners were told to go. One who came later would not be told."""
         self._heard: asyncio.Queue[bytes | None] = asyncio.Queue(_MAX_WAITING + 1)  # the last one is None
         self._overrun = self._over = False
         self._samples = 0
@@ -105,6 +107,7 @@ class Broadcast:
         finally:
             if self._listening is not None:
                 self._listening.cancel()
+            self.has_ended = True
             for each in self.everybody():
                 each.gone.set()
             await self.peer.close()

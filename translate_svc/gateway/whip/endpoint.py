@@ -88,7 +88,7 @@ class WhipEndpoint:
         by default it is the first target.
 
         Raises:
-            CallNotFound: nobody speaks there for this caller.
+            CallNotFound: nobody speaks there for this caller, or not any more.
         """
         _refuse_unknown(request, ("language",))
         room, who = await self._room(request)
@@ -101,6 +101,8 @@ class WhipEndpoint:
             listener = Listener(offer, self._ice_servers, patience_s)
             try:
                 answer = await listener.answer()
+                if broadcast.has_ended:  # while the offer came, or was answered: nobody would tell this one
+                    raise _nobody_speaks()
             except BaseException:
                 await listener.peer.close()
                 raise
