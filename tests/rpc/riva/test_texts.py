@@ -70,6 +70,22 @@ async def test_tags_are_no_text(server: RpcServer) -> None:
     assert answer.translations[0].text == f"spa {len('ab c d e')}"
 
 
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ("<dnt>Ada</dnt> met <dnt>ADA</dnt>.", {}),
+        ("<dnt>Ada</dnt> met Bob.", {"ada": "Eva", "Bob": ""}),
+    ],
+)
+async def test_words_that_are_tagged_in_other_letters_are_no_second_term(
+    server: RpcServer, text: str, phrases: dict[str, str]
+) -> None:
+    answer = await called(
+        lambda: client_of(server).translate([text], "", "en", "es", dnt_phrases_dict=phrases)
+    )
+    assert answer.translations[0].text.startswith("spa")
+
+
 async def test_the_id_of_a_request_comes_back(server: RpcServer) -> None:
     request = nmt.TranslateTextRequest(**GOOD, id=riva_common_pb2.RequestId(value="a7"))
     answer = await called(lambda: client_of(server).stub.TranslateText(request))
@@ -87,6 +103,8 @@ async def test_the_id_of_a_request_comes_back(server: RpcServer) -> None:
         ({"target_language": "tlh"}, INVALID, "target_language:"),
         ({"target_language": "en-GB"}, INVALID, "target_language:"),
         ({"dnt_phrases": ["w" * 65]}, OUT_OF_RANGE, "dnt_phrases:"),
+        ({"dnt_phrases": ["w" * 65], "texts": ["a <dnt>b</dnt>"]}, OUT_OF_RANGE, "dnt_phrases:"),
+        ({"dnt_phrases": ["b", "c"], "texts": [f"<dnt>{'w' * 65}</dnt>"]}, OUT_OF_RANGE, "texts[0].dnt:"),
     ],
 )
 async def test_what_is_wrong_is_named_as_riva_names_it(

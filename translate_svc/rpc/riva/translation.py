@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 from riva.client.proto import riva_nmt_pb2 as nmt
@@ -18,7 +19,7 @@ from translate_svc.rpc.riva.languages import resolve
 from translate_svc.rpc.riva.messages import audio_reader, configuration_of, id_of
 from translate_svc.rpc.riva.result_sink import ResultOptions, ResultSink
 from translate_svc.rpc.riva.speech_sink import SpeechSink
-from translate_svc.rpc.riva.texts.terms import terms_of, untagged
+from translate_svc.rpc.riva.texts.terms import key_of, others, terms_of, untagged
 from translate_svc.rpc.riva.texts.text_batch import TextBatch, TextOpener
 from translate_svc.rpc.riva.translation_settings import speech_call, text_call
 from translate_svc.serving.call_driver import CallDriver
@@ -129,21 +130,23 @@ class TranslationServicer:
         languages = self._context.languages
         source = resolve(request.source_language, languages, "source_language")
         target = resolve(request.target_language, languages, "target_language")
-        terms = terms_of(request.dnt_phrases)
+        phrases = {each: key_of(each.source) for each in terms_of(request.dnt_phrases)}
 
         def opener(index: int, tagged: str) -> TextOpener:
             text, kept = untagged(tagged)
+            rest = others(phrases, kept)
+            names = {f"terms[{len(rest) + each}].": f"texts[{index}].dnt" for each in range(len(kept))}
             one = TranslateRequest(
                 text,
                 (TargetSettings(target.code, speech=False),),
                 NO_SPEECH,
                 source.code,
-                terms=tuple({term.source: term for term in (*terms, *kept)}.values()),
+                terms=(*rest, *kept),
             )
-            return functools.partial(self._open, one, index)
+            return functools.partial(self._open, one, names | _TEXT_PATHS | {"text": f"texts[{index}]"})
 
         return [opener(index, text) for index, text in enumerate(request.texts)]
 
-    async def _open(self, request: TranslateRequest, index: int) -> CallHandler:
-        with renamed(_TEXT_PATHS | {"text": f"texts[{index}]"}):
+    async def _open(self, request: TranslateRequest, names: Mapping[str, str]) -> CallHandler:
+        with renamed(names):
             return await self._context.service.translate(request, caller())
