@@ -9,6 +9,7 @@ const REASONS = { empty: "Nothing was said that can be translated.", failed: "Th
 
 export class Captions {
   #rows = new Map(); // utterance -> {element, texts, facts, panel, button}
+  #heads = []; // the languages above the columns
   #names;
   #inspect;
 
@@ -29,6 +30,8 @@ export class Captions {
     for (const language of languages) {
       this.#showText(row, language, utterance.translations.get(language) ?? null, language, live);
     }
+    if (!live) this.#leaveOut(row, utterance);
+    this.#label(row);
     for (const [column, cell] of row.cells) this.#showDoubt(cell, utterance, column);
     row.facts.replaceChildren(row.button, ...this.#facts(utterance));
     row.button.hidden = !utterance.done;
@@ -42,6 +45,25 @@ export class Captions {
     columns.replaceChildren(...[said, ...targets.map((tag) => this.#names.of(tag))].map((name) => html("span", {}, name)));
     columns.hidden = false;
     for (const element of [columns, byId("captions")]) element.style.setProperty("--columns", 1 + targets.length);
+    this.#heads = [source, ...targets];
+    for (const row of this.#rows.values()) this.#label(row);
+  }
+
+  /** A row in other languages than those above the columns, which have changed since, says its own. */
+  #label({ texts, cells }) {
+    const differs = String([...cells.values()].map(({ language }) => language)) !== String(this.#heads);
+    texts.classList.toggle("labelled", differs);
+    texts.style.setProperty("--columns", differs ? cells.size : "inherit");
+  }
+
+  /** Takes away the languages that were chosen while it was spoken, too late for this utterance. */
+  #leaveOut({ cells }, { translations }) {
+    if (translations.size === 0) return;
+    for (const [column, { element }] of cells) {
+      if (column === "said" || translations.has(column)) continue;
+      element.remove();
+      cells.delete(column);
+    }
   }
 
   #add(utterance) {
@@ -86,12 +108,16 @@ export class Captions {
   #showText(row, column, text, language, live) {
     let cell = row.cells.get(column);
     if (!cell) {
-      cell = { element: html("p", { dir: "auto", lang: language, class: column === "said" ? "said" : "translation" }), shown: "" };
-      cell.label = html("b", { "aria-hidden": "true" }, this.#names.of(language));
+      cell = { element: html("p", { dir: "auto", class: column === "said" ? "said" : "translation" }), shown: "" };
+      cell.label = html("b", { "aria-hidden": "true" });
       cell.held = html("span", { class: "held", "aria-hidden": "true" });
       cell.element.append(cell.label, cell.held);
       row.cells.set(column, cell);
       row.texts.append(cell.element);
+    }
+    if (cell.language !== language) { // what is spoken may be found out
+      cell.language = cell.element.lang = language;
+      cell.label.textContent = this.#names.of(language);
     }
     const now = text?.text ?? "";
     if (now.length > cell.shown.length) {
