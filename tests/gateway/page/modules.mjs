@@ -117,10 +117,13 @@ const broken = (open) => {
   new TranslationSession("m", {}, { onEvent() {}, onEnd: (problem, how) => ends.push({ problem, ...how }) });
   globalThis.WebSocket = Socket;
   if (open) socket.onopen();
-  socket.onclose({ code: 1006 });
+  return socket.onclose({ code: 1006 });
 };
-broken(true);
-broken(false);
+globalThis.fetch = async () => ({ status: 401 });
+await broken(true);
+await broken(false);
+globalThis.fetch = async () => ({ status: 502 }); // of a proxy in front
+await broken(false);
 
 const header = new DataView(await wav([new Int16Array(5)]).arrayBuffer());
 

@@ -95,11 +95,13 @@ async def test_a_sample_plays_sentence_by_sentence_unless_the_person_chose(made:
 
 
 async def test_a_lost_connection_is_told_in_words_and_can_be_opened_again(made: dict[str, Any]) -> None:
-    lost, unreachable = made["ends"]
+    lost, unreachable, away = made["ends"]
     assert lost["lost"]
     assert lost["problem"].startswith("The connection was lost. What stands below is kept;")
     assert "1006" not in lost["problem"]
     assert not unreachable["lost"]
+    assert away["lost"], "whoever waits for a server may try again and again"
+    assert away["problem"].startswith("The server does not answer.")
     assert made["lostView"] == {"again": True, "problem": "lost", "simultaneous": True}
     assert made["againCalls"] == 1
 

@@ -56,6 +56,15 @@ export async function getJson(path) {
   return request(path, clientSecret());
 }
 
+/** Whether the server answers at all. A proxy's word that it does not is no answer. */
+export async function isThere() {
+  try {
+    return (await fetch(httpUrl("status.json"))).status < 500;
+  } catch {
+    return false;
+  }
+}
+
 async function request(path, credential, options = {}) {
   let response;
   try {

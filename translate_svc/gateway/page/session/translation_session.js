@@ -1,10 +1,12 @@
 /** One session of the translation protocol, over a WebSocket. */
 
 import { toBase64 } from "../audio/pcm.js";
-import { openSocket } from "./server.js";
+import { isThere, openSocket } from "./server.js";
 
 const UNREACHABLE =
   "The server did not accept the connection. It takes pages at an IP address or localhost, and origins given with --http-origins.";
+
+const AWAY = "The server does not answer. It may be starting again: connect again in a moment.";
 
 const LOST = "The connection was lost. What stands below is kept; what was said after it is not translated.";
 
@@ -17,7 +19,7 @@ export class TranslationSession {
   /**
    * Connects and asks for `settings`.
    * `onEvent(event)` gets every event, `onEnd(problem, {keyRefused, lost})` the end: an empty text, or what went wrong,
-   * whether the server wants another key, and whether the connection was lost.
+   * whether the server wants another key, and whether the connection was lost, or there is no server now.
    */
   constructor(model, settings, { onEvent, onEnd }) {
     this.#socket = openSocket(`v1/realtime/translations?model=${encodeURIComponent(model)}`);
@@ -36,12 +38,13 @@ export class TranslationSession {
       }
       onEvent(event);
     };
-    this.#socket.onclose = ({ code }) => {
+    this.#socket.onclose = async ({ code }) => {
       this.#closing = true;
-      const lost = code !== 1000 && !problem && this.#opened;
-      if (code === 1000) problem = "";
-      else problem ||= lost ? LOST : UNREACHABLE;
-      onEnd(problem, { keyRefused, lost });
+      if (code === 1000) onEnd("", { keyRefused, lost: false });
+      else if (problem) onEnd(problem, { keyRefused, lost: false });
+      else if (this.#opened) onEnd(LOST, { keyRefused, lost: true });
+      else if (await isThere()) onEnd(UNREACHABLE, { keyRefused, lost: false });
+      else onEnd(AWAY, { keyRefused, lost: true });
     };
   }
 
