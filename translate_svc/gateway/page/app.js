@@ -133,7 +133,14 @@ function stop() {
 }
 
 function speak() {
-  return run("Listening … Headphones keep the translation out of the microphone.", (onPart) => Microphone.open(onPart));
+  return run("Listening … Headphones keep the translation out of the microphone.", (onPart, mine) => {
+    const onGone = (problem) => {
+      if (mine.isClosing) return;
+      stop();
+      controls.problem(problem);
+    };
+    return Microphone.open(onPart, onGone);
+  });
 }
 
 /** Plays a recording to the session. `data`: a promise of its bytes. */

@@ -6,13 +6,18 @@ const CONSTRAINTS = {
   audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
 };
 
+const GONE = "The microphone was unplugged, or is not allowed any more. What was said until then is translated.";
+
 export class Microphone {
   #context;
   #stream;
   #closed = false;
 
-  /** Asks for the microphone. `onPart(pcm, peak)` gets every part. Rejects with a message for people. */
-  static async open(onPart) {
+  /**
+   * Asks for the microphone. `onPart(pcm, peak)` gets every part. `onGone(problem)` is called, with a message for
+   * people, if it is taken away: unplugged, or not allowed any more. Rejects with a message for people.
+   */
+  static async open(onPart, onGone) {
     if (!navigator.mediaDevices) {
       throw new Error("Browsers give the microphone to https pages and to localhost only.");
     }
@@ -22,6 +27,7 @@ export class Microphone {
     } catch (error) {
       throw new Error(reason(error), { cause: error });
     }
+    for (const track of microphone.#stream.getTracks()) track.onended = () => onGone(GONE); // not by our own stop()
     try {
       await microphone.#connect(onPart);
     } catch (error) {
