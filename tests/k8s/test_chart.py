@@ -108,6 +108,17 @@ def test_another_namespace_is_everywhere() -> None:
     assert "translate-svc.translate-svc.svc" not in text
 
 
+@pytest.mark.parametrize("http", ["api.translate.example.com", "api.translate.example.com.example.org"])
+def test_host_names_are_those_of_the_values(http: str) -> None:
+    """Also where one holds what the files say, and where one was left as it is."""
+    gateway = {"enabled": True, "hostname": "speech.example.org", "httpHostname": http}
+    manifests = render_chart({"gateway": gateway, "http": True, "resumeKeys": True})
+    listeners = manifests.one("Gateway", "translate-svc")["spec"]["listeners"]
+    assert [each["hostname"] for each in listeners] == ["speech.example.org", http]
+    assert manifests.one("GRPCRoute", "translate-svc")["spec"]["hostnames"] == ["speech.example.org"]
+    assert manifests.one("HTTPRoute", "translate-svc")["spec"]["hostnames"] == [http]
+
+
 _FRONTED: Object = {"frontProcesses": 2, "resources": {"requests": {"cpu": "4"}}}
 
 
