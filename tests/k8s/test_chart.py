@@ -13,6 +13,8 @@ from tests.k8s.helm import CHART, helm, render_chart, values_of
 from tests.k8s.manifests import K8S, Manifests, Object, title
 from tests.k8s.rules import findings
 
+_DIGEST = f"sha256:{'a' * 64}"
+_REPOSITORY = "registry.example.com/translate-svc"
 _KEEP = {"helm.sh/resource-policy": "keep"}
 _EVERYTHING: Object = {
     "apiKeys": True,
@@ -106,6 +108,35 @@ def test_another_namespace_is_everywhere() -> None:
     assert 'namespace=\\"speech\\"' in text
     assert 'namespace=\\"translate-svc\\"' not in text
     assert "translate-svc.translate-svc.svc" not in text
+
+
+@pytest.mark.parametrize(
+    ("image", "reference"),
+    [
+        ({}, f"@{_DIGEST}"),
+        ({"tag": "0.2.0-gpu"}, ":0.2.0-gpu"),
+        ({"digest": f"sha256:{'b' * 64}"}, f"@sha256:{'b' * 64}"),
+        ({"tag": "0.2.0-gpu", "digest": f"sha256:{'b' * 64}"}, f"@sha256:{'b' * 64}"),
+    ],
+    ids=str,
+)
+def test_a_canary_has_its_own_image(image: Object, reference: str) -> None:
+    """Also beside servers whose image is named by its digest."""
+    manifests = render_chart(
+        {
+            "image": {"digest": _DIGEST},
+            "gateway": {"enabled": True},
+            "canary": {"enabled": True, "image": image},
+        }
+    )
+    images = {
+        each.name: {one.spec["image"].removeprefix(_REPOSITORY) for one in each.containers}
+        for each in manifests.deployments
+    }
+    assert images == {
+        "Deployment/translate-svc": {f"@{_DIGEST}"},
+        "Deployment/translate-svc-canary": {reference},
+    }
 
 
 @pytest.mark.parametrize("http", ["api.translate.example.com", "api.translate.example.com.example.org"])

@@ -7,6 +7,10 @@
 {{- $secrets := dict "tls" .Values.tls "api-keys" .Values.apiKeys "resume-keys" .Values.resumeKeys -}}
 {{- $image := .Values.image -}}
 {{- if eq $component "canary" -}}
+{{- /* The servers' digest would count more than a tag of its own. */ -}}
+{{- if .Values.canary.image.tag -}}
+{{- $image = omit $image "digest" -}}
+{{- end -}}
 {{- $image = mergeOverwrite (deepCopy $image) .Values.canary.image -}}
 {{- end -}}
 {{- $image = include "translate-svc.image" (dict "image" $image "version" .Chart.AppVersion) -}}
