@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cryptography import x509
-
 _NOTICE = timedelta(days=14)
 
 
@@ -20,6 +18,9 @@ class CertificateDates:
     @classmethod
     def of(cls, chain: bytes) -> CertificateDates | None:
         """Those of the first certificate of a PEM chain, the server's own; None if they cannot be read."""
+        # imported here because the command of the client alone, which has no cryptography, imports this file
+        from cryptography import x509
+
         try:
             own = x509.load_pem_x509_certificate(chain)
         except ValueError:  # OpenSSL, which is stricter or laxer elsewhere, decides whether it can be used
