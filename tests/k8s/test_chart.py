@@ -167,6 +167,7 @@ _FRONTED: Object = {"frontProcesses": 2, "resources": {"requests": {"cpu": "4"}}
         {"gateway": {"enabled": True}} | _FRONTED,
         {"tracing": {"enabled": True, "namespace": "observability"}},
         {"gpu": {"resource": "", "claim": True}, "canary": {"enabled": True}},
+        {"settings": {"TRANSLATE_SVC_DRAIN_GRACE_S": "3600"}, "terminationGracePeriodSeconds": 3660},
     ],
     ids=str,
 )
@@ -186,6 +187,9 @@ def test_components_keep_the_rules_without_the_others(values: Object) -> None:
         ({"gpu": {"resource": "nvidia.com/mig-big"}}, "resource"),
         ({"gpu": {"claim": True}}, "gpu"),
         ({"model": {"starterImage": "starter:1"}}, "model"),
+        ({"settings": {"TRANSLATE_SVC_DRAIN_GRACE_S": "3600"}}, "terminationGracePeriodSeconds.* 3633"),
+        ({"preStopSeconds": 30}, "terminationGracePeriodSeconds.* 98"),
+        ({"terminationGracePeriodSeconds": 60}, "terminationGracePeriodSeconds.* 78"),
     ],
     ids=str,
 )

@@ -14,6 +14,12 @@
 {{- $image = mergeOverwrite (deepCopy $image) .Values.canary.image -}}
 {{- end -}}
 {{- $image = include "translate-svc.image" (dict "image" $image "version" .Chart.AppVersion) -}}
+{{- /* preStop, the drain, and 23 s that a blocked peer may cost, all before Kubernetes kills. */ -}}
+{{- $drain := get (include "translate-svc.settings" . | fromYaml) "TRANSLATE_SVC_DRAIN_GRACE_S" | float64 | ceil -}}
+{{- $end := add .Values.preStopSeconds $drain 23 -}}
+{{- if ge $end (int64 .Values.terminationGracePeriodSeconds) -}}
+{{- fail (printf "terminationGracePeriodSeconds: must be more than %d, which preStopSeconds, TRANSLATE_SVC_DRAIN_GRACE_S and 23 s for a blocked peer take" $end) -}}
+{{- end -}}
 {{- $resources := deepCopy .Values.resources -}}
 {{- if .Values.gpu.resource -}}
 {{- range list "requests" "limits" -}}
@@ -72,7 +78,7 @@ spec:
       automountServiceAccountToken: false
       # A Service named translate-svc would inject TRANSLATE_SVC_PORT=tcp://..., which the server takes for its port.
       enableServiceLinks: false
-      terminationGracePeriodSeconds: 90
+      terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
       {{- with .Values.image.pullSecrets }}
       imagePullSecrets:
         {{- toYaml . | nindent 8 }}
