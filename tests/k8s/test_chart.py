@@ -16,6 +16,7 @@ from tests.k8s.rules import findings
 _DIGEST = f"sha256:{'a' * 64}"
 _REPOSITORY = "registry.example.com/translate-svc"
 _KEEP = {"helm.sh/resource-policy": "keep"}
+_KEPT = ("ConfigMap", "PersistentVolumeClaim")
 _EVERYTHING: Object = {
     "apiKeys": True,
     "resumeKeys": True,
@@ -55,8 +56,8 @@ def _comparable(manifests: Manifests) -> dict[str, Object]:
     text = re.sub(r"(translate-svc-settings)-\w{10}", r"\1", json.dumps(manifests.objects))
     found = {title(item): item for item in json.loads(text) if item["kind"] != "Namespace"}
     for item in found.values():
-        if item["kind"] == "ConfigMap" and item["metadata"].pop("annotations", _KEEP) != _KEEP:
-            raise AssertionError("the settings have other annotations")
+        if item["kind"] in _KEPT and item["metadata"].pop("annotations", _KEEP) != _KEEP:
+            raise AssertionError(f"{title(item)} has other annotations")
         if item["kind"] == "Deployment":
             pod = item["spec"]["template"]["spec"]
             pod["volumes"].sort(key=_name)
@@ -96,6 +97,11 @@ def test_a_changed_setting_rolls_the_pods() -> None:
     ((_, server, settings),) = changed.servers()
     assert server.spec["envFrom"][0]["configMapRef"]["name"] == after["metadata"]["name"]
     assert settings.max_streams == 65
+
+
+def test_the_checkpoint_outlives_the_release() -> None:
+    (claim,) = render_chart({"model": {"claim": "weights"}}).of_kind("PersistentVolumeClaim")
+    assert (claim["metadata"]["name"], claim["metadata"]["annotations"]) == ("weights", _KEEP)
 
 
 def test_another_namespace_is_everywhere() -> None:
