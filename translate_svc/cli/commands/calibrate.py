@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from translate_svc.cli import options
 from translate_svc.cli.calibration.alignment_clips import read_clips, shipped_folder
+from translate_svc.cli.calibration.progress import CalibrationProgress
 from translate_svc.cli.commands.completion import complete_model
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.config import Settings
@@ -122,7 +122,7 @@ def calibrate(
 def calibrate_checkpoint(
     checkpoint: ModelFamily, placement: Placement, *, clips: Path | None, console: Console
 ) -> Alignment:
-    """Computes it, with a progress bar where ``console`` is a terminal. ``clips`` None: the shipped ones.
+    """Computes it, and shows on ``console`` how far it is. ``clips`` None: the shipped ones.
 
     Raises:
         UsageError: the clips cannot be used.
@@ -136,25 +136,23 @@ def calibrate_checkpoint(
     found = read_clips(clips, known.translation_languages or known.text_languages, known.text_languages)
     observer = Observer(checkpoint, max(len(clip.samples) for clip in found), placement)
     total = sum(observer.translations(clip.samples) for clip in found)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("translating", total=total)
-        advance: Callable[[], None] = lambda: progress.advance(task)  # noqa: E731
+    with CalibrationProgress(console, "translating", total) as progress:
         translations = [
-            observer.beginnings(clip.samples, clip.language, advance, clip.source) for clip in found
+            observer.beginnings(clip.samples, clip.language, progress.advance, clip.source) for clip in found
         ]
         if (own := own_calibration(checkpoint.path)) is not None:
-            progress.update(task, description="windows", total=None)
+            progress.begin("windows", None)
             console.print(
                 own(
                     checkpoint,
                     observer,
                     [(each.samples, each.source, each.language) for each in found],
-                    advance,
+                    progress.advance,
                 )
             )
-        progress.update(task, description="comparing", total=2, completed=0)
+        progress.begin("comparing", 2)
         try:
-            return calibrated(translations, advance)
+            return calibrated(translations, progress.advance)
         except ValueError as error:
             raise UsageError(str(error), field="--clips") from error
 
@@ -162,7 +160,7 @@ def calibrate_checkpoint(
 def calibrate_by_labels(
     model: Path, placement: Placement, *, labelled: Path | None, console: Console
 ) -> tuple[ConfidenceRule, UtteranceLengths]:
-    """Computes both through a service of its own, with a progress bar where ``console`` is a terminal.
+    """Computes both through a service of its own, and shows on ``console`` how far it is.
 
     ``model``: a checkpoint's directory. ``labelled`` None: the shipped clips.
 
@@ -202,10 +200,9 @@ def calibrate_by_labels(
             figures = {**tail.figures, **lengths.figures}
             return texts, written, replace(lengths, tail_padding_ms=tail.tail_padding_ms, figures=figures)
 
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("labelled clips", total=len(clips) + len(typed) + TRIALS)
+    with CalibrationProgress(console, "labelled clips", len(clips) + len(typed) + TRIALS) as progress:
         try:
-            texts, written, lengths = asyncio.run(measure(lambda: progress.advance(task)))
+            texts, written, lengths = asyncio.run(measure(progress.advance))
             return fit_typed(fit_rule(texts), written), lengths
         except ValueError as error:
             raise UsageError(str(error), field="--labelled") from error
@@ -219,16 +216,15 @@ def _learn_languages(model: Path, placement: Placement, source: str, console: Co
     from translate_svc.models.spoken_languages.languages_file import LANGUAGES_FILE, write_language_rule
     from translate_svc.server_info import language_table
 
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("recordings", total=None)
-        advance: Callable[[], None] = lambda: progress.advance(task)  # noqa: E731
+    with CalibrationProgress(console, "recordings", None) as progress:
+        advance = progress.advance
         if source == spoken_languages.VOICES:
             with shipped_folder() as shipped:
                 typed = read_typed(shipped / "typed.json")
             clips = spoken_languages.varied(spoken_languages.speak_texts(model, placement, typed, advance))
             learnt_from = "what the model says in its own voices"
         else:
-            progress.update(task, total=spoken_languages.count_files(Path(source)))
+            progress.begin("recordings", spoken_languages.count_files(Path(source)))
             table = language_table(open_checkpoint(model).capabilities)
             clips = spoken_languages.read_folder(Path(source), table)
             learnt_from = "recordings"
