@@ -156,6 +156,12 @@ def test_host_names_are_those_of_the_values(http: str) -> None:
     assert manifests.one("HTTPRoute", "translate-svc")["spec"]["hostnames"] == [http]
 
 
+@pytest.mark.parametrize("tls", [True, False])
+def test_the_gateway_speaks_tls_to_pods_that_have_it(tls: bool) -> None:
+    manifests = render_chart({"gateway": {"enabled": True}, "tls": tls})
+    assert len(manifests.of_kind("BackendTLSPolicy")) == tls
+
+
 _FRONTED: Object = {"frontProcesses": 2, "resources": {"requests": {"cpu": "4"}}}
 
 
