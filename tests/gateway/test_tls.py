@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import WSCloseCode
 
 from tests.certificates import Authority, Identity
 from tests.fakes.model_free_service import ModelFreeService
@@ -69,6 +70,22 @@ async def test_browsers_are_told_to_come_back_by_tls_alone(
         for host, told in (("translate.example", "max-age=31536000"), ("localhost:8443", None)):
             async with http.get("/v1/models", headers={"Host": host}, ssl=trusting(authority)) as response:
                 assert response.headers.get("Strict-Transport-Security") == told
+
+
+async def test_the_end_of_a_socket_is_no_fault_of_ours(
+    service: ModelFreeService, authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    issued = authority.issue("server")
+    with caplog.at_level(logging.ERROR):
+        async with (
+            GatewayServer(service, tls=server_context(TlsFiles(issued.certificate, issued.key))) as server,
+            aiohttp.ClientSession(server.target) as http,
+        ):
+            for _ in range(5):
+                async with http.ws_connect("/v1/vosk", ssl=trusting(authority)) as socket:
+                    await socket.send_str("not a message of the protocol")
+                    assert (await socket.receive()).data == WSCloseCode.POLICY_VIOLATION
+    assert caplog.messages == []
 
 
 async def test_only_clients_with_a_certificate(service: ModelFreeService, authority: Authority) -> None:

@@ -16,6 +16,7 @@ from translate_svc.errors import InvalidArgument, StreamTimeout
 from translate_svc.gateway.failures import CLOSE_NORMAL, Failure, RequestTooLarge, close_code_of, failure_of
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.socket_response import SocketResponse
+from translate_svc.gateway.unsent import cut_off, unsent_bytes
 from translate_svc.serving.frame_pace import FramePace
 from translate_svc.types import SessionEvent
 
@@ -221,17 +222,17 @@ class WebSocket:
         """
         transport = self._transport
         assert transport is not None, "the connection is open"
-        if transport.get_write_buffer_size() > self._options.send_buffer_bytes // _RESUMED_AT:
-            transport.abort()
+        if unsent_bytes(transport) > self._options.send_buffer_bytes // _RESUMED_AT:
+            cut_off(transport)
             return
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(2 * self._options.abort_timeout_s):
                 if failure is not None:
                     await self.send(failure.to_event())
                 await self._socket.close(code=code, message=reason.encode()[:_MAX_REASON_BYTES])
-        if transport.get_write_buffer_size():
+        if unsent_bytes(transport):
             # a closed transport stays open until the client has read its buffer, which may be never
-            asyncio.get_running_loop().call_later(self._options.abort_timeout_s, transport.abort)
+            asyncio.get_running_loop().call_later(self._options.abort_timeout_s, cut_off, transport)
 
 
 def offered_protocols(request: web.Request) -> list[str]:

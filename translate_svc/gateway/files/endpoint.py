@@ -21,6 +21,7 @@ from translate_svc.gateway.files.upload_places import UploadPlaces
 from translate_svc.gateway.files.uploaded_audio import UploadedAudio
 from translate_svc.gateway.peer import holder
 from translate_svc.gateway.terms import parse_terms
+from translate_svc.gateway.unsent import cut_off, unsent_bytes
 from translate_svc.languages import Language
 from translate_svc.serving.protocols import StreamSession
 from translate_svc.serving.stream_driver import StreamDriver
@@ -214,8 +215,8 @@ class FilesEndpoint:
         except Exception as error:
             if not response.prepared or isinstance(error, ConnectionError):
                 raise
-            if request.transport is not None and request.transport.get_write_buffer_size():
-                request.transport.abort()  # the client takes nothing
+            if request.transport is not None and unsent_bytes(request.transport):
+                cut_off(request.transport)  # the client takes nothing
                 return response
             await send({"type": "error", "error": failure_of(error).to_json()})
             return response
