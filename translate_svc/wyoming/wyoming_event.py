@@ -103,6 +103,9 @@ class EventStream:
 def _object(data: bytes, field: str) -> dict[str, Any]:
     try:
         values = json.loads(data)
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidArgument("holds half of a surrogate pair", field=field) from None
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
