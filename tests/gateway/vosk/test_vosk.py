@@ -115,6 +115,33 @@ async def test_words_may_be_asked_for_after_audio_has_come(server: GatewayServer
     assert [word["word"] for word in answer["result"]] == answer["text"].split() != []
 
 
+async def test_a_reset_is_answered_by_what_was_said_so_far(server: GatewayServer) -> None:
+    """As push-to-talk programs ask for it, without a silence; and as often as they like."""
+    async with connected(server, "language=en&target=es") as socket:
+        await socket.send_json({"config": {"words": 0}})
+        for spoken_s in (0.0, 0.6, 0.0, 0.6):
+            if spoken_s:
+                await socket.send_bytes(pcm16(tone(spoken_s, 0)))
+                assert await socket.receive_json() == {"partial": ""}
+            await socket.send_str('{"reset" : 1}')
+            assert ("spa" in (await socket.receive_json())["text"]) == bool(spoken_s)
+        assert await lockstep(socket, b"") == [{"text": ""}]
+        assert (await socket.receive()).data == 1000
+
+
+async def test_what_comes_after_a_reset_is_answered_after_it(server: GatewayServer) -> None:
+    async with connected(server, "language=en&target=es") as socket:
+        await socket.send_json({"config": {"words": 0}})
+        for _ in range(2):
+            await socket.send_bytes(pcm16(tone(0.6, 0)))
+            await socket.send_str('{"reset" : 1}')
+        await socket.send_str('{"eof" : 1}')
+        answers = [await socket.receive_json() for _ in range(5)]
+        assert (await socket.receive()).data == 1000
+    assert [sorted(each) for each in answers] == [["partial"], ["text"], ["partial"], ["text"], ["text"]]
+    assert ["spa" in each.get("text", "") for each in answers] == [False, True, False, True, False]
+
+
 async def test_the_end_without_audio_has_an_empty_text(server: GatewayServer) -> None:
     async with connected(server, "language=en") as socket:
         await socket.send_json({"config": {"words": False}})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from aiohttp import web
 
 from translate_svc.access.callers import Identified
 from translate_svc.errors import TranslateSvcError
 from translate_svc.gateway.context import GatewayContext
-from translate_svc.gateway.vosk.recognition import Control, Recognition
+from translate_svc.gateway.vosk.recognition import Control, Recognition, result_of
 from translate_svc.gateway.web_socket import WebSocket, serve_socket
 from translate_svc.serving.source_language import source_or_auto
 from translate_svc.serving.stream_driver import StreamDriver
@@ -66,6 +68,8 @@ class VoskEndpoint:
                 return rate_hz, words, None
             rate_hz = control.rate_hz or rate_hz
             words = words if control.words is None else control.words
+            if control.resets:
+                await socket.send_message(json.dumps(result_of([], words=words)))
         return None if message is None else (rate_hz, words, message)
 
     async def _recognize(

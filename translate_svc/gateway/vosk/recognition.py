@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,8 @@ from translate_svc.types import (
     ClientMessage,
     Closed,
     EndInput,
+    FinalizeInput,
+    Progress,
     SessionEvent,
     SpeechStarted,
     TextDelta,
@@ -34,7 +38,7 @@ _SAMPLE_BYTES = 2
 
 
 class Control:
-    """A text message: the configuration, or the end."""
+    """A text message: the configuration, the end, or the end of what was said so far."""
 
     def __init__(self, text: str) -> None:
         """Raises InvalidArgument, Unsupported: it is neither, or asks for what is not served."""
@@ -44,8 +48,9 @@ class Control:
             raise InvalidArgument("the message is not JSON") from None
         self.ends = bool(values.whole("eof", 0))
         config = values.object("config")
-        if config is None and not self.ends:
-            raise InvalidArgument("must be config or eof")
+        self.resets = bool(values.whole("reset", 0))
+        if config is None and not self.ends and not self.resets:
+            raise InvalidArgument("must be config or eof, or reset")
         config = config or JsonObject({}, "config")
         self.rate_hz = round(config.number("sample_rate", 0) or 0)
         self.words: bool | None = None
@@ -69,7 +74,8 @@ class Recognition:
     """The ``MessageSource`` and the ``EventSink`` of one client.
 
     As Vosk's server does, it answers each message of audio once: with an utterance that has ended, or with
-    what is known of the one that goes on; and the end with all that is left.
+    what is known of the one that goes on; and a reset, which ends what is being said, or the end with all
+    that is left. What comes after a reset is read when it has its answer.
     """
 
     def __init__(self, socket: WebSocket, first: bytes | None, rate_hz: int, *, words: bool) -> None:
@@ -81,7 +87,10 @@ class Recognition:
         self._unanswered = False
         self._ended = first is None
         self._told_end = False
-        self._samples = 0
+        self._samples = self._committed = 0
+        self._resets = False
+        self._reset_answered = asyncio.Event()
+        self._reset_answered.set()
         self._open = Segments(rate_hz)
         self._ends = DoneInOrder()
         self._finished: deque[_Finished] = deque()
@@ -97,6 +106,7 @@ class Recognition:
             if self._ended:
                 ended, self._told_end = self._told_end, True
                 return None if ended else EndInput(self._samples)
+            await self._reset_answered.wait()
             message = await self._socket.receive_message()
             if message is None:
                 return None
@@ -108,6 +118,11 @@ class Recognition:
                 raise InvalidArgument("cannot change once audio has come", field="config.sample_rate")
             self._words = self._words if control.words is None else control.words
             self._ended = control.ends
+            if control.resets and not control.ends:
+                self._resets = True
+                self._reset_answered.clear()
+                await self._answer_reset()
+                return FinalizeInput()
         part = self._parts.popleft()
         self._samples += len(part) // _SAMPLE_BYTES
         return AudioInput(part)
@@ -134,12 +149,27 @@ class Recognition:
             case UtteranceDone():
                 for done in self._ends.end(event):
                     self._finish(done)
+            case Progress():
+                self._committed = event.committed_samples
+                await self._answer_reset()
             case Closed() if event.complete:
-                await self._socket.send_message(json.dumps(self._result(list(self._finished))))
+                await self._send_all_left()
 
     def status_of(self, error: BaseException | None) -> str:
         """The close code that the client gets."""
         return str(close_code_of(error))
+
+    async def _answer_reset(self) -> None:
+        """Answers a reset if all is done that came before it."""
+        if self._resets and self._committed >= self._samples:
+            self._resets = False
+            await self._send_all_left()
+            self._reset_answered.set()
+
+    async def _send_all_left(self) -> None:
+        result = result_of(self._finished, words=self._words)
+        self._finished.clear()
+        await self._socket.send_message(json.dumps(result))
 
     def _take(self, data: bytes) -> None:
         self._parts += [data[start : start + _PART_BYTES] for start in range(0, len(data), _PART_BYTES)]
@@ -152,15 +182,17 @@ class Recognition:
 
     def _answer(self) -> dict[str, Any]:
         if self._finished:
-            return self._result([self._finished.popleft()])
+            return result_of([self._finished.popleft()], words=self._words)
         return {"partial": self._open.first_text.strip()}
 
-    def _result(self, finished: list[_Finished]) -> dict[str, Any]:
-        track = TextTrack(())
-        text = "".join(track.append(number, each.segment.text) for number, each in enumerate(finished))
-        if not self._words:
-            return {"text": text.strip()}
-        words = [
-            word | {"conf": round(each.confidence, 4)} for each in finished for word in words_of(each.segment)
-        ]
-        return {"result": words, "text": text.strip()}
+
+def result_of(finished: Collection[_Finished], *, words: bool) -> dict[str, Any]:
+    """The message that tells what was said in ``finished``, in their order. ``words``: word by word, too."""
+    track = TextTrack(())
+    text = "".join(track.append(number, each.segment.text) for number, each in enumerate(finished)).strip()
+    if not words:
+        return {"text": text}
+    listed = [
+        word | {"conf": round(each.confidence, 4)} for each in finished for word in words_of(each.segment)
+    ]
+    return {"result": listed, "text": text}
