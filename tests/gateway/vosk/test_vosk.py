@@ -154,6 +154,7 @@ async def test_the_end_without_audio_has_an_empty_text(server: GatewayServer) ->
         ("language=xx", b"\0\0", "language is not a language of the loaded model"),
         ("language=en&target=xx", b"\0\0", "target is not a language of the loaded model"),
         ("", b"\0\0", "language is required for a transcript"),
+        ("language=en", b"\0\0\0", "binary message 3 bytes are no whole number"),
         ("language=en", "{", "the message is not JSON"),
         ("language=en", '{"sing": 1}', "must be config or eof"),
         ("language=en", '{"config": {"sample_rate": "a"}}', "config.sample_rate must be a number"),

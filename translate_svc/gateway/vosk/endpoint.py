@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aiohttp import web
 
@@ -30,6 +32,7 @@ _FIELDS = {
     "config.input.sample_rate_hz": "config.sample_rate",
     "config.settings.source_language": "language",
     "config.settings.targets[0].language": "target",
+    "audio.data": "binary message",
 }
 """Fields of the contract, by what a client of Vosk calls them."""
 
@@ -86,14 +89,20 @@ class VoskEndpoint:
             simultaneous=SimultaneousSettings() if context.service.calibrated else None,
         )
         audio = AudioFormat(DEFAULT_ENCODING, rate_hz)
-        with context.calls.admission():
-            context.calls.check_open()
-            try:
+        with _in_vosk_terms():
+            with context.calls.admission():
+                context.calls.check_open()
                 session = await context.service.open_session(StreamConfig(audio, audio, settings), who.caller)
-            except TranslateSvcError as error:
-                error.field = _FIELDS.get(error.field, error.field)
-                raise
-        recognition = Recognition(socket, first, rate_hz, words=words)
-        await context.calls.run(
-            StreamDriver(recognition, recognition, session, context.options), who.may_stay
-        )
+            recognition = Recognition(socket, first, rate_hz, words=words)
+            driver = StreamDriver(recognition, recognition, session, context.options)
+            await context.calls.run(driver, who.may_stay)
+
+
+@contextmanager
+def _in_vosk_terms() -> Iterator[None]:
+    """Errors name what a client of Vosk sends."""
+    try:
+        yield
+    except TranslateSvcError as error:
+        error.field = _FIELDS.get(error.field, error.field)
+        raise
