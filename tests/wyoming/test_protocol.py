@@ -149,7 +149,7 @@ async def test_what_is_wrong_is_named_and_the_connection_closes(
         (b'{"type": "ping", "payload_length": 9999999}\n', "payload_length: must be at most"),
         (b'{"type": "' + 200_000 * b"a", "header: is too long"),
         (b'{"type": "ping", "data": {"text": "\\ud800"}}\n', "header: holds half of a surrogate pair"),
-        (b'{"type": "transcript", "data_length": 18}\n{"text": "\\udfff!"}', "data: holds half"),
+        (b'{"type": "transcript", "data_length": 19}\n{"text": "\\udfff!"}', "data: holds half"),
     ],
 )
 async def test_what_is_no_event_is_refused(server: WyomingServer, data: bytes, told: str) -> None:
