@@ -14,7 +14,8 @@ import numpy as np
 
 from translate_svc.audio.timed_planes import MICROSECONDS_PER_S, Planes, TimedPlanes
 from translate_svc.cli.media.burn_in.burnt_track import BurntCues, BurntTrack
-from translate_svc.cli.media.burn_in.picture import moving_picture
+from translate_svc.cli.media.burn_in.picture import is_cover, moving_picture
+from translate_svc.cli.media.film_extras import copy_extras
 from translate_svc.cli.media.film_times import JoinedTimes, in_order
 from translate_svc.cli.media.part import Part
 from translate_svc.cli.output.dub_audio import dub_blocks
@@ -99,6 +100,7 @@ def write_film(
                 copy.stream.disposition &= ~av.stream.Disposition.default
         encoded = {stream: copy for stream, copy in copies.items() if isinstance(copy, BurntTrack)}
         added = _add_streams(output, dubs, form, source, kept, part)
+        output.mux(copy_extras(film, source, output, form, part))
         reached_s = 0.0
         for packet in _packets(film, list(copies), part, encoded):
             assert packet.dts is not None
@@ -191,7 +193,11 @@ class _Copy:
 
 
 def _fits(stream: Stream, output: OutputContainer, form: DubFormat) -> bool:
-    """Whether the stream is copied. One that is left out has no place there; a picture is an error."""
+    """Whether the stream is copied. One that is left out has no place there; a picture is an error. A cover
+    is no track (``copy_extras``).
+    """
+    if is_cover(stream):
+        return False
     name = stream.codec_context.name
     if stream.type == "subtitle":
         return form.container == "matroska" or name == form.subtitles

@@ -16,6 +16,7 @@ from translate_svc.cli.media.burn_in.fonts import BURN_FLAG
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.stream import Stream
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -83,11 +84,15 @@ def planes_of(array: Plane) -> Sequence[Plane]:
 
 
 def moving_picture(film: InputContainer) -> VideoStream | None:
-    """The first picture of a film that is not the cover of a record; None if there is none."""
+    """The first picture of a film that is not its cover; None if there is none."""
+    return next((each for each in film.streams.video if not is_cover(each)), None)
+
+
+def is_cover(stream: Stream) -> bool:
+    """Whether it is the cover of a film or record: one picture, which no player plays."""
     import av
 
-    cover = av.stream.Disposition.attached_pic
-    return next((each for each in film.streams.video if not each.disposition & cover), None)
+    return stream.type == "video" and bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def picture_of(source: Path) -> Picture:
