@@ -88,11 +88,10 @@ class TranslateSvcSession(TranslationModelSession[Literal["error"]]):
 
     def update_options(self, *, target_language: str) -> None:
         """Implements ``TranslationModelSession.update_options``; it holds from the next utterance on."""
-        self._settings["audio"]["output"] = {"language": target_language}
-        if self._begun:
-            self._send(
-                {"type": "session.update", "session": {"audio": {"output": {"language": target_language}}}}
-            )
+        output = {"language": target_language}
+        self._settings["audio"]["output"] = output
+        # also before the session has begun: the settings may be on their way
+        self._send({"type": "session.update", "session": {"audio": {"output": output}}})
 
     async def aclose(self) -> None:
         """Implements ``TranslationModelSession.aclose``."""

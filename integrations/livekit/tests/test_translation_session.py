@@ -254,6 +254,32 @@ async def test_a_lost_connection_is_made_again(base_url: str) -> None:
     await runner.cleanup()
 
 
+async def test_a_language_that_changes_while_the_session_begins_holds() -> None:
+    """The server has the settings, but has not said so yet."""
+    asked: list[str] = []
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            asked.append(message.json()["session"]["audio"]["output"]["language"])
+            if len(asked) == 1:
+                running.session.set_target_language("fr")
+            await socket.send_json({"type": "session.updated"})
+        return socket
+
+    application = web.Application()
+    application.router.add_get("/v1/realtime/translations", serve)
+    runner = web.AppRunner(application, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    connection = Connection(f"http://127.0.0.1:{runner.addresses[0][1]}")
+    model = TranslateSvcModel(target_language="es", connection=connection)
+    async with interpreting(model) as running:
+        await until(lambda: asked == ["es", "fr"])
+    await runner.cleanup()
+
+
 @pytest.mark.parametrize("ending", ["/v1", "/v1/", "/"])
 async def test_an_address_may_be_that_of_openais_clients(base_url: str, ending: str) -> None:
     model = TranslateSvcModel(target_language="es", connection=Connection(base_url + ending))

@@ -92,14 +92,14 @@ class ServerConnection:
     def clear(self) -> bool:
         """Drops speech that is not translated yet. Returns whether the server will confirm it."""
         self._unsent.clear()
-        return self.send({"type": "session.input_audio_buffer.clear"})
-
-    def send(self, event: Event) -> bool:
-        """Sends an event, if the session has begun."""
         if self.begun:
-            self._unsent_events.append(event)
-            self._wake.set()
+            self.send({"type": "session.input_audio_buffer.clear"})
         return self.begun
+
+    def send(self, event: Event) -> None:
+        """Sends an event, as soon as the session has begun. It is lost with its connection."""
+        self._unsent_events.append(event)
+        self._wake.set()
 
     def finish(self) -> None:
         """Nothing more will be said. ``run`` returns when all of it was translated."""

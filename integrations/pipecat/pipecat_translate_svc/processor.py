@@ -104,7 +104,8 @@ class TranslateSvcProcessor(FrameProcessor):
             raise ValueError("a conversation keeps the languages of `between`")
         output["language"] = language
         output.pop("speaker_id", None)  # voices belong to a language
-        self._server.send({"type": "session.update", "session": {"audio": {"output": output}}})
+        # also before the session has begun: the settings may be on their way
+        self._server.send({"type": "session.update", "session": {"audio": {"output": dict(output)}}})
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Implements ``FrameProcessor.process_frame``."""

@@ -134,6 +134,35 @@ async def test_the_language_can_change(base_url: str) -> None:
     assert [frame.language for frame in of(down, TranslationFrame)] == [Language.ES, Language.FR]
 
 
+async def test_a_language_that_changes_while_the_session_begins_holds() -> None:
+    """The server has the settings, but has not said so yet."""
+    asked: list[str] = []
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            if message.json()["type"] == "session.close":
+                break
+            asked.append(message.json()["session"]["audio"]["output"]["language"])
+            if len(asked) == 1:
+                processor.set_target_language("fr")
+            await socket.send_json({"type": "session.updated"})
+        await socket.close(code=1000)
+        return socket
+
+    application = web.Application()
+    application.router.add_get("/v1/realtime/translations", serve)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    connection = Connection(f"http://127.0.0.1:{runner.addresses[0][1]}")
+    processor = TranslateSvcProcessor(target_language="es", connection=connection)
+    _, up = await sent(processor, [SleepFrame(0.5)])
+    assert (asked, of(up, ErrorFrame)) == (["es", "fr"], [])
+    await runner.cleanup()
+
+
 async def test_a_language_that_nobody_speaks_is_an_error(base_url: str) -> None:
     processor = TranslateSvcProcessor(target_language="tlh", connection=Connection(base_url))
     _, up = await sent(processor, [SleepFrame(1.0)])
