@@ -100,6 +100,8 @@ def test_the_times_of_words_are_neither_text_nor_those_of_a_cue() -> None:
         "00:00:06:12 --> 00:00:08:00",
         "00:00:06,000 -->",
         "--> 00:00:08,000",
+        "00:00:06,000 -> 00:00:0x,000",
+        "00:00:06,000->00:99:xx",
     ],
 )
 def test_times_that_cannot_be_read_are_no_text_of_the_cue_before(times: str) -> None:

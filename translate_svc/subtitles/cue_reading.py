@@ -15,8 +15,9 @@ from translate_svc.subtitles.cues import Cue
 
 _TIME = r"(-?)(?:(\d{1,6}): *)?(\d{1,2}): *(\d{1,2})(?:[.,] *(\d+))?"
 _TIMING = re.compile(rf"\s*{_TIME}\s*-+\s*>\s*{_TIME}(?![\w:]|[.,] *\d)")
-_BROKEN_TIMING = re.compile(r"^\s*-?\d+:\S+\s*-->|-->\s*-?\d+:\s*\d")
-"""A time before the arrow, or behind it. Other lines with an arrow are text."""
+_BROKEN_TIMING = re.compile(r"^\s*-?\d+:(?:\S+\s*--|\d+:\S+\s*-+\s*)>|-->\s*-?\d+:\s*\d")
+"""A time before the arrow, or behind it; before a short arrow, with its hours. Other lines with an arrow are
+text."""
 _NUMBER = re.compile(r"\s*\d{1,9}\s*")
 _SRT_TAG = re.compile(r"</?\s*(?:[ibus]|em|strong|font|span|c|v|p|lang|ruby|rt)\b[^<>]*>", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"<br\s*/?>|\\N", re.IGNORECASE)
