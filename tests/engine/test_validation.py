@@ -11,6 +11,8 @@ from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.validation import validate
 from translate_svc.errors import InvalidArgument, OutOfRange
+from translate_svc.heard_language import LanguageQuestion
+from translate_svc.types import Term
 
 LIMITS = EngineLimits(max_source_tokens=5)
 
@@ -31,8 +33,12 @@ GOOD = Request(
 BEAMS = SequenceSpec("eng", num_beams=6)
 
 
+def replace(**changes: object) -> Request:
+    return dataclasses.replace(GOOD, **changes)  # type: ignore[arg-type]
+
+
 def replace_samples(samples: object) -> Request:
-    return dataclasses.replace(GOOD, source=samples)  # type: ignore[arg-type]
+    return replace(source=samples)
 
 
 def replace_second(**changes: object) -> Request:
@@ -46,8 +52,8 @@ def with_sample(value: float) -> Request:
     return replace_samples(samples)
 
 
-def replace_text(text: str, language: str = "eng") -> Request:
-    return dataclasses.replace(GOOD, source=SourceText(text, language))
+def replace_text(text: object, language: object = "eng") -> Request:
+    return replace(source=SourceText(text, language))  # type: ignore[arg-type]
 
 
 def check(request: Request) -> None:
@@ -111,6 +117,27 @@ def test_a_good_request_passes() -> None:
             OutOfRange,
         ),
         (replace_second(duration_factor=float("nan")), "sequences[1].duration_factor", OutOfRange),
+        (replace(request_id=5), "request_id", InvalidArgument),
+        (replace(caller=["a"]), "caller", InvalidArgument),
+        (replace(sequences=None), "sequences", InvalidArgument),
+        (replace(sequences="eng"), "sequences", InvalidArgument),
+        (replace(sequences=(None,)), "sequences[0]", InvalidArgument),
+        (replace(terms=(None,)), "terms[0]", InvalidArgument),
+        (replace(terms=(Term(None),)), "terms[0].source", InvalidArgument),  # type: ignore[arg-type]
+        (replace(transcript="0"), "transcript", InvalidArgument),
+        (replace(question=5), "question", InvalidArgument),
+        (replace(question=LanguageQuestion({"eng": "1"})), "question.prior", InvalidArgument),  # type: ignore[dict-item]
+        (replace_text(None), "source.text", InvalidArgument),
+        (replace_text(b"one"), "source.text", InvalidArgument),
+        (replace_text("one", None), "source.language", InvalidArgument),
+        (replace_second(language=None), "sequences[1].language", InvalidArgument),
+        (replace_second(speaker_id="0"), "sequences[1].speaker_id", InvalidArgument),
+        (replace_second(duration_factor=None), "sequences[1].duration_factor", InvalidArgument),
+        (replace_second(guards=None), "sequences[1].guards", InvalidArgument),
+        (replace_second(num_beams=2.5), "sequences[1].num_beams", InvalidArgument),
+        (replace_second(given_token_ids=(1, "x")), "sequences[1].given_token_ids[1]", InvalidArgument),
+        (replace_second(given_text="one \udc80"), "sequences[1].given_text", InvalidArgument),
+        (replace_second(not_from=5), "sequences[1].not_from", InvalidArgument),
     ],
 )
 def test_a_bad_one_is_refused_by_the_name_of_its_field(

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from translate_svc.engine.field_kinds import check_kinds
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.sequence_spec import HEARD, SequenceSpec
@@ -46,6 +47,7 @@ def validate(
         InvalidArgument: the request can never run; ``field`` is the path within ``Request``. A value outside
             its range raises the subclass OutOfRange.
     """
+    check_kinds(request)
     if not request.request_id:
         raise InvalidArgument("is required", field="request_id")
     if isinstance(request.source, SourceText):
@@ -91,7 +93,7 @@ def _validate_text(
     if len(source.text) > limits.max_source_characters:
         message = f"must be at most {limits.max_source_characters} characters, not {len(source.text)}"
         raise OutOfRange(message, field="source")
-    if any("\ud800" <= character <= "\udfff" for character in source.text):
+    if _has_surrogates(source.text):
         raise InvalidArgument("must be Unicode text, without surrogates", field="source")
     try:
         tokens = len(tokenizer.source_tokens(source.text, source.language))
@@ -101,6 +103,10 @@ def _validate_text(
         raise InvalidArgument("holds no text", field="source")
     if tokens > limits.max_source_tokens:
         raise OutOfRange(f"must be at most {limits.max_source_tokens} tokens, not {tokens}", field="source")
+
+
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _validate_prompt(request: Request, spec: SequenceSpec, path: str, tokenizer: Tokenizer) -> None:
@@ -144,6 +150,8 @@ def _validate_given(
         raise InvalidArgument("is for texts that are no hypotheses", field=path)
     prompt = tokenizer.prompt(spec.language, request.source_language)
     longest = limits.max_slot_tokens - len(prompt) - 1  # the end takes one
+    if _has_surrogates(spec.given_text):
+        raise InvalidArgument("must be Unicode text, without surrogates", field=path)
     # as many tokens as characters at most, a prefix for the first word, and its tokens are counted later
     if len(spec.given_text) > limits.max_source_characters:
         raise OutOfRange(f"must be at most {limits.max_source_characters} characters", field=path)
