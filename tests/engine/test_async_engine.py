@@ -93,9 +93,10 @@ async def test_credit_withheld_stalls_one_speech_and_no_other() -> None:
     assert stalled.last.status is FinishStatus.OK
 
 
-async def test_a_receiver_that_raises_loses_its_own_request_only() -> None:
+@pytest.mark.parametrize("error", [ValueError("boom"), asyncio.CancelledError()])
+async def test_a_receiver_that_raises_loses_its_own_request_only(error: BaseException) -> None:
     def broken(event: EngineEvent) -> None:
-        raise ValueError("boom")
+        raise error
 
     inbox = Inbox()
     async with running(build()) as engine:
@@ -119,6 +120,19 @@ async def test_bad_requests_are_refused_by_the_name_of_the_field() -> None:
             engine.submit(dataclasses.replace(request("a"), source=long), Inbox())
         assert caught.value.field == "source"
         assert engine.status.live_requests == 0
+
+
+@pytest.mark.parametrize(("sequence", "pieces", "field"), [("0", 1, "sequence"), (0, None, "pieces")])
+async def test_a_grant_that_is_no_number_is_refused(sequence: object, pieces: object, field: str) -> None:
+    inbox = Inbox()
+    async with running(build()) as engine:
+        engine.submit(request("a", speech=True), inbox)
+        with pytest.raises(InvalidArgument) as caught:
+            engine.grant("a", sequence, pieces)  # type: ignore[arg-type]
+        assert caught.value.field == field
+        engine.grant("a", 0, 9)
+        await inbox.until(RequestFinished)
+    assert inbox.last.status is FinishStatus.OK
 
 
 async def test_an_id_in_use_is_refused() -> None:

@@ -19,7 +19,13 @@ from translate_svc.engine.thread.delivery import Delivery
 from translate_svc.engine.thread.engine_thread import EngineThread, EngineThreadCallbacks, EventBatch
 from translate_svc.engine.thread.mailbox import Mailbox
 from translate_svc.engine.validation import ModelCapabilities, validate
-from translate_svc.errors import EngineLost, ResourceExhausted, TranslateSvcError, Unavailable
+from translate_svc.errors import (
+    EngineLost,
+    InvalidArgument,
+    ResourceExhausted,
+    TranslateSvcError,
+    Unavailable,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -200,7 +206,14 @@ class AsyncEngine:
             self._mailbox.abort(submission)
 
     def grant(self, request_id: str, sequence: int, pieces: int = 1) -> None:
-        """Implements ``EngineHandle.grant``."""
+        """Implements ``EngineHandle.grant``.
+
+        Raises:
+            InvalidArgument: ``sequence`` or ``pieces`` is no whole number.
+        """
+        for field, number in (("sequence", sequence), ("pieces", pieces)):
+            if not isinstance(number, int):
+                raise InvalidArgument(f"must be a whole number, not {type(number).__name__}", field=field)
         submission = self._delivery.find(request_id)
         if submission is not None:
             self._mailbox.grant(submission, sequence, pieces)

@@ -25,7 +25,8 @@ def check_kinds(value: object, path: str = "") -> None:
     Raises:
         InvalidArgument: a field holds something else; ``field`` is its path.
     """
-    for name, kind in _fields(type(value)):
+    of: Any = type(value)
+    for name, kind in _fields(of):
         _check(getattr(value, name), kind, f"{path}.{name}" if path else name)
 
 
