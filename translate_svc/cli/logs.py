@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import faulthandler
 import json
 import logging
 import os
@@ -24,6 +25,7 @@ from translate_svc.observability.tracebacks import anonymous_traceback
 
 _BARE = re.compile(r"[^\s\"=\\]+")
 _MAX_LINES = 1_000
+_STDERR = 2
 _FLUSH_S = 1.0
 
 
@@ -74,7 +76,9 @@ def configure_logs(level: str, log_format: str = "auto", *, waits: bool = True) 
 
     ``log_format``: ``json``, ``logfmt``, ``text``, or ``auto``: text on a terminal, else JSON. ``waits``: for
     who reads stderr; otherwise lines are dropped and counted while nobody reads (``LogWriter``).
+    A crash in native code (SIGSEGV, SIGBUS, ...) writes there where each thread was.
     """
+    faulthandler.enable(_STDERR)
     handler = logging.StreamHandler(sys.stderr) if waits else LogWriter(sys.stderr)
     handler.setFormatter(_formatter(log_format, terminal=sys.stderr.isatty()))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
