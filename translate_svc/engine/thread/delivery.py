@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import logging
 import threading
@@ -143,9 +142,11 @@ class Delivery:
                     self.close(event.request_id)
                 try:
                     submission.deliver(event)
+                except (KeyboardInterrupt, SystemExit):
+                    raise
                 # one faulty callback must not stop the other requests' events. A cancelled future raises
-                # CancelledError, which is no Exception
-                except (Exception, asyncio.CancelledError) as error:
+                # asyncio's CancelledError, which is no Exception
+                except BaseException as error:
                     _log.error("a request is dropped because its callback raised %s", type(error).__name__)
                     if submission.open:
                         self.close(event.request_id)
