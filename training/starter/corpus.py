@@ -225,9 +225,13 @@ def build_shard(source: TextSource, index: int, *, easy: bool = False) -> list[E
     return [make_example(source, kind, draw_key(_LANGUAGE_SHARES, rng), rng) for kind in kinds]
 
 
+def _held_out_path(work: Path, name: str) -> Path:
+    return work / "held_out" / f"{name}.npz"
+
+
 def build_held_out(work: Path, grammar: Grammar) -> None:
     for number, (name, held_out) in enumerate(HELD_OUT_SETS.items()):
-        path = work / "held_out" / f"{name}.npz"
+        path = _held_out_path(work, name)
         if not path.exists():
             source = TextSource(grammar, held_out.part)
             rng = np.random.default_rng([_HELD_OUT_SEED, number])
@@ -237,13 +241,13 @@ def build_held_out(work: Path, grammar: Grammar) -> None:
 
 def has_held_out_sets(work: Path) -> bool:
     """Whether all of them are there. They need synthesizers that a machine which only trains may lack."""
-    return all((work / "held_out" / f"{name}.npz").exists() for name in HELD_OUT_SETS)
+    return all(_held_out_path(work, name).exists() for name in HELD_OUT_SETS)
 
 
 def held_out_sets(work: Path, *, quick: bool) -> dict[str, list[Example]]:
     """The held-out examples by the name of their set, or the first few of each when `quick`."""
     return {
-        name: shards.read(work / "held_out" / f"{name}.npz")[: held_out.quick_count if quick else None]
+        name: shards.read(_held_out_path(work, name))[: held_out.quick_count if quick else None]
         for name, held_out in HELD_OUT_SETS.items()
     }
 

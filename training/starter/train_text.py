@@ -18,8 +18,8 @@ step: phrases are learnt, and speech is heard as before.
 
 Each worker is a process pinned to a core of its own, with its own shards; gradients are averaged at every
 step. Worker 0 keeps the clock, the log and the checkpoints. `--device cuda` wants a single worker, and
-`--loaders`, for a GPU is done with a step long before one process has made the next. On a CPU the clock is
-the worker's processor time, so that a busy machine makes training longer, not shorter.
+`--loaders`: without them a GPU waits while each step is made, about as long as it then trains on it. On a CPU
+the clock is the worker's processor time, so that a busy machine makes training longer, not shorter.
 
 It writes the average of the weights over about the last thousand steps, which is better than any of them and
 does not need the learning rate to have fallen, and scores it where there are held-out sets.

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from translate_svc.engine.core import EngineCore
 from translate_svc.engine.events import RequestQueued, RequestRefused
+from translate_svc.engine.field_kinds import check_kind
 from translate_svc.engine.handle import ENGINE_LOST, Deliver, EngineStatus
 from translate_svc.engine.request import Request
 from translate_svc.engine.stats import RetryEstimate
@@ -19,13 +20,7 @@ from translate_svc.engine.thread.delivery import Delivery
 from translate_svc.engine.thread.engine_thread import EngineThread, EngineThreadCallbacks, EventBatch
 from translate_svc.engine.thread.mailbox import Mailbox
 from translate_svc.engine.validation import ModelCapabilities, validate
-from translate_svc.errors import (
-    EngineLost,
-    InvalidArgument,
-    ResourceExhausted,
-    TranslateSvcError,
-    Unavailable,
-)
+from translate_svc.errors import EngineLost, ResourceExhausted, TranslateSvcError, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -211,9 +206,8 @@ class AsyncEngine:
         Raises:
             InvalidArgument: ``sequence`` or ``pieces`` is no whole number.
         """
-        for field, number in (("sequence", sequence), ("pieces", pieces)):
-            if not isinstance(number, int):
-                raise InvalidArgument(f"must be a whole number, not {type(number).__name__}", field=field)
+        check_kind(sequence, int, "sequence")
+        check_kind(pieces, int, "pieces")
         submission = self._delivery.find(request_id)
         if submission is not None:
             self._mailbox.grant(submission, sequence, pieces)

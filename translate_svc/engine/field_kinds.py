@@ -27,7 +27,7 @@ def check_kinds(value: object, path: str = "") -> None:
     """
     of: Any = type(value)
     for name, kind in _fields(of):
-        _check(getattr(value, name), kind, f"{path}.{name}" if path else name)
+        check_kind(getattr(value, name), kind, f"{path}.{name}" if path else name)
 
 
 @functools.lru_cache
@@ -36,7 +36,8 @@ def _fields(kind: Any) -> list[tuple[str, Any]]:
     return [(each.name, hints[each.name]) for each in dataclasses.fields(kind)]
 
 
-def _check(value: Any, kind: Any, path: str) -> None:
+def check_kind(value: Any, kind: Any, path: str) -> None:
+    """Checks one value of a type annotation, as ``check_kinds`` does those of a dataclass."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         _check_one_of(value, inner, path)
@@ -45,12 +46,12 @@ def _check(value: Any, kind: Any, path: str) -> None:
     elif origin is tuple:
         _require(value, (tuple, list), "a tuple", path)
         for index, each in enumerate(value):
-            _check(each, inner[0], f"{path}[{index}]")
+            check_kind(each, inner[0], f"{path}[{index}]")
     elif origin is Mapping:
         _require(value, Mapping, "a mapping", path)
         for key, each in value.items():
-            _check(key, inner[0], path)
-            _check(each, inner[1], path)
+            check_kind(key, inner[0], path)
+            check_kind(each, inner[1], path)
     elif _is_dataclass(kind):
         _require(value, kind, f"a {kind.__name__}", path)
         check_kinds(value, path)
@@ -66,7 +67,7 @@ def _check_one_of(value: object, kinds: tuple[Any, ...], path: str) -> None:
             return
     others = [kind for kind in kinds if kind is not type(None)]
     if len(others) == 1:
-        _check(value, others[0], path)
+        check_kind(value, others[0], path)
 
 
 def _is_dataclass(kind: Any) -> bool:

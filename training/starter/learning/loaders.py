@@ -1,4 +1,6 @@
-"""Processes that make the steps of a GPU, which takes twenty a second where a core makes four."""
+"""Processes that make the steps of a GPU beside it: one takes a core about as long as an H100 trains on it,
+0.1 s.
+"""
 
 from __future__ import annotations
 

@@ -139,7 +139,5 @@ def is_held_out(voice: Voice) -> bool:
     if voice.synthesizer != "espeak":
         return voice.name not in OTHER_TRAIN_VOICES[voice.language]
     variant, _, speaker = voice.name.partition("+")
-    return variant not in TRAIN_VARIANTS[voice.language] or speaker not in (
-        *TRAIN_SPEAKERS,
-        *drawn_speakers.NAMES,
-    )
+    is_trained = speaker in TRAIN_SPEAKERS or speaker in drawn_speakers.NAMES
+    return variant not in TRAIN_VARIANTS[voice.language] or not is_trained
