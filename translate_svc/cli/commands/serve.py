@@ -23,11 +23,12 @@ from translate_svc.cli.guard.guard import Guard
 from translate_svc.cli.guard.guard_choice import with_guard
 from translate_svc.cli.guard.guarded_server import GuardedServer
 from translate_svc.cli.guard.guarding import guarding, refuse_unguardable
-from translate_svc.cli.logs import configure_logs, flush_logs, log_loop_error
+from translate_svc.cli.logs import configure_logs, flush_logs
 from translate_svc.cli.memory_watch import MemoryWatch
 from translate_svc.cli.output.standard_output import drop_output
 from translate_svc.cli.ports import refuse_taken_ports
 from translate_svc.cli.server_group import drain_servers, start_servers
+from translate_svc.cli.server_loop import prepare_server_loop
 from translate_svc.cli.transports import (
     ServerMaker,
     callers_of,
@@ -101,7 +102,7 @@ async def _run(settings: Settings) -> int:
     settings = with_guard(settings, by_certificate=callers_of(settings).by_certificate)
     refuse_unguardable(settings)
     makers = transport_makers(settings)
-    asyncio.get_running_loop().set_exception_handler(log_loop_error)
+    prepare_server_loop()
     leaving = _Leaving()
     started, metrics, probes = time.monotonic(), Metrics(), Probes()
     logging.getLogger().addHandler(CountedLog(metrics))

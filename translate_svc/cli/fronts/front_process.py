@@ -20,8 +20,9 @@ from translate_svc.cli.freed_memory import returning_freed_memory
 from translate_svc.cli.fronts.front_config import FrontConfig
 from translate_svc.cli.fronts.remote_service import remote_service
 from translate_svc.cli.guard.doors import Place
-from translate_svc.cli.logs import configure_logs, log_loop_error
+from translate_svc.cli.logs import configure_logs
 from translate_svc.cli.server_group import drain_servers, start_servers
+from translate_svc.cli.server_loop import prepare_server_loop
 from translate_svc.cli.transports import (
     tracing_of_environment,
     transport_makers,
@@ -89,7 +90,7 @@ async def _run(
     from translate_svc.serving.live_calls import DRAINING
 
     settings = config.settings
-    asyncio.get_running_loop().set_exception_handler(log_loop_error)
+    prepare_server_loop()
     lost = asyncio.Event()
 
     def on_lost(error: BaseException) -> None:
