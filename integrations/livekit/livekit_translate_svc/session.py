@@ -52,6 +52,8 @@ class TranslateSvcSession(TranslationModelSession[Literal["error"]]):
         super().__init__(model)
         self._connection = connection
         self._settings = settings
+        self._changes = 0
+        self._taken = settings["audio"]["output"]
         self._heard = HeardAudio()
         self._unsent = bytearray()
         self._unsent_events: list[dict[str, Any]] = []
@@ -87,11 +89,15 @@ class TranslateSvcSession(TranslationModelSession[Literal["error"]]):
             self._send({"type": "session.input_audio_buffer.clear"})
 
     def update_options(self, *, target_language: str) -> None:
-        """Implements ``TranslationModelSession.update_options``; it holds from the next utterance on."""
+        """Implements ``TranslationModelSession.update_options``; it holds from the next utterance on, if the
+        server takes it.
+        """
         output = {"language": target_language}
         self._settings["audio"]["output"] = output
+        self._changes += 1
+        update = {"type": "session.update", "event_id": f"change_{self._changes}"}
         # also before the session has begun: the settings may be on their way
-        self._send({"type": "session.update", "session": {"audio": {"output": output}}})
+        self._send(update | {"session": {"audio": {"output": output}}})
 
     async def aclose(self) -> None:
         """Implements ``TranslationModelSession.aclose``."""
@@ -170,10 +176,12 @@ class TranslateSvcSession(TranslationModelSession[Literal["error"]]):
                     await socket.send_json({"type": "session.input_audio_buffer.append", "audio": audio})
 
     def _take(self, event: dict[str, Any]) -> str:
-        """Takes one event of the server. Returns the message of an error."""
+        """Takes one event of the server. Returns the message of an error that may end the connection."""
         match event["type"]:
             case "session.updated":
                 self._begun = True
+                if (language := event["session"]["audio"]["output"]["language"]) != self._taken["language"]:
+                    self._taken = {"language": language}
                 self._wake.set()
             case "session.utterance.speech_started":
                 self.emit("input_speech_started", InputSpeechStarted())
@@ -206,12 +214,16 @@ class TranslateSvcSession(TranslationModelSession[Literal["error"]]):
         self.emit("output_transcript", OutputTranscript(event["delta"], event["is_final"], event["language"]))
 
     def _take_error(self, error: dict[str, Any]) -> str:
+        """Returns its message, unless the connection cannot end for it."""
         message: str = error["message"]
         if not self._begun and error["type"] == "invalid_request_error":
             # key or settings are wrong: nothing would ever come
             raise ServerRefused(message)
         self._report(ServerRefused(message), recoverable=True)
-        return message
+        if error["event_id"] != f"change_{self._changes}":
+            return message
+        self._settings["audio"]["output"] = self._taken  # the next connection would be refused
+        return ""
 
     def _speak(self, event: dict[str, Any]) -> None:
         data = base64.b64decode(event["delta"])

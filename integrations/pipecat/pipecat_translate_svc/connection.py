@@ -67,12 +67,14 @@ class ServerConnection:
         on_event: Callable[[Event], Awaitable[None]],
         on_error: Callable[[Exception, bool], Awaitable[None]],
     ) -> None:
-        """``settings``: as ``session.update`` takes them; they may be changed until the next connection.
+        """``settings``: as ``session.update`` takes them; ``change_output`` changes them.
 
         ``on_event`` gets the server's events. ``on_error`` gets the error, and whether the session continues.
         """
         self._options = options
         self._settings = settings
+        self._taken: Event = settings["audio"]["output"]
+        self._changes = 0
         self._on_event = on_event
         self._on_error = on_error
         self._unsent = bytearray()
@@ -100,6 +102,14 @@ class ServerConnection:
         """Sends an event, as soon as the session has begun. It is lost with its connection."""
         self._unsent_events.append(event)
         self._wake.set()
+
+    def change_output(self, output: Event) -> None:
+        """Asks for another ``audio.output``, now and of later connections, unless the server refuses it."""
+        self._settings["audio"]["output"] = output
+        self._changes += 1
+        update = {"type": "session.update", "event_id": f"change_{self._changes}"}
+        # also before the session has begun: the settings may be on their way
+        self.send(update | {"session": {"audio": {"output": output}}})
 
     def finish(self) -> None:
         """Nothing more will be said. ``run`` returns when all of it was translated."""
@@ -160,6 +170,9 @@ class ServerConnection:
         """Takes one event of the server. Returns the message of an error."""
         if event["type"] == "session.updated":
             self.begun = True
+            language = event["session"]["audio"]["output"]["language"]
+            if language != self._taken["language"]:
+                self._taken = {"language": language, "speech": self._taken["speech"]}
             self._wake.set()
         if event["type"] != "error":
             await self._on_event(event)
@@ -170,7 +183,10 @@ class ServerConnection:
             # key or settings are wrong: nothing would ever come
             raise ServerRefused(message)
         await self._on_error(ServerRefused(message), True)
-        return message
+        if error["event_id"] != f"change_{self._changes}":
+            return message
+        self._settings["audio"]["output"] = self._taken  # the next connection would be refused
+        return ""
 
     async def _send_all(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         with contextlib.suppress(ConnectionError):

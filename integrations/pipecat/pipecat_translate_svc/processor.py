@@ -94,7 +94,7 @@ class TranslateSvcProcessor(FrameProcessor):
         self._clears = 0
 
     def set_target_language(self, language: str) -> None:
-        """Translates into another language from the next utterance on.
+        """Translates into another language from the next utterance on, if the server takes it.
 
         Raises:
             ValueError: it is a conversation between two languages.
@@ -102,10 +102,8 @@ class TranslateSvcProcessor(FrameProcessor):
         output = self._settings["audio"]["output"]
         if "targets" in output:
             raise ValueError("a conversation keeps the languages of `between`")
-        output["language"] = language
-        output.pop("speaker_id", None)  # voices belong to a language
-        # also before the session has begun: the settings may be on their way
-        self._server.send({"type": "session.update", "session": {"audio": {"output": dict(output)}}})
+        # voices belong to a language
+        self._server.change_output({"language": language, "speech": output["speech"]})
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Implements ``FrameProcessor.process_frame``."""

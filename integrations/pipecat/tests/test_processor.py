@@ -147,7 +147,8 @@ async def test_a_language_that_changes_while_the_session_begins_holds() -> None:
             asked.append(message.json()["session"]["audio"]["output"]["language"])
             if len(asked) == 1:
                 processor.set_target_language("fr")
-            await socket.send_json({"type": "session.updated"})
+            taken = {"audio": {"output": {"language": asked[-1]}}}
+            await socket.send_json({"type": "session.updated", "session": taken})
         await socket.close(code=1000)
         return socket
 
@@ -160,6 +161,45 @@ async def test_a_language_that_changes_while_the_session_begins_holds() -> None:
     processor = TranslateSvcProcessor(target_language="es", connection=connection)
     _, up = await sent(processor, [SleepFrame(0.5)])
     assert (asked, of(up, ErrorFrame)) == (["es", "fr"], [])
+    await runner.cleanup()
+
+
+async def test_a_refused_language_is_not_asked_for_again() -> None:
+    """The next connection begins with the language that the server has taken."""
+    asked: list[list[str]] = []
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        asked.append([])
+        async for message in socket:
+            event = message.json()
+            if event["type"] == "session.close":
+                await socket.close(code=1000)
+                continue
+            asked[-1].append(language := event["session"]["audio"]["output"]["language"])
+            if language == "tlh":
+                error = {"type": "invalid_request_error", "message": "unknown", "event_id": event["event_id"]}
+                await socket.send_json({"type": "error", "error": error})
+                await socket.close(code=1001)
+                continue
+            taken = {"audio": {"output": {"language": language}}}
+            await socket.send_json({"type": "session.updated", "session": taken})
+            if asked == [["es"]]:
+                processor.set_target_language("fr")
+            elif asked == [["es", "fr"]]:
+                processor.set_target_language("tlh")
+        return socket
+
+    application = web.Application()
+    application.router.add_get("/v1/realtime/translations", serve)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    connection = Connection(f"http://127.0.0.1:{runner.addresses[0][1]}")
+    processor = TranslateSvcProcessor(target_language="es", connection=connection)
+    await sent(processor, [SleepFrame(2.0)])
+    assert asked == [["es", "fr", "tlh"], ["fr"]]
     await runner.cleanup()
 
 
