@@ -99,6 +99,29 @@ def test_a_changed_setting_rolls_the_pods() -> None:
     assert settings.max_streams == 65
 
 
+_CALLERS: Object = {
+    "settings": {"TRANSLATE_SVC_CALLERS": "/etc/translate-svc/callers/callers.toml"},
+    "extraVolumes": [{"name": "callers", "configMap": {"name": "callers"}}],
+    "extraVolumeMounts": [{"name": "callers", "mountPath": "/etc/translate-svc/callers", "readOnly": True}],
+    "extraEnv": [{"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "deployment.environment.name=trial"}],
+    "apiKeys": True,
+}
+
+
+@pytest.mark.parametrize("values", [{}, {"canary": {"enabled": True}}], ids=str)
+def test_files_that_settings_name_are_mounted(values: Object) -> None:
+    for workload, server, settings in render_chart(_CALLERS | values).servers():
+        assert settings.callers == "/etc/translate-svc/callers/callers.toml"
+        assert _CALLERS["extraVolumes"][0] in workload.pod["volumes"]
+        assert _CALLERS["extraVolumeMounts"][0] in server.spec["volumeMounts"]
+        assert _CALLERS["extraEnv"][0] in server.spec["env"]
+
+
+def test_all_may_rest() -> None:
+    (deployment,) = render_chart({"replicas": 0}).of_kind("Deployment")
+    assert deployment["spec"]["replicas"] == 0
+
+
 def test_the_checkpoint_outlives_the_release() -> None:
     (claim,) = render_chart({"model": {"claim": "weights"}}).of_kind("PersistentVolumeClaim")
     assert (claim["metadata"]["name"], claim["metadata"]["annotations"]) == ("weights", _KEEP)
@@ -200,6 +223,9 @@ def test_components_keep_the_rules_without_the_others(values: Object) -> None:
         ({"gpu": {"claim": True}}, "gpu"),
         ({"model": {"starterImage": "starter:1"}}, "model"),
         ({"settings": {"TRANSLATE_SVC_DRAIN_GRACE_S": "3600"}}, "terminationGracePeriodSeconds.* 3633"),
+        ({"extraVolumes": [{"emptyDir": {}}]}, "name"),
+        ({"extraVolumeMounts": [{"name": "callers", "mountPath": "callers"}]}, "mountPath"),
+        ({"replicas": -1}, "replicas"),
         ({"preStopSeconds": 30}, "terminationGracePeriodSeconds.* 98"),
         ({"terminationGracePeriodSeconds": 60}, "terminationGracePeriodSeconds.* 78"),
     ],

@@ -151,6 +151,9 @@ spec:
                 resourceFieldRef:
                   resource: requests.cpu
               {{- end }}
+            {{- with .Values.extraEnv }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
           ports:
             - name: grpc
               containerPort: 50051
@@ -198,6 +201,9 @@ spec:
               readOnly: true
             {{- end }}
             {{- end }}
+            {{- with .Values.extraVolumeMounts }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
       volumes:
         # Files of callers while they are translated: 16 of 25 MiB for each front process.
         - name: tmp
@@ -219,6 +225,9 @@ spec:
             secretName: translate-svc-{{ $name }}
             defaultMode: 0440
         {{- end }}
+        {{- end }}
+        {{- with .Values.extraVolumes }}
+        {{- toYaml . | nindent 8 }}
         {{- end }}
 {{- end }}
 {{- end }}
