@@ -218,6 +218,8 @@ def test_components_keep_the_rules_without_the_others(values: Object) -> None:
         ({"replica": 3}, "replica"),
         ({"settings": {"TRANSLATE_SVC_MAX_STREAMS": 64}}, "TRANSLATE_SVC_MAX_STREAMS"),
         ({"settings": {"MAX_STREAMS": "64"}}, "MAX_STREAMS"),
+        ({"settings": {"TRANSLATE_SVC_FRONT_PROCESSES": "4"}}, "`frontProcesses`"),
+        ({"settings": {"TRANSLATE_SVC_HTTP": "0.0.0.0:8080"}}, "`http`"),
         ({"image": {"tag": "latest"}}, "tag"),
         ({"gpu": {"resource": "nvidia.com/mig-big"}}, "resource"),
         ({"gpu": {"claim": True}}, "gpu"),

@@ -31,6 +31,9 @@
 {{- $_ := set $settings "OTEL_TRACES_SAMPLER_ARG" .Values.tracing.ratio }}
 {{- end }}
 {{- range $name, $value := .Values.settings }}
+{{- with get (dict "TRANSLATE_SVC_FRONT_PROCESSES" "frontProcesses" "TRANSLATE_SVC_HTTP" "http") $name }}
+{{- fail (printf "settings.%s: set `%s` instead, which ports, threads and routes follow too" $name .) }}
+{{- end }}
 {{- $_ := set $settings $name $value }}
 {{- end }}
 {{- toYaml $settings }}
