@@ -110,20 +110,23 @@ globalThis.WebSocket = class {
   send() {}
 };
 const ends = [];
-const broken = (open) => {
+const broken = (open, { code = 1006, error = null } = {}) => {
   let socket;
   const Socket = globalThis.WebSocket;
   globalThis.WebSocket = class extends Socket { constructor() { super(); socket = this; } };
   new TranslationSession("m", {}, { onEvent() {}, onEnd: (problem, how) => ends.push({ problem, ...how }) });
   globalThis.WebSocket = Socket;
   if (open) socket.onopen();
-  return socket.onclose({ code: 1006 });
+  if (error) socket.onmessage({ data: JSON.stringify({ type: "error", error }) });
+  return socket.onclose({ code });
 };
 globalThis.fetch = async () => ({ status: 401 });
 await broken(true);
 await broken(false);
 globalThis.fetch = async () => ({ status: 502 }); // of a proxy in front
 await broken(false);
+await broken(true, { code: 1012, error: { message: "The server is draining.", code: "unavailable" } });
+await broken(true, { code: 1008, error: { message: "The key is wrong.", code: "invalid_api_key" } });
 
 const header = new DataView(await wav([new Int16Array(5)]).arrayBuffer());
 

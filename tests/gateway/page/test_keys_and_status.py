@@ -109,7 +109,7 @@ async def test_a_server_that_goes_away_is_said_and_what_was_said_stays(
         await expect(page.at("#problem")).to_contain_text("draining")
         await expect(page.at("#speak")).to_be_visible()
         await expect(page.at("#captions .word").first).to_be_visible()
-        await page.at("#speak").click()
+        await page.at("#again").click()
         for _ in range(2):
             await expect(page.at("#problem")).to_contain_text("The server does not answer")
             await expect(page.at("#speak")).to_be_visible()

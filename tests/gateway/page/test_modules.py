@@ -95,13 +95,15 @@ async def test_a_sample_plays_sentence_by_sentence_unless_the_person_chose(made:
 
 
 async def test_a_lost_connection_is_told_in_words_and_can_be_opened_again(made: dict[str, Any]) -> None:
-    lost, unreachable, away = made["ends"]
+    lost, unreachable, away, draining, refused = made["ends"]
     assert lost["lost"]
     assert lost["problem"].startswith("The connection was lost. What stands below is kept;")
     assert "1006" not in lost["problem"]
     assert not unreachable["lost"]
     assert away["lost"], "whoever waits for a server may try again and again"
     assert away["problem"].startswith("The server does not answer.")
+    assert draining == {"problem": "The server is draining.", "keyRefused": False, "lost": True}
+    assert refused == {"problem": "The key is wrong.", "keyRefused": True, "lost": False}
     assert made["lostView"] == {"again": True, "problem": "lost", "simultaneous": True}
     assert made["againCalls"] == 1
 

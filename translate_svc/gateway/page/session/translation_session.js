@@ -10,6 +10,9 @@ const AWAY = "The server does not answer. It may be starting again: connect agai
 
 const LOST = "The connection was lost. What stands below is kept; what was said after it is not translated.";
 
+// The server leaves, is started again, or is full; another connection may work.
+const PASSING = [1001, 1012, 1013];
+
 export class TranslationSession {
   #socket;
   #closing = false;
@@ -19,7 +22,7 @@ export class TranslationSession {
   /**
    * Connects and asks for `settings`.
    * `onEvent(event)` gets every event, `onEnd(problem, {keyRefused, lost})` the end: an empty text, or what went wrong,
-   * whether the server wants another key, and whether the connection was lost, or there is no server now.
+   * whether the server wants another key, and whether the connection was lost, or there is no server or no place now.
    */
   constructor(model, settings, { onEvent, onEnd }) {
     this.#socket = openSocket(`v1/realtime/translations?model=${encodeURIComponent(model)}`);
@@ -41,7 +44,7 @@ export class TranslationSession {
     this.#socket.onclose = async ({ code }) => {
       this.#closing = true;
       if (code === 1000) onEnd("", { keyRefused, lost: false });
-      else if (problem) onEnd(problem, { keyRefused, lost: false });
+      else if (problem) onEnd(problem, { keyRefused, lost: PASSING.includes(code) });
       else if (this.#opened) onEnd(LOST, { keyRefused, lost: true });
       else if (await isThere()) onEnd(UNREACHABLE, { keyRefused, lost: false });
       else onEnd(AWAY, { keyRefused, lost: true });
