@@ -17,7 +17,7 @@ _MAX_NUMBER = 2**53
 class JsonObject:
     """One object of a request. Errors name the path of the field, such as ``session.audio.output.language``.
 
-    Every getter returns the field's value, or ``default`` where it is absent or ``null``.
+    Every getter returns the field's value; what takes a ``default``, that where it is absent or ``null``.
     """
 
     def __init__(self, values: Any, path: str) -> None:
@@ -64,6 +64,11 @@ class JsonObject:
         text: str | T = self._get(
             name, default, lambda value: isinstance(value, str) and value != "", "a string that is not empty"
         )
+        return text
+
+    def any_text(self, name: str) -> str:
+        """A string, which may be empty; empty, too, if the field is absent or ``null``."""
+        text: str = self._get(name, "", lambda value: isinstance(value, str), "a string")
         return text
 
     def boolean(self, name: str, default: T) -> bool | T:

@@ -186,6 +186,23 @@ class WebSocket:
         except ConnectionError:
             await self._leave()
 
+    async def send_last(self, message: str) -> None:
+        """Sends a message before ``close``, if the client takes it in time."""
+        if self._takes_nothing:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.abort_timeout_s):
+                await self.send_message(message)
+
+    @property
+    def _takes_nothing(self) -> bool:
+        """Whether writers wait for the client, or would.
+
+        aiohttp's writers share one future, and the first one that was cancelled has cancelled it for all.
+        """
+        assert self._transport is not None, "the connection is open"
+        return unsent_bytes(self._transport) > self._options.send_buffer_bytes // _RESUMED_AT
+
     async def _leave(self) -> NoReturn:
         """Cancels the handler of the connection; the current task may be another one."""
         self.left = True
@@ -217,12 +234,11 @@ class WebSocket:
     async def close(self, code: int, reason: str = "", failure: Failure | None = None) -> None:
         """Closes the connection; with ``failure``, an ``error`` event says why.
 
-        A client that takes nothing is cut off without a word: aiohttp's writers share one future, and the
-        first one that was cancelled has cancelled it for all.
+        A client that takes nothing is cut off without a word.
         """
         transport = self._transport
         assert transport is not None, "the connection is open"
-        if unsent_bytes(transport) > self._options.send_buffer_bytes // _RESUMED_AT:
+        if self._takes_nothing:
             cut_off(transport)
             return
         with contextlib.suppress(TimeoutError, ConnectionError):

@@ -189,6 +189,8 @@ def test_an_error_of_a_provider_is_logged_by_its_number(caplog: pytest.LogCaptur
          CallStarted(AudioFormat(Encoding.PCM_S16LE, 48_000))),
         ("DTMF_END digit:# channel_id:1", {"digit": "#"}, KeyPressed("#")),
         ("MEDIA_MARK_PROCESSED m", {"correlation_id": "m"}, MarkHeard("m")),
+        ("DTMF_END digit:", {"digit": ""}, KeyPressed("")),
+        ("MEDIA_MARK_PROCESSED", {"correlation_id": ""}, MarkHeard("")),
         ("MEDIA_XOFF", {}, PlaybackHeld(True)),
         ("MEDIA_XON", {}, PlaybackHeld(False)),
         ("QUEUE_DRAINED", {}, None),

@@ -102,3 +102,19 @@ async def test_a_message_without_sound_changes_nothing(tmp_path: Path) -> None:
         await call.say(tone(0.3))
         assert np.median(await call.until_mark()) == pytest.approx(0.25, abs=0.02)
         assert await call.hang_up() == 1000
+
+
+async def test_a_message_that_tells_nothing_ends_no_call(tmp_path: Path) -> None:
+    async with (
+        model_free_service(speaks(5)) as service,
+        GatewayServer(service, telephone=telephone(tmp_path)) as server,
+        dialled(server.target) as call,
+    ):
+        await call.start(source="en", target="es", mode="utterance")
+        for event, inside in (("dtmf", "digit"), ("mark", "name"), ("error", "code"), ("media", "track")):
+            await call.send(event, **{"payload" if event == "error" else event: {inside: ""}})
+        for event in ("dtmf", "mark", "error", ""):
+            await call.send(event)
+        await call.say(tone(0.3))
+        assert np.median(await call.until_mark()) == pytest.approx(0.25, abs=0.02)
+        assert await call.hang_up() == 1000

@@ -214,7 +214,7 @@ async def test_a_call_counts_for_a_caller(tmp_path: Path) -> None:
         ({"event": "media"}, "media is required"),
         ({"event": "media", "media": {"payload": "?"}}, "media.payload is not base64"),
         ({"event": "media", "media": {"payload": "AA==", "chunk": []}}, "media.chunk must be a whole number"),
-        ({"event": "dtmf"}, "dtmf is required"),
+        ({"event": "dtmf", "dtmf": {"digit": 1}}, "dtmf.digit must be a string"),
         ({"event": "start"}, "start is required"),
     ],
 )

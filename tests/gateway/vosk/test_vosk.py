@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,12 +14,15 @@ import aiohttp
 import pytest
 
 from tests.clips import texts
-from tests.fakes.engine_script import failing_script
+from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence, failing_script
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
 from tests.gateway.clients import pcm16
 from tests.gateway.telephone.provider import spoken, tone
+from tests.waiting import until
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
+from translate_svc.engine.request import Request
+from translate_svc.errors import Unavailable
 from translate_svc.gateway.server import GatewayServer
 
 RATE_HZ = 8_000
@@ -206,3 +210,39 @@ async def test_an_utterance_that_fails_ends_the_connection_with_its_time() -> No
             assert set(message.json()) == {"partial"}
         assert message.data == 1011
         assert str(message.extra).startswith("the speech at")
+
+
+async def said_before_the_close(socket: aiohttp.ClientWebSocketResponse) -> tuple[int, int]:
+    """How many utterances were told, and the code of the close."""
+    told = 0
+    while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+        told += message.json().get("text", "").count("spa")
+    return told, message.data
+
+
+async def test_what_was_said_before_a_failure_is_told_though_it_ends_later() -> None:
+    number = itertools.count(1)
+
+    def script(request: Request) -> ScriptedRequest:
+        slow_s = 0.3 if (this := next(number)) == 2 else 0.0
+        scripted = tuple(ScriptedSequence((each.language,)) for each in request.sequences)
+        return ScriptedRequest(scripted, encode_s=slow_s, encode_fails=this == 3)
+
+    async with (
+        model_free_service(script) as service,
+        GatewayServer(service) as server,
+        connected(server, "language=en&target=es") as socket,
+    ):
+        await socket.send_bytes(pcm16(tone(0.6)) * 3)
+        assert await said_before_the_close(socket) == (2, 1011)
+
+
+async def test_what_was_said_before_the_server_leaves_is_told(
+    server: GatewayServer, service: ModelFreeService
+) -> None:
+    async with connected(server, "language=en&target=es") as socket:
+        await socket.send_bytes(pcm16(tone(0.6)) * 3)
+        await until(lambda: service.held["admitted"] == 1)
+        leaving = asyncio.create_task(server.stop(2, Unavailable("it moves")))
+        assert await said_before_the_close(socket) == (3, 1012)
+        await leaving

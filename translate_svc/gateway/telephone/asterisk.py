@@ -48,15 +48,15 @@ class AsteriskChannel:
         event, values = self._parsed(message)
         match event:
             case "MEDIA_START":
-                name = values.text("format", "")
+                name = values.any_text("format")
                 if name not in _FORMATS:
                     known = ", ".join(_FORMATS)
                     raise Unsupported(f"must be one of {known}: see c(...) of Dial", field="format")
                 return [CallStarted(_FORMATS[name])]
             case "DTMF_END":
-                return [KeyPressed(values.text("digit", ""))]
+                return [KeyPressed(values.any_text("digit"))]
             case "MEDIA_MARK_PROCESSED":
-                return [MarkHeard(values.text("correlation_id", ""))]
+                return [MarkHeard(values.any_text("correlation_id"))]
             case "MEDIA_XOFF" | "MEDIA_XON":
                 return [PlaybackHeld(event == "MEDIA_XOFF")]
         return []
@@ -86,7 +86,7 @@ class AsteriskChannel:
                 values = JsonObject(json.loads(message), "")
             except (ValueError, RecursionError):
                 raise InvalidArgument("the message is not JSON") from None
-            return values.text("event", ""), values
+            return values.any_text("event"), values
         event, *words = message.split() or [""]
         pairs = (word.partition(":") for word in words if ":" in word)
         fields = {name: value for name, _, value in pairs}

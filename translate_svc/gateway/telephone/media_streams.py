@@ -44,21 +44,23 @@ class MediaStreams:
         self._order: FrameOrder[bytes] = FrameOrder(_MOST_HELD)
 
     def read(self, message: Message) -> Sequence[CallEvent]:
-        """Implements ``PhoneDialect.read``. Events that a provider may add are not looked at."""
+        """Implements ``PhoneDialect.read``. Events that a provider may add are not looked at. What tells of a
+        key, a mark or an error, and does not say which, tells nothing: a call does not end by it.
+        """
         values = _json(message)
-        match values.text("event", ""):
+        match values.any_text("event"):
             case "media":
                 return self._audio(_required(values, "media"))
             case "start":
                 return [self._started(values)]
             case "dtmf":
-                return [KeyPressed(_required(values, "dtmf").text("digit", ""))]
+                return [KeyPressed(_told(values, "dtmf").any_text("digit"))]
             case "mark":
-                return [MarkHeard(_required(values, "mark").text("name", ""))]
+                return [MarkHeard(_told(values, "mark").any_text("name"))]
             case "stop":
                 return [HungUp()]
             case "error":
-                code = _required(values, "payload").values.get("code")
+                code = _told(values, "payload").values.get("code")
                 _log.warning("the provider of a call reports error %s", code if type(code) is int else "?")
         return []
 
@@ -94,7 +96,7 @@ class MediaStreams:
 
     def _head_of(self, values: JsonObject, start: JsonObject) -> dict[str, Any]:
         """The fields of every message that is sent."""
-        sid = values.text("streamSid", "") or start.text("streamSid", "")
+        sid = values.any_text("streamSid") or start.any_text("streamSid")
         if not sid:
             raise InvalidArgument("is required", field="streamSid")
         return {"streamSid": sid}
@@ -108,11 +110,10 @@ class MediaStreams:
         return {name: value for name, value in given.values.items() if isinstance(value, str)}
 
     def _audio(self, media: JsonObject) -> Sequence[CallEvent]:
-        if media.text("track", _CALLERS_TRACK) != _CALLERS_TRACK:
+        if media.any_text("track") not in ("", _CALLERS_TRACK):
             return []  # what the caller hears: our own voice
-        payload = media.text("payload", "") if media.values.get("payload") != "" else ""  # no sound: no error
         try:
-            data = binascii.a2b_base64(payload, strict_mode=True)
+            data = binascii.a2b_base64(media.any_text("payload"), strict_mode=True)
         except ValueError:
             raise InvalidArgument("is not base64", field=media.under("payload")) from None
         return [CallAudio(each) for each in self._order.push(_number(media, "chunk"), data)]
@@ -143,6 +144,11 @@ def _required(values: JsonObject, name: str) -> JsonObject:
     if found is None:
         raise InvalidArgument("is required", field=values.under(name))
     return found
+
+
+def _told(values: JsonObject, name: str) -> JsonObject:
+    """An object, which may be absent."""
+    return values.object(name) or JsonObject({}, values.under(name))
 
 
 def _number(values: JsonObject, name: str) -> int | None:

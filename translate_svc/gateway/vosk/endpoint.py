@@ -95,7 +95,11 @@ class VoskEndpoint:
                 session = await context.service.open_session(StreamConfig(audio, audio, settings), who.caller)
             recognition = Recognition(socket, first, rate_hz, words=words)
             driver = StreamDriver(recognition, recognition, session, context.options)
-            await context.calls.run(driver, who.may_stay)
+            try:
+                await context.calls.run(driver, who.may_stay)
+            except Exception:
+                await recognition.tell_finished()
+                raise
 
 
 @contextmanager

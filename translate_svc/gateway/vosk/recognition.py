@@ -144,10 +144,10 @@ class Recognition:
                 self._ends.begin(event)
             case TextDelta():
                 self._open.append(event)
-            case UtteranceDone(status=UtteranceStatus.FAILED):
-                raise failure_at(event, self._rate_hz)
             case UtteranceDone():
                 for done in self._ends.end(event):
+                    if done.status is UtteranceStatus.FAILED:
+                        raise failure_at(done, self._rate_hz)
                     self._finish(done)
             case Progress():
                 self._committed = event.committed_samples
@@ -166,10 +166,18 @@ class Recognition:
             await self._send_all_left()
             self._reset_answered.set()
 
+    async def tell_finished(self) -> None:
+        """Tells what has ended and still waits for its turn: an error closes the connection."""
+        if self._finished:
+            await self._socket.send_last(self._all_left())
+
     async def _send_all_left(self) -> None:
+        await self._socket.send_message(self._all_left())
+
+    def _all_left(self) -> str:
         result = result_of(self._finished, words=self._words)
         self._finished.clear()
-        await self._socket.send_message(json.dumps(result))
+        return json.dumps(result)
 
     def _take(self, data: bytes) -> None:
         self._parts += [data[start : start + _PART_BYTES] for start in range(0, len(data), _PART_BYTES)]
