@@ -107,13 +107,13 @@ class CallDriver:
     def _end_input(self) -> None:
         """Takes no more input, so that the handler can finish its work before the call fails."""
 
-    def _check(self, event: SessionEvent) -> None:
-        """Raises an error if ``event`` must not be sent."""
+    async def _check(self, event: SessionEvent) -> None:
+        """Raises an error if ``event`` must not be sent. May wait until that is to be told."""
 
     async def _write(self) -> None:
         event: SessionEvent | None = None
         async for event in self._handler.events():
-            self._check(event)
+            await self._check(event)
             self._writing = asyncio.ensure_future(self._sink.send(event))
             try:
                 async with asyncio.timeout(self._options.write_timeout_s):

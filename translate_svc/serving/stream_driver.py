@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from translate_svc.errors import StreamTimeout
@@ -29,10 +29,20 @@ class StreamDriver(CallDriver):
     """
 
     def __init__(
-        self, source: MessageSource, sink: EventSink, session: StreamSession, options: CallOptions
+        self,
+        source: MessageSource,
+        sink: EventSink,
+        session: StreamSession,
+        options: CallOptions,
+        *,
+        heard: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """``heard``: waits until people have heard what the sink was sent, where it plays in real time. A
+        drain leaves them that time before the deadline.
+        """
         super().__init__(sink, session, options, last=Closed)
         self._source = source
+        self._heard = heard
         self._session = session
         self._ended = False
         self._reading = False
@@ -52,9 +62,11 @@ class StreamDriver(CallDriver):
             self._reading = False
             self._input_timeout.reschedule(self._clock())
 
-    def _check(self, event: SessionEvent) -> None:
+    async def _check(self, event: SessionEvent) -> None:
         # an OK status would claim that the server read all of the client's audio
         if isinstance(event, Closed) and not event.complete and self._input_cut_off:
+            if self._heard is not None:
+                await self._heard()
             raise self._go_away_error()
 
     async def _read(self) -> None:

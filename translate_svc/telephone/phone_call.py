@@ -104,6 +104,7 @@ class PhoneCall:
             PhoneOutput(self._socket, playback, barge_in=settings.barge_in),
             session,
             self._options,
+            heard=playback.played,
         )
         playing = asyncio.create_task(playback.run())
         try:

@@ -82,6 +82,14 @@ class Playback:
         self._queued.clear()
         self._taken.set()
 
+    async def played(self) -> None:
+        """Waits until the caller has heard everything, by the clock, or nobody listens any more."""
+        while self._queued:
+            self._taken.clear()
+            await self._taken.wait()
+        if not self._over:
+            await asyncio.sleep(max(self._heard_at_s - self._clock(), 0.0))
+
     async def interrupt(self) -> None:
         """Drops all that was not heard."""
         self._queued.clear()

@@ -89,7 +89,7 @@ class Broadcast:
             self._context.calls.check_open()
             config = StreamConfig(audio, OUTPUT, settings)
             self._session = session = await self._context.service.open_session(config, who.caller)
-        return StreamDriver(self, self, session, self._context.options)
+        return StreamDriver(self, self, session, self._context.options, heard=self._heard_by_all)
 
     async def close(self) -> None:
         """Closes a connection whose session is not run."""
@@ -101,9 +101,7 @@ class Broadcast:
         """Runs the session until the speaker has left, closes that connection, and tells listeners to go."""
         try:
             await self._context.calls.run(driver, who.may_stay)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_WORDS_S):
-                    await asyncio.gather(*(each.speech.played() for each in self.everybody()))
+            await self._heard_by_all()
         finally:
             if self._listening is not None:
                 self._listening.cancel()
@@ -111,6 +109,12 @@ class Broadcast:
             for each in self.everybody():
                 each.gone.set()
             await self.peer.close()
+
+    async def _heard_by_all(self) -> None:
+        """Waits until listeners have heard what was said."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await asyncio.gather(*(each.speech.played() for each in self.everybody()))
 
     def hang_up(self) -> None:
         """The speaker has left. What was said is still translated and heard, also what is on its way now."""
