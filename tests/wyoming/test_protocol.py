@@ -71,6 +71,18 @@ async def test_a_connection_may_begin_with_audio(server: WyomingServer) -> None:
     writer.close()
 
 
+async def test_who_asks_during_a_transcription_is_answered(server: WyomingServer) -> None:
+    async with connected(server) as client:
+        await client.write_event(ENGLISH.event())
+        await client.write_event(AudioStart(RATE_HZ, 2, 1).event())
+        await client.write_event(AudioChunk(RATE_HZ, 2, 1, tone()).event())
+        await client.write_event(Ping("hello").event())
+        assert Pong.from_event(await until(client, "pong")) == Pong("hello")
+        assert await described(client)
+        await client.write_event(AudioStop().event())
+        assert (await until(client, "transcript")).data["text"].count("eng") == 1
+
+
 async def test_who_asks_and_never_reads_is_let_go(service: ModelFreeService) -> None:
     options = TcpOptions(write_timeout_s=0.2, keepalive_time_ms=600_000)
     async with WyomingServer(service, options) as server:

@@ -86,10 +86,6 @@ class WyomingConnection:
     async def _answer(self, event: WyomingEvent) -> bool:
         """Whether the client is still there."""
         match event.type:
-            case "describe":
-                await self._tell(self._programs.info)
-            case "ping":
-                await self._tell(WyomingEvent("pong", {"text": event.data.get("text")}).encoded)
             case "select-program":
                 self._program = event.text("name")
                 self._programs.target_of(self._program)
@@ -101,10 +97,20 @@ class WyomingConnection:
                 await self._synthesize(event)
             case "transcript":
                 await self._translate(event)
+            case _:
+                await self._answer_aside(event)
         return True
 
+    async def _answer_aside(self, event: WyomingEvent) -> None:
+        """Answers what may come at any time, also between the audio of a transcription."""
+        match event.type:
+            case "describe":
+                await self._tell(self._programs.info)
+            case "ping":
+                await self._tell(WyomingEvent("pong", {"text": event.data.get("text")}).encoded)
+
     async def _tell(self, encoded: bytes) -> None:
-        """Sends an event outside a call, whose driver would wait no longer either."""
+        """Sends an event that no driver of a call sends, which would wait no longer either."""
         waited_s = self._options.write_timeout_s
         try:
             async with asyncio.timeout(waited_s):
@@ -125,7 +131,7 @@ class WyomingConnection:
             self._calls.check_open()
             who = self._identify(Scope.STREAM)
             session = await self._service.open_session(StreamConfig(audio, audio, settings), who.caller)
-        transcription = Transcription(self._events, first, self._programs.languages)
+        transcription = Transcription(self._events, first, self._programs.languages, self._answer_aside)
         driver = StreamDriver(transcription, transcription, session, self._options)
         await self._calls.run(driver, who.may_stay)
         return not transcription.left

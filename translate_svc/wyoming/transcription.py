@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 from translate_svc.errors import InvalidArgument, TranslationFailed, Unsupported
 from translate_svc.languages import LanguageTable
@@ -50,10 +51,17 @@ def format_of(event: WyomingEvent) -> AudioFormat:
 class Transcription:
     """The ``MessageSource`` and the ``EventSink`` of one transcription."""
 
-    def __init__(self, events: EventStream, first: WyomingEvent, languages: LanguageTable) -> None:
-        """``first``: the event that began the audio."""
+    def __init__(
+        self,
+        events: EventStream,
+        first: WyomingEvent,
+        languages: LanguageTable,
+        aside: Callable[[WyomingEvent], Awaitable[None]],
+    ) -> None:
+        """``first``: the event that began the audio. ``aside``: answers what comes beside audio."""
         self._events = events
         self._languages = languages
+        self._aside = aside
         self._format = format_of(first)
         self._waiting: deque[ClientMessage] = deque()
         self._samples = 0
@@ -67,7 +75,7 @@ class Transcription:
         self._hear(first)
 
     async def receive(self) -> ClientMessage | None:
-        """Implements ``MessageSource.receive``. What comes beside audio is dropped."""
+        """Implements ``MessageSource.receive``."""
         while not self._waiting:
             if self._over:
                 return None
@@ -82,6 +90,8 @@ class Transcription:
             elif event.type == STOP:
                 self._over = True
                 self._waiting.append(EndInput(self._samples))
+            else:
+                await self._aside(event)
         return self._waiting.popleft()
 
     @property
