@@ -35,7 +35,7 @@ def write_media(
         audio = container.add_stream(codec, rate=codec_rate_hz, layout=layout)
         assert isinstance(audio, av.AudioStream)
         if picture:
-            _write_picture(container, starts_s + len(samples) / rate_hz + picture_goes_on_s, size)
+            write_picture(container, starts_s + len(samples) / rate_hz + picture_goes_on_s, size)
         converted = resample(samples, rate_hz, codec_rate_hz)
         frame = av.AudioFrame.from_ndarray(converted[None], format="fltp", layout="mono")
         frame.sample_rate, frame.time_base = codec_rate_hz, Fraction(1, codec_rate_hz)
@@ -49,7 +49,10 @@ def write_media(
     return path
 
 
-def _write_picture(container: av.container.OutputContainer, seconds: float, size: tuple[int, int]) -> None:
+def write_picture(
+    container: av.container.OutputContainer, seconds: float, size: tuple[int, int] = (64, 48)
+) -> None:
+    """Encodes a black video stream, with 10 pictures a second."""
     video = container.add_stream("mpeg4", rate=_PICTURE_RATE_HZ)
     assert isinstance(video, av.VideoStream)
     video.width, video.height = size

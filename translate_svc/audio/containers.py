@@ -61,6 +61,19 @@ def open_media(
         yield MediaAudio(container, stream, choice.channel, track, name=name, wav_s=wav_s)
 
 
+def silent_film_ms(source: Path) -> int | None:
+    """How long a film without sound is, 0 if it states no length; None if it has sound, or is no film.
+
+    Raises:
+        InvalidArgument: as ``open_media``.
+    """
+    _check_readable(source, str(source))
+    with _opened(source, str(source)) as container:
+        if container.streams.audio or not container.streams.video:
+            return None
+        return _stated_ms(container) or 0
+
+
 def _check_readable(path: Path, name: str) -> None:
     if path.is_dir() or not path.exists():
         raise InvalidArgument("is a directory" if path.is_dir() else "no such file", field=name)
@@ -100,6 +113,11 @@ def _chosen(
     if stream.rate not in CREDIBLE_RATES_HZ:
         raise InvalidArgument(f"has {stream.rate} samples a second, which no recording has", field=name)
     return stream, track if len(tracks) > 1 else None
+
+
+def _stated_ms(container: InputContainer) -> int | None:
+    duration = container.duration
+    return None if duration is None else max(duration * 1000 // MICROSECONDS_PER_S, 0)
 
 
 def _stated_wav_s(source: Path | BinaryIO) -> float | None:
@@ -165,8 +183,7 @@ class MediaAudio:
         self.sample_rate_hz = min(max(stream.rate, _MIN_RATE_HZ), _MAX_RATE_HZ)
         layout = "" if channel is Channel.MIX else "stereo"
         self._planes = TimedPlanes(container, stream, self.sample_rate_hz, layout, name=name, wav_s=wav_s)
-        duration = container.duration
-        self.duration_ms = None if duration is None else max(duration * 1000 // MICROSECONDS_PER_S, 0)
+        self.duration_ms = _stated_ms(container)
         """The duration that the container states; None if it states none."""
 
     @property

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
+from translate_svc.audio import containers
 from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
 from translate_svc.audio.containers import MediaAudio, open_media
 from translate_svc.audio.damage import Damage
@@ -99,6 +100,15 @@ def open_media_file(
             return open_sound_file(source, choice)
         raise
     return open_media(source, name, choice)
+
+
+def silent_film_ms(source: Path) -> int | None:
+    """As ``containers.silent_film_ms``. Without PyAV (extra ``media``) no film is known: None."""
+    try:
+        import av  # noqa: F401
+    except ModuleNotFoundError:
+        return None
+    return containers.silent_film_ms(source)
 
 
 class GuardedBlocks:

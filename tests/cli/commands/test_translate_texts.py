@@ -142,18 +142,6 @@ def test_a_film_is_dubbed_from_subtitles_that_were_edited(
     assert [each.pts for each in packets] == [start_ms for start_ms, _ in TIMES]
 
 
-def test_subtitles_of_another_film_are_said_to_be_so(command: Command, server: str, tmp_path: Path) -> None:
-    subtitles = tmp_path / "other.srt"
-    cue = f"1\n00:00:00,400 --> 00:00:02,900\n{texts('eng_1')['eng']}\n"
-    subtitles.write_text(cue + cue.replace("00:00:0", "00:01:0"), "utf-8")
-    code, _, error = command(
-        *("translate", str(DATA / "demo_eng.flac"), *ASKED, "--server", server),
-        *("--subtitles-in", str(subtitles), "-o", str(tmp_path / "dub.wav")),
-    )
-    assert code == 0
-    assert "other.srt: has a cue at 0:01:00, but demo_eng.flac ends at 0:00:06" in error
-
-
 def test_a_dub_is_no_longer_than_its_film_for_a_cue_that_ends_behind_it(
     command: Command, server: str, tmp_path: Path
 ) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 from rich.text import Text
@@ -19,6 +18,7 @@ from translate_svc.cli.interrupts import temporary_folder
 from translate_svc.cli.media.argument_checks import form_of, is_pipe
 from translate_svc.cli.media.arguments import TranslateArguments
 from translate_svc.cli.media.cue_sink import CueSink
+from translate_svc.cli.media.dubbed_source import DubbedSource, heard_source, silent_film
 from translate_svc.cli.media.file_sinks import file_sinks, plain_files, sound_and_events
 from translate_svc.cli.media.file_streams import open_readers, stream_file
 from translate_svc.cli.media.fit import FitPlanner, FitPoint
@@ -116,11 +116,9 @@ class FileTranslation:
             end_ms, track = text.end_ms, 1
             if arguments.subtitles_in is not None:
                 self._inputs.append(arguments.subtitles_in)
-                reader = next(iter((await open_readers(path, arguments, settings, opened)).values()))
-                if reader.duration_ms:
-                    end_ms = reader.duration_ms
-                    _warn_of_late_cues(text, arguments.subtitles_in, reader.name, end_ms)
-                track = 1 if reader.media.track is None else reader.media.track.number
+                dubbed = await self._dubbed(path, text, settings, opened)
+                text = dubbed.subtitled(text, arguments.subtitles_in)
+                end_ms, track = dubbed.end_ms or end_ms, dubbed.track
             codes = [target.language for target in settings.targets]
             with _kept_texts_told(OutputFiles(self._inputs)) as files:
                 shown: PlainSink | CueSink
@@ -147,6 +145,17 @@ class FileTranslation:
             if not arguments.writes_files:
                 print(shown.rendered(codes[0], form_of(path)), end="")
             counter.report(path.name, None)
+
+    async def _dubbed(
+        self, path: Path, text: TextFile, settings: StreamSettings, opened: AsyncExitStack
+    ) -> DubbedSource:
+        """What is dubbed from subtitles. It needs no sound, unless its own is to be heard."""
+        arguments = self._arguments
+        hears = arguments.keep_original is not None or arguments.audio_track != ""
+        if not hears and not is_pipe(path) and (silent := await silent_film(path)) is not None:
+            return silent
+        readers = await open_readers(path, arguments, settings, opened)
+        return await heard_source(readers.values(), text)
 
     async def _fit(self, source: Path, settings: StreamSettings, translator: Translator) -> list[FitPoint]:
         """Translates the file once without writing anything, to measure its speech."""
@@ -184,13 +193,6 @@ class FileTranslation:
             # audio that cannot wait would be lost
             patience = None if is_pipe(source) else self._patience
             await stream_file(readers, settings, translator, sinks, progress, points, patience=patience)
-
-
-def _warn_of_late_cues(text: TextFile, subtitles: Path, recording: str, end_ms: int) -> None:
-    """Says so if cues begin behind the recording: they are of another one, or their times are shifted."""
-    if text.last_start_ms >= end_ms:
-        starts, ends = (timedelta(seconds=ms // 1000) for ms in (text.last_start_ms, end_ms))
-        _say(f"{subtitles.name}: has a cue at {starts}, but {recording} ends at {ends}")
 
 
 def sides_hint(reader: MediaReader, arguments: TranslateArguments) -> str:

@@ -10,7 +10,7 @@ import codecs
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from translate_svc.errors import InvalidArgument
@@ -86,6 +86,11 @@ class TextFile:
     def last_start_ms(self) -> int:
         """Where its last cue begins."""
         return max(cue.start_ms for each in self.passages for cue in each.cues)
+
+    def until(self, end_ms: int) -> TextFile:
+        """The cues that begin before ``end_ms``."""
+        kept = (tuple(cue for cue in each.cues if cue.start_ms < end_ms) for each in self.passages)
+        return replace(self, passages=tuple(Passage(cues) for cues in kept if cues))
 
     def plain(self, translations: Sequence[str]) -> str:
         """The translations of a plain text, with the breaks of the source between them."""
