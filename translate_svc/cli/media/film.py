@@ -77,7 +77,8 @@ def write_film(
         dubs: what to add.
         kept: how the original is heard under the dubs; None: not at all. Its own track stays in any case.
         part: what is copied of the film, with its picture from the key frame before, which players do not
-            show. A picture that is encoded again begins with the part.
+            show in MP4; Matroska has no such mark, and all tracks begin later. A picture that is encoded
+            again begins with the part.
         burnt: what is drawn into the picture. The film then has no track of subtitles, which players would
             show above it.
 
