@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from safetensors.torch import load_file, save_file
 
 import translate_svc
 from tests.checkpoints import checkpoint_folder
@@ -20,8 +21,9 @@ from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.labelled_clips import LABELS_FILE, DecodedText, LabelledClip, judge, read_labelled
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, read_alignment
 from translate_svc.models.checkpoint.description import CheckpointDescription
-from translate_svc.models.checkpoint.manifest import verify
+from translate_svc.models.checkpoint.manifest import MANIFEST_FILE, verify
 from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, read_lengths
+from translate_svc.models.checkpoint.weight_index import SINGLE_FILE
 from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, read_confidence
 from translate_svc.models.spoken_languages.languages_file import LANGUAGES_FILE
 from translate_svc.types import TokenInfo
@@ -109,6 +111,30 @@ def test_clips_without_speech_tell_nothing_and_nothing_is_written(
     assert run(monkeypatch, "--model", str(model), "--clips", str(quiet)) == 2
     assert "the clips tell nothing" in capsys.readouterr().err
     assert (model / ALIGNMENT_FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("step", ["calibrate_checkpoint", "calibrate_by_labels"])
+def test_weights_that_are_replaced_meanwhile_get_no_calibration_of_the_old_ones(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: Path, step: str
+) -> None:
+    """As by a ``pull`` of another commit."""
+    alignment = read_alignment(model, CheckpointDescription.read(model).config)
+    done = {"calibrate_checkpoint": alignment, "calibrate_by_labels": (None, None)}
+    before: dict[str, bytes] = {}
+
+    def calibrated(name: str) -> object:
+        if name == step:
+            tensors = load_file(model / SINGLE_FILE)
+            save_file({key: value * 2 for key, value in tensors.items()}, model / SINGLE_FILE)
+            (model / MANIFEST_FILE).unlink()
+            before.update({path.name: path.read_bytes() for path in model.iterdir()})
+        return done[name]
+
+    for each in done:
+        monkeypatch.setattr(calibrate, each, lambda *_, name=each, **__: calibrated(name))
+    assert run(monkeypatch, "--model", str(model)) == 1
+    assert "got other weights while it was calibrated" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
 
 
 @pytest.mark.parametrize(("content", "message"), [(None, "is not a directory"), ((), "has no files")])

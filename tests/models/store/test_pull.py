@@ -20,6 +20,7 @@ from tests.published_layout import HUB_ID, NEEDLESS_FILES
 from translate_svc.errors import CheckpointError, DownloadError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
 from translate_svc.models.checkpoint.identity import CheckpointIdentity, find_checkpoint, read_identity
+from translate_svc.models.checkpoint.keyed_file import read_keyed, write_keyed
 from translate_svc.models.store.hub import Hub
 from translate_svc.models.store.pull import pull, pulled
 
@@ -217,6 +218,29 @@ def test_another_commit_takes_the_place_of_the_first(hub: FakeHub, cache: Path) 
     pull_all(hub, cache)
     assert read_identity(path) == CheckpointIdentity(HUB_ID, hub.commit, "mit")
     assert [each.name for each in cache.iterdir()] == [DIRECTORY]
+
+
+def test_a_calibration_stays_as_long_as_the_weights_do(hub: FakeHub, cache: Path) -> None:
+    path, _ = pull_all(hub, cache)
+    write_keyed(path, "alignment.json", 1, {"heads": []})
+    calibrated = (path / "alignment.json").read_bytes()
+    (path / "damaged.json").write_text("{")
+    (path / "other.json").write_text('{"of": "somebody else"}')
+    hub.commit = "1" * 40
+    (hub.folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    pull_all(hub, cache)
+    assert read_identity(path).revision == hub.commit
+    assert (path / "alignment.json").read_bytes() == calibrated
+    assert not (path / "damaged.json").exists()
+    assert not (path / "other.json").exists()
+    assert read_keyed(path, "alignment.json", 1) is not None
+
+    hub.commit = "2" * 40
+    weights = bytearray((hub.folder / SHARD).read_bytes())
+    weights[-1] ^= 1
+    (hub.folder / SHARD).write_bytes(weights)
+    pull_all(hub, cache)
+    assert not (path / "alignment.json").exists(), "it was computed for other weights"
 
 
 @pytest.mark.parametrize("lost", ["MANIFEST.sha256", SHARD])

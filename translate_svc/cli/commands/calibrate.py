@@ -71,6 +71,7 @@ def calibrate(
     from translate_svc.cli.labelled_clips import read_labelled
     from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
     from translate_svc.models.checkpoint.identity import find_checkpoint
+    from translate_svc.models.checkpoint.keyed_file import check_same_weights, weights_key
     from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, write_lengths
     from translate_svc.models.checkpoint.weight_index import stored_weights
     from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
@@ -94,8 +95,10 @@ def calibrate(
     if languages is not None:
         _learn_languages(folder, placement, languages, console)
         return
+    weights = weights_key(folder)
     checkpoint = open_checkpoint(folder)
     alignment = calibrate_checkpoint(checkpoint, placement, clips=clips, console=console)
+    check_same_weights(folder, weights)
     write_alignment(checkpoint.path, alignment)
     console.print(_said(alignment), soft_wrap=True)
     console.print(f"Written to {checkpoint.path / ALIGNMENT_FILE}.", soft_wrap=True, markup=False)
@@ -107,6 +110,7 @@ def calibrate(
         )
         return
     rule, lengths = calibrate_by_labels(checkpoint.path, placement, labelled=labelled, console=console)
+    check_same_weights(folder, weights)
     write_confidence(checkpoint.path, rule)
     console.print(_said_of_confidence(rule), soft_wrap=True)
     console.print(f"Written to {checkpoint.path / CONFIDENCE_FILE}.", soft_wrap=True, markup=False)
@@ -130,8 +134,10 @@ def calibrate_checkpoint(
     """
     from translate_svc.models.alignment.beginnings import Observer
     from translate_svc.models.alignment.calibration import calibrate as calibrated
+    from translate_svc.models.checkpoint.keyed_file import check_same_weights, weights_key
     from translate_svc.models.registry import own_calibration
 
+    weights = weights_key(checkpoint.path)
     known = checkpoint.capabilities
     found = read_clips(clips, known.translation_languages or known.text_languages, known.text_languages)
     observer = Observer(checkpoint, max(len(clip.samples) for clip in found), placement)
@@ -141,6 +147,7 @@ def calibrate_checkpoint(
             observer.beginnings(clip.samples, clip.language, progress.advance, clip.source) for clip in found
         ]
         if (own := own_calibration(checkpoint.path)) is not None:
+            check_same_weights(checkpoint.path, weights)  # it writes a file, too
             progress.begin("windows", None)
             console.print(
                 own(
@@ -212,10 +219,12 @@ def _learn_languages(model: Path, placement: Placement, source: str, console: Co
     """Writes ``languages.json``. ``source``: a directory, or ``VOICES``. Raises as ``learn_rule``."""
     from translate_svc.cli.calibration import spoken_languages
     from translate_svc.cli.calibration.typed_texts import read_typed
+    from translate_svc.models.checkpoint.keyed_file import check_same_weights, weights_key
     from translate_svc.models.registry import open_checkpoint
     from translate_svc.models.spoken_languages.languages_file import LANGUAGES_FILE, write_language_rule
     from translate_svc.server_info import language_table
 
+    weights = weights_key(model)
     with CalibrationProgress(console, "recordings", None) as progress:
         advance = progress.advance
         if source == spoken_languages.VOICES:
@@ -229,6 +238,7 @@ def _learn_languages(model: Path, placement: Placement, source: str, console: Co
             clips = spoken_languages.read_folder(Path(source), table)
             learnt_from = "recordings"
         rule = spoken_languages.learn_rule(model, placement, clips, learnt_from, advance)
+    check_same_weights(model, weights)
     write_language_rule(model, rule)
     figures = rule.detection.figures
     console.print(

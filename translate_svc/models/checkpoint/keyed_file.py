@@ -57,6 +57,39 @@ def write_keyed(
         replace_sum(folder, name)
 
 
+def check_same_weights(folder: Path, key: str) -> None:
+    """Checks that the weights are still those of ``key``, before what was measured with them is written.
+
+    Another command may have replaced the directory meanwhile, and ``write_keyed`` takes the hash of what is
+    there.
+
+    Raises:
+        CheckpointError: they are others, or missing.
+    """
+    if weights_key(folder) != key:
+        raise CheckpointError(
+            "got other weights while it was calibrated, so nothing more is written: calibrate it again",
+            field=folder.name,
+        )
+
+
+def keep_keyed(old: Path, new: Path) -> None:
+    """Copies from ``old`` what ``write_keyed`` wrote and ``new`` lacks, if it is valid for the weights of
+    ``new``: it may have taken hours. Leaves out what cannot be read.
+    """
+    key = weights_key(new)
+    for path in old.glob("*.json"):
+        if (new / path.name).exists():
+            continue
+        try:
+            content = path.read_bytes()
+            values = json.loads(content)
+        except (OSError, ValueError, RecursionError):
+            continue
+        if isinstance(values, dict) and values.get(_KEY) == key:
+            (new / path.name).write_bytes(content)
+
+
 def read_keyed(folder: Path, name: str, version: int) -> dict[str, Any] | None:
     """What ``write_keyed`` wrote. None if the file does not exist.
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from translate_svc.errors import CheckpointError, DownloadError
 from translate_svc.models.checkpoint.identity import HubOrigin, directory_name, read_origin
+from translate_svc.models.checkpoint.keyed_file import keep_keyed
 from translate_svc.models.checkpoint.manifest import (
     Progress,
     Verification,
@@ -68,7 +69,8 @@ def pulled(plan: PullPlan, cache: Path, *, int8: bool = False) -> bool:
 
 
 def pull(hub: Hub, plan: PullPlan, cache: Path, progress: Progress, *, int8: bool = False) -> Path:
-    """Downloads ``plan`` into ``cache`` and returns the directory. Replaces another commit of the same model.
+    """Downloads ``plan`` into ``cache`` and returns the directory. Replaces another commit of the same model,
+    whose calibrations stay if the weights do.
 
     Args:
         progress: gets the number of new bytes, including those of an earlier, interrupted pull.
@@ -95,6 +97,7 @@ def pull(hub: Hub, plan: PullPlan, cache: Path, progress: Progress, *, int8: boo
         write_manifest(staging, digests)
         HubOrigin(plan.hub_id, plan.revision, plan.endpoint).write(staging)
         _check_loads(staging)
+        keep_keyed(target, staging)
         _put_in_place(staging, target)
     return target
 

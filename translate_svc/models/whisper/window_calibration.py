@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
 
 from translate_svc.models.alignment.beginnings import Observer
+from translate_svc.models.checkpoint.keyed_file import check_same_weights, weights_key
 from translate_svc.models.speech_model import ModelFamily
 from translate_svc.models.whisper.whisper_model import WhisperModel
 from translate_svc.models.whisper.window import WHOLE_WINDOW, Window, write_window
@@ -31,6 +32,7 @@ def calibrate_window(
         clips: 16 kHz samples of speech, its language if that is known, and the one to write.
         report: called after each trial.
     """
+    weights = weights_key(family.path)
     model, tokenizer = observer.model, family.tokenizer()
     assert isinstance(model, WhisperModel), "the registry knows whose calibration this is"
     prompts = [tokenizer.prompt(language, source) for _, source, language in clips]
@@ -50,6 +52,7 @@ def calibrate_window(
         if same >= LEAST_ALIKE:
             chosen, alike = Window(silence_ms), same
             break
+    check_same_weights(family.path, weights)
     write_window(family.path, chosen)
     if chosen.silence_ms is None:
         return "Windows of 30 s are encoded: with less silence after the audio the texts change."
