@@ -6,7 +6,9 @@ import asyncio
 import inspect
 import json
 import os
+import pty
 import re
+import select
 import shutil
 import signal
 import sys
@@ -203,6 +205,25 @@ async def test_top_tells_once_that_nobody_is_there() -> None:
             await process.stdout.readline()
     process.send_signal(signal.SIGINT)
     await process.communicate()
+
+
+async def test_top_shows_readings_on_a_terminal_that_cannot_draw() -> None:
+    """As a serial console, or a shell inside an editor."""
+    terminal, output = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "translate_svc", "top", "--server", "127.0.0.1:1", "--interval", "0.1"),
+        stdout=output,
+        env={**os.environ, "TERM": "dumb"},
+    )
+    os.close(output)
+    try:
+        shown, _, _ = await asyncio.to_thread(select.select, [terminal], [], [], 60)
+        assert shown
+        assert os.read(terminal, 4_096).strip() == b"127.0.0.1:1: not reachable"
+    finally:
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+        os.close(terminal)
 
 
 async def test_top_ends_with_its_reader_though_it_has_nothing_to_say() -> None:

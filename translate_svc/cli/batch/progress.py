@@ -16,7 +16,8 @@ _LINE_EVERY_S = 30.0
 
 
 class BatchProgress:
-    """Counts results, and shows them on standard error: a bar on a terminal, else a line every 30 s.
+    """Counts results, and shows them on standard error: a bar on a terminal that can draw one, which
+    one with ``TERM=dumb`` cannot, else a line every 30 s.
 
     The time that is left follows the audio where the length of every file is known, else the number of files.
     """
@@ -34,17 +35,17 @@ class BatchProgress:
         console = Console(stderr=True)
         self._bar = Progress(TextColumn("{task.fields[line]}"), BarColumn(), console=console, transient=True)
         self._task = self._bar.add_task("batch", total=files, line="starting")
-        self._is_terminal = console.is_terminal
+        self._has_bar = console.is_interactive
 
     def __enter__(self) -> Self:
-        if self._is_terminal:
+        if self._has_bar:
             self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._is_terminal:
+        if self._has_bar:
             self._bar.stop()
 
     def add(self, result: FileResult) -> None:
@@ -53,7 +54,7 @@ class BatchProgress:
         self.bad += result.status is not FileStatus.DONE
         self.audio_s += result.audio_s
         self._bar.update(self._task, completed=self.ended, line=self.line())
-        if not self._is_terminal and self._clock() - self._line_s >= _LINE_EVERY_S:
+        if not self._has_bar and self._clock() - self._line_s >= _LINE_EVERY_S:
             self._line_s = self._clock()
             print(f"translate-svc: {self.line()}", file=sys.stderr, flush=True)
 

@@ -104,8 +104,10 @@ def _accepted() -> bool:
 
 @contextmanager
 def _progress(console: Console, total_bytes: int) -> Iterator[Callable[[int], None]]:
-    """Yields the callback for new bytes: it draws a bar on a terminal, else writes a line every 30 s."""
-    if not console.is_terminal:
+    """Yields the callback for new bytes: it draws a bar on a terminal that can, which one with
+    ``TERM=dumb`` cannot, else writes a line every 30 s.
+    """
+    if not console.is_interactive:
         yield PullLines(total_bytes, time.monotonic).add
         return
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())

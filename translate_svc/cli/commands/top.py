@@ -208,7 +208,7 @@ async def readings(
 
 async def _show(shown: AsyncIterator[Reading], *, json: bool) -> None:
     console = Console(highlight=False)
-    if json or not console.is_terminal:
+    if json or not console.is_interactive:  # TERM=dumb: rich draws nothing before the end
         told = True
         async for reading in shown:
             if reading.info is not None or told:  # a server that is away is told once
