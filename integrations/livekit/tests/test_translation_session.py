@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,20 @@ async def interpreting(model: TranslateSvcModel) -> AsyncIterator[Interpreting]:
     finally:
         await running.session.aclose()
         await model.aclose()
+
+
+@asynccontextmanager
+async def answering(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    """A server of the protocol that behaves as ``handler`` does. Yields its address."""
+    application = web.Application()
+    application.router.add_get("/v1/realtime/translations", handler)
+    runner = web.AppRunner(application, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 async def test_it_has_all_capabilities_and_keeps_them(base_url: str) -> None:
@@ -237,21 +251,15 @@ async def test_a_lost_connection_is_made_again(base_url: str) -> None:
             task.cancel()
         return near
 
-    application = web.Application()
-    application.router.add_get("/v1/realtime/translations", relay)
-    runner = web.AppRunner(application, shutdown_timeout=0.5)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    model = TranslateSvcModel(target_language="es", connection=Connection(f"http://127.0.0.1:{port}"))
-    async with interpreting(model) as running:
-        running.microphone.say("eng_1.flac")
-        await until(lambda: "mensaje" in running.translation("es"))
-        (error,) = running.of("error")
-        assert error.error.recoverable
-        assert not running.of("close")
-    assert connections == 2
-    await runner.cleanup()
+    async with answering(relay) as address:
+        model = TranslateSvcModel(target_language="es", connection=Connection(address))
+        async with interpreting(model) as running:
+            running.microphone.say("eng_1.flac")
+            await until(lambda: "mensaje" in running.translation("es"))
+            (error,) = running.of("error")
+            assert error.error.recoverable
+            assert not running.of("close")
+        assert connections == 2
 
 
 async def test_a_language_that_changes_while_the_session_begins_holds() -> None:
@@ -269,16 +277,11 @@ async def test_a_language_that_changes_while_the_session_begins_holds() -> None:
             await socket.send_json({"type": "session.updated", "session": taken})
         return socket
 
-    application = web.Application()
-    application.router.add_get("/v1/realtime/translations", serve)
-    runner = web.AppRunner(application, shutdown_timeout=0.5)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    connection = Connection(f"http://127.0.0.1:{runner.addresses[0][1]}")
-    model = TranslateSvcModel(target_language="es", connection=connection)
-    async with interpreting(model) as running:
-        await until(lambda: asked == ["es", "fr"])
-    await runner.cleanup()
+    async with answering(serve) as address:
+        connection = Connection(address)
+        model = TranslateSvcModel(target_language="es", connection=connection)
+        async with interpreting(model) as running:
+            await until(lambda: asked == ["es", "fr"])
 
 
 async def test_a_refused_language_is_not_asked_for_again() -> None:
@@ -305,17 +308,12 @@ async def test_a_refused_language_is_not_asked_for_again() -> None:
                 running.session.set_target_language("tlh")
         return socket
 
-    application = web.Application()
-    application.router.add_get("/v1/realtime/translations", serve)
-    runner = web.AppRunner(application, shutdown_timeout=0.5)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    connection = Connection(f"http://127.0.0.1:{runner.addresses[0][1]}")
-    model = TranslateSvcModel(target_language="es", connection=connection)
-    async with interpreting(model) as running:
-        await until(lambda: len(asked) == 2 and bool(asked[1]))
-        assert asked == [["es", "fr", "tlh"], ["fr"]]
-    await runner.cleanup()
+    async with answering(serve) as address:
+        connection = Connection(address)
+        model = TranslateSvcModel(target_language="es", connection=connection)
+        async with interpreting(model) as running:
+            await until(lambda: len(asked) == 2 and bool(asked[1]))
+            assert asked == [["es", "fr", "tlh"], ["fr"]]
 
 
 @pytest.mark.parametrize("ending", ["/v1", "/v1/", "/"])

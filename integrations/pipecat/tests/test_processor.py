@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,20 @@ async def sent(processor: TranslateSvcProcessor, frames: list[Frame]) -> tuple[l
 
 def of(frames: list[Any], kind: type) -> list[Any]:
     return [frame for frame in frames if type(frame) is kind]
+
+
+@asynccontextmanager
+async def answering(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    """A server of the protocol that behaves as ``handler`` does. Yields its address."""
+    application = web.Application()
+    application.router.add_get("/v1/realtime/translations", handler)
+    runner = web.AppRunner(application, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 async def test_two_people_in_turns_each_hear_the_other_language(base_url: str) -> None:
@@ -152,16 +168,11 @@ async def test_a_language_that_changes_while_the_session_begins_holds() -> None:
         await socket.close(code=1000)
         return socket
 
-    application = web.Application()
-    application.router.add_get("/v1/realtime/translations", serve)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    connection = Connection(f"http://127.0.0.1:{runner.addresses[0][1]}")
-    processor = TranslateSvcProcessor(target_language="es", connection=connection)
-    _, up = await sent(processor, [SleepFrame(0.5)])
-    assert (asked, of(up, ErrorFrame)) == (["es", "fr"], [])
-    await runner.cleanup()
+    async with answering(serve) as address:
+        connection = Connection(address)
+        processor = TranslateSvcProcessor(target_language="es", connection=connection)
+        _, up = await sent(processor, [SleepFrame(0.5)])
+        assert (asked, of(up, ErrorFrame)) == (["es", "fr"], [])
 
 
 async def test_a_refused_language_is_not_asked_for_again() -> None:
@@ -191,16 +202,11 @@ async def test_a_refused_language_is_not_asked_for_again() -> None:
                 processor.set_target_language("tlh")
         return socket
 
-    application = web.Application()
-    application.router.add_get("/v1/realtime/translations", serve)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    connection = Connection(f"http://127.0.0.1:{runner.addresses[0][1]}")
-    processor = TranslateSvcProcessor(target_language="es", connection=connection)
-    await sent(processor, [SleepFrame(2.0)])
-    assert asked == [["es", "fr", "tlh"], ["fr"]]
-    await runner.cleanup()
+    async with answering(serve) as address:
+        connection = Connection(address)
+        processor = TranslateSvcProcessor(target_language="es", connection=connection)
+        await sent(processor, [SleepFrame(2.0)])
+        assert asked == [["es", "fr", "tlh"], ["fr"]]
 
 
 async def test_a_language_that_nobody_speaks_is_an_error(base_url: str) -> None:
@@ -239,15 +245,10 @@ async def test_a_server_that_restarts_is_asked_again() -> None:
         await socket.close(code=1012 if connections < 3 else 1008)
         return socket
 
-    application = web.Application()
-    application.router.add_get("/v1/realtime/translations", restart)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    connection = Connection(f"http://127.0.0.1:{runner.addresses[0][1]}", retry_interval_s=0.01)
-    processor = TranslateSvcProcessor(target_language="es", connection=connection)
-    _, up = await sent(processor, [SleepFrame(1.0)])
-    assert connections == 3, "1012 says: come again; 1008: do not"
-    assert len(of(up, ErrorFrame)) == 3
-    assert not processor.is_usable
-    await runner.cleanup()
+    async with answering(restart) as address:
+        connection = Connection(address, retry_interval_s=0.01)
+        processor = TranslateSvcProcessor(target_language="es", connection=connection)
+        _, up = await sent(processor, [SleepFrame(1.0)])
+        assert connections == 3, "1012 says: come again; 1008: do not"
+        assert len(of(up, ErrorFrame)) == 3
+        assert not processor.is_usable
