@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from typing import Any
 
@@ -41,9 +42,9 @@ def test_a_budget_out_of_range_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("kind", [EngineLimits, StepBudgets])
 def test_every_limit_is_documented_with_its_default(kind: type[EngineLimits | StepBudgets]) -> None:
-    documented = kind.__doc__ or ""
+    documented = inspect.getdoc(kind) or ""
     for field in dataclasses.fields(kind):
-        entry = re.search(rf"\n {{8}}{field.name}: (.*?)(?=\n {{8}}\w|\n {{4}}\"|\Z)", documented, re.DOTALL)
+        entry = re.search(rf"\n {{4}}{field.name}: (.*?)(?=\n {{4}}\w|\Z)", documented, re.DOTALL)
         assert entry, f"{field.name} is not documented"
         default = f"{field.default:,}" if isinstance(field.default, int) else str(field.default)
         default = "CPU_BUDGETS" if field.default == CPU_BUDGETS else default

@@ -12,8 +12,10 @@ from translate_svc.models.linear.embedding import OutputEmbedding
 
 LOGIT_COPIES = 3.5
 """Float32 copies of a step's logits."""
-HOST_RUNTIME = 430_000_000
-"""The interpreter, its libraries, and the features of an utterance."""
+HOST_RUNTIME = 430_000_000 if torch.version.cuda is None else 760_000_000
+"""The interpreter, its libraries, and the features of an utterance. PyTorch for CUDA, which is PyPI's, takes
+a third of a GB more, also where there is no GPU.
+"""
 KEPT_SHARE = 0.05
 """Of the weights: what the allocator keeps on a CPU after their layout was changed."""
 GRAPHS = 450_000_000
