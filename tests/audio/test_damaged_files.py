@@ -24,6 +24,7 @@ def clip() -> tuple[Samples, int]:
     return read_audio(DATA / "eng_three.flac")
 
 
+@pytest.mark.parametrize("kept", [0.5, 0.88])
 @pytest.mark.parametrize(
     ("name", "codec", "said"),
     [
@@ -35,16 +36,18 @@ def clip() -> tuple[Samples, int]:
     ],
 )
 def test_a_file_that_was_cut_off_is_told(
-    tmp_path: Path, clip: tuple[Samples, int], name: str, codec: str, said: str
+    tmp_path: Path, clip: tuple[Samples, int], name: str, codec: str, said: str, kept: float
 ) -> None:
-    """And a whole one is not, though its picture may go on after its sound."""
+    """Also where a sentence alone is missing. And a whole one is not, though its picture may go on after its
+    sound.
+    """
     long = np.tile(clip[0], 2), clip[1]
     film = {"picture": name == "a.mkv", "picture_goes_on_s": 10.0}
     path = write_media(tmp_path / name, *long, codec=codec, codec_rate_hz=48_000, **film)  # type: ignore[arg-type]
     with open_media(path) as media:
         list(media.blocks())
         assert media.damage is None
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
     with open_media(path) as media:
         list(media.blocks())
         assert media.damage is not None

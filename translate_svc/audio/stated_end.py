@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 _MATROSKA, _MP3, _WAV = "matroska,webm", "mp3", "wav"
-_TOLERATED_S, _TOLERATED_SHARE = 3.0, 0.02
+_TOLERATED_S = 1.0
+"""Whole files end within 0.03 s of what common writers state; some that record live state a little more."""
 _SMALLER = 0.99
 _MICROSECONDS_PER_S = 1_000_000
 
@@ -41,14 +42,13 @@ class StatedEnd:
             self._ends_s = max(self._ends_s, float(end))
 
     def cut(self) -> tuple[float, float] | None:
-        """Where the file ends, and where its header says that it does, if this is much later."""
+        """Where the file ends, and where its header says that it does, if this is later."""
         return None if self._stated_s is None else cut_off(self._ends_s, self._stated_s)
 
 
 def cut_off(ends_s: float, stated_s: float) -> tuple[float, float] | None:
     """Both, if a recording that ends at ``ends_s`` was longer by its header; None: it is whole."""
-    is_cut = stated_s - ends_s > max(_TOLERATED_S, _TOLERATED_SHARE * stated_s)
-    return (ends_s, stated_s) if is_cut else None
+    return (ends_s, stated_s) if stated_s - ends_s > _TOLERATED_S else None
 
 
 def _stated_s(container: InputContainer, heard: AudioStream) -> float | None:
