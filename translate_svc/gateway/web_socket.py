@@ -171,6 +171,9 @@ class WebSocket:
     def follow(self, event: SessionEvent) -> None:
         """Implements ``Connection.follow``: nothing here depends on it."""
 
+    async def played(self) -> None:
+        """Implements ``Connection.played``: it is the client that plays."""
+
     async def send(self, event: WireEvent) -> None:
         """Sends one event; gives it an ``event_id``. Waits while the client does not take earlier events."""
         await self.send_message(self._texts.text(event))

@@ -30,6 +30,9 @@ class Connection(Protocol):
     async def send(self, event: WireEvent) -> None:
         """Sends one event. Waits while the client does not take earlier events."""
 
+    async def played(self) -> None:
+        """Waits until people have heard what was sent, where the server plays it in real time."""
+
     async def send_failure(self, failure: Failure, event_id: str | None = None) -> None:
         """Sends an ``error`` event. ``event_id`` is the client's event that caused it.
 

@@ -139,7 +139,8 @@ class RealtimeSession:
             turns.add(event)
 
         forgiving = ErrorReportingSession(session, taken, refused)
-        return StreamDriver(source, EventSender(self._connection, encode), forgiving, context.options)
+        sender = EventSender(self._connection, encode)
+        return StreamDriver(source, sender, forgiving, context.options, heard=self._connection.played)
 
     def _event(self, kind: str, settings: SessionSettings) -> WireEvent:
         session = self._head | settings.to_json(self._context.languages)

@@ -129,6 +129,10 @@ class CallConnection:
         self._pace.count_error()
         await self._channel.send(failure.to_event(event_id))
 
+    async def played(self) -> None:
+        """Implements ``Connection.played``: waits for the track, unless the client has left."""
+        await self._unless_closed(self._speech.played())
+
     async def end(self, failure: Failure | None = None) -> None:
         """Waits until the speech was played, and sends the last event or ``failure``. The client then has a
         moment to read it and to hang up.
@@ -136,7 +140,7 @@ class CallConnection:
         self._over = True
         if not self.opened.is_set():
             return
-        await self._unless_closed(self._speech.played())
+        await self.played()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2 * self._options.abort_timeout_s):
                 if failure is not None:
