@@ -22,7 +22,7 @@ from tests.wire.wire_strategies import (
     units,
 )
 from translate_svc import types, wire
-from translate_svc.errors import DataLoss
+from translate_svc.errors import DataLoss, InvalidArgument
 from translate_svc.languages import Language
 from translate_svc.types import (
     AudioFormat,
@@ -111,6 +111,17 @@ def test_what_a_config_leaves_out_takes_the_documented_defaults() -> None:
             targets=(TargetSettings("spa", text=True, speech=True, duration_factor=1.0),)
         ),
     )
+
+
+def test_only_a_stream_that_is_resumed_needs_no_settings() -> None:
+    config = valid_config()
+    config.ClearField("settings")
+    with pytest.raises(InvalidArgument, match=r"config\.settings: is required"):
+        wire.decode_request(pb.StreamingTranslateRequest(config=config))
+    config.resume_token = b"token"
+    decoded = wire.decode_request(pb.StreamingTranslateRequest(config=config))
+    assert isinstance(decoded, StreamConfig)
+    assert decoded.resume_token == b"token"
 
 
 def test_false_and_zero_are_not_taken_for_absent() -> None:

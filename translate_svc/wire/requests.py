@@ -87,7 +87,8 @@ def decode_config(config: pb.StreamConfig, path: str) -> StreamConfig:
         InvalidArgument: a field is not valid. Names the field.
         OutOfRange: a list has too many entries. Names the field.
     """
-    for name in ("input", "settings"):
+    # those of the stream that is resumed hold, so there they may be left out
+    for name in ("input",) if config.resume_token else ("input", "settings"):
         if not config.HasField(name):
             raise InvalidArgument("is required", field=f"{path}.{name}")
     output = decode_format(config.output, f"{path}.output") if config.HasField("output") else DEFAULT_OUTPUT
