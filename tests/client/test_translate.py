@@ -150,6 +150,8 @@ async def test_g722_goes_as_bytes(client: AsyncClient, service: ScriptedService)
         ({"text": "a", "source_candidates": 3}, "source_candidates"),
         ({"text": "a", "source_candidates": "en"}, "source_candidates"),
         ({"text": "a", "terms": 3}, "terms"),
+        ({"text": "a", "terms": {"bakery": "tahona"}}, "terms"),  # its values would be lost
+        ({"text": "a", "targets": {"spa": TargetSettings("spa", speech=False)}}, "targets"),
     ],
 )
 async def test_what_cannot_be_sent_is_named_without_asking(

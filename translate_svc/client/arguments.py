@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,9 +35,10 @@ def listed(values: Iterable[T], kind: str, field: str) -> tuple[T, ...]:
     """The values of a list. ``kind`` says of what, in the plural.
 
     Raises:
-        InvalidArgument: it is no list; a string is none. Names ``field``.
+        InvalidArgument: it is no list; a string is none, nor a mapping, whose values would be lost. Names
+            ``field``.
     """
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise InvalidArgument(f"must be a list of {kind}", field=field)
     return tuple(values)
 
