@@ -9,8 +9,18 @@ import pytest
 
 from tests.rpc.scripted_session import ScriptedService
 from translate_svc.client import AsyncClient, Client
+from translate_svc.client.input_encoder import InputEncoder
 from translate_svc.rpc.server import RpcServer
-from translate_svc.types import AudioInput, Closed, EndInput, FinalizeInput, SessionEvent, SilenceInput
+from translate_svc.types import (
+    AudioFormat,
+    AudioInput,
+    Closed,
+    Encoding,
+    EndInput,
+    FinalizeInput,
+    SessionEvent,
+    SilenceInput,
+)
 
 pytestmark = pytest.mark.realtime
 
@@ -62,3 +72,15 @@ async def test_blocking(server: RpcServer, service: ScriptedService) -> None:
             return list(stream)
 
     check(await asyncio.to_thread(translate), service)
+
+
+def test_what_is_kept_stays_behind_the_audio_before_it() -> None:
+    """``finalize`` may come from another task while ``feed`` is amid a long piece of audio."""
+    audio = np.sin(np.arange(5 * 960 + 500, dtype=np.float32) / 20) * np.float32(0.3)
+    audio_format = AudioFormat(Encoding.OPUS, 48_000)
+    undisturbed, disturbed = InputEncoder(audio_format, 65_536), InputEncoder(audio_format, 65_536)
+    expected = [*undisturbed.chunks(audio), *undisturbed.flush()]
+    chunks = disturbed.chunks(audio)
+    got = [next(chunks), *disturbed.flush(), *chunks, *disturbed.flush()]
+    assert got == expected
+    assert disturbed.total_samples == undisturbed.total_samples

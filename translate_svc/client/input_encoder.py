@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -37,9 +37,10 @@ class InputEncoder:
         self._framing = codec_of(audio_format).framing
         self._encoder = chunk_encoder(audio_format)
         self._downmix = Downmix()
+        self._is_cutting = False
         self.total_samples = 0
 
-    def chunks(self, audio: Audio) -> Iterator[bytes]:
+    def chunks(self, audio: Audio) -> Generator[bytes]:
         """The bytes of ``audio``, cut between samples (of all channels) or between packets.
 
         Raises:
@@ -53,22 +54,30 @@ class InputEncoder:
         else:
             yield from self._cut(self._framing.pack((_as_bytes(audio),)))
 
-    def flush(self) -> Iterator[bytes]:
-        """The audio that was kept, padded with silence. Send it before a message that has a position."""
-        yield from self._cut(self._encoder.flush())
+    def flush(self) -> Generator[bytes]:
+        """The audio that was kept, padded with silence. Send it before a message that has a position.
+
+        Nothing while ``chunks`` has chunks to give and is not closed: what is kept comes after these.
+        """
+        if not self._is_cutting:
+            yield from self._cut(self._encoder.flush())
 
     def silence(self, samples: int) -> None:
         """Counts samples of silence, which are sent without their bytes."""
         self.total_samples += samples
 
-    def _cut(self, encoded: EncodedChunk) -> Iterator[bytes]:
+    def _cut(self, encoded: EncodedChunk) -> Generator[bytes]:
         parts = self._framing.parts(encoded)
         for part in parts:
             self._count(part)
-        for part in parts:
-            for chunk in self._framing.cut(part, self._channels, self._max_chunk_bytes):
-                self.total_samples += self._count(chunk)
-                yield chunk
+        self._is_cutting = True
+        try:
+            for part in parts:
+                for chunk in self._framing.cut(part, self._channels, self._max_chunk_bytes):
+                    self.total_samples += self._count(chunk)
+                    yield chunk
+        finally:
+            self._is_cutting = False
 
     def _count(self, part: bytes) -> int:
         return self._framing.count_samples(part, self._channels, field="audio.data")

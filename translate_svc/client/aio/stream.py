@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Generator, Iterable
+from contextlib import closing
 from types import TracebackType
 from typing import TypeVar
 
@@ -165,9 +166,10 @@ class AsyncStream:
             self._feed_error = error
             self._connection.cancel()
 
-    async def _send(self, chunks: Iterable[bytes]) -> None:
-        for chunk in chunks:
-            await self._write(AudioInput(chunk))
+    async def _send(self, chunks: Generator[bytes]) -> None:
+        with closing(chunks):
+            for chunk in chunks:
+                await self._write(AudioInput(chunk))
 
     async def _next_event(self) -> SessionEvent | None:
         """The next event that this client knows, or None at the end."""
