@@ -11,7 +11,7 @@ from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.negotiation import Negotiated, Negotiator
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.settings.term_options import negotiate_terms
-from translate_svc.types import AudioClip, Inspect, StreamSettings, TranslateRequest
+from translate_svc.types import AUTO, AudioClip, Inspect, StreamSettings, TranslateRequest
 
 _SPACES = "\t\n\v\f\r\x85"
 """Control characters that the tokenizer treats as white space."""
@@ -88,6 +88,8 @@ class CallNegotiator:
             raise InvalidArgument("a text is its own transcript", field="include")
         if not call.source_language:
             raise InvalidArgument("is required for a text", field="source_language")
+        if call.source_language.lower() == AUTO:
+            raise InvalidArgument("must be named for a text: it is told by sound", field="source_language")
         source = self.streams.languages.resolve(call.source_language, "source_language")
         if not source.text:
             raise InvalidArgument("is understood as speech only, not as text", field="source_language")

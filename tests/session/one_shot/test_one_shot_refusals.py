@@ -99,6 +99,16 @@ def test_what_cannot_be_had_is_refused_by_its_field_before_it_costs_anything(
     play(scenario())
 
 
+@pytest.mark.parametrize("auto", ["auto", "AUTO"])
+def test_a_text_whose_language_is_to_be_found_out_is_told_that_only_sound_tells_it(auto: str) -> None:
+    async def scenario() -> None:
+        async with house() as home:
+            with pytest.raises(InvalidArgument, match="source_language: must be named for a text"):
+                home.translate(text_call(source_language=auto))
+
+    play(scenario())
+
+
 @pytest.mark.parametrize("text", ["¿?", "好", "a\r\nb\tc\u0085d", "👋🏽", "x" * 1_000])
 def test_any_text_with_something_to_see_is_taken(text: str) -> None:
     async def scenario() -> None:
