@@ -181,9 +181,17 @@ async def answer(headers: dict[str, str], body: bytes) -> tuple[int, str]:
         return response.status, (await response.json())["error"]["message"]
 
 
-async def test_a_client_that_stops_sending_is_given_up() -> None:
+@pytest.mark.parametrize("sent", ["nothing", "half a head", "a field", "a piece of the file"])
+async def test_a_client_that_stops_sending_is_given_up(sent: str) -> None:
+    begun = {
+        "nothing": b"",
+        "half a head": BEGINNING[:20],
+        "a field": b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n--b\r\n',
+        "a piece of the file": BEGINNING,
+    }
+
     async def stalling() -> AsyncIterator[bytes]:
-        yield BEGINNING
+        yield begun[sent]
         await asyncio.sleep(60)
         yield b"\r\n--b--\r\n"
 

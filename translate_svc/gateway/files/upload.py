@@ -81,7 +81,7 @@ async def _receive(
     """Writes the file to ``file``, and returns the other fields."""
     fields: dict[str, list[str]] = {}
     files = 0
-    async for part in _parts(request):
+    async for part in _parts(request, options):
         name = (part.name or "").removesuffix("[]")
         if name == "file":
             files += 1
@@ -97,18 +97,19 @@ async def _receive(
     return fields
 
 
-async def _parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
+async def _parts(request: web.Request, options: GatewayOptions) -> AsyncIterator[BodyPartReader]:
     try:
         reader = await request.multipart()
-        for _ in range(_MAX_FIELDS):
-            part = await reader.next()
-            if part is None:
-                return
-            if not isinstance(part, BodyPartReader):
-                raise InvalidArgument("a form within a form is not served")
-            yield part
     except _MALFORMED:
         raise _malformed() from None
+    for _ in range(_MAX_FIELDS):
+        async with _arriving(options):
+            part = await reader.next()
+        if part is None:
+            return
+        if not isinstance(part, BodyPartReader):
+            raise InvalidArgument("a form within a form is not served")
+        yield part
     raise InvalidArgument("the form has too many fields")
 
 
@@ -132,9 +133,21 @@ async def _receive_field(part: BodyPartReader, name: str, options: GatewayOption
 
 
 async def _chunk(part: BodyPartReader, options: GatewayOptions) -> bytes:
+    async with _arriving(options):
+        return await part.read_chunk(64 * KIB)
+
+
+@asynccontextmanager
+async def _arriving(options: GatewayOptions) -> AsyncIterator[None]:
+    """Around whatever waits for bytes of the body, between parts as within them.
+
+    Raises:
+        InvalidArgument: what came is no form.
+        StreamTimeout: the next piece did not come in time.
+    """
     try:
         async with asyncio.timeout(options.upload_timeout_s):
-            return await part.read_chunk(64 * KIB)
+            yield
     except _MALFORMED:
         raise _malformed() from None
     except TimeoutError:
