@@ -57,6 +57,7 @@ async function run(state, open) {
   controls.begin(state);
   talkers.enabled = false;
   head();
+  captions.begin();
   conversation.begin(talkers.between ?? columns().targets);
   const bySentence = !controls.simultaneous;
   const again = () => {

@@ -2,6 +2,7 @@
 
 import { LOW_CONFIDENCE } from "../session/utterance.js";
 import { byId, html, icon, percent, seconds } from "./element.js";
+import { EndFollower } from "./follow_end.js";
 
 const CHEVRON = "m6 9 6 6 6-6";
 const UNSPACED = /[\u3040-\u30ff\u3400-\u9fff\u3002]$/; // no space between words of Chinese and Japanese
@@ -12,12 +13,21 @@ export class Captions {
   #heads = []; // the languages above the columns
   #names;
   #inspect;
+  #end;
 
   /** `inspect(utterance, element)` fills the panel of an utterance that was opened. */
   constructor(names, inspect) {
     this.#names = names;
     this.#inspect = inspect;
+    const list = byId("captions");
+    // not away from a row that somebody looks into, nor from the panes of two people, which follow by themselves
+    this.#end = new EndFollower(list, () => byId("panes").hidden && !list.querySelector(":scope > .open"));
     byId("show-drafts").onchange = ({ target }) => byId("captions").classList.toggle("drafts", target.checked);
+  }
+
+  /** A session begins: what comes is shown at the end. */
+  begin() {
+    this.#end.begin();
   }
 
   /** Shows an utterance as it is now. `expected`: the languages that will come. */
@@ -83,9 +93,7 @@ export class Captions {
     button.onclick = () => this.#toggle(utterance, row);
     texts.onclick = () => utterance.done && getSelection().isCollapsed && this.#toggle(utterance, row);
     this.#rows.set(utterance, row);
-    const follows = isAtEnd();
     byId("captions").append(element);
-    if (follows) element.scrollIntoView({ block: "nearest", behavior: "smooth" });
     return row;
   }
 
@@ -154,9 +162,4 @@ export class Captions {
     }
     return facts;
   }
-}
-
-/** Whether the person looks at the end of the page, where new rows appear. */
-function isAtEnd() {
-  return innerHeight + scrollY > document.documentElement.scrollHeight - 400;
 }

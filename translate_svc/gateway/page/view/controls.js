@@ -42,7 +42,7 @@ export class Controls {
     this.problem("");
     byId("hurry").hidden = true;
     byId("stop").querySelector("span").textContent = "Stop";
-    byId("stop").focus();
+    byId("stop").focus({ preventScroll: true });
   }
 
   /** The rest of the recording can be sent at once. */
@@ -68,7 +68,7 @@ export class Controls {
    * "Connect again".
    */
   end(problem, again = null) {
-    this.#setBusy(false);
+    this.#setBusy(false, problem);
     if (!this.#modeChosen) byId("mode").value = "live";
     byId("state").textContent = "";
     if (problem) this.problem(problem);
@@ -90,7 +90,7 @@ export class Controls {
     byId("announcer").replaceChildren(line);
   }
 
-  #setBusy(busy) {
+  #setBusy(busy, problem = "") {
     const hadFocus = byId("stop") === document.activeElement;
     this.#busy = busy;
     document.body.classList.toggle("busy", busy);
@@ -99,7 +99,8 @@ export class Controls {
     byId("hurry").hidden = true;
     byId("mode").disabled = busy;
     for (const button of byId("samples").querySelectorAll("button")) button.disabled = busy;
-    if (hadFocus && !busy) byId("speak").focus();
+    // who reads at the end stays there; a problem is told beside the button
+    if (hadFocus && !busy) byId("speak").focus({ preventScroll: !problem });
   }
 
   #takeFiles(playFile) {
