@@ -54,6 +54,23 @@ def test_a_file_that_was_cut_off_is_told(
         assert said in media.damage
 
 
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_flac_file_with_a_wrong_byte_is_told_and_keeps_its_times(tmp_path: Path, share: float) -> None:
+    """What a frame with a wrong checksum holds is noise, of which a model would make words."""
+    data = bytearray((DATA / "eng_three.flac").read_bytes())
+    data[int(len(data) * share)] ^= 0xFF
+    (tmp_path / "a.flac").write_bytes(data)
+    whole, rate_hz = read_audio(DATA / "eng_three.flac")
+    with open_media(tmp_path / "a.flac") as media:
+        heard = np.concatenate(list(media.blocks()))
+        assert media.damage is not None
+        assert "packets could not be decoded, the first at " in media.damage
+    assert len(heard) == len(whole)
+    wrong = np.flatnonzero(np.abs(heard - whole) > 1e-3)
+    assert wrong[-1] - wrong[0] < 0.6 * rate_hz, "two frames at most are lost"
+    assert not heard[wrong].any(), "they are silent"
+
+
 @pytest.mark.parametrize("opened", [open_media, open_sound_file])
 @pytest.mark.parametrize(
     ("stated_bytes", "is_cut"), [(None, True), (0, False), (0x7FFF_F000, False), (0xFFFF_FFFF, False)]

@@ -24,6 +24,9 @@ MAX_OVERLAP_S, MAX_GAP_S = 0.5, 3_600.0
 """How far timestamps may go back or forth. Where they go further, recordings were joined."""
 MICROSECONDS_PER_S = 1_000_000
 _TOLERATED_S = 0.1
+_GAPLESS, _TOLERATED_GAPLESS_S = "flac", 0.02
+"""FLAC files have no gaps, and each frame has a checksum. FFmpeg compares it only if it is asked to."""
+_CHECKED = {"err_detect": "crccheck+explode"}
 _FREE_S = 3_600.0
 _LEAST_BYTES_PER_S = 25
 """After its first hour a track must hold this much for each second that it lasts, silence included. This is
@@ -67,6 +70,9 @@ class TimedPlanes:
         self._container = container
         self._stream = stream
         self._end = StatedEnd(container, stream, wav_s)
+        self._is_gapless = container.format.name == _GAPLESS
+        if self._is_gapless:
+            stream.codec_context.options = _CHECKED
         self._rate_hz = rate_hz
         self._layout = layout
         self._name = name
@@ -147,12 +153,15 @@ class TimedPlanes:
         if frame.time is None:
             return
         gap_s = frame.time - self._zero_s - self._produced_s
+        tolerated_s = _TOLERATED_GAPLESS_S if self._is_gapless else _TOLERATED_S
         if not -MAX_OVERLAP_S <= gap_s <= MAX_GAP_S:
             self._zero_s += gap_s
             self._overlap_samples = 0
         elif gap_s < -_TOLERATED_S:
             self._overlap_samples = round(-gap_s * self._rate_hz)
-        elif gap_s > _TOLERATED_S:
+        elif gap_s > tolerated_s:
+            if self._is_gapless and self._produced_samples:
+                self._count_damage()  # FFmpeg leaves out some broken frames without an error
             missing = round(gap_s * self._rate_hz)
             self._produce(missing)
             while missing > 0:
