@@ -4,13 +4,14 @@ import { oneChannel } from "../../../translate_svc/gateway/page/audio/clip.js";
 import { fromBase64, toBase64, toPcm16, wav } from "../../../translate_svc/gateway/page/audio/pcm.js";
 import { Player } from "../../../translate_svc/gateway/page/audio/player.js";
 import { Resampler } from "../../../translate_svc/gateway/page/audio/resampler.js";
+import { Conversation } from "../../../translate_svc/gateway/page/session/conversation.js";
 import { InputTrack } from "../../../translate_svc/gateway/page/session/input_track.js";
 import { snippets } from "../../../translate_svc/gateway/page/export/snippets.js";
 import { sessionSettings } from "../../../translate_svc/gateway/page/session/settings.js";
 import { TranslationSession } from "../../../translate_svc/gateway/page/session/translation_session.js";
 import { Controls } from "../../../translate_svc/gateway/page/view/controls.js";
 import { srt, webvtt } from "../../../translate_svc/gateway/page/export/subtitles.js";
-import { speechTrack } from "../../../translate_svc/gateway/page/export/tracks.js";
+import { saidTrack, speechTrack } from "../../../translate_svc/gateway/page/export/tracks.js";
 
 const sine = (hz, rateHz, seconds) =>
   Float32Array.from({ length: rateHz * seconds }, (_, i) => 0.5 * Math.sin((2 * Math.PI * hz * i) / rateHz));
@@ -25,6 +26,19 @@ function resampled(input, fromHz, toHz, blockSizes) {
   }
   return output;
 }
+
+// a session that is lost 4 s after its beginning, in the midst of an utterance
+const torn = new Conversation();
+torn.begin(["es"]);
+torn.heard(new Int16Array(4 * 24_000).fill(7));
+torn.take({ type: "session.utterance.speech_started", utterance_id: 0, audio_start_ms: 1_000, speech_start_ms: 1_200 });
+torn.take({ type: "session.output_transcript.delta", utterance_id: 0, language: "es", delta: "palabra ".repeat(20), is_final: false });
+torn.take({ type: "session.utterance.draft", utterance_id: 0, language: "es", transcript: false, held: "y" });
+let tornRows = 0;
+torn.addEventListener("change", () => (tornRows += 1));
+torn.end();
+torn.end();
+const [{ done: tornDone, translations: tornTexts }] = torn.utterances;
 
 const said = (text) => ({ text });
 const utterance = (startMs, endMs, text, parts = []) => ({
@@ -157,5 +171,10 @@ console.log(JSON.stringify({
   betweenSettings,
   betweenCommand: snippets("m", betweenSettings).find(({ name }) => name === "Command").text,
   betweenGrpcurl: snippets("m", betweenSettings).find(({ name }) => name === "grpcurl").text,
+  torn: {
+    rows: tornRows, status: tornDone.status, held: tornTexts.get("es").held,
+    srt: srt(torn.utterances, (each) => each.translations.get("es")),
+    saidS: (saidTrack(torn.utterances).size - 44) / 2 / 24_000,
+  },
   wav: { bytes: header.byteLength, riff: header.getUint32(4, true), data: header.getUint32(40, true), rate: header.getUint32(24, true) },
 }));

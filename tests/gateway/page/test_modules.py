@@ -83,6 +83,17 @@ async def test_the_input_gives_back_what_was_sent_and_when(made: dict[str, Any])
     assert made["sentAtMs"] == 1_400
 
 
+async def test_an_utterance_whose_connection_was_lost_is_kept_as_it_is(made: dict[str, Any]) -> None:
+    """It waits for nothing more, its audio is among what was said, and its subtitles come in order."""
+    torn = made["torn"]
+    assert (torn["rows"], torn["status"], torn["held"]) == (1, "broken off", "")
+    assert torn["saidS"] == 4
+    assert re.findall(r"(\S+) --> (\S+)", torn["srt"]) == [
+        ("00:00:01,200", "00:00:02,600"),
+        ("00:00:02,600", "00:00:04,000"),
+    ]
+
+
 async def test_a_wav_file_says_what_it_holds(made: dict[str, Any]) -> None:
     assert made["wav"] == {"bytes": 54, "riff": 46, "data": 10, "rate": RATE_HZ}
 

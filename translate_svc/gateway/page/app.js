@@ -97,6 +97,7 @@ function finish(problem, again = null) {
   feed?.close();
   player.stopOriginal();
   session = feed = null;
+  conversation.end();
   talkers.enabled = true;
   const settings = sessionSettings(choice());
   controls.end(problem, again);

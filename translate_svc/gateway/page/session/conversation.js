@@ -25,6 +25,15 @@ export class Conversation extends EventTarget {
     this.#paced = true;
   }
 
+  /** The session is over. What it has not finished stays as it is. */
+  end() {
+    for (const utterance of this.#byId.values()) {
+      if (utterance.done) continue;
+      utterance.breakOff(this.#track);
+      this.#tell("change", { utterance });
+    }
+  }
+
   /** Audio has been sent. */
   heard(pcm) {
     this.#track.append(pcm, performance.now());

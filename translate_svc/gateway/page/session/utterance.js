@@ -5,6 +5,9 @@ import { fromBase64 } from "../audio/pcm.js";
 /** Code of the warning of a text that is probably wrong. */
 export const LOW_CONFIDENCE = "low_confidence";
 
+/** Status of an utterance whose session ended before it; the others are the server's. */
+export const BROKEN_OFF = "broken off";
+
 /** A text that grows. Times are of `performance.now()`. */
 class Text {
   tokens = []; // {token, logprob, source_ms}
@@ -86,9 +89,20 @@ export class Utterance {
   /** It has ended; `track` is the input of its session. */
   stopped(event, track) {
     this.startMs = event.audio_start_ms;
-    this.endMs = event.audio_end_ms;
     this.reason = event.reason;
-    this.audio = new Blob([track.slice(this.startMs, this.endMs)]);
+    this.#heard(track, event.audio_end_ms);
+  }
+
+  /** Its session is over, and it is not: it lasts as long as the input, and its texts do not grow any more. */
+  breakOff(track) {
+    if (this.endMs === null) this.#heard(track, track.durationMs);
+    for (const text of this.texts) text.held = "";
+    this.done = { status: BROKEN_OFF };
+  }
+
+  #heard(track, endMs) {
+    this.endMs = endMs;
+    this.audio = new Blob([track.slice(this.startMs, endMs)]);
   }
 
   /** Returns the Text that has grown. */

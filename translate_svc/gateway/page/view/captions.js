@@ -1,12 +1,13 @@
 /** The conversation on the page: a row for each utterance, a column for each language. */
 
-import { LOW_CONFIDENCE } from "../session/utterance.js";
+import { BROKEN_OFF, LOW_CONFIDENCE } from "../session/utterance.js";
 import { byId, html, icon, percent, seconds } from "./element.js";
 import { EndFollower } from "./follow_end.js";
 
 const CHEVRON = "m6 9 6 6 6-6";
 const UNSPACED = /[\u3040-\u30ff\u3400-\u9fff\u3002]$/; // no space between words of Chinese and Japanese
-const REASONS = { empty: "Nothing was said that can be translated.", failed: "This could not be translated.", cleared: "Not translated." };
+const REASONS = { empty: "Nothing was said that can be translated.", failed: "This could not be translated.", cleared: "Not translated.",
+  [BROKEN_OFF]: "The session ended before this was translated to its end." };
 
 export class Captions {
   #rows = new Map(); // utterance -> {element, texts, facts, panel, button}
