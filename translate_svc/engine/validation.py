@@ -175,6 +175,8 @@ def _validate_terms(request: Request, tokenizer: Tokenizer) -> None:
     for index, term in enumerate(request.terms):
         if max(len(term.source), len(term.target)) > MAX_TERM_CHARACTERS:
             raise OutOfRange(f"must be at most {MAX_TERM_CHARACTERS} characters", field=f"terms[{index}]")
+        if _has_surrogates(term.source + term.target):
+            raise InvalidArgument("must be Unicode text, without surrogates", field=f"terms[{index}]")
         for each, spec in enumerate(request.sequences):
             is_target = each != request.transcript and term.language in ("", spec.language)
             if is_target and not can_write(tokenizer, term.words, spec.language):

@@ -63,6 +63,11 @@ def test_a_term_takes_the_place_of_the_models_own_word(beams: int, speech: bool)
     assert [each.units for each in own] != [each.units for each in asked] or not speech
 
 
+def test_a_list_passes_for_a_tuple() -> None:
+    (events,) = HypothesisHarness().run(request(SourceText(BAKERY, "eng"), SequenceSpec("spa"), terms=[TERM]))
+    assert text(events) == "La tahona está detrás del hospital."
+
+
 @pytest.mark.host_alone
 def test_several_terms_and_words_that_are_kept() -> None:
     for_all = Term("bakery", "Panino")  # where no other is for the language
@@ -135,6 +140,8 @@ def test_a_failed_transcript_says_nothing() -> None:
     [
         ({"terms": (Term("bakery", "Łódź"),)}, "terms[0]"),
         ({"terms": (Term("b", "x" * 65),)}, "terms[0]"),
+        ({"terms": (TERM, Term("bakery", "tahon\udce1"))}, "terms[1]"),  # of bytes that are no UTF-8
+        ({"terms": (Term("p\udce3o"),)}, "terms[0]"),
         ({"terms": (TERM,) * 501}, "terms"),
         ({"terms": (TERM,), "source": np.zeros(16_000, np.float32)}, "transcript"),
     ],

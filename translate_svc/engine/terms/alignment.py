@@ -62,7 +62,7 @@ def word_weights(attention: Weights) -> Weights:
 
 
 def said_in_transcript(
-    pieces: Sequence[str], attention: Weights, terms: tuple[Term, ...]
+    pieces: Sequence[str], attention: Weights, terms: Sequence[Term]
 ) -> tuple[SaidTerm, ...]:
     """The terms that a transcript says, in its order.
 
@@ -79,7 +79,7 @@ def said_in_transcript(
     )
 
 
-def said_in_text(text: str, pieces: Sequence[str], terms: tuple[Term, ...]) -> tuple[SaidTerm, ...]:
+def said_in_text(text: str, pieces: Sequence[str], terms: Sequence[Term]) -> tuple[SaidTerm, ...]:
     """The terms that a source text says, in its order.
 
     ``pieces``: of its tokens, as the encoder gets them, special ones included. They may lack characters that

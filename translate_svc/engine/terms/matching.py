@@ -60,12 +60,12 @@ def _key(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def find_terms(words: Sequence[Word], terms: tuple[Term, ...]) -> list[Occurrence]:
+def find_terms(words: Sequence[Word], terms: Sequence[Term]) -> list[Occurrence]:
     """The terms that a text says, in its order. Where several begin with one word, the longest; none overlap.
 
     Terms with the same source for several languages are found side by side.
     """
-    known, found, index = _by_first_word(terms), [], 0
+    known, found, index = _by_first_word(tuple(terms)), [], 0
     while index < len(words):
         step = 1
         for keys, same in known.get(words[index].key, ()):
