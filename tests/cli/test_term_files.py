@@ -13,7 +13,7 @@ from translate_svc.errors import InvalidArgument
 from translate_svc.types import Term
 
 BAKERY, KEPT = Term("bakery", "tahona", "spa"), Term("Kubernetes")
-ANY = Term("bakery", "tahona")
+ANY, LINES = Term("bakery", "tahona"), Term("the bakery", "la tahona")
 QUOTED = '"bakery","tahona",en,es\n"Bar, the","el ""Bar""",en-GB,es\n'
 TBX = """<?xml version="1.0"?>
 <martif type="TBX" xml:lang="en"><text><body><termEntry id="1">
@@ -36,6 +36,7 @@ TBX_3 = """<tbx xmlns="urn:iso:std:iso:30042:ed-2" xml:lang="en"><text><body><co
         ("a.csv", QUOTED, [BAKERY, Term("Bar, the", 'el "Bar"', "spa")]),
         ("a.csv", "bakery,tahona,en,es\nBrot,pan,de,es\nbread,pain,en,fr\n", [BAKERY]),
         ("a.csv", "bakery;tahona\r\nKubernetes;\r\n", [ANY, KEPT]),
+        ("a.csv", '"the\nbakery","la\r\ntahona"\r\nKubernetes\r\n', [LINES, KEPT]),
         ("a.tsv", "bakery\ttahona\r\nKubernetes\r\n", [ANY, KEPT]),
         ("a.txt", "bakery##tahona\nKubernetes\n", [ANY, KEPT]),
         ("a.tbx", TBX, [BAKERY, Term("bakehouse", "tahona", "spa")]),
@@ -58,6 +59,21 @@ def test_what_cannot_be_read_is_said_in_plain_words(tmp_path: Path) -> None:
         read_terms(tmp_path / "old.csv", "fra", ["spa"])
     with pytest.raises(UsageError, match=r"^--terms: cannot be read: No such file or directory$"):
         read_terms(tmp_path / "none.csv", "fra", ["spa"])
+
+
+def test_a_quotation_mark_that_is_not_closed_takes_no_other_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('Kubernetes\nbakery,"tahona\nroom,alcoba\n')
+    with pytest.raises(UsageError, match="cannot be read: the row that begins in line 2: unexpected end"):
+        read_terms(tmp_path / "a.csv", "eng", ["spa"])
+
+
+@pytest.mark.parametrize("text", ["bakery,tahona,xx\n", "bakery,fournil,fr\n", "Brot,pan,de,es\n", "\n"])
+def test_a_file_without_a_term_for_the_languages_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    assert read_terms(tmp_path / "a.csv", "eng", ["spa", "deu"]) == ()
+    assert capsys.readouterr().err == "translate-svc: --terms: a.csv has no term from eng into spa or deu\n"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import sys
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -22,12 +24,12 @@ _LANGUAGES = ("langSet", "langSec")
 
 
 def read_terms(path: Path | None, source: str | None, targets: Collection[str]) -> tuple[Term, ...]:
-    """The terms of a file, for some languages; none without a file.
+    """The terms of a file, for some languages; none without a file. If it has none for them, stderr says so.
 
     * ``.csv``, ``.tsv``: a term a row: source, target, language of the target; or source, target, language of
       the source, language of the target, as DeepL has them. The target may be missing: the source is kept. A
       first row that begins with "source" is a header. Where the first row of CSV has semicolons and no
-      comma, semicolons part the cells.
+      comma, semicolons part the cells. A line break within a quoted cell is a space.
     * ``.txt``: ``source##target`` or ``source`` in each line, as Riva has them.
     * ``.tbx``, ``.xml``: TBX 2 or 3. The first term of a language is the one to say.
 
@@ -59,6 +61,9 @@ def read_terms(path: Path | None, source: str | None, targets: Collection[str]) 
     terms = tuple(term for term in found if not term.language or term.language in targets)
     if len(terms) > MAX_TERMS:
         raise UsageError(f"has {len(terms)} terms for these languages; {MAX_TERMS} are allowed", field=_FIELD)
+    if not terms:
+        wanted = f"from {source} into {' or '.join(targets)}"
+        print(f"translate-svc: {_FIELD}: {path.name} has no term {wanted}", file=sys.stderr)
     return terms
 
 
@@ -70,7 +75,7 @@ def _code(tag: str) -> str:
 
 def _rows(rows: Iterable[list[str]], source: str) -> Iterator[Term]:
     for number, row in enumerate(rows):
-        cells = [cell.strip() for cell in row]
+        cells = [" ".join(cell.split()) for cell in row]
         if not any(cells) or (number == 0 and cells[0].casefold() == _HEADER):
             continue
         words, target, *rest = (*cells, "")
@@ -81,11 +86,21 @@ def _rows(rows: Iterable[list[str]], source: str) -> Iterator[Term]:
 
 
 def _csv(text: str, source: str) -> Iterator[Term]:
-    lines = text.splitlines()
-    first = next(filter(None, lines), "")
+    first = next(filter(None, text.splitlines()), "")
     # where the comma is the decimal mark, spreadsheets write semicolons
     delimiter = ";" if ";" in first and "," not in first else ","
-    return _rows(csv.reader(lines, delimiter=delimiter), source)
+    return _rows(_csv_rows(text, delimiter), source)
+
+
+def _csv_rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """Strictly: else a quotation mark that is not closed makes one cell of all that follows."""
+    rows, begin = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), 1
+    try:
+        for row in rows:
+            yield row
+            begin = rows.line_num + 1
+    except csv.Error as error:
+        raise csv.Error(f"the row that begins in line {begin}: {error}") from None
 
 
 def _tsv(text: str, source: str) -> Iterator[Term]:
