@@ -1,5 +1,6 @@
 """The rule that tells languages, the decision, and its file."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +68,18 @@ def test_speech_that_is_no_candidates_is_unsure() -> None:
     candidates = {"deu": 0.49, "spa": 0.49}
     assert decide(LanguageQuestion(candidates), LANGUAGES, log(0.001, 0.997, 0.001, 0.001)).language is None
     assert decide(LanguageQuestion(EVEN), LANGUAGES, ()) == HeardLanguage(None, 0.0, is_sure=False)
+
+
+def test_where_no_other_language_is_known_the_likeliest_is_assumed() -> None:
+    """Whisper takes all speech for one of its languages, and a transcript is in one."""
+    faint = (*log(0.2, 0.5, 0.3), -math.inf)
+    found = decide(LanguageQuestion(EVEN), LANGUAGES, faint)
+    assert (found.language, found.is_sure) == ("eng", False)
+    assert found.probability == pytest.approx(0.5)
+    assert decide(LanguageQuestion(EVEN, is_last=False), LANGUAGES, faint).language is None
+    assert decide(LanguageQuestion(EVEN, assumed="spa"), LANGUAGES, faint).language == "spa"
+    candidates = LanguageQuestion({"deu": 0.49, "spa": 0.49})
+    assert decide(candidates, LANGUAGES, (*log(0.01, 0.98, 0.01), -math.inf)).language in ("deu", "spa")
 
 
 def speech(rng: np.random.Generator, languages: tuple[str | None, ...]) -> list[PooledSpeech]:

@@ -20,7 +20,8 @@ class LanguageQuestion:
     Attributes:
         prior: by code, how probable each candidate is before anything is heard. What they lack to 1 is the
             probability of any other language.
-        assumed: the language to go on with where none is probable enough. None: no language.
+        assumed: the language to go on with where none is probable enough. None: no language; or, of a model
+            for which every speech is one of its languages, the likeliest candidate.
         is_last: the decision cannot wait for more speech.
         known: the language that an earlier request of the utterance has found. It stays.
     """
@@ -57,7 +58,7 @@ def decide(
     Args:
         languages: codes that the model can tell.
         log_probabilities: natural, of each of them and, last, of any other language, all being as likely
-            before. Empty: nothing could be told.
+            before; minus infinity: it is always one of them. Empty: nothing could be told.
     """
     found = posterior(question.prior, languages, log_probabilities)
     if question.known is not None:
@@ -67,7 +68,9 @@ def decide(
     if probability >= (PROBABLE if question.is_last else SURE):
         return HeardLanguage(best, probability, is_sure=True)
     if question.is_last:
-        return HeardLanguage(question.assumed, probability, is_sure=False)
+        only_these = bool(log_probabilities) and log_probabilities[-1] == -math.inf
+        assumed = best if only_these and question.assumed is None else question.assumed
+        return HeardLanguage(assumed, probability, is_sure=False)
     possible = tuple(language for language, share in found.items() if share > 1.0 - SURE)
     return HeardLanguage(None, probability, is_sure=False, possible=possible)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from translate_svc.service import Service
 from translate_svc.types import (
     ANONYMOUS,
     Inspect,
+    LanguageDetected,
     SimultaneousSettings,
     StreamConfig,
     StreamSettings,
@@ -58,6 +60,22 @@ async def test_a_stream_has_texts_and_ends(service: Service, source: str | None,
     check_contract(events)
     assert of(events, UtteranceDone)
     assert of(events, TextDelta)
+
+
+@pytest.mark.parametrize("simultaneous", [False, True])
+async def test_the_language_is_found_out_and_the_transcript_is_in_it(
+    service: Service, simultaneous: bool
+) -> None:
+    asked = config("en", source="auto", simultaneous=simultaneous)
+    settings = replace(asked.settings, source_candidates=("es", "en"))
+    asked = replace(asked, settings=settings)
+    events = await converse(await service.open_session(asked, ANONYMOUS), clip("spa_1"))
+    check_contract(events)
+    heard = {each.language for each in of(events, LanguageDetected) if each.sure}
+    assert heard
+    assert heard <= {"spa", "eng"}
+    transcripts = {each.language for each in of(events, TextDelta) if each.transcript}
+    assert transcripts == heard
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,10 @@ class SequenceSpec:
             return None
         if not {*self.not_from, *self.unspoken_from}.isdisjoint(possible):
             return None
+        found = self if language is None else replace(self, source_language=language)
         if self.language == HEARD and language is not None:
-            return replace(self, language=language)
-        return replace(self, speech=False) if language in self.unspoken_from else self
+            return replace(found, language=language)
+        return replace(found, speech=False) if language in self.unspoken_from else found
 
     @property
     def slots(self) -> int:

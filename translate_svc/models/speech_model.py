@@ -173,7 +173,8 @@ class SpeechModel(Protocol):
 
     def language_log_probabilities(self, slot: int) -> tuple[float, ...]:
         """Of each of ``detected_languages`` and, last, of any other one: natural logarithms, all being as
-        likely before the speech in ``slot`` was heard. Only where languages can be told, and of speech.
+        likely before the speech in ``slot`` was heard. Only where languages can be told, and of speech. Minus
+        infinity for any other one: the model takes all speech for one of its languages.
         """
 
     def state_centre_ms(self, state: int) -> int:

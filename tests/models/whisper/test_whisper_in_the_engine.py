@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +12,20 @@ import torch
 
 from tests.whisper_checkpoints import MOST_TOKENS, Asked, some_speech, whisper_folder, whisper_oracle
 from translate_svc.engine.core import EngineCore
-from translate_svc.engine.events import EngineEvent, LanguageDetected, RequestFinished, TokenDecoded
+from translate_svc.engine.events import (
+    EngineEvent,
+    LanguageDetected,
+    LanguageHeard,
+    RequestFinished,
+    TokenDecoded,
+)
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import Request
 from translate_svc.engine.runner.model_runner import ModelRunner
 from translate_svc.engine.scheduling.scheduler import Scheduler
-from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.sequence_spec import HEARD, SequenceSpec
 from translate_svc.engine.text.constraints import masks_of
+from translate_svc.heard_language import LanguageQuestion
 from translate_svc.models.decoded_step import NO_OPTIONAL_FIELDS
 from translate_svc.models.placement import Placement
 from translate_svc.models.precision import BFLOAT16, FLOAT32, INT8, Precision
@@ -40,7 +48,8 @@ def new_core(name: str, precision: Precision = FLOAT32, folder: Path | None = No
         masks=masks_of(tokenizer, family.vocabulary_size),
         suppressed=tokenizer.text_rules.suppressed,
     )
-    return EngineCore(Scheduler(LIMITS, tokenizer), runner)
+    told = family.language_detection.languages
+    return EngineCore(Scheduler(LIMITS, tokenizer, detected_languages=told), runner)
 
 
 def texts(core: EngineCore, asked: Sequence[Asked], num_beams: int = 1) -> list[tuple[int, ...]]:
@@ -115,6 +124,47 @@ def test_the_language_that_nobody_named_is_that_of_transformers() -> None:
         for each, tag in zip(samples, tags, strict=True)
     ]
     assert tokens_of(events) == [oracle.tokens(each) for each in asked]
+
+
+@torch.inference_mode()
+def test_how_probable_each_language_is_by_the_probabilities_of_transformers() -> None:
+    oracle, samples = whisper_oracle("small"), some_speech(3)
+    model = open_checkpoint(whisper_folder("small")).load(LIMITS.model_limits, Placement("cpu", FLOAT32))
+    finish(model.encode(samples, [[0], [1], [2]]))
+    ids = oracle.model.generation_config.lang_to_id
+    assert model.detected_languages == tuple(language_code(token.strip("<|>")) for token in ids)
+    start = torch.tensor([[oracle.model.generation_config.decoder_start_token_id]])
+    for slot, each in enumerate(samples):
+        logits = oracle.model(oracle.features(each), decoder_input_ids=start).logits[0, -1]
+        expected = torch.log_softmax(logits[list(ids.values())], dim=0)
+        *told, other = model.language_log_probabilities(slot)
+        assert torch.allclose(torch.tensor(told), expected, atol=1e-4)
+        assert other == -math.inf
+
+
+@pytest.mark.parametrize("names", [None, ("spa", "eng")])
+def test_a_transcript_is_in_the_language_that_is_heard(names: tuple[str, ...] | None) -> None:
+    """And its tokens are those of transformers, which was told the language."""
+    oracle, samples = whisper_oracle("small"), some_speech(4)
+    family = open_checkpoint(whisper_folder("small"))
+    candidates = names or family.language_detection.languages
+    core = new_core("small")
+    for index, each in enumerate(samples):
+        question = LanguageQuestion(dict.fromkeys(candidates, 1 / len(candidates)), assumed=candidates[0])
+        specs = SequenceSpec("eng"), SequenceSpec(HEARD)
+        core.scheduler.add(Request(str(index), each, specs, question=question))
+    events = finished(core, len(samples))
+    told = {each.request_id: each.heard.language for each in events if isinstance(each, LanguageHeard)}
+    assert set(told.values()) <= set(candidates)
+    for index, each in enumerate(samples):
+        heard = told[str(index)]
+        assert heard is not None
+        translated = Asked(each, heard, "transcribe" if heard == "eng" else "translate")
+        expected = [oracle.tokens(translated), oracle.tokens(Asked(each, heard, "transcribe"))]
+        of_request = [event for event in events if event.request_id == str(index)]
+        for place, tokens in enumerate(expected):
+            made = [each for each in of_request if isinstance(each, TokenDecoded) and each.sequence == place]
+            assert tuple(each.token_id for each in made) == tokens
 
 
 @torch.inference_mode()

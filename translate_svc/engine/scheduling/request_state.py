@@ -121,8 +121,9 @@ class RequestStates:
             if spec is None:
                 unmade.append(sequence)
                 continue
-            prompt = self._tokenizer.prompt(spec.language, heard.language)
-            sequence.spec, sequence.text.token_ids[: sequence.text.prompt_tokens] = spec, prompt
+            sequence.spec, text = spec, sequence.text
+            if text.detection is None:  # else the step that detects brings the prompt
+                text.token_ids[: text.prompt_tokens] = text_prompt(self._tokenizer, spec, heard.language)
         return unmade
 
     def _guide(self, request: Request, source: EncoderSource, sequences: tuple[SequenceState, ...]) -> None:
@@ -213,7 +214,8 @@ class RequestStates:
         """``before``: the state that earlier hypotheses left."""
         rules = self._tokenizer.text_rules
         named = spec if spec.language else replace(spec, language=_stand_in(request))
-        source_language = request.source_language or spec.source_language
+        known = None if request.question is None else request.question.known
+        source_language = request.source_language or spec.source_language or known
         detection = rules.languages
         if source_language is not None and (before is not None or not spec.guards.length_stop):
             detection = None  # nothing is to be found out

@@ -57,4 +57,5 @@ DESCRIPTION = FamilyDescription(
     optional_files=("tokenizer_config.json", "vocab.json", "merges.txt", "added_tokens.json"),
     check_config=lambda values, path: WhisperConfig.from_mapping(values, path=path),
     capabilities=lambda folder: WhisperDescription.read(folder).capabilities(),
+    language_detection=lambda folder: WhisperDescription.read(folder).generation.language_detection,
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from translate_svc.language_rule import NO_DETECTION
+from translate_svc.language_rule import LanguageDetection
 from translate_svc.models.alignment.alignment_file import (
     Alignment,
     AttentionRow,
@@ -42,7 +42,6 @@ class WhisperFamily:
     """
 
     context_units = 0
-    language_detection = NO_DETECTION
 
     def __init__(self, path: Path) -> None:
         self._checkpoint = WhisperCheckpoint.open(path)
@@ -57,6 +56,11 @@ class WhisperFamily:
     def vocabulary_size(self) -> int:
         """Implements ``ModelFamily.vocabulary_size``."""
         return self._checkpoint.config.vocab_size
+
+    @property
+    def language_detection(self) -> LanguageDetection:
+        """Implements ``ModelFamily.language_detection``."""
+        return self._checkpoint.generation.language_detection
 
     @cached_property
     def alignment(self) -> Alignment:

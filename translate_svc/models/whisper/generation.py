@@ -10,6 +10,7 @@ from typing import Any
 
 from translate_svc import languages
 from translate_svc.errors import CheckpointError
+from translate_svc.language_rule import NO_DETECTION, LanguageDetection
 from translate_svc.models.whisper.config import WhisperConfig
 
 ENGLISH = "eng"
@@ -102,6 +103,11 @@ class WhisperGeneration:
     def text_languages(self) -> tuple[str, ...]:
         """What it writes: English, and each language that it hears."""
         return tuple(sorted(self.languages)) or (ENGLISH,)
+
+    @property
+    def language_detection(self) -> LanguageDetection:
+        """It tells the languages that it hears, in the order of ``languages``."""
+        return LanguageDetection(tuple(self.languages), "the checkpoint") if self.languages else NO_DETECTION
 
     @property
     def timestamps_from(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +25,7 @@ from translate_svc.models.linear.packed_linear import prepare_alone
 from translate_svc.models.log_mel import LogMelMemory
 from translate_svc.models.machine.host_memory import keep_freed_memory, return_freed_memory
 from translate_svc.models.precision import Precision
+from translate_svc.models.runs import Runs
 from translate_svc.models.slices import Slices
 from translate_svc.models.speech_model import NOT_FINITE
 from translate_svc.models.staging import to_device
@@ -87,6 +89,7 @@ class WhisperModel(SlotModel):
         self.config, self._dtype, self.window = config, precision.compute, window
         self.vocabulary_size, self.capabilities = config.vocab_size, checkpoint.capabilities()
         self.graph_counts: dict[Stage, CaptureCount] = {}
+        self._generation = checkpoint.generation
         self._features = WhisperFeatures.from_pretrained(checkpoint.path, config.num_mel_bins).to(device)
         with torch.device("meta"):
             self.encoder = WhisperEncoder(config)
@@ -177,6 +180,20 @@ class WhisperModel(SlotModel):
     def source_states(self, slot: int) -> int:
         """The states that have audio."""
         return int(self._heard_states[slot])
+
+    @property
+    def detected_languages(self) -> tuple[str, ...]:
+        """Implements ``SpeechModel.detected_languages``."""
+        return self._generation.language_detection.languages
+
+    def language_log_probabilities(self, slot: int) -> tuple[float, ...]:
+        """Implements ``SpeechModel.language_log_probabilities``: of the tokens that may follow
+        ``<|startoftranscript|>``, as in ``detect_language`` of OpenAI's package. There is none for any other
+        language. The slot's prompt is fed over that token.
+        """
+        logits = self.decode(Runs.steps([slot], [0], [self._generation.start])).logits[0]
+        ids = list(self._generation.languages.values())
+        return (*torch.log_softmax(logits[ids].double(), dim=0).tolist(), -math.inf)
 
     def state_centre_ms(self, state: int) -> int:
         """Implements ``SpeechModel.state_centre_ms``."""
