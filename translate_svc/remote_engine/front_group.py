@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ class FrontGroup:
         self._front_admission = FrontAdmission(CallerAdmission(self.admission, quotas))
         self._members: dict[int, _Member] = {}
         self._started_s = time.monotonic()
+        self._drain_deadline_s = math.inf
         self.on_change: Callable[[], None] = lambda: None
         """Called when a front process becomes ready, and when one has gone."""
 
@@ -121,7 +123,14 @@ class FrontGroup:
             watching_load.cancel()
 
     def drain(self, grace_s: float) -> None:
-        """Asks all front processes to leave within ``grace_s``. They learn of a lost engine first."""
+        """Asks all front processes to leave within ``grace_s``. They learn of a lost engine first.
+
+        If called again, as for each transport, the earlier deadline counts: a front process that is asked
+        again ends what is left at once.
+        """
+        if (deadline_s := time.monotonic() + grace_s) >= self._drain_deadline_s:
+            return
+        self._drain_deadline_s = deadline_s
         self.tell()
         for member in self._members.values():
             if member.connection is not None:

@@ -20,10 +20,12 @@ from tests.fakes.fronted_service import Fronted, fronted_service
 from tests.fakes.third_transport import THIRD
 from tests.waiting import until
 from translate_svc.cli import transports
+from translate_svc.cli.server_group import drain_servers
 from translate_svc.client import AsyncClient, AsyncStream, pace
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument, ResourceExhausted, TranslateSvcError, Unavailable
 from translate_svc.remote_engine.options import ConnectionOptions
+from translate_svc.serving.live_calls import DRAINING
 from translate_svc.types import (
     AudioFormat,
     Closed,
@@ -282,15 +284,17 @@ async def test_a_stream_that_is_resumed_at_another_one_ends_at_the_first(fronted
         assert await drain_events(newest, []) is None
 
 
-async def test_all_drain_together_and_live_streams_may_finish() -> None:
-    async with fronted_service(SETTINGS, options=QUICK) as own, AsyncExitStack() as stack:
+@pytest.mark.parametrize("http", ["", "127.0.0.1:0"], ids=["one transport", "two transports"])
+async def test_all_drain_together_and_live_streams_may_finish(http: str) -> None:
+    settings = replace(SETTINGS, http=http)
+    async with fronted_service(settings, options=QUICK) as own, AsyncExitStack() as stack:
         streams = await open_on_both(own, stack)
         events: list[list[SessionEvent]] = [[] for _ in streams]
         reading = [
             asyncio.create_task(drain_events(stream, into))
             for stream, into in zip(streams, events, strict=True)
         ]
-        stopping = asyncio.create_task(own.server.stop(60.0))
+        stopping = asyncio.create_task(drain_servers(own.server.servers, 60.0, DRAINING, asyncio.Queue()))
         await until(lambda: all(any(isinstance(event, GoAway) for event in each) for each in events))
         with pytest.raises(Unavailable):
             await open_stream(stack, own.address)
@@ -300,6 +304,25 @@ async def test_all_drain_together_and_live_streams_may_finish() -> None:
         assert [await task for task in reading] == [None] * len(streams)
         assert all(isinstance(each[-1], Closed) for each in events)
         async with asyncio.timeout(60):
+            await stopping
+        assert own.server.pids == {}
+
+
+async def test_a_second_signal_ends_all_at_once() -> None:
+    settings = replace(SETTINGS, http="127.0.0.1:0")
+    async with fronted_service(settings, options=QUICK) as own, AsyncExitStack() as stack:
+        streams = await open_on_both(own, stack)
+        events: list[list[SessionEvent]] = [[] for _ in streams]
+        reading = [
+            asyncio.create_task(drain_events(stream, into))
+            for stream, into in zip(streams, events, strict=True)
+        ]
+        signals: asyncio.Queue[None] = asyncio.Queue()
+        stopping = asyncio.create_task(drain_servers(own.server.servers, 3_600.0, DRAINING, signals))
+        await until(lambda: all(any(isinstance(event, GoAway) for event in each) for each in events))
+        signals.put_nowait(None)
+        async with asyncio.timeout(60):
+            assert {type(await task) for task in reading} == {Unavailable}
             await stopping
         assert own.server.pids == {}
 
