@@ -93,6 +93,26 @@ def test_a_newer_limit_counts_for_what_comes_next(house: House) -> None:
         house.open(caller(max_streams=1))
 
 
+def test_the_limit_of_the_newest_stream_counts_for_older_ones_too(house: House) -> None:
+    without, low = caller(), caller(audio_s_per_minute=6.0, audio_burst_s=4.0)
+    house.open(without)
+    house.quotas.draw(without, 60.0)
+    house.open(low)
+    for each in (low, without, low, without):
+        house.quotas.draw(each, 1.0)
+    for each in (low, without):
+        with pytest.raises(ResourceExhausted, match="6 s of audio a minute"):
+            house.quotas.draw(each, 1.0)
+    house.now_s += 60.0
+    house.open(caller(audio_s_per_minute=600.0, audio_burst_s=60.0))
+    house.now_s += 6.0
+    assert house.quotas.draw(low, 60.0).seconds == 60.0
+    house.now_s += 1.0
+    house.quotas.draw(low, 9.0)
+    house.quotas.charge(without, -1.0)
+    house.quotas.draw(without, 1.0)
+
+
 def test_audio_is_counted_by_the_minute(house: House) -> None:
     alice = caller(audio_s_per_minute=30.0, audio_burst_s=60.0)
     house.quotas.charge(alice, 59.0)

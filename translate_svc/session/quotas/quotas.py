@@ -56,8 +56,9 @@ class Drawn:
 class Quotas:
     """Holds callers to their limits. Belongs to one event loop; nothing here waits.
 
-    A caller is known by its name, and the limits that it comes with count from then on. Callers without
-    limits cost nothing. The use of one caller does not limit another.
+    A caller is known by its name. The limits with which it opens a stream or call (``check``) count from then
+    on, for its older streams too. Callers without limits cost nothing. The use of one caller does not limit
+    another.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Quotas:
         if limits.models is not None and self._model not in limits.models:
             raise PermissionDenied("this caller may not use the loaded model")
         account = self._account(caller)
+        self._shape(account, limits.audio_s_per_minute, limits.audio_burst_s)
         if limits.max_streams is not None and account.streams >= limits.max_streams and not goes_on:
             self._count("caller_streams_limited", caller)
             raise QuotaExceeded(
@@ -91,7 +93,7 @@ class Quotas:
             )
         if account.exhausted and account.bucket is not None:
             if wait_s := account.bucket.wait_s(_WORTH_COMING_BACK_S, self._clock()):
-                self._refuse_audio(caller, wait_s)
+                self._refuse_audio(account, caller, wait_s)
             account.exhausted = False
         self._check_audio(caller)
 
@@ -120,12 +122,12 @@ class Quotas:
         account, now_s = self._account(caller), self._clock()
         if account.bucket is not None and account.bucket.level(now_s) <= 0:
             account.exhausted = True
-            self._refuse_audio(caller, account.bucket.wait_s(_WORTH_COMING_BACK_S, now_s))
+            self._refuse_audio(account, caller, account.bucket.wait_s(_WORTH_COMING_BACK_S, now_s))
 
-    def _refuse_audio(self, caller: Caller, wait_s: float) -> NoReturn:
+    def _refuse_audio(self, account: _Account, caller: Caller, wait_s: float) -> NoReturn:
         self._count("caller_audio_limited", caller)
         raise QuotaExceeded(
-            f"this caller may send {caller.limits.audio_s_per_minute:g} s of audio a minute, and sent more",
+            f"this caller may send {account.audio_s_per_minute:g} s of audio a minute, and sent more",
             retry_after_s=wait_s,
         )
 
@@ -150,12 +152,12 @@ class Quotas:
             self._record(metric, caller.class_name, value)
 
     def _account(self, caller: Caller) -> _Account:
-        """The account of ``caller``, with the limits that it has now."""
+        """The account of ``caller``. A new one has its limits."""
         account = self._accounts.get(caller.name)
         if account is None:
             self._sweep()
             account = self._accounts[caller.name] = _Account()
-        self._shape(account, caller.limits.audio_s_per_minute, caller.limits.audio_burst_s)
+            self._shape(account, caller.limits.audio_s_per_minute, caller.limits.audio_burst_s)
         return account
 
     def _shape(self, account: _Account, audio_s_per_minute: float | None, burst_s: float) -> None:
