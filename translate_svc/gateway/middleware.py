@@ -23,7 +23,10 @@ _HTTP_ERRORS = {
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take such requests."),
     413: ("request_too_large", "The request is larger than this server takes."),
+    426: ("upgrade_required", "This address takes WebSockets alone: ask for an upgrade."),
 }
+_TOLD = (hdrs.ALLOW, hdrs.CONNECTION, hdrs.UPGRADE, hdrs.SEC_WEBSOCKET_VERSION)
+"""What RFC 9110 and RFC 6455 want beside the statuses 405 and 426."""
 
 
 def error_response(failure: Failure) -> web.Response:
@@ -79,7 +82,9 @@ async def _answer(request: web.Request, handler: Handler, origins: Origins) -> w
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
         code, said = _HTTP_ERRORS.get(error.status, ("invalid_request", f"{error.reason}."))
-        return error_response(Failure(error.status, 0, "invalid_request_error", code, said))
+        response = error_response(Failure(error.status, 0, "invalid_request_error", code, said))
+        response.headers.update({name: error.headers[name] for name in _TOLD if name in error.headers})
+        return response
     except web.RequestPayloadError:
         response = error_response(failure_of(InvalidArgument("the body is not encoded as its headers say")))
         response.force_close()  # nobody knows where the next request would begin

@@ -27,6 +27,7 @@ WireEvent = dict[str, Any]
 """An event of the protocol as JSON values."""
 
 _MAX_REASON_BYTES = 123
+_HANDSHAKE = {hdrs.CONNECTION: "upgrade", hdrs.UPGRADE: "websocket", hdrs.SEC_WEBSOCKET_VERSION: "13"}
 _RESUMED_AT = 4
 """asyncio lets writers continue when the buffer has fallen to this part of its bound."""
 _GONE = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
@@ -92,12 +93,16 @@ class WebSocket:
 
         Raises:
             InvalidArgument: the client offers subprotocols, but none that is spoken.
+            HTTPUpgradeRequired: the request is no handshake of a WebSocket.
         """
         offered = offered_protocols(request)
         if offered and not set(offered).intersection(self._protocols):
             # aiohttp would log the offered protocols, and one of them may be a key
             raise InvalidArgument(f"offer the subprotocol {self._protocols[0]!r} as well")
-        await self._socket.prepare(request)
+        try:
+            await self._socket.prepare(request)
+        except web.HTTPBadRequest:
+            raise web.HTTPUpgradeRequired(headers=_HANDSHAKE) from None
         self._handler = asyncio.current_task()
         transport = request.transport
         assert isinstance(transport, asyncio.WriteTransport), "prepare needs a live connection"

@@ -340,14 +340,15 @@ async def test_a_key_in_a_subprotocol_gets_into_no_log(
 
 async def test_what_is_not_there_is_said_in_openais_shape(server: GatewayServer) -> None:
     async with aiohttp.ClientSession(server.target) as http:
-        for method, path, status, code in (
-            ("GET", "/v1/nothing", 404, "not_found"),
-            ("GET", "/v1/models/nothing", 404, "model_not_found"),
-            ("POST", "/v1/models", 405, "method_not_allowed"),
-            ("GET", TRANSLATIONS, 400, "invalid_request"),
+        for method, path, status, code, told in (
+            ("GET", "/v1/nothing", 404, "not_found", {}),
+            ("GET", "/v1/models/nothing", 404, "model_not_found", {}),
+            ("POST", "/v1/models", 405, "method_not_allowed", {"Allow": "GET,HEAD"}),
+            ("GET", TRANSLATIONS, 426, "upgrade_required", {"Upgrade": "websocket"}),
         ):
             async with http.request(method, path) as response:
                 assert response.status == status
+                assert response.headers.items() >= told.items()
                 assert (await response.json())["error"]["code"] == code
                 assert response.headers["x-request-id"].startswith("req_")
 
