@@ -124,7 +124,7 @@ globalThis.WebSocket = class {
   send() {}
 };
 const ends = [];
-const broken = (open, { code = 1006, error = null } = {}) => {
+const broken = (open, { code = 1006, error = null, later = [] } = {}) => {
   let socket;
   const Socket = globalThis.WebSocket;
   globalThis.WebSocket = class extends Socket { constructor() { super(); socket = this; } };
@@ -132,6 +132,7 @@ const broken = (open, { code = 1006, error = null } = {}) => {
   globalThis.WebSocket = Socket;
   if (open) socket.onopen();
   if (error) socket.onmessage({ data: JSON.stringify({ type: "error", error }) });
+  for (const type of later) socket.onmessage({ data: JSON.stringify({ type }) });
   return socket.onclose({ code });
 };
 globalThis.fetch = async () => ({ status: 401 });
@@ -141,6 +142,9 @@ globalThis.fetch = async () => ({ status: 502 }); // of a proxy in front
 await broken(false);
 await broken(true, { code: 1012, error: { message: "The server is draining.", code: "unavailable" } });
 await broken(true, { code: 1008, error: { message: "The key is wrong.", code: "invalid_api_key" } });
+const remark = { message: "An unknown language.", code: "invalid_value" }; // after which the session goes on
+await broken(true, { error: remark });
+await broken(true, { code: 1001, error: remark, later: ["session.updated"] }); // closed by a proxy
 
 const header = new DataView(await wav([new Int16Array(5)]).arrayBuffer());
 

@@ -106,7 +106,7 @@ async def test_a_sample_plays_sentence_by_sentence_unless_the_person_chose(made:
 
 
 async def test_a_lost_connection_is_told_in_words_and_can_be_opened_again(made: dict[str, Any]) -> None:
-    lost, unreachable, away, draining, refused = made["ends"]
+    lost, unreachable, away, draining, refused, *_ = made["ends"]
     assert lost["lost"]
     assert lost["problem"].startswith("The connection was lost. What stands below is kept;")
     assert "1006" not in lost["problem"]
@@ -117,6 +117,11 @@ async def test_a_lost_connection_is_told_in_words_and_can_be_opened_again(made: 
     assert refused == {"problem": "The key is wrong.", "keyRefused": True, "lost": False}
     assert made["lostView"] == {"again": True, "problem": "lost", "simultaneous": True}
     assert made["againCalls"] == 1
+
+
+async def test_an_error_after_which_the_session_went_on_is_not_why_it_ended(made: dict[str, Any]) -> None:
+    lost, *_, cut, closed = made["ends"]
+    assert cut == closed == lost
 
 
 async def test_the_command_is_offered_to_copy(made: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ const AWAY = "The server does not answer. It may be starting again: connect agai
 
 const LOST = "The connection was lost. What stands below is kept; what was said after it is not translated.";
 
+const NO_CLOSE_FRAME = 1006; // the server did not end it
+
 // The server leaves, is started again, or is full; another connection may work.
 const PASSING = [1001, 1012, 1013];
 
@@ -26,8 +28,7 @@ export class TranslationSession {
    */
   constructor(model, settings, { onEvent, onEnd }) {
     this.#socket = openSocket(`v1/realtime/translations?model=${encodeURIComponent(model)}`);
-    let problem = "";
-    let keyRefused = false;
+    let last = null; // event. If it is an error, and the server closes then, it says why
     this.update(settings);
     this.#socket.onopen = () => {
       this.#opened = true;
@@ -35,16 +36,15 @@ export class TranslationSession {
     };
     this.#socket.onmessage = ({ data }) => {
       const event = JSON.parse(data);
-      if (event.type === "error") {
-        problem = event.error.message;
-        keyRefused = event.error.code === "invalid_api_key";
-      }
+      last = event;
       onEvent(event);
     };
     this.#socket.onclose = async ({ code }) => {
       this.#closing = true;
+      const reason = last?.type === "error" && code !== NO_CLOSE_FRAME ? last.error : null;
+      const keyRefused = reason?.code === "invalid_api_key";
       if (code === 1000) onEnd("", { keyRefused, lost: false });
-      else if (problem) onEnd(problem, { keyRefused, lost: PASSING.includes(code) });
+      else if (reason) onEnd(reason.message, { keyRefused, lost: PASSING.includes(code) });
       else if (this.#opened) onEnd(LOST, { keyRefused, lost: true });
       else if (await isThere()) onEnd(UNREACHABLE, { keyRefused, lost: false });
       else onEnd(AWAY, { keyRefused, lost: true });
