@@ -149,7 +149,7 @@ class CallDriver:
 
     def _finish_s(self) -> float:
         """How long before the deadline no more input is taken."""
-        return max(min(self._options.drain_finish_s, self._grace_s / 2), self._needed_s())
+        return max(self._options.finish_s(self._grace_s), self._needed_s())
 
     def _go_away_error(self) -> TranslateSvcError:
         """A copy of the reason: a shared exception would collect the tracebacks of all calls."""

@@ -40,3 +40,7 @@ class CallOptions:
             value = getattr(self, field.name)
             if isinstance(value, int | float) and not value >= 0:
                 raise OutOfRange("must not be negative", field=field.name)
+
+    def finish_s(self, grace_s: float) -> float:
+        """How long before the end of this grace streams stop taking input, if the engine needs no longer."""
+        return min(self.drain_finish_s, grace_s / 2)

@@ -277,7 +277,7 @@ async def test_a_server_that_leaves_says_so(server: GatewayServer) -> None:
         await opened.setup(sessionResumption={})
         await opened.until("sessionResumptionUpdate", "newHandle")
         leaving = asyncio.create_task(server.stop(0.5, Unavailable("it moves")))
-        assert await opened.until("goAway", "timeLeft") == "0.5s"
+        assert await opened.until("goAway", "timeLeft") == "0.25s", "then nothing is heard any more"
         assert await opened.closed() == (1011, "it moves")
         await leaving
 
@@ -286,7 +286,7 @@ async def test_a_session_that_has_grown_old_ends(service: ModelFreeService) -> N
     options = GatewayOptions(session_lifetime_s=0.1, drain_finish_s=0.2)
     async with GatewayServer(service, options) as server, raw_session(server) as opened:
         await opened.setup()
-        assert await opened.until("goAway", "timeLeft") == "0.2s"
+        assert await opened.until("goAway", "timeLeft") == "0.1s"
         assert await opened.closed() == (1011, "the session has reached its age limit")
 
 

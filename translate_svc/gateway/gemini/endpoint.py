@@ -78,7 +78,7 @@ class GeminiEndpoint:
         )
         handle = SessionHandle.read(setup.handle) if setup.handle else SessionHandle(b"")
         session = await self._open(settings, handle, who.caller)
-        output = LiveOutput(socket, setup, context.languages, handle.position)
+        output = LiveOutput(socket, setup, context.languages, handle.position, context.options.finish_s)
         source = LiveInput(socket, output, setup, handle.position)
         if handle.token:
             source.update(UpdateInput(settings))  # a session may be resumed with others

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from translate_svc.gateway.gemini.close_codes import live_close_code
 from translate_svc.gateway.gemini.live_message import send_live
@@ -48,12 +48,20 @@ class LiveOutput:
     when all is translated that was sent before the client said that it stops.
     """
 
-    def __init__(self, socket: WebSocket, setup: LiveSetup, languages: LanguageTable, position: int) -> None:
-        """``position``: of the first sample that comes."""
+    def __init__(
+        self,
+        socket: WebSocket,
+        setup: LiveSetup,
+        languages: LanguageTable,
+        position: int,
+        finish_s: Callable[[float], float],
+    ) -> None:
+        """``position``: of the first sample that comes. ``finish_s``: as ``CallOptions.finish_s``."""
         self._socket = socket
         self._setup = setup
         self._languages = languages
         self._committed = position
+        self._finish_s = finish_s
         self._turn_ends: deque[int] = deque()
         self._tracks: dict[bool, TextTrack] = {}  # by whether it is the transcript
         self._clock = asyncio.get_running_loop().time
@@ -125,7 +133,9 @@ class LiveOutput:
                 yield from self._handle(event.resume_token)
                 yield from self._ended_turns()
             case GoAway():
-                yield {"goAway": {"timeLeft": f"{event.deadline_ms / 1000:g}s"}}
+                # clients move when it has passed: it is for how long they are heard
+                grace_s = event.deadline_ms / 1000
+                yield {"goAway": {"timeLeft": f"{grace_s - self._finish_s(grace_s):g}s"}}
 
     def _handle(self, token: bytes) -> Iterator[WireEvent]:
         if self._setup.resumable and token:
