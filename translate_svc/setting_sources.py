@@ -103,8 +103,8 @@ class SettingSources:
         """The settings that were given, by name.
 
         Raises:
-            InvalidArgument: a value has the wrong type, a name is not a setting, or the file cannot be read.
-                The field is the flag or variable, or file and name.
+            InvalidArgument: a value has the wrong type, a flag is empty, a name is not a setting, or the file
+                cannot be read. The field is the flag or variable, or file and name.
         """
         self._refuse_unknown_variables()
         values: dict[str, Any] = {}
@@ -112,6 +112,8 @@ class SettingSources:
             match self._source(name, {}):
                 case _Source.FLAG:
                     values[name] = self._flags[name]
+                    if values[name] == "":  # of a shell variable that is not set: no keys would mean no check
+                        raise InvalidArgument("is empty: leave it out", field="--" + name.replace("_", "-"))
                 case _Source.VARIABLE:
                     values[name] = _parse(self._environment[_variable(name)], kind, _variable(name))
         try:

@@ -41,6 +41,8 @@ def test_flags_win_over_variables_and_both_over_defaults() -> None:
         ({"tls_certificate": "cert.pem"}, {}, "--tls-certificate"),
         ({"tls_client_ca": "ca.pem"}, {}, "--tls-client-ca"),
         ({"ping_timeout_ms": 999}, {}, "--ping-timeout-ms"),
+        ({"api_keys": ""}, {"API_KEYS": "keys"}, "--api-keys"),  # "$KEYS" of a script: nobody would be asked
+        ({"host": ""}, {}, "--host"),
         ({}, {"MAX_STREMS": "5"}, "TRANSLATE_SVC_MAX_STREMS"),
         ({}, {"max_streams": "5"}, "TRANSLATE_SVC_max_streams"),  # would be ignored
     ],

@@ -85,8 +85,10 @@ class GatewayServer:
             is_secure=self._is_secure,
             is_local=not self._is_secure and is_local(options.address),
         )
+        # aiohttp logs an error of its own if this ends in the turn of the loop in which a socket's close does
+        shutdown_s = 2 * options.abort_timeout_s
         self._runner = web.AppRunner(
-            self._application(origins), handler_cancellation=True, shutdown_timeout=options.abort_timeout_s
+            self._application(origins), handler_cancellation=True, shutdown_timeout=shutdown_s
         )
         self._listening: asyncio.Server | None = None
         self._port = 0
