@@ -53,6 +53,15 @@ def test_a_language_that_was_found_stays() -> None:
     assert decide(question, LANGUAGES, log(0.01, 0.97, 0.01, 0.01)).language == "deu"
 
 
+def test_a_language_that_stays_is_sure_only_while_it_is_heard() -> None:
+    question = LanguageQuestion(EVEN, known="deu")
+    other = decide(question, LANGUAGES, log(0.01, 0.97, 0.01, 0.01))
+    assert (other.probability < 0.1, other.is_sure) == (True, False)
+    assert decide(question, LANGUAGES, log(0.97, 0.01, 0.01, 0.01)).is_sure
+    assert decide(question, LANGUAGES, ()).is_sure, "nothing tells otherwise"
+    assert decide(LanguageQuestion(known="deu"), LANGUAGES, log(0.01, 0.97, 0.01, 0.01)).is_sure
+
+
 def test_candidates_count_and_other_languages_do_not() -> None:
     scores = log(0.45, 0.5, 0.04, 0.01)
     two = decide(LanguageQuestion({"deu": 0.495, "spa": 0.495}), LANGUAGES, scores)

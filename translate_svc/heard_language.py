@@ -39,8 +39,8 @@ class HeardLanguage:
     Attributes:
         language: to go on with; None: none.
         probability: of the most probable candidate, 0 to 1; of a language that was known, of that.
-        is_sure: whether the most probable candidate is ``language`` and probable enough, or it was known. If
-            not, ``language`` was assumed.
+        is_sure: whether the most probable candidate is ``language`` and probable enough. If not,
+            ``language`` was assumed, or what is heard now sounds like another one than was known.
         possible: the candidates that are not improbable, where the decision waits for more speech.
     """
 
@@ -61,9 +61,11 @@ def decide(
             before; minus infinity: it is always one of them. Empty: nothing could be told.
     """
     found = posterior(question.prior, languages, log_probabilities)
-    if question.known is not None:
-        return HeardLanguage(question.known, found.get(question.known, 1.0), is_sure=True)
     best = max(found, key=lambda language: found[language], default=None)
+    if question.known is not None:
+        probability = found.get(question.known, 1.0)
+        is_sure = best in (question.known, None) and probability >= PROBABLE
+        return HeardLanguage(question.known, probability, is_sure)
     probability = found[best] if best is not None else 0.0
     if probability >= (PROBABLE if question.is_last else SURE):
         return HeardLanguage(best, probability, is_sure=True)

@@ -448,8 +448,9 @@ class LanguageDetected:
 
     Attributes:
         language: a Seamless code; empty: it is not known.
-        probability: of the likeliest candidate, 0 to 1.
-        sure: whether ``language`` is the likeliest candidate and probable enough. If not, it was assumed.
+        probability: of the likeliest candidate, 0 to 1; of a language that was told before, of that.
+        sure: whether ``language`` is the likeliest candidate and probable enough. If not, it was assumed, or
+            what was heard last sounds like another.
     """
 
     utterance_id: int
