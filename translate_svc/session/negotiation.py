@@ -74,6 +74,12 @@ class Negotiated:
         """Whether the language of each utterance is found out."""
         return self.settings.source_language == AUTO
 
+    def asks_the_same_language(self, other: Negotiated) -> bool:
+        """Whether a language that was heard with ``other`` counts: the same is named, or the same may be."""
+        asked, before = self.settings, other.settings
+        same_candidates = asked.source_candidates == before.source_candidates
+        return asked.source_language == before.source_language and same_candidates
+
     @property
     def transcript(self) -> int | None:
         """The index of the transcript, in which terms are looked for; None without one."""

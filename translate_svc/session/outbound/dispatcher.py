@@ -76,6 +76,8 @@ class Dispatcher:
 
     def apply_settings(self, settings: Negotiated) -> None:
         """Replaces the settings from the next utterance on. The client gets ``Updated``."""
+        if not settings.asks_the_same_language(self._next.settings):
+            self._continued_language = None
         self._next.apply(settings)
         self._length_advice.restart()
         self._outbox.put(Updated(self._router.next_utterance_id))

@@ -157,7 +157,10 @@ class LiveSequence:
         return playout.backlog_s(until_s) > 0
 
     def record_hypothesis(self, event: HypothesisDecided) -> None:
-        """Counts what a hypothesis has committed."""
+        """Counts what a hypothesis has committed. There is one of a text that has begun, also in the language
+        that turns out to be spoken: it goes on, and has an end.
+        """
+        self._is_made = True
         self._hypothesis_tokens += event.decision.committed
 
     def hypothesis_report(self, event: HypothesisDecided, heard: SourcePosition) -> DraftReport:
