@@ -184,6 +184,7 @@ def _gateway_maker(settings: Settings, callers: Callers, place: Place) -> Server
         insecure=settings.insecure,
         origins=_named(settings.http_origins),
         ice_servers=_named(settings.http_ice_servers),
+        process_index=place.index,
         max_calls=settings.max_streams,
         source_language=settings.http_source_language,
         ping_interval_s=settings.keepalive_time_ms / 1000,

@@ -57,6 +57,8 @@ class GatewayOptions(CallOptions):
         upload_limit_s: how long a file may take to arrive in all.
         file_patience_s: how long in all a file waits where its caller may not send so much audio at once.
         session_lifetime_s: a session ends after this time; the protocol tells clients when.
+        process_index: which of the processes at this address it is, from 0. Names of calls begin with it, so
+            that ``proxy`` finds the process that has one.
         max_calls: calls over WebRTC at a time, connected or not.
         connect_timeout_s: for a caller to connect after its offer was answered.
         ice_servers: STUN and TURN servers, as ``webrtc/ice_servers.py`` reads them; empty: addresses of this
@@ -85,6 +87,7 @@ class GatewayOptions(CallOptions):
     upload_limit_s: float = 300.0
     file_patience_s: float = 300.0
     session_lifetime_s: float = 86_400.0
+    process_index: int = 0
     max_calls: int = 32
     connect_timeout_s: float = 30.0
     ice_servers: tuple[str, ...] = ()

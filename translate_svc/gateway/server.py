@@ -118,6 +118,7 @@ class GatewayServer:
         router.add_post("/v1/realtime/translations/calls", self._calls.create)
         for path in ("/v1/realtime/translations/calls", "/v1/realtime/calls"):  # by `Location`; OpenAI's SDK
             router.add_post(f"{path}/{{call_id}}/hangup", self._calls.hang_up)
+            router.add_post(f"{path}/{{call_id}}", self._calls.offer_again)
             router.add_delete(f"{path}/{{call_id}}", self._calls.hang_up)
             router.add_patch(f"{path}/{{call_id}}", self._calls.change)
         for path, answer in (("whip", self._broadcasts.publish), ("whep", self._broadcasts.listen)):

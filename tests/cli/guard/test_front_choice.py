@@ -53,9 +53,13 @@ async def address() -> AsyncIterator[str]:
         yield f"http://{guard.address('http')}"
 
 
-async def asked(address: str, path: str, method: str = "POST") -> str:
-    """Which front process answers, over a connection of its own."""
-    async with aiohttp.ClientSession() as http, http.request(method, address + path) as response:
+async def asked(address: str, path: str, method: str = "POST", *, host: str = "127.0.0.1") -> str:
+    """Which front process answers a caller at ``host``, over a connection of its own."""
+    connector = aiohttp.TCPConnector(local_addr=(host, 0))
+    async with (
+        aiohttp.ClientSession(connector=connector) as http,
+        http.request(method, address + path) as response,
+    ):
         return await response.text()
 
 
@@ -70,12 +74,25 @@ async def test_all_of_a_room_comes_to_one_process_and_rooms_are_spread(address: 
     assert len(seen) > 1
 
 
-async def test_a_call_is_changed_and_ended_where_it_was_answered(address: str) -> None:
-    answered = await asked(address, "/v1/realtime/translations/calls?model=m")
-    for path in ("/v1/realtime/translations/calls/c1", "/v1/realtime/calls/c1"):
-        assert await asked(address, path, "PATCH") == answered
-        assert await asked(address, path, "DELETE") == answered
-    assert await asked(address, "/v1/realtime/calls/c1/hangup") == answered
+async def test_an_offer_that_is_posted_again_finds_its_call(address: str) -> None:
+    path = "/v1/realtime/translations/calls?model=m"
+    assert await asked(address, path) == await asked(address, path)
+
+
+@pytest.mark.parametrize("index", range(FRONTS))
+async def test_a_call_is_changed_and_ended_where_it_was_answered_from_any_address(
+    address: str, index: int
+) -> None:
+    for host in (f"127.0.0.{number}" for number in range(1, 7)):
+        for path in (f"/v1/realtime/translations/calls/rtc_{index}_c1", f"/v1/realtime/calls/rtc_{index}_c1"):
+            for method in ("POST", "PATCH", "DELETE"):
+                assert await asked(address, path, method, host=host) == str(index)
+        assert await asked(address, f"/v1/realtime/calls/rtc_{index}_c1/hangup", host=host) == str(index)
+
+
+async def test_a_call_that_no_process_can_have_is_answered_by_one(address: str) -> None:
+    for name in ("c1", "rtc_3_c1", "rtc_00_c1", "rtc_1"):
+        assert await asked(address, f"/v1/realtime/calls/{name}", "DELETE") in "012"
 
 
 async def test_other_requests_are_spread(address: str) -> None:

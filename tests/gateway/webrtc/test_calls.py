@@ -193,7 +193,7 @@ class TestUnconnected:
             offer = await caller.offer()
             status, _, headers = await post_offer(server.target, offer)
             assert status == 201
-            assert headers["Location"].startswith(f"{CALLS}/rtc_")
+            assert headers["Location"].startswith(f"{CALLS}/rtc_0_")
             status, body, headers = await post_offer(server.target, await another.offer())
             assert (status, json.loads(body)["error"]["code"]) == (429, "overloaded")
             assert int(headers["Retry-After"]) >= 1

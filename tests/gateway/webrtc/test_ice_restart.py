@@ -13,7 +13,7 @@ import pytest
 from aioice import Connection
 
 from tests.gateway.clients import tone
-from tests.gateway.webrtc.caller import Caller, calling, post_offer
+from tests.gateway.webrtc.caller import CALLS, Caller, calling, post_offer
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.gateway.webrtc.ice_fragment import IceFragment, read_fragment, write_fragment
 from translate_svc.gateway.webrtc.ice_paths import IcePaths
@@ -73,11 +73,19 @@ async def by_patch(server: GatewayServer, caller: MovingCaller) -> None:
 
 
 async def by_offer(server: GatewayServer, caller: MovingCaller) -> None:
+    await offer_to(server, caller, CALLS)
+
+
+async def by_offer_to_the_call(server: GatewayServer, caller: MovingCaller) -> None:
+    await offer_to(server, caller, caller.path)
+
+
+async def offer_to(server: GatewayServer, caller: MovingCaller, place: str) -> None:
     path = await caller.paths.further()
     offer = caller.peer.localDescription.sdp
     offer = re.sub(r"a=ice-ufrag:\S+", f"a=ice-ufrag:{path.local_username}", offer)
     offer = re.sub(r"a=ice-pwd:\S+", f"a=ice-pwd:{path.local_password}", offer)
-    status, answer, headers = await post_offer(server.target, offer)
+    status, answer, headers = await post_offer(server.target, offer, path=place)
     assert (status, headers["Location"]) == (200, caller.path)
     before = caller.peer.remoteDescription.sdp
     kept = ("m=", "a=mid", "a=fingerprint", "a=setup", "a=rtpmap", "a=sctp-port")
@@ -88,7 +96,7 @@ async def by_offer(server: GatewayServer, caller: MovingCaller) -> None:
     await caller.paths.begin(path, *read_fragment(answer))
 
 
-@pytest.mark.parametrize("restart", [by_patch, by_offer])
+@pytest.mark.parametrize("restart", [by_patch, by_offer, by_offer_to_the_call])
 async def test_a_call_changes_networks_and_its_session_goes_on(
     server: GatewayServer, monkeypatch: pytest.MonkeyPatch, restart: Callable[..., object]
 ) -> None:
@@ -116,6 +124,21 @@ async def test_an_offer_that_comes_twice_is_answered_twice_by_one_call(server: G
         await caller.until("session.created")
         own = caller.peer.remoteDescription.sdp
         assert read_fragment(answer).username == read_fragment(own).username
+
+
+async def test_an_offer_to_a_call_must_be_of_its_peer_connection(server: GatewayServer) -> None:
+    another = Caller()
+    try:
+        async with calling(server.target) as caller:
+            await caller.until("session.created")
+            offer = await another.offer()
+            status, body, _ = await post_offer(server.target, offer, path=caller.path)
+            assert (status, "peer connection" in body) == (400, True)
+            assert (await post_offer(server.target, offer, path=f"{caller.path}0"))[0] == 404
+            caller.send("session.update", session=SPANISH)
+            await caller.until("session.updated")
+    finally:
+        await another.hang_up()
 
 
 async def test_an_offer_that_is_posted_three_times_at_once_makes_one_call(server: GatewayServer) -> None:

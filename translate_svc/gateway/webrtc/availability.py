@@ -21,6 +21,9 @@ class Calls(Protocol):
     async def create(self, request: web.Request) -> web.Response:
         """``POST /v1/realtime/translations/calls``."""
 
+    async def offer_again(self, request: web.Request) -> web.Response:
+        """``POST`` of an offer to a call: ICE is restarted."""
+
     async def change(self, request: web.Request) -> web.Response:
         """``PATCH`` of a call: its ICE connection."""
 
@@ -64,7 +67,7 @@ class _NoCalls:
         """Implements ``Calls.change``."""
         await self.create(request)
 
-    hang_up = publish = listen = leave = accepts = change
+    offer_again = hang_up = publish = listen = leave = accepts = change
 
     async def stop(self) -> None:
         """Implements ``Calls.stop``."""

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from aiohttp import web
 
-from translate_svc.errors import ResourceExhausted
+from translate_svc.errors import InvalidArgument, ResourceExhausted
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import CallNotFound
 from translate_svc.gateway.json_object import JsonObject
@@ -65,16 +65,30 @@ class CallsEndpoint:
             session = JsonObject(wanted, "session")
             settings, model = settings.updated(session), session.text("model", model)
         offer = await offer_of(request, read_offer)
-        turn = self._turns.setdefault((who.caller.name, offer.peer), asyncio.Lock())
-        async with turn:  # an offer that is posted again meanwhile finds the call of the first one
+        async with self._turn(who.caller, offer):  # one that is posted again finds the call of the first one
             if (known := self._name_of(who.caller, offer)) is not None:
-                return await self._continue(request, known, offer)
+                return await self._continue(f"{request.path}/{known}", self._calls[known].call, offer)
             call, answer = await self._answer(offer)
-            name = f"rtc_{uuid.uuid4().hex}"
+            name = f"rtc_{context.options.process_index}_{uuid.uuid4().hex}"
             task = asyncio.create_task(call.run(settings, who, model))
             self._calls[name] = _LiveCall(call, who.caller, task)
             task.add_done_callback(lambda _: self._calls.pop(name))
             return answered(f"{request.path}/{name}", call.peer, answer, HTTPStatus.CREATED)
+
+    async def offer_again(self, request: web.Request) -> web.Response:
+        """Takes a further offer of a call's peer connection. Unlike ``create`` it finds the call from
+        wherever it comes: its path says which process has it.
+
+        Raises:
+            InvalidArgument: the body is no offer of that peer connection.
+            CallNotFound: as ``hang_up``.
+        """
+        live = await self._live(request)
+        offer = await offer_of(request, read_offer)
+        if offer.peer != live.call.peer.offer.peer:
+            raise InvalidArgument("the offer is not of the peer connection that has this call")
+        async with self._turn(live.caller, offer):
+            return await self._continue(request.path, live.call, offer)
 
     async def change(self, request: web.Request) -> web.Response:
         """Takes an SDP fragment, as ``ice_requests.change``.
@@ -125,11 +139,14 @@ class CallsEndpoint:
             None,
         )
 
-    async def _continue(self, request: web.Request, name: str, offer: Offer) -> web.Response:
-        peer = self._calls[name].call.peer
-        if not peer.knows(offer.ice):
-            await peer.restart(offer.ice)
-        return answered(f"{request.path}/{name}", peer, peer.description, HTTPStatus.OK)
+    def _turn(self, caller: Caller, offer: Offer) -> asyncio.Lock:
+        """Offers of one peer connection are answered one after the other."""
+        return self._turns.setdefault((caller.name, offer.peer), asyncio.Lock())
+
+    async def _continue(self, location: str, call: Call, offer: Offer) -> web.Response:
+        if not call.peer.knows(offer.ice):
+            await call.peer.restart(offer.ice)
+        return answered(location, call.peer, call.peer.description, HTTPStatus.OK)
 
     async def _answer(self, offer: Offer) -> tuple[Call, str]:
         """A call for an offer, and its answer.

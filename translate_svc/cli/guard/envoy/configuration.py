@@ -53,7 +53,7 @@ def configuration(options: GuardOptions, ports: Mapping[str, int]) -> dict[str, 
 def _listener(options: GuardOptions, door: Door, port: int) -> dict[str, Any]:
     limits: GuardLimits | HttpLimits
     if door.name == "http":
-        limits, manager = options.http_limits, http_manager(door.name, options.http_limits)
+        limits, manager = options.http_limits, http_manager(door.name, options.http_limits, door.sockets)
     else:
         limits, manager = options.limits, grpc_manager(door.name, options.limits)
     connection_limit = {

@@ -32,8 +32,8 @@ _ROOMS = r"/v1/wh[ei]p/([^/?]+)(/.*)?"
 _RETRIED = "connect-failure,reset-before-request"
 
 
-def http_manager(name: str, limits: HttpLimits) -> dict[str, Any]:
-    """The manager of callers' connections.
+def http_manager(name: str, limits: HttpLimits, sockets: tuple[Path, ...]) -> dict[str, Any]:
+    """The manager of callers' connections to the server, or to its front processes, at ``sockets``.
 
     What the server counts is the server's: bytes of a file, messages of a socket. Nothing is buffered as a
     whole, so uploads and streamed answers go through as they come.
@@ -58,15 +58,7 @@ def http_manager(name: str, limits: HttpLimits) -> dict[str, Any]:
                 _reply("GE", 400, "invalid_request_error", "invalid_request", _NO_REQUEST),
             ]
         },
-        "route_config": routes(
-            name,
-            [
-                # a call is known to the process that answered its offer, and a room lives in one
-                _route(_sticky(name), limits, {"safe_regex": {"regex": _CALLS}}, _BY_ADDRESS),
-                _route(_sticky(name), limits, {"safe_regex": {"regex": _ROOMS}}, _BY_ROOM),
-                _route(name, limits, {"prefix": "/"}),
-            ],
-        ),
+        "route_config": routes(name, _routes(name, limits, len(sockets))),
     }
 
 
@@ -75,6 +67,25 @@ def http_clusters(name: str, limits: HttpLimits, sockets: tuple[Path, ...]) -> l
     return [
         _cluster(name, limits, sockets, "LEAST_REQUEST"),
         _cluster(_sticky(name), limits, sockets, "MAGLEV"),
+        *(
+            _cluster(_only(name, index), limits, (socket,), "LEAST_REQUEST")
+            for index, socket in enumerate(sockets)
+        ),
+    ]
+
+
+def _routes(name: str, limits: HttpLimits, fronts: int) -> list[dict[str, Any]]:
+    """A call is known to the process that answered its offer, and a room lives in one. Its caller may have
+    another address by now, so the name of a call says which process that was.
+    """
+    return [
+        *(
+            _route(_only(name, index), limits, {"safe_regex": {"regex": _call_of(index)}})
+            for index in range(fronts)
+        ),
+        _route(_sticky(name), limits, {"safe_regex": {"regex": _CALLS}}, _BY_ADDRESS),
+        _route(_sticky(name), limits, {"safe_regex": {"regex": _ROOMS}}, _BY_ROOM),
+        _route(name, limits, {"prefix": "/"}),
     ]
 
 
@@ -90,6 +101,15 @@ _BY_ROOM = {
 
 def _sticky(name: str) -> str:
     return f"{name}-sticky"
+
+
+def _only(name: str, index: int) -> str:
+    return f"{name}-{index}"
+
+
+def _call_of(index: int) -> str:
+    """Paths about a call that the front process ``index`` has answered (``GatewayOptions.process_index``)."""
+    return rf"/v1/realtime/(translations/)?calls/rtc_{index}_.*"
 
 
 def _route(
