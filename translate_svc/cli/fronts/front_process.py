@@ -20,6 +20,7 @@ from translate_svc.cli.freed_memory import returning_freed_memory
 from translate_svc.cli.fronts.front_config import FrontConfig
 from translate_svc.cli.fronts.remote_service import remote_service
 from translate_svc.cli.guard.doors import Place
+from translate_svc.cli.interrupts import TERMINATIONS
 from translate_svc.cli.logs import configure_logs
 from translate_svc.cli.server_group import drain_servers, start_servers
 from translate_svc.cli.server_loop import prepare_server_loop
@@ -53,7 +54,7 @@ def main(
     Signals do not end it: the engine's process does, or its own standard input, which is closed when that
     process has gone, or the silence of that process.
     """
-    for name in (signal.SIGTERM, signal.SIGINT):
+    for name in (signal.SIGINT, *TERMINATIONS):
         signal.signal(name, signal.SIG_IGN)
     config = FrontConfig.from_line(sys.stdin.buffer.readline())
     configure_logs(config.settings.log_level, config.settings.log_format)

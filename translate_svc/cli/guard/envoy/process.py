@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -119,7 +120,7 @@ class EnvoyProcess:
     async def stop(self) -> None:
         """Ends it. Idempotent."""
         with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+            self._process.send_signal(signal.SIGINT)  # SIGTERM is for the server: see ``launch.py``
         try:
             async with asyncio.timeout(_EXIT_S):
                 await self._process.wait()
