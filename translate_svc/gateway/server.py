@@ -90,6 +90,7 @@ class GatewayServer:
         self._runner = web.AppRunner(
             self._application(origins), handler_cancellation=True, shutdown_timeout=shutdown_s
         )
+        self._cleaning_up = asyncio.Lock()
         self._listening: asyncio.Server | None = None
         self._port = 0
         self._revoking: asyncio.Task[None] | None = None
@@ -191,7 +192,8 @@ class GatewayServer:
             self._revoking.cancel()
         if self._listening is not None:
             self._listening.close()
-        await self._runner.cleanup()
+        async with self._cleaning_up:  # aiohttp's fails where two run at once
+            await self._runner.cleanup()
 
     async def __aenter__(self) -> Self:
         await self.start()

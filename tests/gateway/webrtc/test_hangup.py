@@ -35,6 +35,18 @@ async def test_a_program_hangs_up_with_the_sdk(service: ModelFreeService, server
             await program.realtime.calls.hangup(name)
 
 
+async def test_a_second_stop_ends_calls_at_once_and_both_return(
+    service: ModelFreeService, server: GatewayServer
+) -> None:
+    """As after a second signal. Once the last call is over both close the server."""
+    async with calling(server.target) as caller:
+        caller.send("session.update", session=SPANISH)
+        await caller.until("session.updated")
+        async with asyncio.timeout(60):
+            await asyncio.gather(server.stop(300), server.stop(0))
+    assert service.held == NOTHING
+
+
 async def test_only_who_made_a_call_ends_it(service: ModelFreeService, tmp_path: Path) -> None:
     alice, bob, secrets = new_key(), new_key(), ClientSecrets()
     (tmp_path / "keys").write_text(f"{key_line('alice', alice)}\n{key_line('bob', bob)}\n")
