@@ -1,7 +1,7 @@
 """The rule that tells languages, the decision, and its file."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,8 @@ from translate_svc.heard_language import HeardLanguage, LanguageQuestion, decide
 from translate_svc.language_rule import LanguageDetection, LanguageRule
 from translate_svc.models.spoken_languages.fit import PooledSpeech, fit_language_rule
 from translate_svc.models.spoken_languages.languages_file import read_language_rule, write_language_rule
+from translate_svc.session.source_language import Turns
+from translate_svc.types import StreamSettings
 
 LANGUAGES = ("deu", "eng", "spa")
 EVEN = dict.fromkeys(LANGUAGES, 0.3)
@@ -42,10 +44,10 @@ def test_while_it_is_undecided_the_target_that_may_be_spoken_already_waits() -> 
     heard = decide(question, LANGUAGES, log(0.04, 0.8, 0.15, 0.01))
     assert set(heard.possible) == {"eng", "spa"}
     specs = [SequenceSpec(each, not_from=(each,)) for each in LANGUAGES]
-    made = [spec.language for spec in specs if spec.resolved(heard.language, heard.possible)]
+    made = [spec.language for spec in specs if spec.resolved(heard)]
     assert made == ["deu"]
     last = decide(replace(question, is_last=True), LANGUAGES, log(0.3, 0.3, 0.3, 0.1))
-    assert all(spec.resolved(last.language, last.possible) for spec in specs), "it cannot wait"
+    assert all(spec.resolved(last) for spec in specs), "it cannot wait"
 
 
 def test_a_language_that_was_found_stays() -> None:
@@ -87,8 +89,25 @@ def test_where_no_other_language_is_known_the_likeliest_is_assumed() -> None:
     assert found.probability == pytest.approx(0.5)
     assert decide(LanguageQuestion(EVEN, is_last=False), LANGUAGES, faint).language is None
     assert decide(LanguageQuestion(EVEN, assumed="spa"), LANGUAGES, faint).language == "spa"
+    assert found.is_guess
+    assert decide(LanguageQuestion(EVEN, may_guess=False), LANGUAGES, faint).language is None, "it asks again"
     candidates = LanguageQuestion({"deu": 0.49, "spa": 0.49})
     assert decide(candidates, LANGUAGES, (*log(0.01, 0.98, 0.01), -math.inf)).language in ("deu", "spa")
+
+
+@dataclass(frozen=True)
+class Settled:
+    settings: StreamSettings
+    detected: tuple[str, ...] = LANGUAGES
+
+
+@pytest.mark.parametrize("is_guess", [False, True])
+def test_the_next_utterance_is_likelier_in_what_was_heard_and_not_in_what_was_guessed(is_guess: bool) -> None:
+    turns, settled = Turns(), Settled(StreamSettings((), source_language="auto"))
+    turns.record(HeardLanguage("spa", 0.5, is_sure=not is_guess, is_guess=is_guess))
+    question = turns.question(settled, known=None, is_last=True)
+    assert question is not None
+    assert (question.prior["spa"] > question.prior["eng"]) is not is_guess
 
 
 def speech(rng: np.random.Generator, languages: tuple[str | None, ...]) -> list[PooledSpeech]:

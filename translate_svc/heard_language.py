@@ -21,14 +21,16 @@ class LanguageQuestion:
         prior: by code, how probable each candidate is before anything is heard. What they lack to 1 is the
             probability of any other language.
         assumed: the language to go on with where none is probable enough. None: no language; or, of a model
-            for which every speech is one of its languages, the likeliest candidate.
-        is_last: the decision cannot wait for more speech.
+            for which every speech is one of its languages, the likeliest candidate, as a guess.
+        is_last: the decision cannot wait for more speech, if a language is probable.
+        may_guess: no other request of the utterance asks again.
         known: the language that an earlier request of the utterance has found. It stays.
     """
 
     prior: Mapping[str, float] = field(default_factory=dict)
     assumed: str | None = None
     is_last: bool = True
+    may_guess: bool = True
     known: str | None = None
 
 
@@ -41,6 +43,8 @@ class HeardLanguage:
         probability: of the most probable candidate, 0 to 1; of a language that was known, of that.
         is_sure: whether the most probable candidate is ``language`` and probable enough. If not,
             ``language`` was assumed, or what is heard now sounds like another one than was known.
+        is_guess: ``language`` is the likeliest candidate, and not probable enough. A transcript is written in
+            it; nothing is left out for it, and the next utterance is not taken for it.
         possible: the candidates that are not improbable, where the decision waits for more speech.
     """
 
@@ -48,6 +52,7 @@ class HeardLanguage:
     probability: float
     is_sure: bool
     possible: tuple[str, ...] = ()
+    is_guess: bool = False
 
 
 def decide(
@@ -71,8 +76,9 @@ def decide(
         return HeardLanguage(best, probability, is_sure=True)
     if question.is_last:
         only_these = bool(log_probabilities) and log_probabilities[-1] == -math.inf
-        assumed = best if only_these and question.assumed is None else question.assumed
-        return HeardLanguage(assumed, probability, is_sure=False)
+        if only_these and question.may_guess and question.assumed is None:
+            return HeardLanguage(best, probability, is_sure=False, is_guess=True)
+        return HeardLanguage(question.assumed, probability, is_sure=False)
     possible = tuple(language for language, share in found.items() if share > 1.0 - SURE)
     return HeardLanguage(None, probability, is_sure=False, possible=possible)
 

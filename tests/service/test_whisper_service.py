@@ -18,6 +18,7 @@ from translate_svc.models.store.catalog import read_catalog
 from translate_svc.service import Service
 from translate_svc.types import (
     ANONYMOUS,
+    Echo,
     Inspect,
     LanguageDetected,
     SimultaneousSettings,
@@ -76,6 +77,20 @@ async def test_the_language_is_found_out_and_the_transcript_is_in_it(
     assert heard <= {"spa", "eng"}
     transcripts = {each.language for each in of(events, TextDelta) if each.transcript}
     assert transcripts == heard
+
+
+@pytest.mark.parametrize("simultaneous", [False, True])
+async def test_nothing_is_left_out_for_a_guess(service: Service, simultaneous: bool) -> None:
+    """English is the likeliest, and not probable: what may be French is translated."""
+    asked = config("en", source="auto", simultaneous=simultaneous)
+    settings = replace(asked.settings, source_candidates=("en", "fr"), echo=Echo.SILENT)
+    events = await converse(
+        await service.open_session(replace(asked, settings=settings), ANONYMOUS), clip("spa_1")
+    )
+    check_contract(events)
+    (heard,) = of(events, LanguageDetected)
+    assert (heard.language, heard.sure) == ("eng", False)
+    assert {each.transcript for each in of(events, TextDelta)} == {True, False}
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
+
+from translate_svc.heard_language import HeardLanguage
 
 HEARD = ""
 """In place of a language: the one that is heard."""
@@ -65,20 +66,22 @@ class SequenceSpec:
         """Whether it depends on the language that is heard."""
         return self.language == HEARD or bool(self.not_from or self.unspoken_from)
 
-    def resolved(self, language: str | None, possible: Collection[str] = ()) -> SequenceSpec | None:
-        """What is made of speech in ``language`` (None: not known); None if nothing is.
+    def resolved(self, heard: HeardLanguage) -> SequenceSpec | None:
+        """What is made of speech in the language that was heard; None if nothing is.
 
-        ``possible``: languages that it may turn out to be. What is not made, or not spoken, of one of them
-        waits: half a sentence would be told that should not be.
+        What is not made, or not spoken, of a language that is still possible waits: half a sentence would be
+        told that should not be. For a guess nothing is left out.
         """
-        if language in self.not_from or (language is None and self.language == HEARD):
+        language = heard.language
+        if language is None and self.language == HEARD:
             return None
-        if not {*self.not_from, *self.unspoken_from}.isdisjoint(possible):
+        known = None if heard.is_guess else language
+        if known in self.not_from or not {*self.not_from, *self.unspoken_from}.isdisjoint(heard.possible):
             return None
         found = self if language is None else replace(self, source_language=language)
         if self.language == HEARD and language is not None:
             return replace(found, language=language)
-        return replace(found, speech=False) if language in self.unspoken_from else found
+        return replace(found, speech=False) if known in self.unspoken_from else found
 
     @property
     def slots(self) -> int:

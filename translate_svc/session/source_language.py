@@ -113,13 +113,16 @@ class Turns:
 
     def record(self, heard: HeardLanguage) -> None:
         """An utterance was heard."""
-        if heard.language is not None:
+        if heard.language is not None and not heard.is_guess:
             self._last = heard.language
 
-    def question(self, settled: _Settled, *, known: str | None, is_last: bool) -> LanguageQuestion | None:
+    def question(
+        self, settled: _Settled, *, known: str | None, is_last: bool, may_guess: bool = True
+    ) -> LanguageQuestion | None:
         """What a request asks; None if nothing depends on the language.
 
-        ``known``: the language that was found for the utterance. ``is_last``: the decision cannot wait.
+        ``known``: the language that was found for the utterance. ``is_last`` and ``may_guess``: as of
+        ``LanguageQuestion``.
         """
         settings = settled.settings
         if settings.source_language != AUTO:
@@ -135,7 +138,7 @@ class Turns:
         total = sum(weights.values())
         prior = {code: (1.0 - other) * weight / total for code, weight in weights.items()}
         assumed = self._partner(candidates) if take_turns else None
-        return LanguageQuestion(prior, assumed, is_last, known)
+        return LanguageQuestion(prior, assumed, is_last, may_guess, known)
 
     def _partner(self, candidates: Sequence[str]) -> str:
         """The one after who spoke last."""

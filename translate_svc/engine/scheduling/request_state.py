@@ -117,7 +117,7 @@ class RequestStates:
         """
         unmade = []
         for sequence in state.sequences:
-            spec = sequence.spec.resolved(heard.language, heard.possible)
+            spec = sequence.spec.resolved(heard)
             if spec is None:
                 unmade.append(sequence)
                 continue

@@ -128,7 +128,7 @@ class Dispatcher:
         self._router.pass_sound(utterance)
         end_s = (grown.first_sample + len(grown.samples)) / INTERNAL_SAMPLE_RATE_HZ
         voiced_s = end_s if grown.voiced_frames is None else grown.voiced_frames * FRAME_MS / 1000
-        request = self._asking(utterance, request, is_last=voiced_s >= DECIDED_AFTER_S)
+        request = self._asking(utterance, request, is_last=voiced_s >= DECIDED_AFTER_S, may_guess=False)
         if not await self._router.submitter.submit_hypothesis(utterance, request):
             self._skip_hypothesis(utterance)
         return utterance.cut_sample(grown.first_sample + len(grown.samples))
@@ -216,10 +216,14 @@ class Dispatcher:
         )
         return self._asking(utterance, request, is_last=True)
 
-    def _asking(self, utterance: LiveUtterance, request: Request, *, is_last: bool) -> Request:
+    def _asking(
+        self, utterance: LiveUtterance, request: Request, *, is_last: bool, may_guess: bool = True
+    ) -> Request:
         """The request with its question about the language, if anything depends on it."""
         turns = self._router.turns
-        question = turns.question(utterance.settings, known=utterance.language, is_last=is_last)
+        question = turns.question(
+            utterance.settings, known=utterance.language, is_last=is_last, may_guess=may_guess
+        )
         return request if question is None else replace(request, question=question)
 
     def _continue(

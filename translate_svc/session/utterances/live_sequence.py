@@ -22,6 +22,7 @@ from translate_svc.engine.events import (
 )
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechContext
+from translate_svc.heard_language import HeardLanguage
 from translate_svc.session.settings.planned_sequence import PlannedSequence
 from translate_svc.session.utterances.speech_writer import (
     SHORTEST_PAUSES,
@@ -82,9 +83,9 @@ class LiveSequence:
         self._hypothesis_tokens = 0
         self._predicted_units = 0
 
-    def resolve(self, language: str) -> None:
-        """The source is in ``language``."""
-        spec = self.plan.spec.resolved(language)
+    def resolve(self, heard: HeardLanguage) -> None:
+        """A language of the source was heard."""
+        spec = self.plan.spec.resolved(heard)
         if spec is not None:
             self._is_made = True
             self.plan = replace(self.plan, spec=replace(self.plan.spec, language=spec.language))

@@ -95,8 +95,8 @@ class LiveUtterance(abc.ABC):
 
     @property
     def language(self) -> str | None:
-        """The source's, once it was heard."""
-        return self._language.code
+        """The source's, once it was heard. A guess is none."""
+        return None if self._language.is_guess else self._language.code
 
     @property
     def plans(self) -> tuple[PlannedSequence, ...]:
@@ -124,11 +124,11 @@ class LiveUtterance(abc.ABC):
 
     def hear(self, heard: HeardLanguage, *, is_last: bool) -> LanguageDetected | None:
         """As ``UtteranceLanguage.hear``. The first language settles those of its sequences."""
-        was_known = self.language is not None
+        was_heard = self._language.code is not None
         detected = self._language.hear(heard, is_last=is_last)
-        if self.language is not None and not was_known:
+        if self._language.code is not None and not was_heard:
             for sequence in self._sequences:
-                sequence.resolve(self.language)
+                sequence.resolve(heard)
             self.confidence.settle(self.plans)
         return detected
 

@@ -15,6 +15,8 @@ class UtteranceLanguage:
         self._is_sure = self._was_heard = False
         self.code: str | None = None
         """A Seamless code, once one was heard."""
+        self.is_guess = False
+        """Whether ``code`` was not probable enough."""
 
     @property
     def answer(self) -> str | None:
@@ -28,7 +30,7 @@ class UtteranceLanguage:
         self._was_heard = True
         is_first = self.code is None and heard.language is not None
         if is_first:
-            self.code = heard.language
+            self.code, self.is_guess = heard.language, heard.is_guess
         if not (self._is_asked and (is_first or is_last)):
             return None
         if is_first:
