@@ -93,7 +93,7 @@ def load_engine(
     _log.info("computing in %s on %s: %s", placement.dtype_name, placement.device, placement.reason)
     capabilities, alignment = checkpoint.capabilities, checkpoint.alignment
     limits = settings.engine_limits(model_tokens=capabilities.max_text_positions, device=placement.device)
-    lengths = lengths_of(checkpoint.path)
+    lengths = lengths_of(checkpoint.path, can_calibrate=capabilities.reads_text)
     tail_padding_samples = settings.tail_padding_samples(lengths.tail_padding_ms)
     longest = limits.max_source_samples + tail_padding_samples
     model_limits = replace(limits.model_limits, max_source_samples=longest)
@@ -135,7 +135,7 @@ def load_engine(
         alignment.unsure_probability,
         calibrated=bool(alignment.heads),
     )
-    confidence = confidence_of(checkpoint.path)
+    confidence = confidence_of(checkpoint.path, can_calibrate=capabilities.reads_text)
     characters = writable_characters(tokenizer, checkpoint.vocabulary_size)
     facts = ModelFacts(capabilities, model, hypotheses, traits, confidence, lengths, detection, characters)
     return engine, facts

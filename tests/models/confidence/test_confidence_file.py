@@ -13,6 +13,7 @@ from tests.checkpoints import checkpoint_folder
 from translate_svc.confidence import UNCALIBRATED, ConfidenceRule, Logistic, Threshold
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.manifest import read_manifest, verify
+from translate_svc.models.checkpoint.utterance_lengths import UNMEASURED_LENGTHS, lengths_of
 from translate_svc.models.confidence.confidence_file import (
     CONFIDENCE_FILE,
     confidence_of,
@@ -54,6 +55,13 @@ def test_without_one_nothing_is_flagged_and_the_log_says_why(
     assert read_confidence(folder) is None
     assert confidence_of(folder) == UNCALIBRATED
     assert "translate-svc calibrate --model model" in caplog.text
+
+
+def test_no_command_is_advised_that_makes_none(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert confidence_of(folder, can_calibrate=False) == UNCALIBRATED
+    assert lengths_of(folder, can_calibrate=False) is UNMEASURED_LENGTHS
+    assert "calibrate makes none" in caplog.text
+    assert "calibrate --model" not in caplog.text
 
 
 def test_one_of_other_weights_is_ignored_with_a_warning(

@@ -20,6 +20,12 @@ from translate_svc.models.checkpoint.weight_index import (
 
 _KEY = WEIGHTS_KEY
 NOT_VALID = "is not a calibration of this version"
+NOT_CALIBRATED = "calibrate makes none for a model that translates into one language"
+
+
+def calibration_advice(purpose: str, folder: Path) -> str:
+    """What to do about a file that is missing. ``purpose``: "to compute one"."""
+    return f"{purpose}: translate-svc calibrate --model {folder.name}"
 
 
 def weights_key(folder: Path, progress: Progress | None = None) -> str:

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from translate_svc.errors import CheckpointError
-from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
+from translate_svc.models.checkpoint.keyed_file import (
+    NOT_CALIBRATED,
+    NOT_VALID,
+    calibration_advice,
+    read_keyed,
+    write_keyed,
+)
 from translate_svc.models.limits import MAX_TAIL_PADDING_MS
 
 UTTERANCES_FILE = "utterances.json"
@@ -72,8 +78,11 @@ def read_lengths(folder: Path) -> UtteranceLengths | None:
         raise CheckpointError(NOT_VALID, field=UTTERANCES_FILE) from error
 
 
-def lengths_of(folder: Path) -> UtteranceLengths:
-    """The content of ``utterances.json``. If it cannot be used: ``UNMEASURED_LENGTHS``, and a warning."""
+def lengths_of(folder: Path, *, can_calibrate: bool = True) -> UtteranceLengths:
+    """The content of ``utterances.json``. If it cannot be used: ``UNMEASURED_LENGTHS``, and a warning.
+
+    ``can_calibrate``: whether ``calibrate`` makes the file for such a model.
+    """
     try:
         lengths = read_lengths(folder)
         problem = f"{folder.name} has no {UTTERANCES_FILE}"
@@ -81,11 +90,12 @@ def lengths_of(folder: Path) -> UtteranceLengths:
         lengths, problem = None, str(error)
     if lengths is None:
         _log.warning(
-            "recordings are cut into utterances of about %d s: %s; "
-            "to find out what the model handles well: translate-svc calibrate --model %s",
+            "recordings are cut into utterances of about %d s: %s; %s",
             UNMEASURED_LENGTHS.good_ms // 1000,
             problem,
-            folder.name,
+            calibration_advice("to find out what the model handles well", folder)
+            if can_calibrate
+            else NOT_CALIBRATED,
         )
         return UNMEASURED_LENGTHS
     return lengths

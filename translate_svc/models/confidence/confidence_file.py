@@ -22,7 +22,13 @@ from translate_svc.confidence import (
     Threshold,
 )
 from translate_svc.errors import CheckpointError
-from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
+from translate_svc.models.checkpoint.keyed_file import (
+    NOT_CALIBRATED,
+    NOT_VALID,
+    calibration_advice,
+    read_keyed,
+    write_keyed,
+)
 
 CONFIDENCE_FILE = "confidence.json"
 _VERSION = 1
@@ -66,8 +72,11 @@ def read_confidence(folder: Path) -> ConfidenceRule | None:
         raise CheckpointError(NOT_VALID, field=CONFIDENCE_FILE) from error
 
 
-def confidence_of(folder: Path) -> ConfidenceRule:
-    """The content of ``confidence.json``. If it cannot be used: the uncalibrated rule, and a warning."""
+def confidence_of(folder: Path, *, can_calibrate: bool = True) -> ConfidenceRule:
+    """The content of ``confidence.json``. If it cannot be used: the uncalibrated rule, and a warning.
+
+    ``can_calibrate``: whether ``calibrate`` makes the file for such a model.
+    """
     try:
         rule = read_confidence(folder)
         problem = f"{folder.name} has no {CONFIDENCE_FILE}"
@@ -75,10 +84,9 @@ def confidence_of(folder: Path) -> ConfidenceRule:
         rule, problem = None, str(error)
     if rule is None:
         _log.warning(
-            "no text is flagged as unsure, and confidences are not calibrated: %s; "
-            "to compute one: translate-svc calibrate --model %s",
+            "no text is flagged as unsure, and confidences are not calibrated: %s; %s",
             problem,
-            folder.name,
+            calibration_advice("to compute one", folder) if can_calibrate else NOT_CALIBRATED,
         )
         return UNCALIBRATED
     return rule
