@@ -220,10 +220,8 @@ class Dispatcher:
         self, utterance: LiveUtterance, request: Request, *, is_last: bool, may_guess: bool = True
     ) -> Request:
         """The request with its question about the language, if anything depends on it."""
-        turns = self._router.turns
-        question = turns.question(
-            utterance.settings, known=utterance.language, is_last=is_last, may_guess=may_guess
-        )
+        settled, known = utterance.settings, utterance.language
+        question = self._router.turns.question(settled, known=known, is_last=is_last, may_guess=may_guess)
         return request if question is None else replace(request, question=question)
 
     def _continue(
