@@ -211,6 +211,26 @@ def test_one_hypothesis_at_a_time_and_late_ones_are_left_out() -> None:
     play(scenario())
 
 
+def test_no_audio_is_left_out_with_the_hypotheses() -> None:
+    """The engine stands still for longer than a buffer lasts. What came meanwhile is heard all the same."""
+
+    async def scenario() -> None:
+        def stands_still_once(request: Request) -> ScriptedRequest:
+            return a_word(request, encode_s=12.0 if len(rooms.engine.submitted) == 2 else 0.1)
+
+        settings = SimultaneousSettings(step_ms=STEP_MS, max_buffer_ms=4_000)
+        async with house(stands_still_once) as rooms:
+            events = await live(rooms, config(simultaneous=settings), utterances(1, speech_s=20.0))
+            assert "drafts_skipped" in [each.code for each in of(events, StreamWarning)]
+            heard = 0
+            for request in rooms.engine.submitted:
+                assert isinstance(request, HypothesisRequest)
+                assert request.source_place.start_sample <= heard
+                heard = request.source_place.start_sample + len(request.source)  # type: ignore[arg-type]
+
+    play(scenario())
+
+
 def test_under_load_hypotheses_get_rarer_and_stay_on_the_grid() -> None:
     """A hypothesis takes longer than a step: soon every second step is translated, and no hypothesis waits
     for another.

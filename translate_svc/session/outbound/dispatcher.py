@@ -102,9 +102,9 @@ class Dispatcher:
         """Hypotheses a translation of the running utterance's audio, complete so far at ``last_sample_s``.
 
         Waits until the hypothesis has ended, so that the next one starts from it. While hypotheses take
-        longer than their audio lasts, some are left out, and the client gets one warning an utterance. An
-        utterance that has grown long is cut where the buffer of its hypotheses begins; the next one continues
-        from there.
+        longer than their audio lasts, some are left out, as far as others hear all audio, and the client gets
+        one warning an utterance. An utterance that has grown long is cut where the buffer of its hypotheses
+        begins; the next one continues from there.
 
         Raises:
             Unavailable, EngineLost: the engine takes no requests any more.
@@ -112,13 +112,14 @@ class Dispatcher:
         utterance = self._running
         assert isinstance(utterance, GrowingUtterance), "only simultaneous translation has steps"
         options = utterance.options
-        if utterance.settings.settings.guards.voice_gate and not holds_voice(grown.voiced_frames):
-            return None
-        if grown.heard_position <= self._next.heard_position:
+        is_gated = utterance.settings.settings.guards.voice_gate and not holds_voice(grown.voiced_frames)
+        if is_gated or grown.heard_position <= self._next.heard_position:
             return None
         now_s = self._clock()
         self._pacer.least_stride = least_stride(self.degradation, options)
-        if self._pacer.is_late(grown.heard_position, last_sample_s, now_s, options.step_s):
+        end_sample = grown.first_sample + len(grown.samples)
+        is_late = self._pacer.is_late(grown.heard_position, last_sample_s, now_s, options.step_s)
+        if is_late and not utterance.is_overdue(end_sample):
             self._skip_hypothesis(utterance)
             return None
         self._next.heard_position = grown.heard_position
@@ -126,12 +127,12 @@ class Dispatcher:
             grown.samples, grown.first_sample, grown.heard_position, now_s, self._router.playouts
         )
         self._router.pass_sound(utterance)
-        end_s = (grown.first_sample + len(grown.samples)) / INTERNAL_SAMPLE_RATE_HZ
+        end_s = end_sample / INTERNAL_SAMPLE_RATE_HZ
         voiced_s = end_s if grown.voiced_frames is None else grown.voiced_frames * FRAME_MS / 1000
         request = self._asking(utterance, request, is_last=voiced_s >= DECIDED_AFTER_S, may_guess=False)
         if not await self._router.submitter.submit_hypothesis(utterance, request):
             self._skip_hypothesis(utterance)
-        return utterance.cut_sample(grown.first_sample + len(grown.samples))
+        return utterance.cut_sample(end_sample)
 
     def _skip_hypothesis(self, utterance: LiveUtterance) -> None:
         if warning := self._skip_advice.update(utterance.utterance_id):

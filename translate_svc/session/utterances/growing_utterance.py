@@ -82,6 +82,13 @@ class GrowingUtterance(LiveUtterance):
     def _record_piece(self, event: WaveformPiece) -> None:
         self._builder.record_piece(event.sequence)
 
+    def is_overdue(self, end_sample: int) -> bool:
+        """Whether audio would be heard by no hypothesis if the step at ``end_sample`` of the utterance, at
+        16 kHz, were left out: the buffer of the next step would begin behind what was heard.
+        """
+        next_end = end_sample + self.options.step_samples
+        return next_end - self.options.max_buffer_samples > self._source_samples
+
     def hypothesis(
         self,
         samples: Samples,
