@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from translate_svc.cli.exit_codes import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
+    import asyncio
     from pathlib import Path
     from types import FrameType
 
@@ -237,7 +238,31 @@ class _Interruption:
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, press)
         try:
-            return await main
+            with _woken_by_signals(loop):
+                return await main
         except asyncio.CancelledError:
             self.timer.start()
             raise
+
+
+@contextmanager
+def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Wakes the loop at each signal within the block. A handler runs when the main thread goes on, and a
+    signal that comes just before the loop begins to wait does not interrupt that.
+    """
+    import socket
+
+    if sys.platform == "win32":  # its loop does so by itself
+        yield
+        return
+    reads, writes = socket.socketpair()
+    with reads, writes:
+        reads.setblocking(False)
+        writes.setblocking(False)
+        before = signal.set_wakeup_fd(writes.fileno(), warn_on_full_buffer=False)
+        loop.add_reader(reads, reads.recv, 4096)
+        try:
+            yield
+        finally:
+            loop.remove_reader(reads)
+            signal.set_wakeup_fd(before)
