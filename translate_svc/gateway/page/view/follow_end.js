@@ -7,23 +7,34 @@ export class EndFollower {
   #list;
   #mayMove;
   #wanted = true;
+  #scrolledPx = 0; // from the top, when it was last looked at
 
   /** `mayMove()`: whether the page may be scrolled now. */
   constructor(list, mayMove) {
     this.#list = list;
     this.#mayMove = mayMove;
-    addEventListener("scroll", () => (this.#wanted = this.#hiddenPx < NEAR_PX), { passive: true });
+    addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#follow()).observe(list);
   }
 
   /** Somebody begins to speak, and wants to see what comes. */
   begin() {
     this.#wanted = true;
+    this.#scrolledPx = scrollY; // the event of an earlier scroll may come later
+  }
+
+  /** The list may have grown since it was scrolled here: only who goes up leaves its end. */
+  #scrolled() {
+    if (this.#hiddenPx < NEAR_PX) this.#wanted = true;
+    else if (scrollY < this.#scrolledPx) this.#wanted = false;
+    this.#scrolledPx = scrollY;
   }
 
   #follow() {
     const top = this.#hiddenPx;
-    if (this.#wanted && top > 0 && this.#mayMove()) scrollBy({ top, behavior: "instant" });
+    if (!this.#wanted || top <= 0 || !this.#mayMove()) return;
+    scrollBy({ top, behavior: "instant" });
+    this.#scrolledPx = scrollY;
   }
 
   /** How far the end of the list lies below what is visible; the bar of a phone covers a part of the window. */
