@@ -113,7 +113,7 @@ class SettingSources:
                 case _Source.FLAG:
                     values[name] = self._flags[name]
                     if values[name] == "":  # of a shell variable that is not set: no keys would mean no check
-                        raise InvalidArgument("is empty: leave it out", field="--" + name.replace("_", "-"))
+                        raise InvalidArgument("is empty: leave it out", field=flag_of(name))
                 case _Source.VARIABLE:
                     values[name] = _parse(self._environment[_variable(name)], kind, _variable(name))
         try:
@@ -144,7 +144,7 @@ class SettingSources:
                     return _variable(name)
                 case _Source.FILE:
                     return name
-            return "--" + name.replace("_", "-")
+            return flag_of(name)
 
         names = "|".join(f"`{name}`|{name}" if "_" in name else f"`{name}`" for name in self._kinds)
         description = re.sub(
@@ -192,6 +192,11 @@ def _hint(name: str, known: Mapping[str, str]) -> str:
     """The setting whose name is most like ``name``, as ``known`` spells it."""
     alike = difflib.get_close_matches(name.replace("-", "_").lower(), known, n=1)
     return f"; did you mean {known[alike[0]]}?" if alike else ""
+
+
+def flag_of(name: str) -> str:
+    """The flag of a setting."""
+    return "--" + name.replace("_", "-")
 
 
 def _variable(name: str) -> str:

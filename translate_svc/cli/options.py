@@ -14,6 +14,7 @@ import typer
 from translate_svc.cli.commands.completion import complete_language, complete_model
 from translate_svc.config import Settings, as_given, setting_infos
 from translate_svc.errors import CheckpointError, InvalidArgument
+from translate_svc.setting_sources import flag_of
 from translate_svc.types import MAX_BEAMS, Echo, VadSettings
 
 _COMPLETIONS = {"model": complete_model}
@@ -27,7 +28,7 @@ def comma_parts(texts: Iterable[str]) -> tuple[str, ...]:
 def setting_option(name: str) -> Any:
     """The flag of a field of ``Settings``. Without the flag the environment counts, then the default."""
     info, default = setting_infos()[name], getattr(Settings(), name)
-    flag, shown = "--" + name.replace("_", "-"), str(default)
+    flag, shown = flag_of(name), str(default)
     if isinstance(default, bool):
         flag, shown = (f"{flag}/--no-{name.replace('_', '-')}", "on") if default else (flag, "")
     return typer.Option(

@@ -284,18 +284,32 @@ async def test_a_stream_that_is_resumed_at_another_one_ends_at_the_first(fronted
         assert await drain_events(newest, []) is None
 
 
+async def begin_drain(
+    own: Fronted,
+    streams: list[AsyncStream],
+    events: list[list[SessionEvent]],
+    grace_s: float,
+    signals: asyncio.Queue[None],
+) -> tuple[list[asyncio.Task[TranslateSvcError | None]], asyncio.Task[None]]:
+    """Drains all transports, until each stream has been told. ``events`` gets those of each stream.
+
+    Returns what reads the streams, and the drain.
+    """
+    reading = [
+        asyncio.create_task(drain_events(stream, into)) for stream, into in zip(streams, events, strict=True)
+    ]
+    stopping = asyncio.create_task(drain_servers(own.server.servers, grace_s, DRAINING, signals))
+    await until(lambda: all(any(isinstance(event, GoAway) for event in each) for each in events))
+    return reading, stopping
+
+
 @pytest.mark.parametrize("http", ["", "127.0.0.1:0"], ids=["one transport", "two transports"])
 async def test_all_drain_together_and_live_streams_may_finish(http: str) -> None:
     settings = replace(SETTINGS, http=http)
     async with fronted_service(settings, options=QUICK) as own, AsyncExitStack() as stack:
         streams = await open_on_both(own, stack)
         events: list[list[SessionEvent]] = [[] for _ in streams]
-        reading = [
-            asyncio.create_task(drain_events(stream, into))
-            for stream, into in zip(streams, events, strict=True)
-        ]
-        stopping = asyncio.create_task(drain_servers(own.server.servers, 60.0, DRAINING, asyncio.Queue()))
-        await until(lambda: all(any(isinstance(event, GoAway) for event in each) for each in events))
+        reading, stopping = await begin_drain(own, streams, events, 60.0, asyncio.Queue())
         with pytest.raises(Unavailable):
             await open_stream(stack, own.address)
         for stream in streams:
@@ -313,13 +327,8 @@ async def test_a_second_signal_ends_all_at_once() -> None:
     async with fronted_service(settings, options=QUICK) as own, AsyncExitStack() as stack:
         streams = await open_on_both(own, stack)
         events: list[list[SessionEvent]] = [[] for _ in streams]
-        reading = [
-            asyncio.create_task(drain_events(stream, into))
-            for stream, into in zip(streams, events, strict=True)
-        ]
         signals: asyncio.Queue[None] = asyncio.Queue()
-        stopping = asyncio.create_task(drain_servers(own.server.servers, 3_600.0, DRAINING, signals))
-        await until(lambda: all(any(isinstance(event, GoAway) for event in each) for each in events))
+        reading, stopping = await begin_drain(own, streams, events, 3_600.0, signals)
         signals.put_nowait(None)
         async with asyncio.timeout(60):
             assert {type(await task) for task in reading} == {Unavailable}

@@ -11,6 +11,7 @@ from typing import Protocol
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.client import ClientOptions
 from translate_svc.languages import LanguageTable
+from translate_svc.setting_sources import flag_of
 from translate_svc.types import (
     ModelInfo,
     Samples,
@@ -96,7 +97,7 @@ def choose_backend(
         return LocalBackend(model_flags)
     for name, value in model_flags.items():
         if value is not None:
-            raise UsageError("does not go with --server", field="--" + name.replace("_", "-"))
+            raise UsageError("does not go with --server", field=flag_of(name))
     from translate_svc.cli.backends.remote_backend import RemoteBackend
 
     for address in server.split(","):
