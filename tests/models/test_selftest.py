@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from tests.checkpoints import checkpoint_folder, source_texts, tones, utterances
+from tests.whisper_checkpoints import some_speech, whisper_folder
 from translate_svc.models.placement import Placement
 from translate_svc.models.precision import BFLOAT16, FLOAT32
 from translate_svc.models.reference import ReferenceTranslation
@@ -65,6 +66,19 @@ def test_sound_weights_are_equal_stage_by_stage() -> None:
     assert text.samples > 0
     assert (text_alone.units, text_alone.samples) == (0, 0)
     assert all(each.reference_ms > 0 for each in found)
+
+
+def test_tokens_that_a_rule_forbids_may_be_the_likeliest() -> None:
+    """Whisper's rules forbid a third of this checkpoint's tokens, at times all of the five likeliest."""
+    checkpoint = open_checkpoint(whisper_folder("tiny"))
+    some = [Case(f"{index}", each, "eng", None, "spa") for index, each in enumerate(some_speech(4))]
+    model = new_model(checkpoint, some, PLACEMENT)
+    found = [
+        compare(checkpoint, model, case, wanted, EXACT)
+        for case, wanted in zip(some, expectations(checkpoint, some, PLACEMENT), strict=True)
+    ]
+    assert [each.difference for each in found] == [""] * 4
+    assert all(each.steps for each in found)
 
 
 @pytest.mark.parametrize("layout", ["tiny", "published"])

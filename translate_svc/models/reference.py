@@ -22,7 +22,8 @@ class ReferenceTranslation:
     Attributes:
         token_ids: the text, without prompt and ``</s>``.
         finished: whether ``</s>`` came before the token limit.
-        candidates: for each step, with ``</s>``, natural log-probabilities of the likeliest tokens by id.
+        candidates: for each step, with ``</s>``, natural log-probabilities of the likeliest tokens that may
+            be chosen, by id. They have the token of that step.
         units: vocoder units; empty if transformers cannot speak, see ``Reference.translate``.
         samples: the waveform, 320 samples per unit.
         duration_s: time for text and speech together.
@@ -63,7 +64,12 @@ def quiet() -> None:
     transformers.utils.logging.disable_progress_bar()
 
 
-def likeliest(logits: torch.Tensor) -> dict[int, float]:
-    """Natural log-probabilities of some tokens by their ids."""
-    values, ids = logits.float().log_softmax(dim=0).topk(min(_CANDIDATES, len(logits)))
-    return dict(zip(ids.tolist(), values.tolist(), strict=True))
+def likeliest(logits: torch.Tensor, scores: torch.Tensor | None = None) -> dict[int, float]:
+    """Natural log-probabilities of some tokens by their ids.
+
+    ``scores`` are the logits after the rules that forbid tokens; None: nothing is forbidden. What is
+    forbidden counts for the probabilities, as in the service, but a rule may forbid all of the likeliest.
+    """
+    known = logits.float().log_softmax(dim=0)
+    ids = (known if scores is None else scores).topk(min(_CANDIDATES, len(known))).indices
+    return dict(zip(ids.tolist(), known[ids].tolist(), strict=True))

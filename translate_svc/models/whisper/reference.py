@@ -57,7 +57,9 @@ class WhisperReference:
         assert isinstance(source, np.ndarray), "Whisper reads no text"
         began_s = time.perf_counter()
         made = self.generate(source, language, source_language, max_new_tokens=max_new_tokens)
-        candidates = tuple(likeliest(logits[0]) for logits in made.logits)
+        candidates = tuple(
+            likeliest(logits[0], scores[0]) for logits, scores in zip(made.logits, made.scores, strict=True)
+        )
         text, finished = self.text_of(made.sequences[0].tolist()[-len(candidates) :])
         nothing = np.empty(0, np.int64), np.empty(0, np.float32)
         return ReferenceTranslation(text, finished, candidates, *nothing, time.perf_counter() - began_s)
@@ -82,7 +84,7 @@ class WhisperReference:
         num_beams: int = 1,
         timestamps: bool = False,
     ) -> Any:
-        """What transformers returns, with the logits of each step."""
+        """What transformers returns, with the logits of each step, and its scores: logits after its rules."""
         prompt = self._tokenizer.prompt(language, source_language)[: -1 if timestamps else None]
         known = self.model.generation_config
         config = transformers.GenerationConfig(
@@ -94,6 +96,7 @@ class WhisperReference:
             decoder_start_token_id=known.decoder_start_token_id,
             return_dict_in_generate=True,
             output_logits=True,
+            output_scores=True,
         )
         return GenerationMixin.generate(
             self.model,
