@@ -11,6 +11,7 @@ import pytest
 from tests.cli.conftest import Command
 from tests.cli.process import STARTER
 from tests.clips import DATA, entries, texts
+from tests.whisper_checkpoints import whisper_folder
 from translate_svc.audio.files import read_audio
 from translate_svc.cli.commands.demo import EventLog
 from translate_svc.types import SampleRange, SpeechChunk, TextDelta
@@ -94,3 +95,10 @@ def test_a_recording_keeps_texts_apart_by_utterance_and_events_with_their_times(
     assert rows[1]["translation"]["delta"] == "a"
     assert rows[-1]["audio"]["sampleCount"] == 400
     assert rows[-1]["audio"]["data"] == "", "the WAV file has it"
+
+
+def test_a_model_without_voices_is_refused_before_a_server_starts(command: Command, tmp_path: Path) -> None:
+    code, output, error = command("demo", "--model", str(whisper_folder("tiny")), "--output", str(tmp_path))
+    assert (code, output) == (2, ""), "nothing was started"
+    assert "--model: has no voice for spa, which the demo speaks" in error
+    assert not list(tmp_path.iterdir())

@@ -25,6 +25,7 @@ from translate_svc.cli.backends.notice import show_notice
 from translate_svc.cli.backends.remote_backend import RemoteBackend
 from translate_svc.cli.backends.server_process import server_process
 from translate_svc.cli.commands.completion import complete_language
+from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.language_argument import match_language
 from translate_svc.cli.output.event_view import EventView
 from translate_svc.cli.output.output_file import OutputFiles, path_for
@@ -34,6 +35,7 @@ from translate_svc.cli.output.text_view import TextView
 from translate_svc.client import pace
 from translate_svc.config import Settings
 from translate_svc.errors import InvalidArgument
+from translate_svc.languages import LanguageTable
 from translate_svc.locations import demo_clips
 from translate_svc.types import (
     Inspect,
@@ -149,13 +151,28 @@ def demo(
     """
     if importlib.util.find_spec("torch") is None:
         raise ModuleNotFoundError(name="torch")
+    from translate_svc.cli.backends.local_backend import LocalBackend  # loads torch
+
     console = StandardOutput()
     language = match_language(from_, languages.packaged(), "--from").code
     clip = _Clip.read(clips or demo_clips(), f"demo_{language}.flac")
     flags = {"model": model, "model_cache": model_cache}
+    _check_voices(interrupts.run(LocalBackend(flags).languages()), clip)
     running = _run(console, Settings.load(flags), clip, output, simultaneous=simultaneous)
     if not interrupts.run(running, terminable=True):
         sys.exit(_EXIT_UNEXPECTED)
+
+
+def _check_voices(table: LanguageTable, clip: _Clip) -> None:
+    """Refuses a model that cannot do what the demo shows, before a server loads it.
+
+    Raises:
+        UsageError: the model has no voice for one of the languages.
+    """
+    for target in clip.targets:
+        language = table.find(target)
+        if language is None or not language.speech_out:
+            raise UsageError(f"has no voice for {target}, which the demo speaks", field="--model")
 
 
 async def _run(
