@@ -110,6 +110,13 @@ async def test_what_whisper_cannot_is_refused_by_name(
     assert refused.value.field == field
 
 
+async def test_who_asks_for_speech_is_told_that_there_is_no_voice(service: Service) -> None:
+    """Doors give the field their own name, such as the telephone's ``target``: the words must do for all."""
+    with pytest.raises(InvalidArgument) as refused:
+        await service.open_session(config("en", speech=True), ANONYMOUS)
+    assert refused.value.description == "needs a voice, and this model has none for eng"
+
+
 async def test_it_reads_no_text(service: Service) -> None:
     targets = (TargetSettings("en", speech=False),)
     call = TranslateRequest("Buenos días.", targets, F32, source_language="es")

@@ -255,7 +255,8 @@ def _speaker(target: TargetSettings, language: Language, path: str) -> int | Non
                 raise InvalidArgument("is a speech setting, and speech is off", field=f"{path}.{name}")
         return None
     if not language.speech_out:
-        raise InvalidArgument("is not available in this language", field=f"{path}.speech")
+        message = f"needs a voice, and this model has none for {language.code}"
+        raise InvalidArgument(message, field=f"{path}.speech")
     if target.speaker_id is None:
         return language.speaker_ids[0]
     if target.speaker_id not in language.speaker_ids:
