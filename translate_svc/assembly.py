@@ -19,6 +19,7 @@ from translate_svc.engine.model_facts import ModelFacts
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.simultaneous.hypothesis import CommitDefaults, HypothesisTraits
 from translate_svc.engine.thread.watchdog import Watchdog
+from translate_svc.errors import InvalidArgument
 from translate_svc.garbage_collection import collection_paused
 from translate_svc.memory_limits import memory_to_hold
 from translate_svc.models.alignment.alignment_file import AttentionRow
@@ -29,7 +30,9 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, ModelInfo
 if TYPE_CHECKING:
     from translate_svc.engine.async_engine import AsyncEngine
     from translate_svc.engine.step_result import StepReport
+    from translate_svc.models.limits import ModelLimits
     from translate_svc.models.placement import Placement
+    from translate_svc.models.speech_model import ModelFamily, SpeechModel
     from translate_svc.observability.metrics import Metrics
     from translate_svc.vad.frame_vad import FrameVad
 
@@ -62,6 +65,18 @@ def assemble(
 
     engine, facts = load_engine(settings, metrics, on_fatal)
     return engine, Assembly(engine, SileroVad(), facts)
+
+
+def _loaded(checkpoint: ModelFamily, limits: ModelLimits, placement: Placement) -> SpeechModel:
+    """The model. What ``limits`` ask of it and it cannot do is told by the setting that they come from."""
+    try:
+        return checkpoint.load(limits, placement)
+    except InvalidArgument as error:
+        if error.field != "max_source_samples":
+            raise
+        asked_ms = limits.max_source_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ
+        message = f"with `tail_padding_ms` is {asked_ms} ms, longer than this model hears"
+        raise InvalidArgument(message, field="max_utterance_ms") from None
 
 
 @collection_paused()
@@ -100,7 +115,7 @@ def load_engine(
     check_memory(checkpoint.memory_estimate(model_limits, placement), placement, limits)
     tokenizer = checkpoint.tokenizer()
     runner = ModelRunner(
-        checkpoint.load(model_limits, placement),
+        _loaded(checkpoint, model_limits, placement),
         model_limits,
         masks=masks_of(tokenizer, checkpoint.vocabulary_size),
         suppressed=tokenizer.text_rules.suppressed,

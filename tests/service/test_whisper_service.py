@@ -117,6 +117,15 @@ async def test_who_asks_for_speech_is_told_that_there_is_no_voice(service: Servi
     assert refused.value.description == "needs a voice, and this model has none for eng"
 
 
+async def test_an_utterance_longer_than_the_window_is_refused_by_the_setting() -> None:
+    asked = Settings(model=str(whisper_folder("tiny")), max_utterance_ms=3_000, tail_padding_ms=200)
+    with pytest.raises(InvalidArgument) as refused:
+        async with Service.start(asked):
+            pass
+    assert refused.value.field == "max_utterance_ms"
+    assert "with `tail_padding_ms` is 3200 ms" in refused.value.description
+
+
 async def test_it_reads_no_text(service: Service) -> None:
     targets = (TargetSettings("en", speech=False),)
     call = TranslateRequest("Buenos días.", targets, F32, source_language="es")
