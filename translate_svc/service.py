@@ -96,7 +96,7 @@ class Service(ServedEngine):
 
         Args:
             settings: the operator's settings.
-            on_fatal: called on this event loop when the engine is lost and everything has failed.
+            on_fatal: called on this event loop when the engine is lost and every stream and call has failed.
             metrics: where to count; None counts into a registry that nobody reads.
             tracing: where to export spans.
 

@@ -39,8 +39,9 @@ class AsyncEngine:
     with the status.
 
     An exception of the core that does not belong to a single item is fatal, for example DeviceLost. Then
-    every request ends as FAILED, ``status.lost`` turns True, later requests are refused with EngineLost, and
-    ``on_fatal`` is called on the loop. The process must then be restarted.
+    ``status.lost`` turns True, later requests are refused with EngineLost, ``on_fatal`` is called on the
+    loop, and every request that is left ends as FAILED: who owns one can end it before, with the true reason.
+    The process must then be restarted.
 
     ``warm_up`` is the first that the thread does. Until it is done, requests wait, and ``status.healthy`` is
     False.
@@ -228,9 +229,10 @@ class AsyncEngine:
 
     def _end_fatally(self, error: BaseException) -> None:
         self._warm_or_lost.set()
-        self._delivery.fail_all(EngineLost(ENGINE_LOST))
+        self._delivery.refuse(EngineLost(ENGINE_LOST))
         if self._on_fatal is not None:
             self._on_fatal(error)
+        self._delivery.fail_all(EngineLost(ENGINE_LOST))
 
     # ---------------------------------------------------------------- on the engine's thread
 

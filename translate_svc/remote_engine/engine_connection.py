@@ -78,7 +78,8 @@ class EngineConnection:
         Args:
             path: where the engine's process waits.
             options: how often to report.
-            on_lost: called when the engine is lost, or its process is gone. Every request has failed by then.
+            on_lost: called when the engine is lost, or its process is gone: before requests fail, see
+                ``RemoteEngine.lose``.
             schema: another schema than that of this code.
 
         Raises:

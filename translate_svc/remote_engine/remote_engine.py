@@ -137,7 +137,10 @@ class RemoteEngine:
         )
 
     def receive(self, step: Step) -> None:
-        """Delivers the events of a step."""
+        """Delivers the events of a step, unless it is that of a lost engine: see ``lose``."""
+        if step.status.lost:
+            self.push(step.status)
+            return
         for entry in step.events:
             self._unanswered.discard(entry.ticket)
             submission = self._submissions.get(entry.ticket)
@@ -157,7 +160,11 @@ class RemoteEngine:
             self.lose("the engine's process has lost it")
 
     def lose(self, reason: str) -> None:
-        """Ends every request as FAILED and refuses new ones. Then calls ``on_lost``, once."""
+        """Refuses new requests, calls ``on_lost``, once, and ends every request that is left as FAILED.
+
+        In this order, so that a session can end with the reason: it would take the failures for those of its
+        utterances, and tell its client so, who hears them again elsewhere.
+        """
         if self._lost:
             return
         self._lost = True
@@ -166,9 +173,10 @@ class RemoteEngine:
         self._tickets.clear()
         self._submissions.clear()
         self._unanswered.clear()
-        self._delivery.fail_all(EngineLost(ENGINE_LOST))
+        self._delivery.refuse(EngineLost(ENGINE_LOST))
         if self._on_lost is not None:
             self._on_lost(EngineLost(reason))
+        self._delivery.fail_all(EngineLost(ENGINE_LOST))
 
     def refuse(self, error: TranslateSvcError) -> None:
         """Refuses requests from now on."""

@@ -87,6 +87,25 @@ async def test_a_fatal_error_ends_every_request_and_says_so(break_: Callable[[St
         assert isinstance(await refusal_of(engine, request("3")), EngineLost)
 
 
+async def test_who_owns_a_request_of_a_lost_engine_may_end_it_before_it_fails() -> None:
+    """A session does: a failure would be that of its utterance."""
+    gate, inbox, told = Gate(), Inbox(), asyncio.Event()
+
+    def end(error: BaseException) -> None:
+        engine.abort("0")
+        told.set()
+
+    engine = build(before_execute=gate, on_fatal=end)
+    async with running(engine):
+        gate.shut()
+        engine.submit(request("0"), inbox)
+        await gate.wait_for_blocked_step()
+        engine.abandon("a step takes too long")
+        await told.wait()
+        gate.open()
+    assert not [each for each in inbox.events if isinstance(each, SequenceFinished | RequestFinished)]
+
+
 async def test_a_runner_that_loses_an_item_is_fatal() -> None:
     class Forgetful(FakeRunner):
         def execute(self, plan: StepPlan) -> StepResult:
