@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from translate_svc.errors import PermissionDenied, StreamTimeout
+from translate_svc.errors import PermissionDenied, StreamTimeout, Superseded
 from translate_svc.gateway.failures import (
     CLOSE_GOING_AWAY,
     CLOSE_INTERNAL,
@@ -25,9 +25,9 @@ _CODES = {
 
 def live_close_code(error: BaseException | None) -> int:
     """The close code of a session that ends with ``error``: 1007 for what the client must mend, 1008 for what
-    it may not do, 1011 for all else, 1000 for None.
+    it may not do (go on beside a session that has resumed it), 1011 for all else, 1000 for None.
     """
-    if isinstance(error, PermissionDenied):
+    if isinstance(error, PermissionDenied | Superseded):
         return CLOSE_POLICY
     if isinstance(error, StreamTimeout):
         return CLOSE_INTERNAL
