@@ -16,7 +16,8 @@ from tests.media import write_media
 from translate_svc.audio.containers import open_media
 from translate_svc.audio.files import read_audio
 from translate_svc.audio.media_files import OpenMedia, open_sound_file
-from translate_svc.types import Samples
+from translate_svc.client.input_encoder import InputEncoder
+from translate_svc.types import AudioFormat, Encoding, Samples
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +150,24 @@ def test_floats_in_the_scale_of_integers_are_told_and_a_little_overshoot_is_not(
         said = media.damage or ""
     assert ("samples are far beyond full scale (floats reach from -1 to 1), the first at " in said) == is_told
     assert bool(said) == is_told
+
+
+@pytest.mark.parametrize("opened", [open_media, open_sound_file])
+@pytest.mark.parametrize("peak", [9.0, -32_768.0])
+def test_a_click_far_beyond_full_scale_is_told_and_a_stream_takes_the_whole_recording(
+    opened: Callable[[Path], AbstractContextManager[OpenMedia]],
+    tmp_path: Path,
+    clip: tuple[Samples, int],
+    peak: float,
+) -> None:
+    samples, rate_hz = clip
+    clicked = samples.copy()
+    clicked[rate_hz] = peak
+    soundfile.write(tmp_path / "a.wav", clicked, rate_hz, subtype="FLOAT")
+    encoder = InputEncoder(AudioFormat(Encoding.PCM_F32LE, rate_hz), max_chunk_bytes=1 << 16)
+    with opened(tmp_path / "a.wav") as media:
+        sent = b"".join(chunk for block in media.blocks() for chunk in encoder.chunks(block))
+        assert media.damage is not None
+        assert media.damage.startswith("is damaged: 1 samples are far beyond full scale")
+    clicked[rate_hz] = np.sign(peak)
+    np.testing.assert_array_equal(np.frombuffer(sent, "<f4"), clicked)

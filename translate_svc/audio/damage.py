@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from translate_svc.audio.pcm import MAX_FLOAT_PEAK
 from translate_svc.types import Samples
 
 _PACKETS = "packets could not be decoded"
 _SAMPLES = "samples are NaN or infinite"
 _TOO_LOUD = "samples are far beyond full scale (floats reach from -1 to 1)"
-_LOUDEST = 16.0
-"""Decoders and mixers overshoot full scale by a little. Numbers in the scale of integers become noise."""
 
 
 class Damage:
@@ -28,14 +27,16 @@ class Damage:
     def silenced(self, samples: Samples, at_s: float) -> Samples:
         """``samples`` (time is the last dimension), which begin at ``at_s``, with silence in place of NaN and
         infinity. These are counted. Recordings of floats hold some where a filter or a driver failed. Counted
-        are also those far beyond full scale, which are left as they are.
+        are also those far beyond full scale, which become full scale: a stream refuses what is louder than
+        ``MAX_FLOAT_PEAK``, and one click would end the whole recording.
         """
         finite = np.isfinite(samples)
         if not finite.all():
             self._add_samples(_SAMPLES, ~finite, at_s)
             samples = np.where(finite, samples, np.float32(0))
-        if (too_loud := np.abs(samples) > _LOUDEST).any():
+        if (too_loud := np.abs(samples) > MAX_FLOAT_PEAK).any():
             self._add_samples(_TOO_LOUD, too_loud, at_s)
+            samples = np.where(too_loud, np.sign(samples), samples)
         return samples
 
     def add_cut(self, ends_s: float, stated_s: float) -> None:

@@ -11,7 +11,7 @@ from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
 
 _S16_FULL_SCALE = 32_768.0
-_MAX_FLOAT_PEAK = 8.0
+MAX_FLOAT_PEAK = 8.0
 """18 dB above full scale. Larger values are not filter overshoot but floats in another scale."""
 
 
@@ -45,7 +45,7 @@ def check_floats(values: npt.NDArray[np.floating[Any]], *, field: str) -> None:
     """
     if not np.isfinite(values).all():
         raise InvalidArgument("holds NaN or infinity", field=field)
-    if values.size and float(np.abs(values).max()) > _MAX_FLOAT_PEAK:
+    if values.size and float(np.abs(values).max()) > MAX_FLOAT_PEAK:
         raise InvalidArgument("is not in the scale of floats, where full scale is 1.0", field=field)
 
 
