@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import threading
 import types
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -213,6 +214,25 @@ async def test_the_sound_card_is_heard_and_played_from_its_own_threads(portaudio
         await waiting
     assert microphone.closed
     assert loudspeaker.closed
+
+
+async def test_what_the_microphone_gives_while_it_stops_is_heard(portaudio: type[PortAudio]) -> None:
+    with SoundDevice(None, None, play=False) as device:
+        microphone = portaudio.streams[0]
+        block = np.full((441, 1), 0.5, np.float32)
+        blocks: list[Samples] = []
+
+        async def hear() -> None:
+            blocks.extend([each async for each in device.record()])
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(hear())
+            await asyncio.sleep(0)
+            thread = threading.Thread(target=microphone.callback, args=(block, 441, None, None))
+            thread.start()
+            thread.join()  # not awaited: PortAudio, too, gives the last block while the loop waits for it
+            device.stop()
+        assert [len(each) for each in blocks] == [441]
 
 
 async def test_a_device_that_is_not_there_is_told(portaudio: type[PortAudio]) -> None:

@@ -58,8 +58,10 @@ class CaptureBuffer:
         self._loop.call_soon_threadsafe(self._put, block)
 
     def end(self) -> None:
-        """Ends ``blocks`` after the queued ones."""
-        self._blocks.put_nowait(None)
+        """Ends ``blocks`` after all that the device's thread has given, also where the loop has not queued it
+        yet: that may be the last word.
+        """
+        self._loop.call_soon(self._blocks.put_nowait, None)
 
     async def blocks(self) -> AsyncIterator[Samples]:
         """All blocks in order, until ``end``."""
