@@ -138,15 +138,18 @@ class BatchArguments:
             raise UsageError(f"{error.description} ({place})", field=error.field) from None
 
     def version(self, item: BatchItem, model: ModelInfo) -> str:
-        """What a result depends on: the file's content, as far as its size and age tell it, and options.
+        """What a result depends on: the file's content, as far as its size and age tell it, the options, and
+        the file of terms.
 
         Raises:
             OSError: there is no such file.
         """
         options = self.for_file(item, Path("source"), Path("out"))
         options_of_model = f"{options}, {model.name}, {model.revision}, {sorted(item.references.items())}"
-        digest = hashlib.sha256(options_of_model.encode()).hexdigest()[:16]
-        return f"{version(item.source)}; {digest}"
+        digest = hashlib.sha256(options_of_model.encode())
+        if self.terms is not None:
+            digest.update(self.terms.read_bytes())
+        return f"{version(item.source)}; {digest.hexdigest()[:16]}"
 
 
 def reference_languages(item: BatchItem, codes: list[str], table: LanguageTable) -> dict[str, str]:
