@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from translate_svc.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
+    from av.audio.layout import AudioLayout
     from av.audio.resampler import AudioResampler
     from av.audio.stream import AudioStream
     from av.container import InputContainer
@@ -24,6 +26,10 @@ MAX_OVERLAP_S, MAX_GAP_S = 0.5, 3_600.0
 """How far timestamps may go back or forth. Where they go further, recordings were joined."""
 MICROSECONDS_PER_S = 1_000_000
 _TOLERATED_S = 0.1
+_NO_PLACES = re.compile(r"\d+ channels")
+"""FFmpeg's name of channels of which no file says where they stand, as the microphones of a recorder. FFmpeg
+guesses places, and leaves out those that it takes for a subwoofer: what was said there would be lost.
+"""
 _GAPLESS, _TOLERATED_GAPLESS_S = "flac", 0.02
 """FLAC files have no gaps, and each frame has a checksum. FFmpeg compares it only if it is asked to."""
 _CHECKED = {"err_detect": "crccheck+explode"}
@@ -100,7 +106,7 @@ class TimedPlanes:
             found = (frame.format.name, frame.layout.name, frame.sample_rate)
             if mixer is None or found != layout:
                 yield from self._mixed(mixer, None)
-                mixer, layout = self._mixer(frame.layout.nb_channels), found
+                mixer, layout = self._mixer(frame.layout), found
             try:
                 yield from self._mixed(mixer, frame)
             except FFmpegError:
@@ -133,16 +139,24 @@ class TimedPlanes:
             except FFmpegError:
                 self._count_damage()
 
-    def _mixer(self, channels: int) -> AudioResampler:
+    def _mixer(self, source: AudioLayout) -> AudioResampler:
         from av import AudioResampler
 
-        layout = self._layout or ("stereo" if channels == 2 else "mono")
+        layout = self._layout or ("stereo" if source.nb_channels == 2 else "mono")
+        if not self._layout and source.nb_channels > 2 and _NO_PLACES.fullmatch(source.name):
+            # packed, since PyAV reads no more than eight planes
+            return AudioResampler(format="flt", layout=source.name, rate=self._rate_hz)
         return AudioResampler(format="fltp", layout=layout, rate=self._rate_hz)
 
     def _mixed(self, mixer: AudioResampler | None, frame: AudioFrame | None) -> Iterator[Planes]:
         """Yields ``frame`` in the wanted layout; None flushes the mixer."""
         for mixed in mixer.resample(frame) if mixer is not None else ():
-            planes = self.damage.silenced(np.array(mixed.to_ndarray(), dtype=np.float32), self._produced_s)
+            samples = np.array(mixed.to_ndarray(), dtype=np.float32)
+            if mixed.format.is_packed:
+                samples = samples.reshape(-1, mixed.layout.nb_channels).T
+            planes = self.damage.silenced(samples, self._produced_s)
+            if mixed.format.is_packed:
+                planes = planes.mean(axis=0, dtype=np.float32, keepdims=True)
             left_out = min(self._overlap_samples, planes.shape[1])
             self._overlap_samples -= left_out
             if left_out < planes.shape[1]:
