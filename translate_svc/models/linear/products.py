@@ -35,9 +35,11 @@ _ROWS_PACKED_FOR = 16
 """oneDNN chooses a layout for a number of rows. The layout for this number works for all."""
 
 _KEPT_WEIGHT = 1 << 18
-_FEW_PRODUCTS = 1 << 20
+_FEW_PRODUCTS, _FEW_PRODUCTS_OF_MKL = 1 << 20, 1 << 24
 """Small weights are also kept unpacked: below this many multiplications per call, calling oneDNN costs more
-than it saves."""
+than it saves. MKL, which computes float32 then, is as fast up to the second number. And oneDNN keeps half a
+megabyte for each number of rows that it has seen, hundreds of megabytes in all.
+"""
 
 _SMALLEST_SCALE = 1e-30
 _BLOCK = 1 << 22
@@ -61,11 +63,12 @@ class FloatProduct:
 
     def __init__(self, weight: Tensor, bias: Tensor | None, activation: str | None) -> None:
         self._bias = bias
-        self._activation = ACTIVATIONS[activation] if activation else None
+        self._activation = _IN_PLACE[activation] if activation else None
         self._post = _ONEDNN_ACTIVATIONS[activation] if activation else "none"
         self._outputs = weight.shape[0]
         self._weight: Tensor | None = weight
         self._packed: Tensor | None = None
+        self._few_products = _FEW_PRODUCTS_OF_MKL if _computes_by_mkl(weight) else _FEW_PRODUCTS
         if _can_pack(weight):
             self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), _ROWS_PACKED_FOR)
             if weight.numel() > _KEPT_WEIGHT:
@@ -74,7 +77,9 @@ class FloatProduct:
     def __call__(self, states: Tensor) -> Tensor:
         """Implements ``Product``."""
         weight = self._weight
-        if self._packed is None or (weight is not None and states.numel() * self._outputs < _FEW_PRODUCTS):
+        if self._packed is None or (
+            weight is not None and states.numel() * self._outputs < self._few_products
+        ):
             assert weight is not None
             made = F.linear(states, weight, self._bias)
             return made if self._activation is None else self._activation(made)
@@ -149,6 +154,10 @@ def _on_x86_with_onednn() -> bool:
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return False
     return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+
+
+def _computes_by_mkl(weight: Tensor) -> bool:
+    return weight.dtype == torch.float32 and bool(torch.backends.mkl.is_available())  # type: ignore[no-untyped-call]
 
 
 def _can_pack(weight: Tensor) -> bool:
