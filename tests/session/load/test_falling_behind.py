@@ -18,6 +18,7 @@ from tests.session.harness import (
     count_samples,
     house,
     of,
+    silence,
     speak,
     utterances,
 )
@@ -140,6 +141,21 @@ def test_one_stream_whose_reader_sleeps_is_not_the_engines_fault() -> None:
 
     with virtual_time() as runner:
         assert runner.run(scenario()) == 0.0
+
+
+@pytest.mark.parametrize("said_s", [0.02, 0.1, 1.0])
+def test_who_pauses_in_the_middle_of_a_frame_keeps_nobody_out(said_s: float) -> None:
+    """The frame waits for the rest that its client has not sent, not for the server."""
+
+    async def scenario() -> tuple[float, bool, int]:
+        async with watched_house(0.1) as (made, monitor):
+            session = made.open(config())
+            await speak(session, silence(said_s))
+            await asyncio.sleep(30)
+            return monitor.lag_s, monitor.keeps_up, monitor.capacity
+
+    with virtual_time() as runner:
+        assert runner.run(scenario()) == (0.0, True, 32)
 
 
 @pytest.mark.parametrize(

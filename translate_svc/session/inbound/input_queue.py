@@ -91,7 +91,12 @@ class InputQueue:
 
     @property
     def oldest_arrived_s(self) -> float | None:
-        """When the oldest item with audio arrived; None without one."""
+        """When the oldest item with audio arrived; None without one, or if the reader waits for more.
+
+        What the client has to send first makes nobody late.
+        """
+        if self._reader_waits:
+            return None
         return next(
             (item.arrived_s for item in self._items if isinstance(item, QueuedAudio | QueuedSilence)), None
         )
@@ -108,7 +113,7 @@ class InputQueue:
 
     async def wait_idle(self) -> None:
         """Waits until the reader has processed all that it could take and asks for more, or ``discard``."""
-        while not self._discarded and (self._reader is None or self._reader.done()):
+        while not self._discarded and not self._reader_waits:
             await self._changed()
 
     def put(self, item: Queued) -> None:
@@ -156,6 +161,11 @@ class InputQueue:
         self._cost_samples = self._audio_samples = 0
         self._discarded = True
         self._wake_waiting()
+
+    @property
+    def _reader_waits(self) -> bool:
+        """Whether the reader has processed all that it could take, and asks for more."""
+        return self._reader is not None and not self._reader.done()
 
     async def _changed(self) -> None:
         changed = asyncio.get_running_loop().create_future()
