@@ -37,20 +37,28 @@ async def front(socket: Path, number: int) -> AsyncIterator[None]:
         await runner.cleanup()
 
 
-@pytest.fixture
-async def address() -> AsyncIterator[str]:
+@asynccontextmanager
+async def guarded() -> AsyncIterator[tuple[str, tuple[Path, ...]]]:
+    """The address of an Envoy, and the sockets of the front processes that it expects."""
     program = find_envoy()
     assert program is not None
-    async with AsyncExitStack() as stack:
-        folder = stack.enter_context(temporary_folder("guard-test-"))
+    with temporary_folder("guard-test-") as folder:
         sockets = tuple(folder / f"{number}.sock" for number in range(FRONTS))
-        for number, socket in enumerate(sockets):
-            await stack.enter_async_context(front(socket, number))
         options = GuardOptions((Door("http", "127.0.0.1", 0, sockets),), folder)
         guard = Guard(program, options, lambda: None)
         await guard.open("http")
-        stack.push_async_callback(guard.close, "http")
-        yield f"http://{guard.address('http')}"
+        try:
+            yield f"http://{guard.address('http')}", sockets
+        finally:
+            await guard.close("http")
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[str]:
+    async with guarded() as (address, sockets), AsyncExitStack() as stack:
+        for number, socket in enumerate(sockets):
+            await stack.enter_async_context(front(socket, number))
+        yield address
 
 
 async def asked(address: str, path: str, method: str = "POST", *, host: str = "127.0.0.1") -> str:
@@ -72,6 +80,24 @@ async def test_all_of_a_room_comes_to_one_process_and_rooms_are_spread(address: 
         assert await asked(address, f"/v1/whip/{room}/def", "DELETE") == speaker
         seen.add(speaker)
     assert len(seen) > 1
+
+
+async def test_a_room_whose_process_is_away_waits_for_it_and_others_do_not() -> None:
+    """Who opened it elsewhere would lose all listeners as soon as its process is back."""
+    rooms = [f"/v1/{kind}/room-{number}" for kind in ("whip", "whep") for number in range(12)]
+    async with guarded() as (address, sockets), AsyncExitStack() as stack:
+        await stack.enter_async_context(front(sockets[0], 0))
+        early_answers = [await asked(address, room) for room in rooms]
+        assert await asked(address, "/v1/realtime/calls") == "0"
+        for number in (1, 2):
+            await stack.enter_async_context(front(sockets[number], number))
+        late_answers = [await asked(address, room) for room in rooms]
+    at_home = [early == "0" for early in early_answers]
+    assert any(at_home)
+    assert not all(at_home)
+    for is_at_home, early, late in zip(at_home, early_answers, late_answers, strict=True):
+        assert late == "0" if is_at_home else late in "12"
+        assert is_at_home or "The server cannot be reached now." in early
 
 
 async def test_an_offer_that_is_posted_again_finds_its_call(address: str) -> None:

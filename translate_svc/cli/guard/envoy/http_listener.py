@@ -76,7 +76,8 @@ def http_clusters(name: str, limits: HttpLimits, sockets: tuple[Path, ...]) -> l
 
 def _routes(name: str, limits: HttpLimits, fronts: int) -> list[dict[str, Any]]:
     """A call is known to the process that answered its offer, and a room lives in one. Its caller may have
-    another address by now, so the name of a call says which process that was.
+    another address by now, so the name of a call says which process that was. A room waits for its
+    process while that is started again: opened elsewhere, it would be lost to all who come after that.
     """
     return [
         *(
@@ -115,7 +116,7 @@ def _call_of(index: int) -> str:
 def _route(
     cluster: str, limits: HttpLimits, match: dict[str, Any], sticks_by: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    route = destination(cluster, limits.stream_idle_s, _RETRIED)
+    route = destination(cluster, limits.stream_idle_s, _RETRIED, elsewhere=sticks_by is not _BY_ROOM)
     return {"match": match, "route": route | ({"hash_policy": [sticks_by]} if sticks_by else {})}
 
 

@@ -61,19 +61,23 @@ def routes(name: str, routes: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def destination(cluster: str, idle_s: float, retry_on: str) -> dict[str, Any]:
-    """Where a route goes. A front process that is being started is passed over; nothing was sent to it."""
+def destination(cluster: str, idle_s: float, retry_on: str, *, elsewhere: bool = True) -> dict[str, Any]:
+    """Where a route goes. A front process that is being started is passed over; nothing was sent to it.
+
+    ``elsewhere`` False: another process would be the wrong one.
+    """
+    retries: dict[str, Any] = {"retry_on": retry_on, "num_retries": 2}
+    if elsewhere:
+        retries |= {
+            "retry_host_predicate": [{"name": "other_host", "typed_config": {"@type": _OTHER_HOST}}],
+            "host_selection_retry_max_attempts": 5,
+        }
     return {
         "cluster": cluster,
         # a stream lasts as long as a call; Envoy's own limit is 15 s after the caller's last message
         "timeout": "0s",
         "idle_timeout": seconds(idle_s),
-        "retry_policy": {
-            "retry_on": retry_on,
-            "num_retries": 2,
-            "retry_host_predicate": [{"name": "other_host", "typed_config": {"@type": _OTHER_HOST}}],
-            "host_selection_retry_max_attempts": 5,
-        },
+        "retry_policy": retries,
     }
 
 
