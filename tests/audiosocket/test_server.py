@@ -127,6 +127,26 @@ async def test_what_is_wrong_ends_the_call_and_is_in_the_log(
     assert said[1].startswith(f"a call over AudioSocket ended: {told}")
 
 
+@pytest.mark.parametrize(
+    ("speaks", "missing"), [(False, "no audio"), (True, "no key that says the target language")]
+)
+async def test_a_call_that_does_not_begin_ends_and_the_log_says_what_was_missing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, speaks: bool, missing: str
+) -> None:
+    """A probe of the port sends nothing; a caller who was asked for a language may not choose one."""
+    async with (
+        model_free_service() as service,
+        AudioSocketServer(service, telephone(tmp_path), TcpOptions(config_timeout_s=0.1)) as server,
+        call(server) as asterisk,
+    ):
+        if speaks:
+            asterisk.say(tone(0.02, 0.0))
+        assert await asterisk.packet() == (0x00, b"")
+        assert await asterisk.packet() is None
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said == f"a call over AudioSocket ended: {missing} came for 0.1 s"
+
+
 async def test_rates_above_48_khz_are_refused_by_name(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -63,18 +63,19 @@ class AudioSocketServer(TcpServer):
         with self.calls.admission():
             who = self._caller(file.audiosocket.caller if file.audiosocket else None)
         call = PhoneCall(self.service, self.calls, self.options, connection)
-        waited_s = self.options.config_timeout_s
+        waited_s, missing = self.options.config_timeout_s, "audio"
         with self.calls.opening(who.caller):
             self.calls.check_open()
             try:
                 async with asyncio.timeout(waited_s):
                     if (started := await call.started()) is None:
                         return
+                    missing = "key that says the target language"
                     first = file.first_settings(started)
                     keys = file.key_settings(first)
                     chosen = await call.chosen(first, keys)
             except TimeoutError:
-                raise StreamTimeout(f"no target language came for {waited_s:g} s") from None
+                raise StreamTimeout(f"no {missing} came for {waited_s:g} s") from None
         if chosen is not None:
             await call.run(started, chosen, keys, who)
 
