@@ -34,6 +34,9 @@ class Line:
         self._late_s = late_s
         self._ends_s = -1.0
 
+    def status_of(self, error: BaseException | None) -> str:
+        return ""
+
     async def receive(self) -> CallEvent:
         raise InvalidArgument("nobody speaks")
 

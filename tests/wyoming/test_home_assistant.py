@@ -102,6 +102,22 @@ async def test_who_leaves_has_ended_the_request(
     assert (ended["cause"], ended["status"]) == ("complete", "OK")
 
 
+async def test_who_leaves_while_it_is_answered_is_no_error_of_the_server(
+    spanish: WyomingServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It gets no status, and alerts of the server's errors are not about it."""
+    with caplog.at_level(logging.INFO, "translate_svc.stream"):
+        async with connected(spanish) as client:
+            text = "The meeting is on Monday at twenty past five. " * 20
+            await client.write_event(Synthesize(text, SynthesizeVoice("en>es")).event())
+            await until(client, "audio-start")
+        async with asyncio.timeout(30):
+            while not caplog.records:  # noqa: ASYNC110 - a log has no event
+                await asyncio.sleep(0.01)
+    (ended,) = (vars(record)["fields"] for record in caplog.records)
+    assert (ended["cause"], ended.get("status")) == ("cancelled", None)
+
+
 async def test_a_program_translates(plain: WyomingServer, spanish: WyomingServer) -> None:
     """The one that a client selects, or the operator's, which Home Assistant takes."""
     async with connected(plain) as client:

@@ -55,6 +55,10 @@ class AudioSocketConnection:
         self.bytes_out = 0
         """Implements ``CallSocket.bytes_out``."""
 
+    def status_of(self, error: BaseException | None) -> str:
+        """Implements ``CallSocket.status_of``: a hang-up says nothing."""
+        return ""
+
     async def receive(self) -> CallEvent:
         """Implements ``CallSocket.receive``. The call starts with its first audio, which tells its rate. Who
         closes the connection has hung up.

@@ -124,7 +124,8 @@ class StreamRecord:
 
 
 def _cause(error: BaseException | None, complete: bool | None) -> str:
-    if isinstance(error, asyncio.CancelledError) or (error is None and complete is None):
+    has_left = isinstance(error, asyncio.CancelledError | ConnectionError)  # a write may find out first
+    if has_left or (error is None and complete is None):
         return "cancelled"
     if error is not None:
         return error_cause(error)

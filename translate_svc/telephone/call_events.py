@@ -75,6 +75,9 @@ class CallSocket(Protocol):
     def audio_field(self) -> str:
         """What errors call the caller's audio: its field in the provider's protocol."""
 
+    def status_of(self, error: BaseException | None) -> str:
+        """As ``EventSink.status_of``; empty where the protocol has no status."""
+
     async def receive(self) -> CallEvent:
         """The next event.
 

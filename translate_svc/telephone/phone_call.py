@@ -195,5 +195,5 @@ class PhoneOutput:
                 await self._playback.interrupt()
 
     def status_of(self, error: BaseException | None) -> str:
-        """What the call ended with: the name of the error."""
-        return "OK" if error is None else type(error).__name__
+        """Implements ``EventSink.status_of``."""
+        return self._socket.status_of(error)

@@ -13,7 +13,7 @@ from translate_svc.types import (
     UtteranceDone,
     UtteranceStatus,
 )
-from translate_svc.wyoming.wyoming_event import EventStream, WyomingEvent
+from translate_svc.wyoming.wyoming_event import EventStream, WyomingEvent, status_of
 
 OUTPUT = AudioFormat(DEFAULT_ENCODING, INTERNAL_SAMPLE_RATE_HZ)
 """The speech that clients get."""
@@ -55,5 +55,5 @@ class TextAnswer:
                 raise TranslationFailed("could not be translated", field="text")
 
     def status_of(self, error: BaseException | None) -> str:
-        """The code of the ``error`` that the client gets."""
-        return "OK" if error is None else type(error).__name__
+        """Implements ``EventSink.status_of``."""
+        return status_of(error)

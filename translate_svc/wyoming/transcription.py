@@ -22,7 +22,7 @@ from translate_svc.types import (
     UtteranceDone,
     UtteranceStatus,
 )
-from translate_svc.wyoming.wyoming_event import EventStream, WyomingEvent
+from translate_svc.wyoming.wyoming_event import EventStream, WyomingEvent, status_of
 
 START, CHUNK, STOP = "audio-start", "audio-chunk", "audio-stop"
 
@@ -118,8 +118,8 @@ class Transcription:
                 await self._send("transcript-stop")
 
     def status_of(self, error: BaseException | None) -> str:
-        """The code of the ``error`` that the client gets."""
-        return "OK" if error is None else type(error).__name__
+        """Implements ``EventSink.status_of``."""
+        return status_of(error)
 
     async def _send(self, kind: str, **data: str) -> None:
         if not self.left:

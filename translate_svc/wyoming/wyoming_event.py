@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from translate_svc.errors import InvalidArgument, OutOfRange
+from translate_svc.errors import InvalidArgument, OutOfRange, TranslateSvcError
 from translate_svc.serving.frame_pace import FramePace
 
 _MAX_DATA_BYTES = 64 * 1024
@@ -94,10 +94,26 @@ class EventStream:
         await self.send_encoded(event.encoded)
 
     async def send_encoded(self, data: bytes) -> None:
-        """Sends an event that is encoded already."""
+        """Sends an event that is encoded already.
+
+        Raises:
+            ConnectionError: the client has left.
+        """
         self.bytes_out += len(data)
         self._writer.write(data)
-        await self._writer.drain()
+        try:
+            await self._writer.drain()
+        except OSError:  # the system names many ways to lose a connection
+            raise ConnectionResetError("the client has left") from None
+
+
+def status_of(error: BaseException | None) -> str:
+    """The code of the ``error`` that a client gets: ``OK`` if it gets none, and nothing if it has left."""
+    if error is None:
+        return "OK"
+    if isinstance(error, asyncio.CancelledError | ConnectionError):
+        return ""
+    return type(error).__name__ if isinstance(error, TranslateSvcError) else "Internal"
 
 
 def _object(data: bytes, field: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -114,6 +115,11 @@ class Twilio:
         """Ends the call; returns the code that the server closes with."""
         await self.send("stop", stop={"accountSid": "AC123", "callSid": "CA123"})
         return await self.to_the_end()
+
+    def lose(self) -> None:
+        """Ends the connection without a word."""
+        transport = self.raw.get_extra_info("socket")
+        transport.shutdown(socket.SHUT_RDWR)
 
     async def receive(self) -> dict[str, Any] | None:
         """The server's next message, taken note of; None once the connection is closed."""

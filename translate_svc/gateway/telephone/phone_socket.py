@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from translate_svc.gateway.failures import close_code_of
 from translate_svc.gateway.telephone.dialect import PhoneDialect
 from translate_svc.gateway.web_socket import WebSocket
 from translate_svc.telephone.call_events import CallEvent, HungUp
@@ -31,6 +32,10 @@ class PhoneSocket:
     def audio_field(self) -> str:
         """Implements ``CallSocket.audio_field``."""
         return self._dialect.audio_field
+
+    def status_of(self, error: BaseException | None) -> str:
+        """The close code that the provider gets."""
+        return str(close_code_of(error))
 
     async def receive(self) -> CallEvent:
         """Implements ``CallSocket.receive``. A provider that closes the connection has hung up."""
