@@ -47,6 +47,7 @@ class DecodeResult:
 
     ``accepted``: the log-probabilities of the tokens of ``DecodeItem.speculative_token_ids`` that come
     before the next token. They count as fed, and are part of the run in ``attention``.
+    ``accepted_source_ms``: their ``source_ms``; empty when it was not asked for.
 
     ``candidates``: the likeliest tokens and their log-probabilities, the best first; of equal ones the lower
     token comes first. ``probed``: the natural log-probability of ``DecodeItem.probed_token``.
@@ -58,6 +59,7 @@ class DecodeResult:
     source_ms: int | None = None
     attention: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     accepted: tuple[float, ...] = ()
+    accepted_source_ms: tuple[int | None, ...] = ()
     candidates: tuple[tuple[int, float], ...] = ()
     probed: float | None = None
 

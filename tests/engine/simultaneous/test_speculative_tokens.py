@@ -125,3 +125,21 @@ def test_a_committed_word_is_never_lengthened(spec: SequenceSpec) -> None:
         (made,) = house.run(hypothesis_request(f"d{index}", samples, (spec,), (state,)))
         new = of(made, HypothesisDecided)[0].hypothesis.new_pieces
         assert not new or not new[0][0].isalnum(), f"{hypothesis.pieces[:index]} goes on with {new}"
+
+
+@pytest.mark.parametrize("right", [0, 4, 99])
+def test_tokens_have_the_times_that_a_whole_utterance_gives_them(right: int) -> None:
+    """Also those that a pass accepts; and none where nothing was heard for them, or nobody asks."""
+    samples = utterances("starter")[0]
+    whole = HypothesisHarness()
+    (expected,) = whole.run(Request("w", samples, (SPANISH,), source_times=True))
+    tokens = of(expected, TokenDecoded)
+    times = [each.source_ms for each in tokens]
+    assert None in times
+    assert len(set(times)) > 3
+    state = held([each.token_id for each in tokens][:right])
+    growing = hypothesis_request("d", samples, (SPANISH,), (state,), is_final=True, source_times=True)
+    unasked = hypothesis_request("n", samples, (SPANISH,), (state,), is_final=True)
+    for request, told_ms in ((growing, times), (unasked, [None] * len(times))):
+        (made,) = HypothesisHarness().run(request)
+        assert [each.source_ms for each in of(made, TokenDecoded)] == told_ms

@@ -146,7 +146,8 @@ class StageResults:
         if decoded.accepted:
             accepted = zip(item.speculative_token_ids, decoded.accepted, strict=False)
             for place, (token_id, log_probability) in enumerate(accepted):
-                source_ms = None if guide is None else guide.source_ms(place)
+                times = decoded.accepted_source_ms
+                source_ms = guide.source_ms(place) if guide is not None else times[place] if times else None
                 token = DecodeResult(decoded.key, token_id, log_probability, source_ms)
                 if self._apply_token(sequence, token):
                     return

@@ -37,7 +37,6 @@ from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.models.alignment.attended_frames import attended_frames
 from translate_svc.models.text_rules import LanguageTokens
 from translate_svc.models.tokenizer import Tokenizer
-from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 LOOKAHEAD_WORDS = 2
 """Number of held words after the last committed one that text-to-unit gets as context."""
@@ -66,7 +65,7 @@ class GrowingSequence(SequenceState):
     Attributes:
         before: the state that earlier hypotheses left.
         attention_rows: ``[run, frames]`` of each pass.
-        log_probabilities: natural, of the new tokens.
+        log_probabilities, times_ms: of the new tokens; natural, and in the buffer.
         committed_tokens: how many of the new tokens were committed.
         unspoken_tokens: how many committed tokens have no units yet.
     """
@@ -75,6 +74,7 @@ class GrowingSequence(SequenceState):
     context: GrowingContext
     attention_rows: list[npt.NDArray[np.float32]] = field(default_factory=list, init=False)
     log_probabilities: list[float] = field(default_factory=list, init=False)
+    times_ms: list[int | None] = field(default_factory=list, init=False)
     committed_tokens: int = field(default=0, init=False)
     unspoken_tokens: int = field(default=0, init=False)
 
@@ -98,6 +98,7 @@ class GrowingSequence(SequenceState):
             self.held_slot,
             position,
             tuple(text.token_ids[position:]),
+            self.context.request.source_times,
             return_attention=True,
             speculative_token_ids=self.speculative_token_ids,
             constraint=text.constraint(ends_word=position < text.prompt_tokens and starts_anew),
@@ -123,6 +124,7 @@ class GrowingSequence(SequenceState):
         """Keeps the token. Nothing is delivered before the policy has decided about the whole text."""
         self.text.token_ids.append(decoded.token_id)
         self.log_probabilities.append(decoded.log_probability)
+        self.times_ms.append(decoded.source_ms)
 
     @property
     def attention(self) -> npt.NDArray[np.float32]:
@@ -134,7 +136,8 @@ class GrowingSequence(SequenceState):
         kept = self.attention
         self.text.rewind(tokens)
         self.attention_rows = [kept[: self.text.fed_tokens]]
-        del self.log_probabilities[tokens - len(self.before.history_token_ids) :]
+        left = tokens - len(self.before.history_token_ids)
+        del self.log_probabilities[left:], self.times_ms[left:]
 
     def finish_text(self, events: list[EngineEvent]) -> bool:
         """Asks the commit policy and delivers the committed tokens. Their speech may wait."""
@@ -145,14 +148,11 @@ class GrowingSequence(SequenceState):
         detokenizer = self.text.detokenizer
         for token_id in hypothesis.token_ids[: hypothesis.history_tokens]:
             detokenizer.push(token_id)
-        before, heard = detokenizer.text, len(np.asarray(self.context.request.source))
+        before = detokenizer.text
         for index in range(committed):
-            token = hypothesis.history_tokens + index
-            samples = min(hypothesis.attended_frames[token] * self.context.traits.frame_samples, heard)
-            token_id = hypothesis.token_ids[token]
+            token_id = hypothesis.token_ids[hypothesis.history_tokens + index]
             text, log_probability = detokenizer.push(token_id), hypothesis.log_probabilities[index]
-            source_ms = samples * 1000 // INTERNAL_SAMPLE_RATE_HZ
-            events.append(TokenDecoded(*self.key, token_id, text, log_probability, source_ms))
+            events.append(TokenDecoded(*self.key, token_id, text, log_probability, self.times_ms[index]))
         spec = self.spec
         tail = detokenizer.finish() if self.is_final else ""
         text = detokenizer.text

@@ -195,6 +195,9 @@ class TokenDecoder:
         chosen = logits[to_device(list(rows.values()), logits.device)]
         return dict(zip(rows, top_candidates(chosen, counts, slots, self._biases), strict=True))
 
+    def _source_ms(self, frame: int) -> int | None:
+        return None if frame == NO_FRAME else self._model.state_centre_ms(frame)
+
     def _results(
         self,
         items: Sequence[DecodeItem],
@@ -211,9 +214,11 @@ class TokenDecoder:
             for item, token_id, log_probability in zip(items, token_ids, log_probabilities, strict=True)
         ]
         if step.source_frames is not None:
-            for item, result, frame in zip(items, results, step.source_frames[:, -1].tolist(), strict=True):
-                if item.return_source_ms and frame != NO_FRAME:
-                    result.source_ms = self._model.state_centre_ms(frame)
+            made = step.source_frames[:, -1 - len(accepted) :].tolist()
+            for item, result, frames in zip(items, results, made, strict=True):
+                if item.return_source_ms:
+                    *result_times, result.source_ms = map(self._source_ms, frames)
+                    result.accepted_source_ms = tuple(result_times)
         if step.attention is not None:
             for item, result, weights in zip(items, results, step.attention.numpy(), strict=True):
                 if item.return_attention:
