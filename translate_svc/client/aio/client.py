@@ -79,7 +79,7 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         """
         kind = ResumingConnection if resume else SingleConnection
         connection = kind(self._stubs(), config, self._options)
-        return AsyncStream(connection, config.input, self._options.max_chunk_bytes)
+        return AsyncStream(connection, config, self._options.max_chunk_bytes)
 
     def call(self, request: TranslateRequest) -> AsyncTranslateCall:
         """A call of Translate with ``request``. Nothing is sent before the call is awaited or iterated over.

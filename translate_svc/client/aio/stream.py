@@ -13,7 +13,6 @@ from translate_svc.client.aio.stream_call import cancellations
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.errors import TranslateSvcError
 from translate_svc.types import (
-    AudioFormat,
     AudioInput,
     ClearInput,
     ClientMessage,
@@ -22,6 +21,7 @@ from translate_svc.types import (
     Opened,
     SessionEvent,
     SilenceInput,
+    StreamConfig,
     StreamSettings,
     UpdateInput,
 )
@@ -41,9 +41,10 @@ class AsyncStream:
     package; ``InvalidArgument`` and ``OutOfRange`` name the field.
     """
 
-    def __init__(self, connection: StreamConnection, input_format: AudioFormat, max_chunk_bytes: int) -> None:
+    def __init__(self, connection: StreamConnection, config: StreamConfig, max_chunk_bytes: int) -> None:
         self._connection = connection
-        self._audio = InputEncoder(input_format, max_chunk_bytes)
+        self._first_sample = config.resume_from_sample if config.resume_token else 0
+        self._audio = InputEncoder(config.input, max_chunk_bytes)
         self._opened: Opened | None = None
         self._unread: SessionEvent | None = None
         self._read_task: asyncio.Task[SessionEvent | None] | None = None
@@ -113,7 +114,9 @@ class AsyncStream:
     async def end(self) -> None:
         """Ends the input. Continue to iterate: the results of the last audio are still to come."""
         await self._send(self._audio.flush())
-        await self._write(EndInput(self._audio.total_samples))
+        # a stream that is resumed counts on; who does not say where it begins cannot count
+        first = self._first_sample
+        await self._write(EndInput(0 if first is None else first + self._audio.total_samples))
 
     def feed(self, source: AsyncIterable[Audio] | Iterable[Audio], *, end: bool = True) -> None:
         """Sends all of ``source`` in a background task, and then ``end`` if requested.
