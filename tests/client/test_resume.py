@@ -270,6 +270,30 @@ async def test_a_server_that_stopped_hearing_cuts_no_sentence_in_two(
 
 
 @both
+@pytest.mark.parametrize(
+    ("servers", "error"),
+    [pytest.param(1, Unavailable, id="alone"), pytest.param(2, InvalidArgument, id="other-keys")],
+)
+async def test_a_server_that_drains_is_heard_to_its_end_where_no_other_takes_the_stream(
+    pair: MakePair, call: Call, servers: int, error: type[TranslateSvcError]
+) -> None:
+    """It stops hearing in the middle of an utterance, and delivers what it had heard of that."""
+    two = await pair(shared=False)
+    long = np.concatenate([spoken(1), np.full(10 * RATE_HZ, 0.5, np.float32)])
+    got, talk = Received(), Talk(long, hold_s=6.0)
+    options = ClientOptions(resume_timeout_s=0.5)
+    running = asyncio.ensure_future(call(two.addresses[:servers], talk, got, options))
+    await _until(lambda: bool(got.counts["SpeechStarted", 1] and got.counts["UtteranceDone", 0]))
+    await talk.until_held()
+    await two.servers[0].stop(4.0)
+    talk.release()
+    with pytest.raises(error):
+        await running
+    assert got.counts["SpeechEnded", 1] == got.counts["UtteranceDone", 1] == 1
+    assert len(got.texts) == 2
+
+
+@both
 async def test_a_full_server_is_not_the_last_one_asked(pair: MakePair, call: Call) -> None:
     two = await pair(max_streams=1)
     other = await two.services[0].open_session(CONFIG, Caller("other"))

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import random
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from translate_svc.client.aio.connection import open_call
@@ -56,6 +56,8 @@ class ResumingConnection:
         self._progressed = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._search: asyncio.Task[None] | None = None
+        self._lost = asyncio.Event()  # the present call is over
+        self._limit: asyncio.Timeout | None = None  # that of the search
         self._move: asyncio.Task[None] | None = None
 
     @property
@@ -83,7 +85,7 @@ class ResumingConnection:
         entry = self._state.append(message)
         self._unsent.set()
         if isinstance(message, ClearInput) and self._state.is_replaying:
-            self._start_search(self._present(), Unavailable("cleared while the stream was resumed"))
+            self._lose(self._present(), Unavailable("cleared while the stream was resumed"))
         while self._state.messages.sent_number < entry.number:
             if self.done:
                 raise self._failure or TranslateSvcError("the stream was cancelled")
@@ -105,12 +107,7 @@ class ResumingConnection:
             except TranslateSvcError as error:
                 await self._recover(call, error)
                 continue
-            if call is not self._call:
-                continue
-            if self._state.is_cut_off(event):
-                call.cancel()
-                self._lose(call, Unavailable("the server has stopped hearing"))
-            else:
+            if call is self._call:
                 self._take(call, event)
         return self._events.popleft()
 
@@ -146,11 +143,13 @@ class ResumingConnection:
             self._progressed.set()
         elif isinstance(event, GoAway) and self._search is None:
             self._move = asyncio.create_task(self._move_away(call, event.deadline_ms / 1000))
+        elif self._state.is_cut_off:
+            self._start_search(call, Unavailable("the server has stopped hearing"))
 
     async def _write_messages(self, call: StreamCall) -> None:
         """Writes messages to ``call``, the present one, until another call takes its place."""
         try:
-            while not self.done:
+            while not self.done and not self._state.is_cut_off:
                 entry = self._state.messages.next_unsent()
                 if entry is None:
                     self._unsent.clear()
@@ -168,18 +167,24 @@ class ResumingConnection:
         """Makes ``call`` the present one. A write to the one before may never return, so its task ends."""
         self._stubs.rotate(-server)
         self._call = call
+        self._lost.clear()
         if self._writer is not None:
             self._writer.cancel()
         self._writer = asyncio.create_task(self._write_messages(call))
 
     def _lose(self, call: StreamCall, error: TranslateSvcError) -> None:
         """``call`` ended with ``error``: looks for another server, unless that is under way or useless."""
-        if call is not self._call or self._search is not None:
+        if call is not self._call or self._lost.is_set():
             return
-        if self.done or not (call.is_interrupted or isinstance(error, Unavailable)):
+        is_useless = self.done or not (call.is_interrupted or isinstance(error, Unavailable))
+        if is_useless and self._search is None:
             self._fail(error)
-        else:
-            self._start_search(call, error)
+            return
+        call.cancel()
+        self._state.lose()
+        self._lost.set()
+        self._limit_search()
+        self._start_search(call, error)
 
     async def _recover(self, call: StreamCall, error: TranslateSvcError) -> None:
         """Waits until another call has taken the place of ``call``, which ended with ``error``.
@@ -191,37 +196,35 @@ class ResumingConnection:
         del error  # raised below, it refers to this frame
         while self._search is not None and call is self._call:
             await asyncio.wait({self._search})
-        if self._failure is not None:
+        if self._failure is not None and not self._events:
             raise self._failure
 
-    def _start_search(self, lost: StreamCall, reason: TranslateSvcError) -> None:
-        lost.cancel()
-        if self._search is None:
-            self._state.lose()
-            self._run_search(self._find_server(lost, reason, self._options.resume_timeout_s))
+    def _start_search(self, call: StreamCall, reason: TranslateSvcError) -> None:
+        """Looks for a server that takes the place of ``call``, unless that is under way."""
+        if self._search is None and call is self._call and not self.done:
+            self._search = asyncio.create_task(self._find_server(call, reason))
 
-    def _run_search(self, search: Coroutine[Any, Any, None]) -> None:
-        async def run() -> None:
-            try:
-                await search
-            finally:
-                self._search = None
-                self._changed.set()
-
-        self._search = asyncio.create_task(run())
-
-    async def _find_server(self, lost: StreamCall, reason: TranslateSvcError, timeout_s: float) -> None:
-        """Makes another call the present one, or fails the stream."""
+    async def _find_server(self, call: StreamCall, reason: TranslateSvcError) -> None:
+        """Makes another call the present one, or fails the stream. ``call`` serves until then if it can."""
         try:
-            refusal = await self._ask_servers(lost, reason, timeout_s)
-        except TranslateSvcError as final:
-            refusal = final
-        if refusal is not None:
-            self._fail(refusal)
+            try:
+                refusal = await self._ask_servers(call, reason)
+            except TranslateSvcError as final:
+                refusal = final
+            if refusal is not None:
+                await self._lost.wait()  # what the server still delivers is not lost
+                self._events.extend(self._state.give_back())
+                self._fail(refusal)
+        finally:
+            self._search = None
+            self._changed.set()
 
-    async def _ask_servers(
-        self, lost: StreamCall, reason: TranslateSvcError, timeout_s: float
-    ) -> TranslateSvcError | None:
+    def _limit_search(self) -> None:
+        """The time for a search passes while no server serves the stream."""
+        if self._limit is not None and self._lost.is_set():
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._options.resume_timeout_s)
+
+    async def _ask_servers(self, call: StreamCall, reason: TranslateSvcError) -> TranslateSvcError | None:
         """Asks servers until one continues the stream, or the stream has ended.
 
         Returns:
@@ -232,19 +235,23 @@ class ResumingConnection:
         """
         refusal = reason
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                for pause_s, server in Attempts(len(self._stubs), 0):
-                    await asyncio.sleep(pause_s)
-                    if self.done:
-                        return None
-                    try:
-                        await self._go_on_at(server, lost)
-                    except CannotResume:
-                        raise
-                    except _REFUSALS as refused:
-                        refusal = refused
-                    else:
-                        return None
+            async with asyncio.timeout(None) as self._limit:
+                self._limit_search()
+                try:
+                    for pause_s, server in Attempts(len(self._stubs), 0):
+                        await asyncio.sleep(pause_s)
+                        if self.done:
+                            return None
+                        try:
+                            await self._go_on_at(server, call)
+                        except CannotResume:
+                            raise
+                        except _REFUSALS as refused:
+                            refusal = refused
+                        else:
+                            return None
+                finally:
+                    self._limit = None
         return refusal
 
     async def _go_on_at(self, server: int, lost: StreamCall) -> None:
@@ -282,21 +289,7 @@ class ResumingConnection:
         self._progressed.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._progressed.wait(), random.uniform(limit_s / 2, limit_s))
-        if call is self._call and self._search is None and not self.done:
-            self._run_search(self._replace(call, limit_s))
-
-    async def _replace(self, call: StreamCall, wait_s: float) -> None:
-        """Finds another server while ``call`` continues; without ``call``, when that time has passed."""
-        reason = Unavailable("the server is draining")
-        try:
-            refusal = await self._ask_servers(call, reason, wait_s)
-        except TranslateSvcError as final:
-            self._fail(final)
-            return
-        if refusal is not None:
-            call.cancel()
-            self._state.lose()
-            await self._find_server(call, reason, self._options.resume_timeout_s)
+        self._start_search(call, Unavailable("the server is draining"))
 
     def _fail(self, error: TranslateSvcError) -> None:
         if self._failure is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from translate_svc.audio.codecs.table import codec_of
 from translate_svc.client.resuming.deduplication import EventDeduplicator
@@ -14,13 +15,19 @@ from translate_svc.types import (
     Cleared,
     ClearInput,
     ClientMessage,
+    DraftReport,
     EndInput,
     EndReason,
+    LanguageDetected,
     Opened,
     Progress,
     SessionEvent,
+    SpeechChunk,
     SpeechEnded,
     StreamConfig,
+    StreamWarning,
+    TextDelta,
+    UtteranceDone,
 )
 
 _RUN_UP_S = 0.5
@@ -31,6 +38,11 @@ MAX_RESUMPTIONS_WITHOUT_PROGRESS = 8
 """A stream that was resumed this often without a new commit point is given up: perhaps its input ends its
 servers.
 """
+
+
+_OfAnUtterance = (
+    SpeechEnded | LanguageDetected | TextDelta | SpeechChunk | DraftReport | StreamWarning | UtteranceDone
+)
 
 
 class CannotResume(Unavailable):
@@ -80,6 +92,7 @@ class StreamState:
         self._unanswered_clears: deque[int] = deque()
         self._is_planning = False
         self._has_ended = False
+        self._cut: list[_OfAnUtterance] = []
         self._lost_s: float | None = None
         self.resumptions: tuple[float, ...] = ()
         """For each time the stream continued at another call: seconds without one."""
@@ -99,7 +112,10 @@ class StreamState:
         return entry
 
     def accept(self, event: SessionEvent) -> list[SessionEvent]:
-        """An event of the present call. Returns what the program is to get: each event once."""
+        """An event of the present call. Returns what the program is to get now: each event once."""
+        if self._is_of_the_cut(event):
+            self._cut.append(event)
+            return []
         if isinstance(event, Opened):
             self._token = event.resume_token
         elif isinstance(event, Progress):
@@ -112,11 +128,23 @@ class StreamState:
         """The present call is over: the time without one begins."""
         self._lost_s = time.monotonic()
 
-    def is_cut_off(self, event: SessionEvent) -> bool:
-        """Whether ``event`` tells that the server stopped hearing the program in the middle of its speech.
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the present server has stopped hearing the program in the middle of its speech.
 
-        A server that drains does so before its deadline. The utterance would come whole at another server.
+        A server that drains does so before its deadline. What it makes of the utterance is kept back: that
+        comes whole at another server, or ``give_back`` returns the part if there is none.
         """
+        return bool(self._cut)
+
+    def give_back(self) -> list[SessionEvent]:
+        """No server continues the stream. Returns what there is of the utterance that was cut off."""
+        cut, self._cut = self._cut, []
+        return [each for event in cut for each in self._deduplicator.accept(event)]
+
+    def _is_of_the_cut(self, event: SessionEvent) -> TypeGuard[_OfAnUtterance]:
+        if self._cut:
+            return isinstance(event, _OfAnUtterance) and event.utterance_id == self._cut[0].utterance_id
         if not isinstance(event, SpeechEnded):
             return False
         if event.reason is not EndReason.END_OF_STREAM:  # that of a server that knows no GOING_AWAY
@@ -177,6 +205,7 @@ class StreamState:
         self._lost_s = None
         self.resumptions += (gap_s,)
         self._token = opened.resume_token
+        self._cut = []
         self._committed = plan.position
         self.messages.rewind(plan.position, plan.applied_updates, run_up=not plan.skips)
         events = [event for clear in plan.clears for event in self._deduplicator.give_up(clear)]
