@@ -11,6 +11,7 @@ from translate_svc.types import (
     DraftReport,
     EndReason,
     GoAway,
+    LanguageDetected,
     Progress,
     SampleRange,
     SessionEvent,
@@ -164,3 +165,12 @@ def test_what_is_committed_costs_no_memory() -> None:
         deduplicator.forget(place + 8_000)
     assert not deduplicator._utterances
     assert deduplicator.next_id(0) == 100
+
+
+def test_the_language_is_told_once_for_each_time() -> None:
+    """An utterance that grows is told it by its first sound and by all of it."""
+    first, last = LanguageDetected(0, "eng", 0.9, sure=True), LanguageDetected(0, "eng", 0.99, sure=True)
+    again = LanguageDetected(0, "eng", 0.9000001, sure=True)
+    started = SpeechStarted(0, 0)
+    assert broken([started, first], [started, again, last]) == [started, first, last]
+    assert broken([started, first, last, DONE], [started, again, last, DONE]) == [started, first, last, DONE]

@@ -9,6 +9,7 @@ from translate_svc.types import (
     DraftReport,
     EndReason,
     GoAway,
+    LanguageDetected,
     Opened,
     Progress,
     SampleRange,
@@ -138,6 +139,14 @@ class _Utterance:
     speeches: dict[str, _Speech] = field(default_factory=dict)
     once: set[SessionEvent] = field(default_factory=set)
     """Warnings and reports of drafts."""
+    languages: int = 0
+    """How many times its language was told."""
+    replayed_languages: int = 0
+
+    def rewind(self) -> None:
+        self.replayed_languages = 0
+        for each in (*self.texts.values(), *self.speeches.values()):
+            each.rewind()
 
 
 class EventDeduplicator:
@@ -191,10 +200,7 @@ class EventDeduplicator:
         self._updated = max(self._updated, applied_updates)
         self._awaited = {n for n, each in self._utterances.items() if each.position >= position}
         for utterance in self._utterances.values():
-            for text in utterance.texts.values():
-                text.rewind()
-            for speech in utterance.speeches.values():
-                speech.rewind()
+            utterance.rewind()
         return [Updated(self.next_id(position))] * missing
 
     def forget(self, position: int) -> None:
@@ -263,6 +269,12 @@ class EventDeduplicator:
             case UtteranceDone(number):
                 utterance = self._utterance(number)
                 is_new, utterance.is_done = not utterance.is_done, True
+                return is_new
+            case LanguageDetected(number):  # the probability may differ in its last digits
+                utterance = self._utterance(number)
+                utterance.replayed_languages += 1
+                is_new = utterance.replayed_languages > utterance.languages
+                utterance.languages = max(utterance.languages, utterance.replayed_languages)
                 return is_new
             case DraftReport(utterance_id=number):
                 return _add(self._utterance(number).once, event)
