@@ -354,6 +354,22 @@ async def test_where_nobody_answers_the_stream_ends_after_its_time(pair: MakePai
 
 
 @both
+async def test_a_search_that_takes_long_is_told_once(pair: MakePair, call: Call) -> None:
+    """Nothing else comes while no server is found: a person would take the program for stuck."""
+    two = await pair()
+    got, talk = Received(), Talk(spoken(), hold_s=2.5)
+    options = ClientOptions(resume_timeout_s=8)
+    running = asyncio.ensure_future(call(two.addresses[:1], talk, got, options))
+    await _heard(got, 1)
+    await talk.until_held()
+    await two.servers[0].stop(0)
+    talk.release()
+    with pytest.raises(Unavailable):
+        await running
+    assert got.warnings == ["server_lost"]
+
+
+@both
 async def test_what_does_not_fit_into_the_buffer_cannot_be_sent_again(pair: MakePair, call: Call) -> None:
     two = await pair()
     got, talk = Received(), Talk(spoken(), hold_s=0.8)

@@ -187,15 +187,16 @@ class ResumingConnection:
         self._start_search(call, error)
 
     async def _recover(self, call: StreamCall, error: TranslateSvcError) -> None:
-        """Waits until another call has taken the place of ``call``, which ended with ``error``.
+        """Waits until another call takes the place of ``call``, which ended with ``error``, or for events.
 
         Raises:
             TranslateSvcError: the stream cannot continue.
         """
         self._lose(call, error)
         del error  # raised below, it refers to this frame
-        while self._search is not None and call is self._call:
-            await asyncio.wait({self._search})
+        while self._search is not None and call is self._call and not self._events:
+            self._changed.clear()
+            await self._changed.wait()
         if self._failure is not None and not self._events:
             raise self._failure
 
@@ -248,6 +249,8 @@ class ResumingConnection:
                             raise
                         except _REFUSALS as refused:
                             refusal = refused
+                            self._events.extend(self._state.warn_of_loss(self._options.resume_timeout_s))
+                            self._changed.set()
                         else:
                             return None
                 finally:

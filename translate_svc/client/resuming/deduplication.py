@@ -145,8 +145,10 @@ class _Utterance:
 
     def rewind(self) -> None:
         self.replayed_languages = 0
-        for each in (*self.texts.values(), *self.speeches.values()):
-            each.rewind()
+        for text in self.texts.values():
+            text.rewind()
+        for speech in self.speeches.values():
+            speech.rewind()
 
 
 class EventDeduplicator:

@@ -34,6 +34,8 @@ _RUN_UP_S = 0.5
 """Audio before the commit point for decoders that have a memory. RFC 7845, section 4.6, asks for 80 ms of
 Opus; the adaptive quantizers of G.722 need longer to forget where they began.
 """
+_NOTICED_S = 2.0
+"""As a rule another server has taken the stream by then."""
 MAX_RESUMPTIONS_WITHOUT_PROGRESS = 8
 """A stream that was resumed this often without a new commit point is given up: perhaps its input ends its
 servers.
@@ -94,6 +96,7 @@ class StreamState:
         self._has_ended = False
         self._cut: list[_OfAnUtterance] = []
         self._lost_s: float | None = None
+        self._is_loss_told = False
         self.resumptions: tuple[float, ...] = ()
         """For each time the stream continued at another call: seconds without one."""
         self._resumptions_without_progress = 0
@@ -127,6 +130,15 @@ class StreamState:
     def lose(self) -> None:
         """The present call is over: the time without one begins."""
         self._lost_s = time.monotonic()
+        self._is_loss_told = False
+
+    def warn_of_loss(self, timeout_s: float) -> list[SessionEvent]:
+        """A warning where the time without a call is long enough to be noticed; once for each time."""
+        if self._is_loss_told or self._lost_s is None or time.monotonic() - self._lost_s < _NOTICED_S:
+            return []
+        self._is_loss_told = True
+        message = f"the server was lost, and none continues the stream yet: asking for up to {timeout_s:g} s"
+        return [StreamWarning("server_lost", message)]
 
     @property
     def is_cut_off(self) -> bool:
