@@ -338,6 +338,30 @@ async def test_a_refused_token_ends_the_stream_and_names_its_field(pair: MakePai
 
 
 @both
+async def test_a_server_with_other_keys_does_not_end_a_stream_that_its_own_takes(
+    pair: MakePair, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call breaks and the server lives, as where a proxy closes a connection."""
+    two = await pair(shared=False)
+    wanted, got, talk = await _undisturbed(two), Received(), Talk(spoken(), hold_s=2.5)
+    original, sessions = two.services[0].open_session, list[Session]()
+
+    async def open_session(config: StreamConfig, caller: Caller) -> Session:
+        sessions.append(await original(config, caller))
+        return sessions[-1]
+
+    monkeypatch.setattr(two.services[0], "open_session", open_session)
+    running = asyncio.ensure_future(call(two.addresses, talk, got, ClientOptions()))
+    await _heard(got, 1)
+    await talk.until_held()
+    sessions[0].fail(Unavailable("the connection broke"))
+    talk.release()
+    assert len(await running) == 1
+    assert not got.faults
+    assert got.content == wanted.content
+
+
+@both
 async def test_where_nobody_answers_the_stream_ends_after_its_time(pair: MakePair, call: Call) -> None:
     two = await pair()
     got, talk = Received(), Talk(spoken(), hold_s=2.5)

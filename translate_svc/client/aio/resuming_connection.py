@@ -58,6 +58,7 @@ class ResumingConnection:
         self._search: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()  # the present call is over
         self._limit: asyncio.Timeout | None = None  # that of the search
+        self._refusal: TranslateSvcError | None = None  # the last one of the search
         self._move: asyncio.Task[None] | None = None
 
     @property
@@ -127,7 +128,7 @@ class ResumingConnection:
         await asyncio.gather(*tasks, return_exceptions=True)
         self.cancel()  # a search may have opened a call meanwhile
         # their tracebacks refer to this, which would keep the connection open until a collection
-        self._writer = self._search = self._move = self._failure = None
+        self._writer = self._search = self._move = self._failure = self._refusal = None
 
     def _present(self) -> StreamCall:
         if self._call is None:
@@ -209,15 +210,19 @@ class ResumingConnection:
         """Makes another call the present one, or fails the stream. ``call`` serves until then if it can."""
         try:
             try:
-                refusal = await self._ask_servers(call, reason)
-            except TranslateSvcError as final:
-                refusal = final
+                async with asyncio.timeout(None) as self._limit:
+                    self._limit_search()
+                    refusal = await self._ask_servers(call)
+            except TimeoutError:
+                refusal = self._refusal or reason
+            finally:
+                self._limit = None
             if refusal is not None:
                 await self._lost.wait()  # what the server still delivers is not lost
                 self._events.extend(self._state.give_back())
                 self._fail(refusal)
         finally:
-            self._search = None
+            self._search = self._refusal = None
             self._changed.set()
 
     def _limit_search(self) -> None:
@@ -225,44 +230,41 @@ class ResumingConnection:
         if self._limit is not None and self._lost.is_set():
             self._limit.reschedule(asyncio.get_running_loop().time() + self._options.resume_timeout_s)
 
-    async def _ask_servers(self, call: StreamCall, reason: TranslateSvcError) -> TranslateSvcError | None:
+    async def _ask_servers(self, call: StreamCall) -> TranslateSvcError | None:
         """Asks servers until one continues the stream, or the stream has ended.
 
         Returns:
-            When the time has passed, the last refusal, or ``reason`` if there was none. Otherwise None.
-
-        Raises:
-            CannotResume, TranslateSvcError: no server can continue.
+            None then. If no server can continue, why. What one refuses for good (it has other keys, or
+            another model) another may take, so all are asked once.
         """
-        refusal = reason
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(None) as self._limit:
-                self._limit_search()
-                try:
-                    for pause_s, server in Attempts(len(self._stubs), 0):
-                        await asyncio.sleep(pause_s)
-                        if self.done:
-                            return None
-                        try:
-                            await self._go_on_at(server, call)
-                        except CannotResume:
-                            raise
-                        except _REFUSALS as refused:
-                            refusal = refused
-                            self._events.extend(self._state.warn_of_loss(self._options.resume_timeout_s))
-                            self._changed.set()
-                        else:
-                            return None
-                finally:
-                    self._limit = None
-        return refusal
+        final: TranslateSvcError | None = None
+        for pause_s, server in Attempts(len(self._stubs), 0):
+            await asyncio.sleep(pause_s)
+            if self.done:
+                return None
+            try:
+                await self._go_on_at(server, call)
+            except CannotResume as hopeless:
+                return hopeless
+            except _REFUSALS as refused:
+                self._refusal = refused
+                self._events.extend(self._state.warn_of_loss(self._options.resume_timeout_s))
+                self._changed.set()
+            except TranslateSvcError as unfit:
+                final = final or unfit
+            else:
+                return None
+            if server == 0 and final is not None:  # it was the last of the round
+                return final
+        return final
 
     async def _go_on_at(self, server: int, lost: StreamCall) -> None:
         """Resumes the stream at ``server``; then ``lost`` ends.
 
         Raises:
             Unavailable, ResourceExhausted: not at this server, or not now.
-            CannotResume, TranslateSvcError: not at any.
+            CannotResume: not at any.
+            TranslateSvcError: not at this server.
         """
         plan = self._state.plan()
         call = StreamCall(self._stubs[server], self._options)
