@@ -75,6 +75,13 @@ class TestRemoteBackend:
             table = await RemoteBackend(server.target).languages()
         assert [language.code for language in table] == ["eng", "spa"]
 
+    async def test_a_proxy_is_named_where_it_may_be_why(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+        with pytest.raises(Unavailable) as caught:
+            await RemoteBackend("192.0.2.7:1").languages()
+        said = "not reachable (https_proxy names a proxy, no_proxy servers to reach without it)"
+        assert caught.value.description == f"192.0.2.7:1: {said}"
+
     async def test_a_server_that_is_not_there_is_named(self) -> None:
         with pytest.raises(Unavailable) as caught:
             await RemoteBackend("127.0.0.1:1").languages()

@@ -91,8 +91,8 @@ class ClientOptions:
         """The metadata of every call."""
         return (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
 
-    def channel_arguments(self) -> list[tuple[str, int | str]]:
-        """The arguments of the channel."""
+    def channel_arguments(self, target: str) -> list[tuple[str, int | str]]:
+        """The arguments of a channel to ``target``."""
         return [
             ("grpc.max_receive_message_length", 4 * 1024 * 1024),
             # a server that restarts is found again at once, not after a back-off of up to two minutes
@@ -108,5 +108,7 @@ class ClientOptions:
             ("grpc.http2.ping_timeout_ms", self.ping_timeout_ms),
             # with the default, gRPC stops after two pings on a stream without data
             ("grpc.http2.max_pings_without_data", 0),
+            # a proxy of https_proxy would look for a server on its own machine
+            ("grpc.enable_http_proxy", int(not is_local(target))),
             ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
         ]

@@ -47,6 +47,16 @@ async def client(server: RpcServer) -> AsyncIterator[AsyncClient]:
         yield opened
 
 
+@pytest.mark.parametrize("variable", ["grpc_proxy", "https_proxy", "http_proxy"])
+async def test_a_server_on_this_machine_is_asked_without_a_proxy(
+    server: RpcServer, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with AsyncClient(server.target) as client:
+        assert await client.languages()
+
+
 async def test_a_stream_from_opened_to_closed(client: AsyncClient, service: ScriptedService) -> None:
     async with client.stream(
         source="eng", targets=["spa"], sample_rate_hz=16_000, include=["transcript"]

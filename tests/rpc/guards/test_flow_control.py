@@ -73,7 +73,7 @@ async def test_what_leaves_towards_a_reader_who_stops_is_one_window() -> None:
     """Our client's window is small and fixed, so the server may slow down; by default it takes megabytes."""
     service = ScriptedService()
     async with RpcServer(service) as server:
-        arguments = ClientOptions().channel_arguments()
+        arguments = ClientOptions().channel_arguments(server.target)
         async with grpc.aio.insecure_channel(server.target, options=arguments) as channel:
             stub = pb_grpc.SpeechTranslationStub(channel)  # type: ignore[no-untyped-call]  # generated
             call, session = await open_stream(stub, service)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 
+from translate_svc.addresses import is_local
 from translate_svc.errors import TranslateSvcError
 
 AWAY = "not reachable"
@@ -24,15 +26,27 @@ _MEANINGS = (
 _UNTRUSTED = re.compile("CERTIFICATE_VERIFY_FAILED: ([^:]+)")
 
 
-def cause_of(error: TranslateSvcError) -> str:
-    """Why a server did not answer. gRPC's own message lists every address that it tried.
+_PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
+"""The variables that gRPC reads, in its order. Those in capitals it does not know."""
 
-    It follows the server's address and a colon. What has no short form is told as gRPC says it.
+
+def cause_of(error: TranslateSvcError, server: str) -> str:
+    """Why ``server`` did not answer: one, or several with commas between them.
+
+    gRPC's own message lists every address that it tried. This follows the server's address and a colon.
+    What has no short form is told as gRPC says it.
     """
     said = error.description
     if untrusted := _UNTRUSTED.search(said):
         return f"has a certificate that is not trusted: {untrusted[1]}"
     for pattern, meaning in _MEANINGS:
         if re.search(pattern, said.lower()):
-            return meaning
+            return f"{meaning}{_by_proxy(server)}" if meaning == AWAY else meaning
     return said
+
+
+def _by_proxy(server: str) -> str:
+    if all(is_local(each.strip()) for each in server.split(",")):
+        return ""
+    proxy = next((name for name in _PROXIES if os.environ.get(name)), None)
+    return f" ({proxy} names a proxy, no_proxy servers to reach without it)" if proxy else ""

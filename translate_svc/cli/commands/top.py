@@ -192,7 +192,7 @@ async def readings(
             except (Unauthenticated, PermissionDenied):
                 raise
             except TranslateSvcError as error:
-                yield Reading(server, None, None, cause_of(error))
+                yield Reading(server, None, None, cause_of(error, server))
                 before = None
                 # a failed connection would wait longer and longer before each new attempt
                 await client.close()

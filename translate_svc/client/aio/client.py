@@ -184,7 +184,7 @@ class AsyncClient(KeywordCalls[AsyncStream, AsyncTranslateCall]):
         return [pb_grpc.SpeechTranslationStub(channel) for channel in self._channels.get()]  # type: ignore[no-untyped-call]  # generated
 
     def _connect(self, address: str) -> grpc.aio.Channel:
-        arguments = self._options.channel_arguments()
+        arguments = self._options.channel_arguments(address)
         if self._options.credentials is None:
             return grpc.aio.insecure_channel(address, options=arguments)
         return grpc.aio.secure_channel(address, self._options.credentials, options=arguments)
