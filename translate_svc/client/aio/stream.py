@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterable, Generator, Iterable
 from contextlib import closing
 from types import TracebackType
@@ -21,6 +22,7 @@ from translate_svc.types import (
     Opened,
     SessionEvent,
     SilenceInput,
+    SpeechChunk,
     StreamConfig,
     StreamSettings,
     UpdateInput,
@@ -28,12 +30,19 @@ from translate_svc.types import (
 
 T = TypeVar("T")
 
+_PATIENCE_S = 0.05
+"""A write that waits longer may wait for results to be taken."""
+MAX_UNREAD_BYTES = 64 << 20
+_EVENT_BYTES = 1024
+"""What an event takes, beside its speech."""
+
 
 class AsyncStream:
     """Audio in, events out. Made by ``AsyncClient.stream``. ``async with`` opens the call and ends it.
 
-    Keep reading while you send: if you do not read its events, the server takes no more audio, and ends the
-    stream after 10 s. ``feed`` sends in the background.
+    The server takes no more audio while its results are not taken, and ends the stream after 10 s. ``feed``
+    sends in the background, while the program iterates. Who sends all and then iterates gets all, too: what
+    comes while ``send`` waits is kept, up to 64 MiB. Beyond them ``send`` fails.
 
     A timeout or a cancellation of ``send`` or of the iteration does not end the stream, although it would
     cancel a plain gRPC call. One task at a time may send audio, and one may iterate; ``clear``, ``finalize``
@@ -46,7 +55,8 @@ class AsyncStream:
         self._first_sample = config.resume_from_sample if config.resume_token else 0
         self._audio = InputEncoder(config.input, max_chunk_bytes)
         self._opened: Opened | None = None
-        self._unread: SessionEvent | None = None
+        self._unread: deque[SessionEvent] = deque()
+        self._unread_bytes = 0
         self._read_task: asyncio.Task[SessionEvent | None] | None = None
         self._is_read = False
         self._write_task: asyncio.Task[None] | None = None
@@ -77,10 +87,11 @@ class AsyncStream:
 
     async def __aenter__(self) -> AsyncStream:
         try:
-            self._opened = self._unread = await self._connection.open()
+            self._opened = await self._connection.open()
         except BaseException:
             await self._release()
             raise
+        self._keep(self._opened)
         return self
 
     async def __aexit__(
@@ -138,8 +149,9 @@ class AsyncStream:
 
     async def __anext__(self) -> SessionEvent:
         """The next event, ``Opened`` first and ``Closed`` last."""
-        if self._unread is not None:
-            event, self._unread = self._unread, None
+        if self._unread:
+            event = self._unread.popleft()
+            self._unread_bytes -= _bytes_of(event)
             return event
         following = await self._next_event()
         if following is None:
@@ -178,17 +190,42 @@ class AsyncStream:
         """The next event that this client knows, or None at the end."""
         if self._is_read:
             raise RuntimeError("the stream is being read already: one at a time may iterate")
-        if self._read_task is None:
-            self._read_task = asyncio.get_running_loop().create_task(self._connection.next_event())
         self._is_read = True
         try:
-            return await _shielded(self._read_task)
+            return await _shielded(self._reading())
         except TranslateSvcError as error:
             raise self._feed_error or error from None
         finally:
             self._is_read = False
             if self._read_task is not None and self._read_task.done():
                 self._read_task = None
+
+    def _reading(self) -> asyncio.Task[SessionEvent | None]:
+        if self._read_task is None:
+            self._read_task = asyncio.get_running_loop().create_task(self._connection.next_event())
+        return self._read_task
+
+    def _keep(self, event: SessionEvent) -> None:
+        self._unread.append(event)
+        self._unread_bytes += _bytes_of(event)
+
+    async def _read_ahead(self, write: asyncio.Task[None]) -> None:
+        """Keeps what comes while ``write`` waits and nobody iterates."""
+        while not write.done() and not self._is_read:
+            read = self._reading()
+            await asyncio.wait({write, read}, return_when=asyncio.FIRST_COMPLETED)
+            if self._is_read or read is not self._read_task or not read.done():
+                continue
+            if read.cancelled() or read.exception() is not None or (event := read.result()) is None:
+                return  # it is for who iterates
+            self._read_task = None
+            self._keep(event)
+            if self._unread_bytes > MAX_UNREAD_BYTES:
+                self._connection.cancel()
+                limit = f"{MAX_UNREAD_BYTES >> 20} MiB"
+                raise TranslateSvcError(
+                    f"{limit} of events are not read: iterate while you send, or use feed"
+                )
 
     async def _write(self, message: ClientMessage) -> None:
         """Runs a write to its end, even if the calling task is cancelled.
@@ -199,7 +236,10 @@ class AsyncStream:
         self._write_task = asyncio.get_running_loop().create_task(
             self._write_after(self._write_task, message)
         )
-        await _shielded(self._write_task)
+        write = self._write_task
+        if not (await asyncio.wait({write}, timeout=_PATIENCE_S))[0]:
+            await self._read_ahead(write)
+        await _shielded(write)
 
     async def _write_after(self, earlier: asyncio.Task[None] | None, message: ClientMessage) -> None:
         if earlier is not None:
@@ -217,6 +257,12 @@ class AsyncStream:
         # their tracebacks refer to this, which would keep the connection open until a collection
         self._feed_task = self._read_task = self._write_task = self._feed_error = None
         await self._connection.release()
+
+
+def _bytes_of(event: SessionEvent) -> int:
+    if not isinstance(event, SpeechChunk):
+        return _EVENT_BYTES
+    return _EVENT_BYTES + len(event.data) + sum(map(len, event.packets))
 
 
 async def _shielded(operation: asyncio.Task[T]) -> T:

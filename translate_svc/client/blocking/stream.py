@@ -17,9 +17,11 @@ class Stream:
     """Audio in, events out. Made by ``Client.stream``. ``with`` opens the call and ends it.
 
     One thread at a time may send audio, and one may iterate; ``clear``, ``finalize`` and ``update`` may come
-    from any, also beside ``feed``. Keep reading while you send: if you do not read its events, the server
-    takes no more audio, and ends the stream after 10 s. ``feed`` sends in a background thread. Every method
-    raises the exceptions of this package; ``InvalidArgument`` and ``OutOfRange`` name the field.
+    from any, also beside ``feed``. The server takes no more audio while its results are not taken, and ends
+    the stream after 10 s. ``feed`` sends in a background thread, while the program iterates. Who sends all
+    and then iterates gets all, too: what comes while ``send`` waits is kept, up to 64 MiB. Beyond them
+    ``send`` fails. Every method raises the exceptions of this package; ``InvalidArgument`` and ``OutOfRange``
+    name the field.
     """
 
     def __init__(self, loop: LoopThread, stream: AsyncStream) -> None:
