@@ -95,6 +95,21 @@ def test_half_a_wav_file_is_told_unless_its_writer_did_not_know_the_length(
         assert (media.damage is not None and "it was cut off at " in media.damage) == is_cut
 
 
+def test_a_recording_behind_the_end_of_a_wav_file_is_told(tmp_path: Path, clip: tuple[Samples, int]) -> None:
+    """As of ``cat one.wav two.wav``: nothing reads the second one."""
+    one, both = tmp_path / "one.wav", tmp_path / "both.wav"
+    soundfile.write(one, *clip)
+    both.write_bytes(2 * one.read_bytes())
+    damage = []
+    for path in (one, both):
+        with open_media(path) as media:
+            list(media.blocks())
+            damage.append(media.damage)
+    assert damage[0] is None
+    assert damage[1] is not None
+    assert "another WAV file follows" in damage[1]
+
+
 def test_a_recording_whose_length_is_an_estimate_is_not_taken_for_cut(tmp_path: Path) -> None:
     """An MP3 of a variable bit rate without a count of its frames seems far longer than it is."""
     samples = np.random.default_rng(0).normal(0, 0.1, 40 * 16_000).astype(np.float32)

@@ -14,7 +14,7 @@ import numpy as np
 from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
 from translate_svc.audio.mixer import SideMixer
 from translate_svc.audio.pipes import RejoinedPipe, is_cut_off, readable_pipe
-from translate_svc.audio.streamed.wav_header import stated_wav_s
+from translate_svc.audio.streamed.wav_header import StatedWav, stated_wav
 from translate_svc.audio.timed_planes import CREDIBLE_RATES_HZ, MICROSECONDS_PER_S, TimedPlanes
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import Samples
@@ -55,10 +55,10 @@ def open_media(
                 # FFmpeg would read it, too, but not tell what it holds to anybody else
                 source = opened.enter_context(source.open("rb", buffering=0))
         pipe = source if isinstance(source, Path) else readable_pipe(source, name)
-        wav_s = _stated_wav_s(pipe)
+        wav = _stated_wav(pipe)
         container = opened.enter_context(_opened(pipe, name))
         stream, track = _chosen(container, choice, name)
-        yield MediaAudio(container, stream, choice.channel, track, name=name, wav_s=wav_s)
+        yield MediaAudio(container, stream, choice.channel, track, name=name, wav=wav)
 
 
 def silent_film_ms(source: Path) -> int | None:
@@ -120,18 +120,18 @@ def _stated_ms(container: InputContainer) -> int | None:
     return None if duration is None else max(duration * 1000 // MICROSECONDS_PER_S, 0)
 
 
-def _stated_wav_s(source: Path | BinaryIO) -> float | None:
-    """The length of a WAV file by its header; None if it is none, or states none."""
+def _stated_wav(source: Path | BinaryIO) -> StatedWav | None:
+    """What the header of a WAV file states; None if it is none."""
     if isinstance(source, Path):
         with source.open("rb") as file:
-            return stated_wav_s(file)
+            return stated_wav(file)
     if isinstance(source, RejoinedPipe):
-        return stated_wav_s(io.BytesIO(source.head))
+        return stated_wav(io.BytesIO(source.head))
     if source.tell():
         return None
-    stated_s = stated_wav_s(source)
+    stated = stated_wav(source)
     source.seek(0)
-    return stated_s
+    return stated
 
 
 def _cause(source: Path | BinaryIO) -> str:
@@ -172,17 +172,17 @@ class MediaAudio:
         track: AudioTrack | None = None,
         *,
         name: str = "",
-        wav_s: float | None = None,
+        wav: StatedWav | None = None,
     ) -> None:
         """``track``: the chosen track, if there was a choice. ``name``: the source's name in errors.
-        ``wav_s``: as of ``TimedPlanes``.
+        ``wav``: as of ``TimedPlanes``.
         """
         self.track = track
         self._channel = channel
         self._sides = SideMixer(channel)
         self.sample_rate_hz = min(max(stream.rate, _MIN_RATE_HZ), _MAX_RATE_HZ)
         layout = "" if channel is Channel.MIX else "stereo"
-        self._planes = TimedPlanes(container, stream, self.sample_rate_hz, layout, name=name, wav_s=wav_s)
+        self._planes = TimedPlanes(container, stream, self.sample_rate_hz, layout, name=name, wav=wav)
         self.duration_ms = _stated_ms(container)
         """The duration that the container states; None if it states none."""
 

@@ -18,7 +18,7 @@ class Damage:
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[int, float]] = {}
-        self._cut = ""
+        self._cut = self._followed = ""
 
     def add_packet(self, at_s: float) -> None:
         """A packet could not be decoded; ``at_s``: its place in the recording."""
@@ -43,6 +43,10 @@ class Damage:
         """The recording ends at ``ends_s``, though its header says that it lasts until ``stated_s``."""
         self._cut = f"it was cut off at {ends_s:.1f} s of {stated_s:.1f} s"
 
+    def add_follower(self) -> None:
+        """Behind the end of the recording another one begins, which is not heard."""
+        self._followed = "another WAV file follows its end and is not heard (FFmpeg joins recordings)"
+
     def _add_samples(self, what: str, which: NDArray[np.bool_], at_s: float) -> None:
         self._add(what, int(which.reshape(-1, which.shape[-1]).any(axis=0).sum()), at_s)
 
@@ -54,5 +58,5 @@ class Damage:
     def description(self) -> str | None:
         """All of it; None if there is none."""
         found = [f"{count} {what}, the first at {at_s:.1f} s" for what, (count, at_s) in self._found.items()]
-        found += [self._cut] if self._cut else []
+        found += [each for each in (self._cut, self._followed) if each]
         return f"is damaged: {', and '.join(found)}" if found else None

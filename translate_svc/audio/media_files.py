@@ -19,7 +19,7 @@ from translate_svc.audio.damage import Damage
 from translate_svc.audio.mixer import SideMixer
 from translate_svc.audio.resampler import Resampler
 from translate_svc.audio.stated_end import cut_off
-from translate_svc.audio.streamed.wav_header import stated_wav_s
+from translate_svc.audio.streamed.wav_header import stated_wav
 from translate_svc.types import Samples
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 8_000, 48_000
@@ -68,8 +68,10 @@ class SoundFileAudio:
         if len(rest := resampler.flush()):
             yield rest
         with Path(self._file.name).open("rb") as file:
-            stated_s = stated_wav_s(file)
-        if stated_s is not None and (found := cut_off(read_samples / self._file.samplerate, stated_s)):
+            stated = stated_wav(file)
+        if stated is None or stated.length_s is None:
+            return
+        if found := cut_off(read_samples / self._file.samplerate, stated.length_s):
             self._damage.add_cut(*found)
 
     def _mono(self, block: Samples) -> Samples:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
+    from translate_svc.audio.streamed.wav_header import StatedWav
+
 CREDIBLE_RATES_HZ = range(1_000, 768_001)
 """The highest rate of a source. For a rate of a gigahertz FFmpeg would compute a filter for half a minute."""
 MAX_OVERLAP_S, MAX_GAP_S = 0.5, 3_600.0
@@ -61,7 +63,7 @@ class TimedPlanes:
         layout: str = "",
         *,
         name: str,
-        wav_s: float | None = None,
+        wav: StatedWav | None = None,
     ) -> None:
         """
         Args:
@@ -70,12 +72,14 @@ class TimedPlanes:
             rate_hz: of the samples.
             layout: in FFmpeg's words; empty: stereo stays, and all else becomes mono.
             name: the source's name in errors.
-            wav_s: the length of a WAV file by its header, if that is to be compared with what it holds.
+            wav: what the header of a WAV file states, if that is to be compared with what it holds.
         """
         self.damage = Damage()
         self._container = container
         self._stream = stream
-        self._end = StatedEnd(container, stream, wav_s)
+        self._end = StatedEnd(container, stream, wav)
+        if wav is not None and wav.is_followed:
+            self.damage.add_follower()
         self._is_gapless = container.format.name == _GAPLESS
         if self._is_gapless:
             stream.codec_context.options = _CHECKED

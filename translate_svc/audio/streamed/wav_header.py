@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from itertools import islice
+from typing import BinaryIO, NamedTuple
 
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import AudioFormat, Encoding
@@ -22,6 +23,7 @@ _ENCODINGS = {
     (_MULAW, 8): Encoding.MULAW,
 }
 _RIFF_BYTES, _CHUNK_BYTES, _FORMAT_BYTES, _SUBFORMAT_AT = 12, 8, 16, 24
+_MAX_CHUNKS = 1_000
 _NO_LENGTH = 0x7FFF_0000
 """From here on programs that write WAV into pipes, where they cannot come back, say that they do not know."""
 
@@ -50,21 +52,32 @@ def read_wav_header(head: bytes) -> tuple[AudioFormat, int] | None:
     return None
 
 
-def stated_wav_s(file: BinaryIO) -> float | None:
-    """The length by the header of the samples; None if it is no WAV file, or states none. ``file`` is read
-    from its beginning.
+class StatedWav(NamedTuple):
+    """What the header of a WAV file states. ``length_s``: of its samples; None if it does not know.
+    ``is_followed``: another WAV file begins behind its end, as where two were joined byte by byte.
     """
+
+    length_s: float | None
+    is_followed: bool
+
+
+def stated_wav(file: BinaryIO) -> StatedWav | None:
+    """None if it is no WAV file, or one without samples. ``file`` is read from its beginning."""
     if not _is_wav(file.read(_RIFF_BYTES)):
         return None
-    bytes_per_s = 0
-    for name, at, size in _chunks(file):
-        if name == b"data":
-            return size / bytes_per_s if bytes_per_s and size < _NO_LENGTH else None
-        if name == b"fmt ":
+    bytes_per_s, found = 0, None
+    for name, at, size in islice(_chunks(file), _MAX_CHUNKS):
+        if name == b"data" and found is None:
+            found = StatedWav(size / bytes_per_s if bytes_per_s and size < _NO_LENGTH else None, False)
+            if not found.length_s:
+                return found  # nothing tells where it ends
+        elif name == b"fmt " and found is None:
             file.seek(at)
             layout = file.read(min(size, _FORMAT_BYTES))
             bytes_per_s = struct.unpack_from("<I", layout, 8)[0] if len(layout) == _FORMAT_BYTES else 0
-    return None
+        elif name == MAGIC and found is not None:
+            return found._replace(is_followed=True)
+    return found
 
 
 def _is_wav(head: bytes) -> bool:
