@@ -26,12 +26,12 @@ from tests.cli.conftest import Command
 from tests.cli.process import STARTER, environment, start
 from tests.rpc.scripted_session import ScriptedService
 from translate_svc.cli.commands.serve import serve
-from translate_svc.cli.commands.top import rates_between, readings
+from translate_svc.cli.commands.top import Reading, rates_between, readings
 from translate_svc.cli.main import app
 from translate_svc.config import Settings
 from translate_svc.rpc.options import RpcOptions
 from translate_svc.rpc.server import RpcServer
-from translate_svc.types import ServerLoad
+from translate_svc.types import ModelInfo, ServerInfo, ServerLimits, ServerLoad
 
 
 def test_the_version_and_the_commands(command: Command) -> None:
@@ -162,6 +162,17 @@ def test_rates_are_what_happened_in_a_second_of_the_server_s_clock() -> None:
     assert rates_between(now, now) is None
     assert rates_between(now, before) is None, "restarted"
     assert rates_between(now, replace(before, uptime_ms=20_000)) is None, "restarted a while ago"
+
+
+@pytest.mark.parametrize(
+    ("capacity", "said"), [(3, "of 3 that it keeps up with, 4 at most"), (4, "of 4"), (0, "of 4")]
+)
+def test_top_says_how_many_streams_the_server_takes(capacity: int, said: str) -> None:
+    """What is refused is what the engine does not keep up with. A server of before does not tell it."""
+    info = ServerInfo("1.2.3", ModelInfo("scripted", "r1", "Apache-2.0"), ServerLimits(max_streams=4))
+    load = ServerLoad(live_streams=2, stream_capacity=capacity)
+    table = Reading("here", replace(info, load=load), None).table()
+    assert [list(column.cells)[2] for column in table.columns] == ["streams", "2", said]
 
 
 async def test_top_outlives_its_server() -> None:

@@ -24,6 +24,7 @@ _WORDS = {
     "max_utterance_ms": "--max-utterance-ms",
     "min_silence_ms": "--min-silence-ms",
 }
+_WITHOUT_FLAG = ", or a smaller simultaneous.max_buffer_ms,"
 _MESSAGE = r"(config\.settings\.|update\.settings\.)?"
 
 
@@ -38,6 +39,8 @@ def in_words_of_flags(error: TranslateSvcError) -> str:
 
 
 def warning_in_words_of_flags(message: str) -> str:
-    """A warning of the service, with flags in the place of the fields that it names."""
+    """A warning of the service, with flags in the place of the fields that it names. What has no flag is left
+    out.
+    """
     pattern = "|".join(map(re.escape, _WORDS))
-    return re.sub(rf"\b({pattern})\b", lambda found: _WORDS[found[1]], message)
+    return re.sub(rf"\b({pattern})\b", lambda found: _WORDS[found[1]], message.replace(_WITHOUT_FLAG, ""))

@@ -518,13 +518,25 @@ def test_a_file_in_which_all_that_was_heard_is_no_voice_says_so(capsys: pytest.C
     assert capsys.readouterr().err == "translate-svc: no speech was found\n"
 
 
-def test_a_warning_names_the_flags_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "3 in a row reached max_utterance_ms (15000). Help: settings.simultaneous.",
+            "3 in a row reached --max-utterance-ms (15000). Help: --simultaneous.",
+        ),
+        (
+            "A max_utterance_ms well above 9000, or a smaller simultaneous.max_buffer_ms, helps.",
+            "A --max-utterance-ms well above 9000 helps.",
+        ),
+    ],
+)
+def test_a_warning_names_the_flags_of_the_command(
+    capsys: pytest.CaptureFixture[str], message: str, said: str
+) -> None:
     with TextView(Console(file=io.StringIO(), width=200), show_growth=False) as view:
-        message = "3 in a row reached max_utterance_ms (15000). Help: settings.simultaneous."
         TextSink(view, ["spa"], 8_000).write(StreamWarning("max_utterance_reached", message))
-    assert capsys.readouterr().err == (
-        "max_utterance_reached: 3 in a row reached --max-utterance-ms (15000). Help: --simultaneous.\n"
-    )
+    assert capsys.readouterr().err == f"max_utterance_reached: {said}\n"
 
 
 def test_a_monologue_without_long_pauses_is_heard_to_its_end(

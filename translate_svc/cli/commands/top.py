@@ -118,7 +118,9 @@ class Reading:
         hours, seconds = divmod(load.uptime_ms // 1000, 3600)
         table.add_row(self.server, model.name, f"{self.info.version}, {model.device} {model.dtype}")
         table.add_row("up", f"{hours}:{seconds // 60:02d}:{seconds % 60:02d}")
-        table.add_row("streams", str(load.live_streams), f"of {self.info.limits.max_streams}")
+        table.add_row(
+            "streams", str(load.live_streams), _places(load.stream_capacity, self.info.limits.max_streams)
+        )
         table.add_row(
             "waiting", str(load.waiting_requests), f"of {load.live_requests} requests in the engine"
         )
@@ -135,6 +137,11 @@ class Reading:
                 f"front process {front.index}", str(front.live_streams), state if front.ready else "starting"
             )
         return table
+
+
+def _places(capacity: int, most: int) -> str:
+    """``capacity``: what the engine keeps up with; a server from before it was told says 0."""
+    return f"of {capacity} that it keeps up with, {most} at most" if 0 < capacity < most else f"of {most}"
 
 
 @options.with_flags
