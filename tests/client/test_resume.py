@@ -471,3 +471,15 @@ async def test_without_a_loss_nothing_is_sent_twice(pair: MakePair, call: Call) 
     assert got.content == wanted.content
     await _until(lambda: not any(two.services[0].held.values()))
     assert not [thread for thread in threading.enumerate() if "_find_server" in thread.name]
+
+
+async def test_who_cancels_while_a_server_is_looked_for_ends_the_iteration(pair: MakePair) -> None:
+    alone = await pair()
+    async with AsyncClient(alone.addresses[:1]) as client, client.open(CONFIG, resume=True) as stream:
+        await anext(stream)
+        reading = asyncio.create_task(anext(stream))
+        await alone.servers[0].stop(0)
+        await asyncio.sleep(0.5)  # within the minute that it looks for
+        stream.cancel()
+        with pytest.raises(TranslateSvcError):
+            await reading

@@ -175,7 +175,7 @@ class ResumingConnection:
 
     def _lose(self, call: StreamCall, error: TranslateSvcError) -> None:
         """``call`` ended with ``error``: looks for another server, unless that is under way or useless."""
-        if call is not self._call or self._lost.is_set():
+        if call is not self._call or (self._lost.is_set() and self._search is not None):
             return
         is_useless = self.done or not (call.is_interrupted or isinstance(error, Unavailable))
         if is_useless and self._search is None:
