@@ -184,6 +184,7 @@ class Negotiator:
             self.hypotheses,
             self.traits,
             max_buffer_ms=self.vad.max_utterance_ms,
+            max_utterance_ms=vad.max_utterance_ms,
             path=_under(path, "simultaneous"),
         )
         return Negotiated(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from translate_svc.engine.simultaneous.commit_policy import CommitPolicy, commit_policy
-from translate_svc.engine.simultaneous.hypothesis import CommitDefaults, HypothesisTraits
+from translate_svc.engine.simultaneous.hypothesis import CommitDefaults, HypothesisTraits, most_held_frames
 from translate_svc.errors import InvalidArgument, OutOfRange
-from translate_svc.types import FRAME_SAMPLES, SimultaneousSettings
+from translate_svc.types import FRAME_SAMPLES, INTERNAL_SAMPLE_RATE_HZ, SimultaneousSettings
 from translate_svc.vad.options import FRAME_MS
 
 SIMULTANEOUS_LIMITS = {
@@ -21,6 +21,11 @@ the checkpoint's.
 
 _MIN_BUFFER_SAMPLES = 1_600
 """The least audio that the engine takes, 100 ms."""
+
+_CONTEXT_MS = 2_000
+"""What a draft hears at least of a word that is committed: the word, and what it needs around it. With 1 s
+the starter still lost words of a speaker who does not pause.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +88,20 @@ def negotiate_simultaneous(
     traits: HypothesisTraits,
     *,
     max_buffer_ms: int,
+    max_utterance_ms: int,
     path: str,
 ) -> tuple[SimultaneousSettings, SimultaneousOptions]:
     """Returns the settings with every default filled in, and the options made of them.
 
-    ``max_buffer_ms`` is the server's bound; ``path`` that of the settings in the contract.
+    ``max_buffer_ms`` is the server's bound, ``max_utterance_ms`` that of the stream's utterances; ``path`` is
+    that of the settings in the contract.
 
     Without usable attention in the checkpoint nothing has a patience: words are committed when two hypotheses
     agree.
 
     Raises:
-        OutOfRange: a setting outside its limits. Names the field.
+        OutOfRange: a setting outside its limits, or a buffer that words would leave before any draft commits
+            them. Names the field.
         InvalidArgument: a patience, and the checkpoint has no usable attention. Names the field.
     """
     for name, (low, high, _) in SIMULTANEOUS_LIMITS.items():
@@ -113,6 +121,9 @@ def negotiate_simultaneous(
             "drafts agree",
             field=f"{path}.patience_frames",
         )
+    if buffer_ms < max_utterance_ms:
+        held_ms = _held_ms(step_ms, patience_frames, traits)
+        _check_buffer(buffer_ms, step_ms + held_ms + _CONTEXT_MS, f"{path}.max_buffer_ms")
     options = SimultaneousOptions(
         step_ms,
         buffer_ms,
@@ -123,3 +134,18 @@ def negotiate_simultaneous(
         _MIN_BUFFER_SAMPLES,
     )
     return SimultaneousSettings(step_ms, patience_frames, buffer_ms), options
+
+
+def _held_ms(step_ms: int, patience_frames: int | None, traits: HypothesisTraits) -> int:
+    """How long a draft may hold a word that it hears: until the next one agrees, or until it is trusted."""
+    if patience_frames is None:
+        return step_ms
+    frames = most_held_frames(patience_frames)
+    return max(step_ms, frames * traits.frame_samples * 1000 // INTERNAL_SAMPLE_RATE_HZ)
+
+
+def _check_buffer(buffer_ms: int, least_ms: int, field: str) -> None:
+    """Raises OutOfRange where words of a long utterance would leave the buffer before they are committed."""
+    if buffer_ms < least_ms:
+        message = f"must be at least {least_ms}, not {buffer_ms}, with this step_ms and patience_frames: "
+        raise OutOfRange(f"{message}words would leave the buffer before they are committed", field=field)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from translate_svc.engine.simultaneous.commit_policy import (
@@ -14,7 +16,7 @@ from translate_svc.engine.simultaneous.hypothesis import SAFE_COMMIT_DEFAULTS, C
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.languages import packaged
 from translate_svc.session.negotiation import Negotiator
-from translate_svc.types import Inspect, SimultaneousSettings, StreamSettings, TargetSettings
+from translate_svc.types import Inspect, SimultaneousSettings, StreamSettings, TargetSettings, VadSettings
 from translate_svc.vad.options import VadOptions
 
 CALIBRATED = CommitDefaults("align_att_agreement", 4)
@@ -79,6 +81,31 @@ def test_the_checkpoint_s_policy_with_the_patience_that_is_asked_for(
     assert settled.simultaneous.policy == policy
     assert settled.settings.simultaneous == SimultaneousSettings(500, told, 12_000)
     assert negotiator(hypotheses).negotiate_settings(settled.settings, "update.settings") == settled
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "settings", "least_ms"),
+    [
+        (CALIBRATED, SimultaneousSettings(500, 32), 500 + 35 * 160 + 2_000),
+        (CALIBRATED, SimultaneousSettings(2_500), 2 * 2_500 + 2_000),
+        (SAFE_COMMIT_DEFAULTS, SimultaneousSettings(5_000), 2 * 5_000 + 2_000),
+    ],
+)
+def test_a_buffer_that_words_leave_before_they_are_committed(
+    hypotheses: CommitDefaults, settings: SimultaneousSettings, least_ms: int
+) -> None:
+    """A word is committed by the draft that trusts it, or by the second that has it. It must hear both."""
+    enough = asked(replace(settings, max_buffer_ms=least_ms))
+    negotiator(hypotheses).negotiate_settings(enough, "config.settings")
+    short = asked(replace(settings, max_buffer_ms=least_ms - 1))
+    with pytest.raises(OutOfRange, match=f"at least {least_ms}, not {least_ms - 1}") as caught:
+        negotiator(hypotheses).negotiate_settings(short, "config.settings")
+    assert caught.value.field == "config.settings.simultaneous.max_buffer_ms"
+
+
+def test_words_leave_no_buffer_that_holds_the_longest_utterance() -> None:
+    settings = replace(asked(SimultaneousSettings(5_000, 32, 4_000)), vad=VadSettings(max_utterance_ms=4_000))
+    negotiator().negotiate_settings(settings, "config.settings")
 
 
 @pytest.mark.parametrize("patience", [0, 4])
