@@ -180,12 +180,13 @@ class Session:
     @property
     def lag_s(self) -> float | None:
         """How far the results are behind the audio; None if no result was due for a while."""
-        waits_for_reader = self._router.in_flight > self._router.unfinished
-        if waits_for_reader or len(self._outbox) >= self._dependencies.options.max_queued_events:
+        now_s, reader_late_s = _now_s(), self._outbox.reader_late_s
+        if reader_late_s >= now_s:
             return None  # the client itself is late
         oldest_s = self._input.queue.oldest_arrived_s
         position = self._input_pump.received_position
-        return self._lag.seconds(_now_s(), None if oldest_s is None else self._lag.due_s(position, oldest_s))
+        queue_due_s = None if oldest_s is None else self._lag.due_s(position, oldest_s)
+        return self._lag.seconds(now_s, queue_due_s, reader_late_s)
 
     def degrade(self, degradation: Degradation) -> None:
         """Leaves out what ``degradation`` says from now on. Warns the client if its own results come late."""

@@ -61,3 +61,14 @@ def test_a_file_is_never_behind() -> None:
 def test_audio_that_waits_to_be_heard_counts() -> None:
     lag = stream()
     assert lag.seconds(110.0, lag.due_s(4_000, 104.0)) == 6.0
+
+
+def test_what_waited_for_the_reader_is_due_when_it_reads_again() -> None:
+    lag = stream()
+    lag.expect(0, 102.0)
+    lag.expect(1, 109.0)
+    assert lag.seconds(110.0, 104.0, reader_late_s=108.0) == 2.0
+    lag.answer(0, 110.0)
+    lag.answer(1, 110.0)
+    assert lag.seconds(110.5, None, reader_late_s=108.0) == 1.0
+    assert lag.seconds(111.0, None, reader_late_s=110.8) == 0.0

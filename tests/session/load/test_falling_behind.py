@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -33,6 +34,7 @@ from translate_svc.types import (
     SessionEvent,
     SimultaneousSettings,
     SpeechChunk,
+    StreamConfig,
     StreamWarning,
     TargetSettings,
     TextDelta,
@@ -41,17 +43,17 @@ from translate_svc.types import (
 SIMULTANEOUS = config(TargetSettings("es", speech=False), simultaneous=SimultaneousSettings(step_ms=500))
 
 
-def takes(seconds: float) -> ScriptedRequest:
-    return ScriptedRequest((ScriptedSequence(("uno", " dos")),), encode_s=seconds)
+UNO_DOS = ScriptedSequence(("uno", " dos"))
 
 
 @asynccontextmanager
-async def watched_house(seconds_an_utterance: float) -> AsyncIterator[tuple[House, LoadMonitor]]:
-    """One request at a time, each of which takes so long."""
+async def watched_house(
+    seconds_an_utterance: float, sequence: ScriptedSequence = UNO_DOS
+) -> AsyncIterator[tuple[House, LoadMonitor]]:
+    """One request at a time, each of which takes so long before ``sequence`` begins."""
 
     def script(request: Request) -> ScriptedRequest:
-        del request
-        return takes(seconds_an_utterance)
+        return ScriptedRequest((sequence,) * len(request.sequences), encode_s=seconds_an_utterance)
 
     async with house(script) as made:
         made.engine.max_running_requests = 1
@@ -141,6 +143,59 @@ def test_one_stream_whose_reader_sleeps_is_not_the_engines_fault() -> None:
 
     with virtual_time() as runner:
         assert runner.run(scenario()) == 0.0
+
+
+async def worst_lag_s(
+    stream: StreamConfig, sequence: ScriptedSequence, heard_in: float
+) -> tuple[float, bool]:
+    """Of a stream of three long utterances, whose reader takes ``heard_in`` times as long as speech lasts to
+    take it; and whether the server kept up all the time.
+    """
+    async with watched_house(0.1, sequence) as (made, monitor):
+        made.engine.max_running_requests = 8
+        session = made.open(stream)
+
+        async def read() -> None:
+            async for event in session.events():
+                if isinstance(event, SpeechChunk):
+                    await asyncio.sleep(heard_in * len(event.data) / 2 / 16_000)
+
+        reading = asyncio.create_task(read())
+        speaking = asyncio.create_task(speak(session, utterances(3, speech_s=10)))
+        worst_s, kept_up = 0.0, True
+        for _ in range(600):
+            await asyncio.sleep(0.5)
+            worst_s, kept_up = max(worst_s, monitor.lag_s), kept_up and monitor.keeps_up
+        reading.cancel()
+        speaking.cancel()
+        await asyncio.gather(reading, speaking, return_exceptions=True)
+        return worst_s, kept_up
+
+
+@pytest.mark.parametrize("text", [True, False])
+@pytest.mark.parametrize("simultaneous", [None, SimultaneousSettings(step_ms=500)])
+@pytest.mark.parametrize("heard_in", [1.0, 6.0])
+def test_who_plays_speech_as_it_reads_keeps_nobody_out(
+    text: bool, simultaneous: SimultaneousSettings | None, heard_in: float
+) -> None:
+    """The engine makes no speech ahead of its reader, and the next draft waits for the one before: for the
+    client, not for the server.
+    """
+    stream = config(TargetSettings("es", text=text), simultaneous=simultaneous)
+    with virtual_time() as runner:
+        lag_s, kept_up = runner.run(worst_lag_s(stream, replace(UNO_DOS, piece_units=(70,) * 14), heard_in))
+    assert kept_up
+    assert lag_s < 1.5
+
+
+@pytest.mark.parametrize("text", [True, False])
+def test_speech_alone_is_as_late_as_its_text_would_be(text: bool) -> None:
+    """Its last piece comes 14 s after the text that nobody asked for."""
+    sequence = replace(UNO_DOS, piece_units=(70,) * 14, piece_interval_s=1.0)
+    with virtual_time() as runner:
+        lag_s, kept_up = runner.run(worst_lag_s(config(TargetSettings("es", text=text)), sequence, 0.0))
+    assert kept_up
+    assert lag_s < 0.5
 
 
 @pytest.mark.parametrize("said_s", [0.02, 0.1, 1.0])

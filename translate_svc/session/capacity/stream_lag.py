@@ -17,7 +17,7 @@ class StreamLag:
         self._rate_hz = input_rate_hz
         self._origin_s: float | None = None
         self._due_s: dict[int, float] = {}  # by utterance without a text yet
-        self._answered: tuple[float, float] | None = None
+        self._answered: tuple[float, float] | None = None  # when, and when it was due
 
     def begin(self, position: int, now_s: float) -> None:
         """Notes that the audio up to ``position`` has arrived. Only the first call counts."""
@@ -38,20 +38,25 @@ class StreamLag:
         """Notes the first text of an utterance, or its end without a text. Further calls change nothing."""
         due_s = self._due_s.pop(utterance_id, None)
         if due_s is not None:
-            self._answered = now_s, now_s - due_s
+            self._answered = now_s, due_s
 
     def forget(self) -> None:
         """Forgets all texts that are due."""
         self._due_s.clear()
 
-    def seconds(self, now_s: float, queue_due_s: float | None = None) -> float | None:
+    def seconds(
+        self, now_s: float, queue_due_s: float | None = None, reader_late_s: float = float("-inf")
+    ) -> float | None:
         """The lag now, in seconds; None if no result was due for ten seconds.
 
-        ``queue_due_s``: when the oldest audio in the input queue was due.
+        ``queue_due_s``: when the oldest audio in the input queue was due. ``reader_late_s``: until when the
+        results waited for the client to read. What was due before that is due then.
         """
-        lags_s = [now_s - due_s for due_s in self._due_s.values()]
+        spans = [(due_s, now_s) for due_s in self._due_s.values()]
         if queue_due_s is not None:
-            lags_s.append(now_s - queue_due_s)
+            spans.append((queue_due_s, now_s))
         if self._answered is not None and now_s - self._answered[0] < _RECENT_S:
-            lags_s.append(self._answered[1])
+            answered_s, due_s = self._answered
+            spans.append((due_s, answered_s))
+        lags_s = [end_s - max(due_s, reader_late_s) for due_s, end_s in spans]
         return max(0.0, *lags_s) if lags_s else None

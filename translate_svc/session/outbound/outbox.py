@@ -11,6 +11,9 @@ from translate_svc.session.observer import StreamObserver
 from translate_svc.session.outbound.ack_window import AckWindow
 from translate_svc.types import Progress, SessionEvent, SpeechChunk, StreamWarning, TextDelta, UtteranceDone
 
+_LATE_S = 1.0
+"""A reader that leaves an event for longer is late: one that keeps up takes it at once."""
+
 
 def _nothing() -> None:
     pass
@@ -20,6 +23,7 @@ def _nothing() -> None:
 class _QueuedEvent:
     event: SessionEvent
     on_taken: Callable[[], None]
+    put_s: float
 
 
 class Outbox:
@@ -42,15 +46,23 @@ class Outbox:
         self._taken = asyncio.Event()
         self._closed = False
         self._failure: BaseException | None = None
+        self._reader_late_s = float("-inf")
+        self._now_s = asyncio.get_running_loop().time
 
     def __len__(self) -> int:
         """Events that wait for the reader."""
         return len(self._events)
 
+    @property
+    def reader_late_s(self) -> float:
+        """When its reader was late last, in the event loop's time: now, if it is; minus infinity: never."""
+        now_s = self._now_s()
+        return now_s if self._events and now_s - self._events[0].put_s > _LATE_S else self._reader_late_s
+
     def put(self, event: SessionEvent, on_taken: Callable[[], None] = _nothing) -> None:
         """Appends an event. After ``close``, ``fail`` or ``discard`` it is dropped silently."""
         if not self._closed:
-            self._events.append(_QueuedEvent(event, on_taken))
+            self._events.append(_QueuedEvent(event, on_taken, self._now_s()))
             if isinstance(event, StreamWarning):
                 self._observer.warned(event.code)
             self._arrived.set()
@@ -119,6 +131,7 @@ class Outbox:
                 raise StopAsyncIteration
             self._arrived.clear()
             await self._arrived.wait()
+        self._reader_late_s = self.reader_late_s
         queued = self._events.popleft()
         if self._acks is not None:
             self._acks.record_sent()

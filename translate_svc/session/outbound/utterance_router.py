@@ -236,6 +236,10 @@ class UtteranceRouter:
         plan = utterance.plans[event.sequence]
         lane = plan.audio if isinstance(event, WaveformPiece) else plan.text
         if lane is None:
+            if not isinstance(event, WaveformPiece):
+                self._answer(
+                    utterance.utterance_id
+                )  # nobody is sent this text; its speech is as slow as its reader
             return
         self._lanes.put(utterance.utterance_id, lane, event)
         if isinstance(event, TextFinished):
