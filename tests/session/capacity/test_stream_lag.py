@@ -9,7 +9,7 @@ RATE_HZ = 1_000
 
 def stream() -> StreamLag:
     lag = StreamLag(RATE_HZ)
-    lag.begin(0, 100.0)
+    lag.arrive(0, 20, 100.0)
     return lag
 
 
@@ -72,3 +72,16 @@ def test_what_waited_for_the_reader_is_due_when_it_reads_again() -> None:
     lag.answer(1, 110.0)
     assert lag.seconds(110.5, None, reader_late_s=108.0) == 1.0
     assert lag.seconds(111.0, None, reader_late_s=110.8) == 0.0
+
+
+def test_speech_in_a_long_message_is_due_when_that_has_come() -> None:
+    lag = stream()
+    lag.arrive(20, 8_000, 108.0)
+    assert lag.due_s(3_000, 103.0) == 108.0
+    assert lag.due_s(8_500, 108.5) == 108.5
+
+
+def test_a_first_message_that_is_long_is_due_as_it_would_have_been_spoken() -> None:
+    lag = StreamLag(RATE_HZ)
+    lag.arrive(0, 60_000, 100.0)
+    assert [lag.due_s(position, 40.0 + position / RATE_HZ) for position in (5_000, 59_000)] == [105.0, 159.0]

@@ -14,6 +14,7 @@ from tests.session.harness import (
     House,
     check_contract,
     chunks,
+    clip,
     collect,
     config,
     count_samples,
@@ -21,6 +22,7 @@ from tests.session.harness import (
     of,
     silence,
     speak,
+    speech,
     utterances,
 )
 from tests.virtual_time import virtual_time
@@ -196,6 +198,30 @@ def test_speech_alone_is_as_late_as_its_text_would_be(text: bool) -> None:
         lag_s, kept_up = runner.run(worst_lag_s(config(TargetSettings("es", text=text)), sequence, 0.0))
     assert kept_up
     assert lag_s < 0.5
+
+
+@pytest.mark.parametrize("message_s", [0.02, 1.0, 4.0])
+def test_who_sends_speech_in_long_messages_keeps_nobody_out(message_s: float) -> None:
+    """What its client held back was not late here."""
+
+    async def scenario() -> tuple[float, bool]:
+        async with watched_house(0.1) as (made, monitor):
+            session = made.open(config(TargetSettings("es", speech=False), input_rate_hz=8_000))
+            reading = asyncio.create_task(collect(session))
+            samples = clip(*[speech(1.0, 8_000), silence(1.3, 8_000)] * 20)
+            size = round(message_s * 8_000)
+            speaking = asyncio.create_task(speak(session, samples, size=size, rate_hz=8_000))
+            worst_s, kept_up = 0.0, True
+            while not speaking.done():
+                await asyncio.sleep(0.5)
+                worst_s, kept_up = max(worst_s, monitor.lag_s), kept_up and monitor.keeps_up
+            reading.cancel()
+            return worst_s, kept_up
+
+    with virtual_time() as runner:
+        lag_s, kept_up = runner.run(scenario())
+    assert kept_up
+    assert lag_s < 1.0
 
 
 @pytest.mark.parametrize("said_s", [0.02, 0.1, 1.0])

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+
+_LONG_S = 0.1
+"""What a shorter message holds has come at its end, for this purpose."""
+_LONG_MESSAGES = 1_000
+"""So many are remembered: more than 100 s of audio, which no utterance spans."""
 _RECENT_S = 10.0
 """How long the lag of an utterance counts after its first text."""
 
@@ -9,26 +15,33 @@ _RECENT_S = 10.0
 class StreamLag:
     """Measures one stream. All times are of one clock, in seconds; positions are input samples.
 
-    Audio is *due* when it has arrived, but not before it would have been spoken. So a file that is sent
-    faster than it plays is never behind, because there the sender waits.
+    Audio is *due* when its message has arrived, but not before it would have been spoken. So a file that is
+    sent faster than it plays is never behind, because there the sender waits; nor is speech that its client
+    has held back and sends in one message.
     """
 
     def __init__(self, input_rate_hz: int) -> None:
         self._rate_hz = input_rate_hz
         self._origin_s: float | None = None
+        self._long: deque[tuple[int, int, float]] = deque(maxlen=_LONG_MESSAGES)  # from, to, and when it came
         self._due_s: dict[int, float] = {}  # by utterance without a text yet
         self._answered: tuple[float, float] | None = None  # when, and when it was due
 
-    def begin(self, position: int, now_s: float) -> None:
-        """Notes that the audio up to ``position`` has arrived. Only the first call counts."""
+    def arrive(self, position: int, samples: int, now_s: float) -> None:
+        """Notes that a message with these ``samples`` from ``position`` on has arrived."""
         if self._origin_s is None:
             self._origin_s = now_s - position / self._rate_hz
+        if samples > _LONG_S * self._rate_hz:
+            self._long.append((position, position + samples, now_s))
 
     def due_s(self, position: int, arrived_s: float) -> float:
-        """The time at which the audio up to ``position`` is due. ``arrived_s``: when it arrived."""
-        return (
-            arrived_s if self._origin_s is None else max(arrived_s, self._origin_s + position / self._rate_hz)
-        )
+        """The time at which the audio up to ``position`` is due. ``arrived_s``: when it would have arrived in
+        short messages.
+        """
+        if self._origin_s is None:
+            return arrived_s
+        came_s = next((at_s for start, end, at_s in self._long if start < position <= end), arrived_s)
+        return max(arrived_s, came_s, self._origin_s + position / self._rate_hz)
 
     def expect(self, utterance_id: int, due_s: float) -> None:
         """Notes that an utterance has ended, and that its text is due at ``due_s``."""

@@ -46,7 +46,7 @@ class ReceivedInput:
     ) -> None:
         """``first_sample``: position of the first sample that the client sends. Audio before
         ``commit_position`` is only a run-up for the decoder. ``negotiator`` checks new settings. ``lag`` gets
-        the time of the first audio.
+        the times of the audio.
         """
         self._rate_hz = audio_format.sample_rate_hz
         self._decoder = chunk_decoder(audio_format)
@@ -127,7 +127,7 @@ class ReceivedInput:
         # wait before decoding: if the wait is cancelled, the decoder must not have seen this message
         await self._wait_for_room()
         samples = self._decoder.decode(data, field="audio.data")
-        self._lag.begin(self.samples + len(samples), arrived_s)
+        self._lag.arrive(self.samples, len(samples), arrived_s)
         run_up = self._run_up(len(samples))
         self.samples += len(samples)
         if run_up < len(samples):
