@@ -23,8 +23,8 @@ class Totals:
     two counts may be one step apart.
 
     Attributes:
-        work_s: time that steps spent on speech, without the fixed cost of a step
-            (``BatchCosts``). Texts do not count.
+        work_s: time that steps spent on the speech of finished requests, without the fixed cost of a step
+            (``BatchCosts``). Texts do not count, nor does what was dropped: ``source_samples`` lacks it, too.
         step_s: time that the stages of steps took, all of it: the engine's share of the time.
         relative_samples: ``source_samples``, each weighed by what its kind of request costs beside others
             (``relative_cost``).
@@ -44,12 +44,14 @@ class Totals:
 
     def count(self, state: RequestState, status: FinishStatus) -> None:
         """Adds a request whose sequences have all ended; ``status`` is that of the request. One that only
-        scores given texts does not count: it belongs to another.
+        scores given texts belongs to another: nothing but its work counts.
         """
-        if all(spec.is_scored for spec in state.request.sequences):
-            return
+        is_scored = all(spec.is_scored for spec in state.request.sequences)
         if status is FinishStatus.FAILED:
-            self.failed_requests += 1
+            self.failed_requests += not is_scored
+            return
+        self.work_s += state.work_s
+        if is_scored:
             return
         self.finished_requests += 1
         self.text_tokens += sum(sequence.delivered_tokens for sequence in state.sequences)

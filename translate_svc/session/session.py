@@ -183,8 +183,7 @@ class Session:
         now_s, reader_late_s = _now_s(), self._outbox.reader_late_s
         if reader_late_s >= now_s:
             return None  # the client itself is late
-        oldest_s = self._input.queue.oldest_arrived_s
-        position = self._input_pump.received_position
+        position, oldest_s = self._input_pump.received_position, self._input.queue.oldest_arrived_s
         queue_due_s = None if oldest_s is None else self._lag.due_s(position, oldest_s)
         return self._lag.seconds(now_s, queue_due_s, reader_late_s)
 

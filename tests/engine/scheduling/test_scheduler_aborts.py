@@ -40,6 +40,18 @@ def test_abort_between_steps(phase: Phase | Stage, is_text: bool) -> None:
     assert all(key.request_id != request_id for plan in harness.runner.plans[-2:] for key in _keys(plan))
 
 
+@pytest.mark.parametrize("phase", PHASES[1:])
+def test_work_that_was_dropped_does_not_count_as_its_audio_does_not(phase: Phase | Stage) -> None:
+    """Else who drops all that it says makes a second of speech cost ever more."""
+    harness, request_id = at(phase, is_text=False)
+    harness.abort(request_id)
+    assert harness.scheduler.totals.work_s == 0.0
+    assert harness.scheduler.totals.source_samples == 0
+    assert finish(harness, harness.submit(says(ONE))).status is FinishStatus.OK
+    assert harness.scheduler.totals.work_s > 0.0
+    assert harness.scheduler.totals.source_samples > 0
+
+
 @pytest.mark.parametrize("is_text", [False, True])
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("resubmit", [False, True])

@@ -33,7 +33,8 @@ class RequestState:
     """A request and its sequences.
 
     ``source``: the input of the encoder. ``job_id``: a number that no other request of this scheduler ever
-    has. ``reports``: those of all stages of all steps that worked for the request.
+    has. ``reports``: those of all stages of all steps that worked for the request. ``work_s``: its share of
+    that work, if its source is speech (``Totals.work_s``).
     """
 
     request: Request
@@ -43,6 +44,7 @@ class RequestState:
     error: str = ""
     statuses: list[FinishStatus] = field(default_factory=list)
     reports: list[StageReport] = field(default_factory=list)
+    work_s: float = 0.0
 
     @property
     def terminal(self) -> bool:

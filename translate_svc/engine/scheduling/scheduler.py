@@ -205,8 +205,9 @@ class Scheduler:
             for state in states:
                 state.reports.append(report)
             work_ms = self._batch_costs.work_ms(report.stage, report.batch_size, report.duration_ms)
-            spoken = sum(isinstance(state.source, np.ndarray) for state in states)
-            self.totals.work_s += work_ms / 1000 * spoken / max(1, len(states))
+            for state in states:
+                if isinstance(state.source, np.ndarray):
+                    state.work_s += work_ms / 1000 / len(states)
             self.totals.step_s += report.duration_ms / 1000
             self.totals.slot_s += report.duration_ms / 1000 * len(self.slot_owners)
 
