@@ -237,9 +237,8 @@ class UtteranceRouter:
         lane = plan.audio if isinstance(event, WaveformPiece) else plan.text
         if lane is None:
             if not isinstance(event, WaveformPiece):
-                self._answer(
-                    utterance.utterance_id
-                )  # nobody is sent this text; its speech is as slow as its reader
+                # nobody is sent this text; its speech is as slow as its reader
+                self._answer(utterance.utterance_id)
             return
         self._lanes.put(utterance.utterance_id, lane, event)
         if isinstance(event, TextFinished):
