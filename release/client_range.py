@@ -4,7 +4,8 @@
 
 Each end gets a fresh environment from PyPI. There the wheel's client streams a clip to a server that runs in
 this environment, and the command translates a file. A third environment takes the newest packages beside one
-that asks for protobuf < 7, as several voice frameworks do.
+that asks for protobuf < 7, as several voice frameworks do. A fourth has the oldest packages with the extra
+``media``, and writes a dub that FFmpeg encodes.
 """
 
 from __future__ import annotations
@@ -54,10 +55,11 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-def oldest() -> list[str]:
-    """The base requirements, each at its lower bound."""
+def oldest(extra: str = "") -> list[str]:
+    """The base requirements and those of ``extra``, each at its lower bound."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return [str(Requirement(each)).replace(">=", "==") for each in project["dependencies"]]
+    required = project["dependencies"] + (project["optional-dependencies"][extra] if extra else [])
+    return [str(Requirement(each)).replace(">=", "==") for each in required]
 
 
 def build_wheel(folder: Path) -> Path:
@@ -70,7 +72,8 @@ def build_wheel(folder: Path) -> Path:
 
 
 def check(python: str, name: str, packages: list[str], wheel: Path, address: str, folder: Path) -> None:
-    """Installs ``wheel`` beside ``packages`` with ``python``, and translates with it.
+    """Installs ``wheel`` beside ``packages`` with ``python``, and translates with it; where PyAV is among
+    them, to a dub as well.
 
     Raises:
         subprocess.CalledProcessError, AssertionError: it cannot be installed, or does not work.
@@ -98,12 +101,36 @@ def check(python: str, name: str, packages: list[str], wheel: Path, address: str
         check=True, env=bare, cwd=folder, capture_output=True, text=True,
     ).stdout  # fmt: skip
     assert EXPECTED in translated, translated
+    if any(each.startswith("av==") for each in packages):
+        write_dub(program, address, environment, bare)
     print(f"{Path(python).name}, {name}: {versions}", flush=True)
 
 
+def write_dub(program: Path, address: str, folder: Path, variables: dict[str, str]) -> None:
+    """Has the command of ``program`` write a dub alone, and one as a track of a film.
+
+    Raises:
+        subprocess.CalledProcessError: it cannot.
+    """
+    command: list[str | Path] = [program / "translate-svc", "translate", CLIP, "--from", "en", "--to", "es"]
+    for name in ("dub.mp3", "dub.webm"):
+        subprocess.run(
+            [*command, "--server", address, "-o", name],
+            check=True,
+            env=variables,
+            cwd=folder,
+            capture_output=True,
+        )
+
+
 async def run(pythons: list[str]) -> None:
-    """Checks both ends, and the neighbour, with each of ``pythons``."""
-    ends = {"oldest": oldest(), "newest": [], "beside-protobuf-6": ["protobuf<7"]}
+    """Checks both ends, the neighbour and the extra ``media``, with each of ``pythons``."""
+    ends = {
+        "oldest": oldest(),
+        "newest": [],
+        "beside-protobuf-6": ["protobuf<7"],
+        "oldest-media": oldest("media"),
+    }
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         wheel = build_wheel(folder)
