@@ -58,6 +58,17 @@ def test_a_cue_begins_where_its_first_word_was_heard() -> None:
         words += len(cue.text.split())
 
 
+def test_a_cue_whose_first_word_was_not_heard_begins_with_the_next_one() -> None:
+    count = len(LONG.split())
+    heard: list[int | None] = [300 + 200 * number for number in range(count)]
+    whole = spoken(LONG, 300, 300 + 200 * count, audio_ms=0, heard=heard).cues()
+    second = len(whole[0].text.split())
+    heard[second] = None
+    cues = spoken(LONG, 300, 300 + 200 * count, audio_ms=0, heard=heard).cues()
+    assert cues[1].start_ms == whole[1].start_ms + 200
+    assert cues[2:] == whole[2:]
+
+
 @pytest.mark.parametrize("heard", ["nothing", "backwards", "all at once"])
 def test_without_usable_times_the_length_of_the_text_decides(heard: str) -> None:
     count = len(LONG.split())

@@ -106,7 +106,7 @@ class SpokenText:
         ]
 
     def _token_times_ms(self, offsets: Sequence[int]) -> list[int]:
-        """When the characters at ``offsets`` were said.
+        """When the characters at ``offsets`` were said, or what follows them and has a time.
 
         Empty if this is not known, or if a cue would be shorter than half a second, as happens between
         languages of different word orders.
@@ -116,9 +116,7 @@ class SpokenText:
             reached = 0
             for token in self.tokens:
                 reached += len(token.text)
-                if reached > offset:
-                    if token.source_ms is None:
-                        return []
+                if reached > offset and token.source_ms is not None:
                     times_ms.append(self.audio_ms + token.source_ms)
                     break
         bounds_ms = [*times_ms, self.end_ms]

@@ -215,7 +215,8 @@ def test_simultaneous_texts_come_before_the_speech_ends_and_the_files_are_right(
     cues = read_srt(srt.read_text(encoding="utf-8"))
     assert " ".join(" ".join(cue.lines) for cue in cues) == said
     assert all(before.end_ms <= after.start_ms for before, after in pairwise(cues))
-    assert cues[-1].end_ms == pytest.approx(source_end * 1000 / source.samplerate, abs=1)
+    source_end_ms = source_end * 1000 / source.samplerate
+    assert source_end_ms - 1 <= cues[-1].end_ms < source_end_ms + 500, "longer only to be read"
     samples, rate_hz = read_audio(wav)
     chunks = [row["audio"] for row in rows if "audio" in row]
     spoken = sum(each["sampleCount"] for each in chunks)
