@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-_LONG_S = 0.1
+_LONG_S = 0.5
 """What a shorter message holds has come at its end, for this purpose."""
-_LONG_MESSAGES = 1_000
+_LONG_MESSAGES = 200
 """So many are remembered: more than 100 s of audio, which no utterance spans."""
 _RECENT_S = 10.0
 """How long the lag of an utterance counts after its first text."""
