@@ -31,6 +31,12 @@ def test_a_word_without_a_time_begins_with_the_one_before() -> None:
     assert [word.start_ms for word in words] == [300, 300, 300], "a time never goes back"
 
 
+def test_a_word_heard_behind_the_cut_ends_no_earlier_than_it_begins() -> None:
+    """Simultaneous translation cuts where its buffer begins: what was said behind it may be known already."""
+    words = Segment(0, 900, 0, "a b", [token("a", 950), token(" b", 990)]).words()
+    assert [(word.start_ms, word.end_ms) for word in words] == [(950, 990), (990, 990)]
+
+
 def test_without_spaces_every_token_is_a_word() -> None:
     words = Segment(0, 900, 0, "你好", [token("你", 0), token("好", 300)]).words()
     assert [word.text for word in words] == ["你", "好"]

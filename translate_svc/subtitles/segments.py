@@ -36,7 +36,11 @@ class Segment:
     tokens: list[TokenInfo] = field(default_factory=list)
 
     def words(self) -> list[SpokenWord]:
-        """The words. One ends where the next begins. In languages without spaces every token is a word."""
+        """The words. One ends where the next begins. In languages without spaces every token is a word.
+
+        In simultaneous translation the last words may have been heard behind ``end_ms``, in the audio of the
+        utterance that continues this one.
+        """
         words: list[tuple[int, list[TokenInfo]]] = []
         spaced = " " in self.text.strip()
         time_ms = self.start_ms
@@ -49,7 +53,7 @@ class Segment:
                 words.append((time_ms, [token]))
         if not words:
             return []
-        ends_ms = [start_ms for start_ms, _ in words[1:]] + [self.end_ms]
+        ends_ms = [start_ms for start_ms, _ in words[1:]] + [max(self.end_ms, words[-1][0])]
         return [
             SpokenWord(_text(tokens), start_ms, end_ms, confidence_of(tokens))
             for (start_ms, tokens), end_ms in zip(words, ends_ms, strict=True)
