@@ -180,6 +180,27 @@ def test_a_target_that_stays_goes_on_where_others_come_amid_speech() -> None:
     play(scenario())
 
 
+def test_whole_utterances_do_not_begin_amid_speech_that_was_translated_already() -> None:
+    """They continue no text. What was said behind a cut is in the text before it: it would come twice."""
+
+    async def scenario() -> None:
+        async with house(a_sentence) as rooms:
+            asked = SimultaneousSettings(step_ms=640, max_buffer_ms=BUFFER_MS)
+            french = TargetSettings("fr", speech=False)
+            spoken = chunks(LONG, 3_200)
+            session = rooms.open(config(french, simultaneous=asked))
+            update = UpdateInput(StreamSettings((french,)))
+            events = await converse(session, [*spoken[:25], update, *spoken[25:]])
+            check_contract(events)
+            (updated,) = of(events, Updated)
+            ended = of(events, SpeechEnded)
+            assert ended[updated.from_utterance_id - 1].reason is EndReason.SILENCE
+            said = "".join(each.delta for each in of(events, TextDelta))
+            assert said == "".join("".join(sentence(index)) for index in range(len(rooms.engine.submitted)))
+
+    play(scenario())
+
+
 def test_speech_that_is_lost_is_told_of_though_it_never_pauses() -> None:
     """Each utterance that is cut is compared with its own speech: without the text that it told before."""
 

@@ -123,10 +123,12 @@ class UtteranceSource:
         """Ends the running utterance at ``sample`` (16 kHz, from its start), rounded down to a frame.
 
         Only between a ``UtteranceGrew`` and the next step. The input after the cut is processed again.
+        No cut if the settings that wait end simultaneous translation: its text could not be continued.
         """
         if not self._segmenter.runs or self._ready:
             raise RuntimeError("no utterance runs that could be cut")
-        self._handle([self._segmenter.cut(sample)])
+        if not self._due_updates or self._due_updates[-1][1].simultaneous:
+            self._handle([self._segmenter.cut(sample)])
 
     def end(self, *, cut_off: bool = False) -> None:
         """Ends the input, and the running utterance at the last sample; no commit point if ``cut_off``."""
