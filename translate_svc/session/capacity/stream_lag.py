@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-_LONG_S = 0.5
-"""What a shorter message holds has come at its end, for this purpose."""
-_LONG_MESSAGES = 200
+_LONG_S = 0.1
+"""What a shorter message holds has come at its end, for this purpose; and who is less late is in time."""
+_LONG_MESSAGES = 1_000
 """So many are remembered: more than 100 s of audio, which no utterance spans."""
 _RECENT_S = 10.0
 """How long the lag of an utterance counts after its first text."""
@@ -31,7 +31,8 @@ class StreamLag:
         """Notes that a message with these ``samples`` from ``position`` on has arrived."""
         if self._origin_s is None:
             self._origin_s = now_s - position / self._rate_hz
-        if samples > _LONG_S * self._rate_hz:
+        due_s = self._origin_s + position / self._rate_hz
+        if samples > _LONG_S * self._rate_hz and now_s > due_s + _LONG_S:
             self._long.append((position, position + samples, now_s))
 
     def due_s(self, position: int, arrived_s: float) -> float:
