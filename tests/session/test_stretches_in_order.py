@@ -105,11 +105,13 @@ def test_the_input_goes_on_while_pieces_are_tried() -> None:
 def test_the_input_is_no_more_than_one_stretch_ahead() -> None:
     async def scenario() -> None:
         async with recorded(slow(sure_of_all, encode_s=60)) as (home, session):
+            reader = asyncio.create_task(collect(session))
             speaker = asyncio.create_task(speak(session, clip(TWO_PIECES, TWO_PIECES, TWO_PIECES)))
             await asyncio.sleep(20)
             assert len(home.engine.submitted) == 2
             assert session.queued_s > 1.0
             speaker.cancel()
+            reader.cancel()
 
     play(scenario())
 
@@ -119,10 +121,12 @@ def test_an_update_waits_for_the_pieces_before_it() -> None:
 
     async def scenario() -> None:
         async with recorded(slow(sure_of_all, encode_s=60)) as (_, session):
+            reader = asyncio.create_task(collect(session))
             await speak(session, TWO_PIECES)
             await session.receive(UpdateInput(FRENCH))
             await speak(session, silence(2.0))
             assert session.queued_s > 1.5
+            reader.cancel()
 
     play(scenario())
 

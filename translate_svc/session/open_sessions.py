@@ -28,7 +28,7 @@ class OpenSessions:
         return (each for each in self._sessions if isinstance(each, Session) and each.live)
 
     def queued_input_ms(self, limit_ms: int) -> int:
-        """Audio that waits to be processed. Of each stream at most ``limit_ms`` counts, because one message
+        """Audio that waits for the server. Of each stream at most ``limit_ms`` counts, because one message
         can add an hour of silence.
         """
         return sum(min(round(stream.queued_s * 1000), limit_ms) for stream in self.streams())

@@ -169,8 +169,8 @@ class Session:
 
     @property
     def queued_s(self) -> float:
-        """Seconds of input that wait for the segmenter."""
-        return self._input.queued_s
+        """Seconds of input that wait for the server; 0 while they wait for the client to read."""
+        return 0.0 if self._outbox.reader_is_late else self._input.queued_s
 
     @property
     def age_s(self) -> float:
@@ -180,12 +180,11 @@ class Session:
     @property
     def lag_s(self) -> float | None:
         """How far the results are behind the audio; None if no result was due for a while."""
-        now_s, reader_late_s = _now_s(), self._outbox.reader_late_s
-        if reader_late_s >= now_s:
-            return None  # the client itself is late
+        if self._outbox.reader_is_late:
+            return None
         position, oldest_s = self._input_pump.received_position, self._input.queue.oldest_arrived_s
         queue_due_s = None if oldest_s is None else self._lag.due_s(position, oldest_s)
-        return self._lag.seconds(now_s, queue_due_s, reader_late_s)
+        return self._lag.seconds(_now_s(), queue_due_s, self._outbox.reader_late_s)
 
     def degrade(self, degradation: Degradation) -> None:
         """Leaves out what ``degradation`` says from now on. Warns the client if its own results come late."""

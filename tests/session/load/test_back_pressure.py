@@ -17,6 +17,7 @@ from tests.session.harness import (
     config,
     house,
     of,
+    speak,
     speech,
     utterances,
 )
@@ -110,6 +111,23 @@ def test_the_input_waits_behind_utterances_that_nobody_reads() -> None:
             await sender
         check_contract(events)
         assert len(of(events, UtteranceDone)) == 10
+
+    play(scenario())
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_input_behind_who_does_not_read_does_not_wait_for_the_server(reads: bool) -> None:
+    async def scenario() -> None:
+        options = SessionOptions(max_utterances_in_flight=2, max_queued_input_ms=1_000)
+        script = ScriptedRequest((ScriptedSequence(("uno",)),), encode_s=60)
+        async with house(lambda _: script, options=options) as home:
+            session = home.open(config())
+            reader = asyncio.create_task(collect(session) if reads else asyncio.sleep(3_600))
+            sender = asyncio.create_task(speak(session, utterances(10)))
+            await asyncio.sleep(30)
+            assert (session.queued_s > 0.9) is reads
+            sender.cancel()
+            reader.cancel()
 
     play(scenario())
 

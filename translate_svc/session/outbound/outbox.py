@@ -54,10 +54,14 @@ class Outbox:
         return len(self._events)
 
     @property
+    def reader_is_late(self) -> bool:
+        """Whether the oldest event has waited for the reader too long."""
+        return bool(self._events) and self._now_s() - self._events[0].put_s > _LATE_S
+
+    @property
     def reader_late_s(self) -> float:
         """When its reader was late last, in the event loop's time: now, if it is; minus infinity: never."""
-        now_s = self._now_s()
-        return now_s if self._events and now_s - self._events[0].put_s > _LATE_S else self._reader_late_s
+        return self._now_s() if self.reader_is_late else self._reader_late_s
 
     def put(self, event: SessionEvent, on_taken: Callable[[], None] = _nothing) -> None:
         """Appends an event. After ``close``, ``fail`` or ``discard`` it is dropped silently."""
