@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -107,7 +106,7 @@ class Admission:
         self._retries = RetrySchedule(options, clock)
         self._places = FairPlaces(clock)
         self._clock = clock
-        self._newest: deque[tuple[float, float]] = deque()
+        self._newest: dict[int, tuple[float, float]] = {}  # by number
         self._live = 0
         self._cost = 0.0
         self.admitted = 0
@@ -127,10 +126,10 @@ class Admission:
 
     @property
     def newest_cost(self) -> float:
-        """The sum of the relative costs of those admitted in the last seconds."""
-        while self._newest and self._newest[0][0] <= self._clock() - _NEWEST_S:
-            self._newest.popleft()
-        return sum(cost for _, cost in self._newest)
+        """The sum of the relative costs of those inside that began in the last seconds."""
+        shown_s = self._clock() - _NEWEST_S
+        self._newest = {number: each for number, each in self._newest.items() if each[0] > shown_s}
+        return sum(cost for _, cost in self._newest.values())
 
     def admit(self, caller: str | None = None, cost: float = 1.0, *, goes_on: bool = False) -> AdmissionSlot:
         """Takes a slot for ``caller``; None: it cannot be told from others.
@@ -147,11 +146,13 @@ class Admission:
         above = self._is_above(cost, capacity)
         self._live += 1
         self._cost += cost
-        self._newest.append((self._clock(), cost))
         self.admitted += 1
+        number = self.admitted
+        if not goes_on:
+            self._newest[number] = self._clock(), cost
         if caller is not None:
             self._places.enter(caller, cost, above=above)
-        return AdmissionSlot(lambda: self._release(caller, cost, above))
+        return AdmissionSlot(lambda: self._release(number, caller, cost, above))
 
     def check(self, caller: str | None = None, cost: float = 1.0, *, goes_on: bool = False) -> None:
         """Raises as ``admit`` does, and counts a refusal then, but takes no slot."""
@@ -198,8 +199,9 @@ class Admission:
         most = self._options.max_streams
         return most if not self._live else max(1, int(min(capacity * self._live / self._cost, most)))
 
-    def _release(self, caller: str | None, cost: float, above: bool) -> None:
+    def _release(self, number: int, caller: str | None, cost: float, above: bool) -> None:
         self._live -= 1
+        self._newest.pop(number, None)
         self._cost = self._cost - cost if self._live else 0.0
         if caller is not None:
             self._places.leave(caller, cost, above=above)

@@ -70,6 +70,24 @@ def test_refused_callers_come_again_one_after_another() -> None:
     assert retries.delay_s() == pytest.approx(2.0)
 
 
+def test_who_has_left_or_goes_on_brings_no_load_that_does_not_show_yet() -> None:
+    now_s = [0.0]
+    admission = Admission(AdmissionOptions(), clock=lambda: now_s[0])
+    admission.admit(cost=2.0)
+    now_s[0] += 6
+    for _ in range(20):
+        admission.admit(cost=1.0).release()
+    assert admission.newest_cost == 2.0, "they have left"
+    admission.admit(cost=4.0, goes_on=True)
+    assert admission.newest_cost == 2.0, "the engine has that load already"
+    staying = admission.admit(cost=1.0)
+    assert admission.newest_cost == 3.0
+    now_s[0] += 5
+    assert admission.newest_cost == 1.0
+    staying.release()
+    assert admission.newest_cost == 0.0
+
+
 class Server:
     """With a measured capacity of eight. ``now_s`` is its time."""
 
