@@ -87,10 +87,10 @@ def warnings(events: list[SessionEvent], code: str) -> list[StreamWarning]:
 
 
 async def talk_together(
-    seconds_an_utterance: float, streams: int
+    seconds_an_utterance: float, streams: int, *targets: TargetSettings
 ) -> tuple[list[list[SessionEvent]], int, bool]:
     async with watched_house(seconds_an_utterance) as (made, monitor):
-        sessions = [made.open(config()) for _ in range(streams)]
+        sessions = [made.open(config(*targets)) for _ in range(streams)]
         kept_up = True
 
         async def watch() -> None:
@@ -132,6 +132,19 @@ def test_streams_are_told_how_far_behind_they_are_and_lose_their_speech_last() -
         assert not skipped & spoken
         assert skipped | spoken == {delta.utterance_id for delta in of(each, TextDelta)} == set(range(20))
         assert spoken >= set(range(4)), "those at the beginning are in time"
+
+
+@pytest.mark.parametrize("others", [(), (TargetSettings("fr"),)])
+def test_a_late_utterance_is_spoken_where_its_text_is_not_sent(others: tuple[TargetSettings, ...]) -> None:
+    """As on a telephone: without its speech the words would be lost. The warning tells of the others."""
+    with virtual_time() as runner:
+        events, _, kept_up = runner.run(talk_together(1.0, 4, TargetSettings("es", text=False), *others))
+    assert not kept_up
+    assert any(warnings(each, "speech_skipped") for each in events) is bool(others)
+    for each in events:
+        check_contract(each)
+        spanish = {chunk.utterance_id for chunk in of(each, SpeechChunk) if chunk.language == "spa"}
+        assert spanish == set(range(20))
 
 
 def test_one_stream_whose_reader_sleeps_is_not_the_engines_fault() -> None:

@@ -18,7 +18,7 @@ class Degradation(enum.IntEnum):
     words.
     """
     NO_LATE_SPEECH = 4
-    """An utterance that is late by more than ``LATE_SPEECH_S`` itself gets its text only."""
+    """An utterance that is late by more than ``LATE_SPEECH_S`` itself has no speech where it has a text."""
 
 
 LATE_SPEECH_S = 8.0

@@ -249,14 +249,14 @@ class Dispatcher:
         return due_s
 
     def _skip_late_speech(self, utterance: LiveUtterance, due_s: float, now_s: float) -> None:
-        """Leaves out the speech of a very late utterance while the whole server is behind."""
+        """Leaves out the speech of a very late utterance, where text is sent, while the server is behind."""
         if (
             self.degradation < Degradation.NO_LATE_SPEECH
             or now_s - due_s < LATE_SPEECH_S
             or utterance.has_hypotheses
         ):
             return
-        if any(each.spec.speech for each in utterance.plans):
+        if any(each.can_go_unspoken for each in utterance.plans):
             utterance.speech_skipped = True
             message = f"the server is {now_s - due_s:.1f} s behind: this utterance gets its text only"
             self._outbox.put(StreamWarning("speech_skipped", message, utterance.utterance_id))

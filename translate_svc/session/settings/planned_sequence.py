@@ -59,6 +59,11 @@ class PlannedSequence:
         return not self.lanes
 
     @property
+    def can_go_unspoken(self) -> bool:
+        """Whether its words reach the client without its speech, too."""
+        return self.text is not None and self.audio is not None
+
+    @property
     def lanes(self) -> tuple[LaneKey, ...]:
         """The lanes in use."""
         return tuple(key for key in (self.text, self.audio) if key is not None)

@@ -77,7 +77,7 @@ class LiveUtterance(abc.ABC):
         self.source = SampleRange(position, position)
         self._language = UtteranceLanguage(utterance_id, is_asked=settings.detects_language)
         self.speech_skipped = False
-        """Whether the request asks for no speech, because the server is too far behind."""
+        """Whether the request asks for no speech beside text, because the server is too far behind."""
         self.phase = UtterancePhase.OPEN
         self._heard: dict[str, SourcePosition] = {}  # by request
         self._times = UtteranceTimes()
@@ -317,4 +317,9 @@ class LiveUtterance(abc.ABC):
             self._paced(index, playouts.get(plan.spec.language), now_s)
             for index, plan in enumerate(self.plans)
         )
-        return tuple(replace(spec, speech=False) for spec in specs) if self.speech_skipped else specs
+        if not self.speech_skipped:
+            return specs
+        return tuple(
+            replace(spec, speech=spec.speech and not plan.can_go_unspoken)
+            for plan, spec in zip(self.plans, specs, strict=True)
+        )
