@@ -95,11 +95,15 @@ def shared_port(address: ListenAddress) -> Iterator[ListenAddress]:
     )[0]
     with socket.socket(family, kind, protocol) as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # a server with one process that has just stopped may have left connections in TIME_WAIT
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             held.bind(place)
         except OSError as error:
             message = f"{address}: {error.strerror}"
             raise InvalidArgument(message, field=address.port_field) from None
+        # with it, others could listen here while no process of the server does
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         port = held.getsockname()[1]
         yield ListenAddress(address.host, port, address.host_field, address.port_field)
 
