@@ -10,7 +10,7 @@ import pytest
 from tests.rpc.scripted_session import ScriptedService, ScriptedSession
 from tests.waiting import until
 from translate_svc.client import AsyncClient
-from translate_svc.client.aio import stream as stream_module
+from translate_svc.client.aio import event_reader
 from translate_svc.errors import TranslateSvcError
 from translate_svc.rpc.server import RpcServer
 from translate_svc.types import SampleRange, SpeechChunk
@@ -54,7 +54,8 @@ async def test_it_gets_all_of_it(server: RpcServer, service: ScriptedService, re
 async def test_beyond_a_bound_it_is_told_to_read(
     server: RpcServer, service: ScriptedService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_module, "MAX_UNREAD_BYTES", 1 << 20)
+    monkeypatch.setattr(event_reader, "MAX_UNREAD_BYTES", 1 << 20)
+    monkeypatch.setattr(event_reader, "UNREAD_TIMEOUT_S", 0.1)
     async with (
         AsyncClient(server.target) as client,
         client.stream(targets=["spa"], sample_rate_hz=16_000) as stream,
@@ -62,4 +63,6 @@ async def test_beyond_a_bound_it_is_told_to_read(
         speak(service.sessions[0])
         with pytest.raises(TranslateSvcError, match="iterate while you send"):
             await stream.send(LONG)
+        with pytest.raises(TranslateSvcError, match="iterate while you send"):
+            _ = [event async for event in stream]
     await until(lambda: server.live_streams == 0)

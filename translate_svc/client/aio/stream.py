@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterable, Generator, Iterable
 from contextlib import closing
 from types import TracebackType
-from typing import TypeVar
 
 from translate_svc.client.aio.connection import StreamConnection
+from translate_svc.client.aio.event_reader import EventReader, shielded
 from translate_svc.client.aio.stream_call import cancellations
 from translate_svc.client.input_encoder import Audio, InputEncoder
 from translate_svc.errors import TranslateSvcError
@@ -22,19 +21,10 @@ from translate_svc.types import (
     Opened,
     SessionEvent,
     SilenceInput,
-    SpeechChunk,
     StreamConfig,
     StreamSettings,
     UpdateInput,
 )
-
-T = TypeVar("T")
-
-_PATIENCE_S = 0.05
-"""A write that waits longer may wait for results to be taken."""
-MAX_UNREAD_BYTES = 64 << 20
-_EVENT_BYTES = 1024
-"""What an event takes, beside its speech."""
 
 
 class AsyncStream:
@@ -42,7 +32,8 @@ class AsyncStream:
 
     The server takes no more audio while its results are not taken, and ends the stream after 10 s. ``feed``
     sends in the background, while the program iterates. Who sends all and then iterates gets all, too: what
-    comes while ``send`` waits is kept, up to 64 MiB. Beyond them ``send`` fails.
+    comes while ``send`` waits is kept, up to 64 MiB. Beyond them ``send`` waits for who iterates, and after
+    10 s in which nobody takes an event, the stream fails.
 
     A timeout or a cancellation of ``send`` or of the iteration does not end the stream, although it would
     cancel a plain gRPC call. One task at a time may send audio, and one may iterate; ``clear``, ``finalize``
@@ -55,13 +46,10 @@ class AsyncStream:
         self._first_sample = config.resume_from_sample if config.resume_token else 0
         self._audio = InputEncoder(config.input, max_chunk_bytes)
         self._opened: Opened | None = None
-        self._unread: deque[SessionEvent] = deque()
-        self._unread_bytes = 0
-        self._read_task: asyncio.Task[SessionEvent | None] | None = None
-        self._is_read = False
+        self._events = EventReader(connection)
         self._write_task: asyncio.Task[None] | None = None
         self._feed_task: asyncio.Task[None] | None = None
-        self._feed_error: BaseException | None = None
+        self._error: Exception | None = None  # why this side ended the call
 
     @property
     def opened(self) -> Opened:
@@ -91,7 +79,7 @@ class AsyncStream:
         except BaseException:
             await self._release()
             raise
-        self._keep(self._opened)
+        self._events.keep(self._opened)
         return self
 
     async def __aexit__(
@@ -149,14 +137,13 @@ class AsyncStream:
 
     async def __anext__(self) -> SessionEvent:
         """The next event, ``Opened`` first and ``Closed`` last."""
-        if self._unread:
-            event = self._unread.popleft()
-            self._unread_bytes -= _bytes_of(event)
-            return event
-        following = await self._next_event()
-        if following is None:
+        try:
+            event = await self._events.next_event()
+        except TranslateSvcError as error:
+            raise self._error or error from None
+        if event is None:
             raise StopAsyncIteration
-        return following
+        return event
 
     async def _feed(self, source: AsyncIterable[Audio] | Iterable[Audio], *, end: bool) -> None:
         try:
@@ -171,61 +158,20 @@ class AsyncStream:
         except asyncio.CancelledError:
             if cancellations():
                 raise
-            self._end_feed(TranslateSvcError("the audio that was fed was cancelled"))
+            self._fail(TranslateSvcError("the audio that was fed was cancelled"))
         except Exception as error:
-            self._end_feed(error)
+            self._fail(error)
 
-    def _end_feed(self, error: Exception) -> None:
+    def _fail(self, error: Exception) -> None:
         # if the server failed the call, the reader gets that error from the call
         if not self._connection.done:
-            self._feed_error = error
+            self._error = error
             self._connection.cancel()
 
     async def _send(self, chunks: Generator[bytes]) -> None:
         with closing(chunks):
             for chunk in chunks:
                 await self._write(AudioInput(chunk))
-
-    async def _next_event(self) -> SessionEvent | None:
-        """The next event that this client knows, or None at the end."""
-        if self._is_read:
-            raise RuntimeError("the stream is being read already: one at a time may iterate")
-        self._is_read = True
-        try:
-            return await _shielded(self._reading())
-        except TranslateSvcError as error:
-            raise self._feed_error or error from None
-        finally:
-            self._is_read = False
-            if self._read_task is not None and self._read_task.done():
-                self._read_task = None
-
-    def _reading(self) -> asyncio.Task[SessionEvent | None]:
-        if self._read_task is None:
-            self._read_task = asyncio.get_running_loop().create_task(self._connection.next_event())
-        return self._read_task
-
-    def _keep(self, event: SessionEvent) -> None:
-        self._unread.append(event)
-        self._unread_bytes += _bytes_of(event)
-
-    async def _read_ahead(self, write: asyncio.Task[None]) -> None:
-        """Keeps what comes while ``write`` waits and nobody iterates."""
-        while not write.done() and not self._is_read:
-            read = self._reading()
-            await asyncio.wait({write, read}, return_when=asyncio.FIRST_COMPLETED)
-            if self._is_read or read is not self._read_task or not read.done():
-                continue
-            if read.cancelled() or read.exception() is not None or (event := read.result()) is None:
-                return  # it is for who iterates
-            self._read_task = None
-            self._keep(event)
-            if self._unread_bytes > MAX_UNREAD_BYTES:
-                self._connection.cancel()
-                limit = f"{MAX_UNREAD_BYTES >> 20} MiB"
-                raise TranslateSvcError(
-                    f"{limit} of events are not read: iterate while you send, or use feed"
-                )
 
     async def _write(self, message: ClientMessage) -> None:
         """Runs a write to its end, even if the calling task is cancelled.
@@ -237,9 +183,12 @@ class AsyncStream:
             self._write_after(self._write_task, message)
         )
         write = self._write_task
-        if not (await asyncio.wait({write}, timeout=_PATIENCE_S))[0]:
-            await self._read_ahead(write)
-        await _shielded(write)
+        try:
+            await self._events.read_while(write)
+        except TranslateSvcError as error:
+            self._fail(error)
+            raise
+        await shielded(write)
 
     async def _write_after(self, earlier: asyncio.Task[None] | None, message: ClientMessage) -> None:
         if earlier is not None:
@@ -249,33 +198,12 @@ class AsyncStream:
     async def _release(self) -> None:
         """Ends the stream and all tasks."""
         self._connection.cancel()
-        tasks = [task for task in (self._feed_task, self._read_task, self._write_task) if task is not None]
+        tasks = [task for task in (self._feed_task, self._write_task) if task is not None]
         for task in tasks:
             # cancelling the call does not wake a write that waits for the connection
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._events.release()
         # their tracebacks refer to this, which would keep the connection open until a collection
-        self._feed_task = self._read_task = self._write_task = self._feed_error = None
+        self._feed_task = self._write_task = self._error = None
         await self._connection.release()
-
-
-def _bytes_of(event: SessionEvent) -> int:
-    if not isinstance(event, SpeechChunk):
-        return _EVENT_BYTES
-    return _EVENT_BYTES + len(event.data) + sum(map(len, event.packets))
-
-
-async def _shielded(operation: asyncio.Task[T]) -> T:
-    """Waits for an operation, which continues if the waiting task is cancelled.
-
-    Raises:
-        TranslateSvcError: another task closed the stream meanwhile, which cancelled the operation.
-    """
-    try:
-        return await asyncio.shield(operation)
-    except asyncio.CancelledError:
-        if not operation.cancelled() or cancellations():
-            raise
-        raise TranslateSvcError("the stream was cancelled") from None
-    finally:
-        del operation  # its error refers to this frame

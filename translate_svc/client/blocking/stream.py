@@ -20,8 +20,8 @@ class Stream:
     from any, also beside ``feed``. The server takes no more audio while its results are not taken, and ends
     the stream after 10 s. ``feed`` sends in a background thread, while the program iterates. Who sends all
     and then iterates gets all, too: what comes while ``send`` waits is kept, up to 64 MiB. Beyond them
-    ``send`` fails. Every method raises the exceptions of this package; ``InvalidArgument`` and ``OutOfRange``
-    name the field.
+    ``send`` waits for who iterates, and after 10 s in which nobody takes an event, the stream fails. Every
+    method raises the exceptions of this package; ``InvalidArgument`` and ``OutOfRange`` name the field.
     """
 
     def __init__(self, loop: LoopThread, stream: AsyncStream) -> None:
