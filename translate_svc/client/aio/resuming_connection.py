@@ -248,7 +248,7 @@ class ResumingConnection:
                 return hopeless
             except _REFUSALS as refused:
                 self._refusal = refused
-                self._events.extend(self._state.warn_of_loss(self._options.resume_timeout_s))
+                self._events.extend(self._state.warn_of_loss(self._options.resume_timeout_s, refused))
                 self._changed.set()
             except TranslateSvcError as unfit:
                 final = final or unfit

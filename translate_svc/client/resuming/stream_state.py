@@ -10,7 +10,7 @@ from typing import TypeGuard
 from translate_svc.audio.codecs.table import codec_of
 from translate_svc.client.resuming.deduplication import EventDeduplicator
 from translate_svc.client.resuming.replay_buffer import ReplayBuffer, SentMessage
-from translate_svc.errors import Unavailable
+from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
 from translate_svc.types import (
     Cleared,
     ClearInput,
@@ -132,13 +132,19 @@ class StreamState:
         self._lost_s = time.monotonic()
         self._is_loss_told = False
 
-    def warn_of_loss(self, timeout_s: float) -> list[SessionEvent]:
-        """A warning where the time without a call is long enough to be noticed; once for each time."""
+    def warn_of_loss(self, timeout_s: float, refusal: TranslateSvcError) -> list[SessionEvent]:
+        """A warning where the time without a call is long enough to be noticed; once for each time.
+
+        ``refusal``: what a server said last. Of one that is full, or of a limit of the caller, it says more
+        than that the server was lost: that need not be so.
+        """
         if self._is_loss_told or self._lost_s is None or time.monotonic() - self._lost_s < _NOTICED_S:
             return []
         self._is_loss_told = True
-        message = f"the server was lost, and none continues the stream yet: asking for up to {timeout_s:g} s"
-        return [StreamWarning("server_lost", message)]
+        message = "the server was lost, and none continues the stream yet"
+        if isinstance(refusal, ResourceExhausted):
+            message = f"no server continues the stream yet: {refusal.description}"
+        return [StreamWarning("server_lost", f"{message}; asking for up to {timeout_s:g} s")]
 
     @property
     def is_cut_off(self) -> bool:
