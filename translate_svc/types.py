@@ -525,6 +525,9 @@ class DraftReport:
     hold_reason: str
 
 
+SERVER_LOST = "server_lost"
+"""The code of the client's own warning while no server continues its stream."""
+
 NO_SPEECH = "no_speech"
 """Code of the warning of an utterance in which nobody speaks."""
 

@@ -16,6 +16,7 @@ from translate_svc.cli.backends.patience import Patience
 from translate_svc.cli.batch.arguments import BatchArguments, reference_languages
 from translate_svc.cli.batch.items import BatchItem
 from translate_svc.cli.batch.journal import FileResult, FileStatus, Journal
+from translate_svc.cli.batch.lost_server import LostServer
 from translate_svc.cli.media.file_sinks import file_sinks
 from translate_svc.cli.media.file_streams import open_readers, stream_file
 from translate_svc.cli.media.file_translation import sides_hint
@@ -82,6 +83,7 @@ class FileWork:
         self._model = model
         self._translator = translator
         self._patience = Patience()
+        self._lost_server = LostServer()
         self._journal = journal
         self._staging = staging
 
@@ -137,6 +139,7 @@ class FileWork:
                 sinks: list[Sink] = [
                     counter,
                     texts,
+                    self._lost_server,
                     *file_sinks(arguments, path, settings, files, rate_hz, track),
                 ]
                 await stream_file(

@@ -12,6 +12,7 @@ from translate_svc.client.resuming.deduplication import EventDeduplicator
 from translate_svc.client.resuming.replay_buffer import ReplayBuffer, SentMessage
 from translate_svc.errors import ResourceExhausted, TranslateSvcError, Unavailable
 from translate_svc.types import (
+    SERVER_LOST,
     Cleared,
     ClearInput,
     ClientMessage,
@@ -144,7 +145,7 @@ class StreamState:
         message = "the server was lost, and none continues the stream yet"
         if isinstance(refusal, ResourceExhausted):
             message = f"no server continues the stream yet: {refusal.description}"
-        return [StreamWarning("server_lost", f"{message}; asking for up to {timeout_s:g} s")]
+        return [StreamWarning(SERVER_LOST, f"{message}; asking for up to {timeout_s:g} s")]
 
     @property
     def is_cut_off(self) -> bool:
