@@ -13,6 +13,10 @@ HTTP_MANAGER = f"{TYPES}.extensions.filters.network.http_connection_manager.v3.H
 SERVER_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _ROUTER = f"{TYPES}.extensions.filters.http.router.v3.Router"
 _OTHER_HOST = f"{TYPES}.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+_HOST_ATTEMPTS = 50
+"""Where a caller's hash chooses, each attempt finds any host, and only one of several may be there. After
+five some offers were answered with 503.
+"""
 
 _SAID_BY_CALLERS = (
     "x-forwarded-for",
@@ -70,7 +74,7 @@ def destination(cluster: str, idle_s: float, retry_on: str, *, elsewhere: bool =
     if elsewhere:
         retries |= {
             "retry_host_predicate": [{"name": "other_host", "typed_config": {"@type": _OTHER_HOST}}],
-            "host_selection_retry_max_attempts": 5,
+            "host_selection_retry_max_attempts": _HOST_ATTEMPTS,
         }
     return {
         "cluster": cluster,
