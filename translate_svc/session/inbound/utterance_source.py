@@ -101,10 +101,7 @@ class UtteranceSource:
         self._input.push_silence(samples)
 
     def finalize(self) -> None:
-        """Ends the running utterance at this exact input sample, which becomes a commit point.
-
-        If none runs, the commit point is before what the next one may need: padding, and its first speech.
-        """
+        """Ends the running utterance at this exact input sample. The sample becomes a commit point."""
         self._input.mark(Boundary.FINALIZE)
 
     def update(self, settings: Negotiated) -> None:
@@ -223,16 +220,12 @@ class UtteranceSource:
         elif not self._grid.flushed:
             self._grid.flush()
         else:
-            needed, finalizes = self._segmenter.earliest_position, marker is Boundary.FINALIZE
-            ended = self._segmenter.finalize(marker.end_reason)
-            # a marker that only moves the grid back stays: a replay from that commit point meets it, too
-            if ended or not finalizes or needed == self._grid.origin:
-                self._input.pop_marker()
-            self._finished = not finalizes
-            if ended:
+            self._input.pop_marker()
+            self._finished = marker is not Boundary.FINALIZE
+            if ended := self._segmenter.finalize(marker.end_reason):
                 self._handle(ended)
             elif marker is not Boundary.CUT_OFF:
-                self._commit(needed if finalizes else position)
+                self._commit(position)
         return True
 
     def _advance(self, frame: Samples, probability: float) -> None:
