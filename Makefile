@@ -11,7 +11,7 @@ THREADS ?= 1
 export OMP_NUM_THREADS ?= $(THREADS)
 export TOKENIZERS_PARALLELISM := false
 # More than two cores need: some tests wait for real time or for other processes.
-WORKERS ?= 4
+WORKERS ?= 3
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %s" % sys.version.split()[0]) if sys.version_info < (3, 11) else None'
