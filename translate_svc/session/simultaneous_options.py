@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translate_svc.engine.simultaneous.commit_policy import CommitPolicy, commit_policy
-from translate_svc.engine.simultaneous.hypothesis import CommitDefaults, HypothesisTraits, most_held_frames
+from translate_svc.engine.simultaneous.commit_policy import CommitPolicy, commit_policy, most_held_frames
+from translate_svc.engine.simultaneous.hypothesis import CommitDefaults, HypothesisTraits
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.types import FRAME_SAMPLES, INTERNAL_SAMPLE_RATE_HZ, SimultaneousSettings
 from translate_svc.vad.options import FRAME_MS

@@ -170,11 +170,16 @@ class AlignAttAgreement:
             frame = hypothesis.frames - self.cutoff_frames - SURE_FRAMES
             agreed = max(agreed, _sure(words, self.sure_probability, frame, hypothesis.new_tokens))
         if self.unsure_probability is not None:
-            frame = hypothesis.frames - self.cutoff_frames - UNSURE_FRAMES
+            frame = hypothesis.frames - most_held_frames(self.cutoff_frames)
             near_end = min(near_end, _before_unsure(words, self.unsure_probability, frame, near_end))
         return _decide(
             hypothesis, previous, [(near_end, HoldReason.NEAR_END), (agreed, HoldReason.DISAGREES)]
         )
+
+
+def most_held_frames(cutoff_frames: int) -> int:
+    """How many frames at the end of a buffer a policy that uses attention does not trust at most."""
+    return cutoff_frames + UNSURE_FRAMES
 
 
 AnyCommitPolicy = AlignAtt | LocalAgreement | AlignAttAgreement

@@ -19,7 +19,6 @@ from translate_svc.engine.simultaneous.commit_policy import (
     Hypothesis,
 )
 from translate_svc.engine.simultaneous.kept_history import KeptHistory
-from translate_svc.models.alignment.alignment_file import UNSURE_FRAMES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,11 +166,6 @@ class CommitDefaults:
     def uses_attention(self) -> bool:
         """Whether the policy reads the decoder's cross-attention. Only such a policy uses a patience."""
         return self.policy != AGREEMENT
-
-
-def most_held_frames(cutoff_frames: int) -> int:
-    """How many frames at the end of a buffer a policy that uses attention does not trust at most."""
-    return cutoff_frames + UNSURE_FRAMES
 
 
 SAFE_COMMIT_DEFAULTS = CommitDefaults()
