@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
-    from translate_svc.audio.streamed.wav_header import StatedWav
-
 _MATROSKA, _MP3, _WAV = "matroska,webm", "mp3", "wav"
 _TOLERATED_S = 1.0
 """Whole files end within 0.03 s of what common writers state; some that record live state a little more."""
@@ -26,14 +24,11 @@ class StatedEnd:
     end in silence, and their headers say how long they were.
     """
 
-    def __init__(self, container: InputContainer, heard: AudioStream, wav: StatedWav | None) -> None:
-        """``heard``: the stream whose packets are of interest anyway. ``wav``: what the header of a WAV file
-        states, which FFmpeg does not tell; None if it is none.
+    def __init__(self, container: InputContainer, heard: AudioStream, wav_s: float | None) -> None:
+        """``heard``: the stream whose packets are of interest anyway. ``wav_s``: the length by the header of
+        a WAV file, which FFmpeg does not tell; None if it is none, or states none.
         """
-        if container.format.name == _WAV:
-            self._stated_s = wav.length_s if wav else None
-        else:
-            self._stated_s = _stated_s(container, heard)
+        self._stated_s = wav_s if container.format.name == _WAV else _stated_s(container, heard)
         self._ends_s = 0.0
         is_known = self._stated_s is not None and container.format.name == _MATROSKA
         self.streams: tuple[Any, ...] = tuple(container.streams) if is_known else (heard,)

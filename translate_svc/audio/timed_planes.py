@@ -77,8 +77,8 @@ class TimedPlanes:
         self.damage = Damage()
         self._container = container
         self._stream = stream
-        self._end = StatedEnd(container, stream, wav)
-        if wav is not None and wav.is_followed:
+        self._end = StatedEnd(container, stream, wav.length_s if wav else None)
+        if wav and wav.is_followed:
             self.damage.add_follower()
         self._is_gapless = container.format.name == _GAPLESS
         if self._is_gapless:
