@@ -96,12 +96,10 @@ class SlotLedger:
         entry.fed_token_ids += item.token_ids
         if result.accepted:
             entry.fed_token_ids += item.speculative_token_ids[: len(result.accepted)]
-        if result.source_ms is not None:
-            result.source_ms = _limited(result.source_ms, entry.source_ms)
-        if result.accepted_source_ms:
-            result.accepted_source_ms = tuple(
-                _limited(each, entry.source_ms) for each in result.accepted_source_ms
-            )
+        result.source_ms = _limited(result.source_ms, entry.source_ms)
+        result.accepted_source_ms = tuple(
+            _limited(each, entry.source_ms) for each in result.accepted_source_ms
+        )
 
 
 def _limited(at_ms: int | None, source_ms: int | None) -> int | None:
