@@ -151,7 +151,7 @@ def demo(
     """
     if importlib.util.find_spec("torch") is None:
         raise ModuleNotFoundError(name="torch")
-    from translate_svc.cli.backends.local_backend import LocalBackend  # loads torch
+    from translate_svc.cli.backends.local_backend import LocalBackend  # a third of a second
 
     console = StandardOutput()
     language = match_language(from_, languages.packaged(), "--from").code
