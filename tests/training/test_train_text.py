@@ -136,7 +136,7 @@ def test_loaders_make_the_steps_of_all_shards_until_they_are_not_wanted(work: Pa
     source = StepSource(work, schedule, "cpu", np.random.default_rng(0))
     spent_s = loaders.shared_seconds()
     spent_s.value = schedule.taken_up_s
-    with loaders.loaded(source, 2, 0, spent_s) as steps:
+    with loaders.loaded(source, 2, (0, 0), spent_s) as steps:
         running = multiprocessing.active_children()
         longest: set[int] = set()
         while longest != {70, 90}:  # of one shard, and of the other
@@ -154,7 +154,7 @@ def test_a_loader_that_ends_is_told(work: Path) -> None:
     spent_s = loaders.shared_seconds()
     spent_s.value = source.schedule.taken_up_s
     with (
-        loaders.loaded(source, 1, 0, spent_s) as steps,
+        loaders.loaded(source, 1, (0, 0), spent_s) as steps,
         pytest.raises(RuntimeError, match="a loader has ended"),
     ):
         next(steps)

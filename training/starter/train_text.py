@@ -81,11 +81,19 @@ class TextTrainer:
     loader_count: int = 0
     progress: Progress = field(default_factory=Progress)
     averages: list[torch.Tensor] = field(default_factory=list)
+    seed: int = 0
     _spent_s: Synchronized[float] = field(default_factory=loaders.shared_seconds)
 
     @classmethod
     def create(
-        cls, work: Path, schedule: Schedule, worker: Worker, device: str = "cpu", *, loader_count: int = 0
+        cls,
+        work: Path,
+        schedule: Schedule,
+        worker: Worker,
+        device: str = "cpu",
+        *,
+        loader_count: int = 0,
+        seed: int = 0,
     ) -> TextTrainer:
         torch.manual_seed(1)
         stage = TextStage(StarterTokenizer.load(work / "tokenizer")).to(device)
@@ -95,10 +103,10 @@ class TextTrainer:
             parameter.requires_grad_(True)
         optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
         source = StepSource(work, schedule, stage.device.type, np.random.default_rng(1), worker)
-        trainer = cls(work, schedule, stage, parameters, optimizer, source, worker, loader_count)
+        trainer = cls(work, schedule, stage, parameters, optimizer, source, worker, loader_count, seed=seed)
         trainer._resume()
-        torch.manual_seed(trainer.progress.step * worker.count + worker.index)
-        source.rng = np.random.default_rng([1, trainer.progress.step, worker.index])
+        torch.manual_seed(seed * 1_000_003 + trainer.progress.step * worker.count + worker.index)
+        source.rng = np.random.default_rng([1, seed, trainer.progress.step, worker.index])
         source.shard_uses = trainer.progress.shard_uses
         return trainer
 
@@ -128,7 +136,8 @@ class TextTrainer:
         if not self.loader_count:
             yield self.source.steps(lambda: self.progress.elapsed_s)
             return
-        with loaders.loaded(self.source, self.loader_count, self.progress.step, self._spent_s) as steps:
+        seed = (self.seed, self.progress.step)
+        with loaders.loaded(self.source, self.loader_count, seed, self._spent_s) as steps:
             yield steps
 
     def step(self, inputs: StepInputs, elapsed_s: float) -> dict[str, torch.Tensor | float]:
@@ -222,7 +231,12 @@ def _run_worker(index: int, arguments: argparse.Namespace) -> None:
     with workers.joined(index, arguments.workers) as worker:
         use_fast_conformer()
         TextTrainer.create(
-            arguments.work, schedule, worker, arguments.device, loader_count=arguments.loaders
+            arguments.work,
+            schedule,
+            worker,
+            arguments.device,
+            loader_count=arguments.loaders,
+            seed=arguments.seed,
         ).run()
 
 
@@ -245,6 +259,12 @@ def main() -> None:
         type=int,
         default=0,
         help="processes that make a GPU's steps; what they need is a core each",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of what is drawn: runs of several seeds are averaged",
     )
     parser.add_argument(
         "--taken-up-share", type=float, default=TAKEN_UP_SHARE,

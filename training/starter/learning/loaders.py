@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.sharedctypes import Synchronized
 from queue import Empty
@@ -31,16 +31,16 @@ def shared_seconds() -> Synchronized[float]:
 
 @contextmanager
 def loaded(
-    like: StepSource, count: int, first_step: int, spent_s: Synchronized[float]
+    like: StepSource, count: int, seed: Sequence[int], spent_s: Synchronized[float]
 ) -> Iterator[Iterator[StepInputs]]:
-    """Steps as `like` draws them, by `count` processes, each with shards of its own; `first_step` seeds them.
+    """Steps as `like` draws them, by `count` processes, each with shards of its own.
 
     `spent_s`: of the schedule's budget; the trainer keeps it up to date. A process that ends ends the run.
     """
     queue = _PROCESSES.Queue(_STEPS_AHEAD * count)
     processes = []
     for index in range(count):
-        rng = np.random.default_rng([2, first_step, index])
+        rng = np.random.default_rng([2, *seed, index])
         made_of = (like.work, like.schedule, like.device_type, rng, Worker(index, count))
         processes.append(_PROCESSES.Process(target=_load, args=(made_of, spent_s, queue), daemon=True))
         processes[-1].start()
