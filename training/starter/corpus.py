@@ -35,7 +35,7 @@ SHARD_EXAMPLES = 320
 MAX_UTTERANCE_S = 15.0
 
 _KIND_SHARES = {
-    "one": 0.21, "several": 0.19, "half": 0.08, "window": 0.13, "stock": 0.3, "free": 0.035,
+    "one": 0.25, "several": 0.22, "half": 0.08, "window": 0.13, "stock": 0.23, "free": 0.035,
     "speechless": 0.055,
 }  # fmt: skip
 _LANGUAGE_SHARES: Mapping[Language, float] = {"eng": 0.34, "spa": 0.22, "fra": 0.22, "deu": 0.22}
