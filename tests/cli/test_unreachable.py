@@ -12,6 +12,7 @@ import pytest
 from tests.certificates import Authority
 from tests.rpc.scripted_session import ScriptedService
 from translate_svc.cli.backends.remote_backend import RemoteBackend
+from translate_svc.cli.backends.unreachable import AWAY, cause_of
 from translate_svc.cli.commands.top import readings
 from translate_svc.client import ClientOptions, tls_credentials
 from translate_svc.errors import Unavailable
@@ -92,6 +93,19 @@ async def test_what_is_no_server_is_said_to_be_none(
                 assert (await anext(shown)).line() == f"{address}: {said}"
 
 
+@pytest.mark.parametrize(("failed", "away"), [("ipv6:%5B::1%5D", False), ("ipv4:127.0.0.1", True)])
+async def test_a_name_is_not_away_for_one_of_its_addresses(failed: str, away: bool) -> None:
+    async with listening(nothing) as address:
+        server = address.replace("127.0.0.1", "localhost")
+        refused = (
+            f"{failed}:{address.rpartition(':')[2]}: Failed to connect to remote host: Connection refused"
+        )
+        error = Unavailable(f"connections to all backends failing; last error: UNKNOWN: {refused}")
+        said = await cause_of(error, server)
+    assert (said == AWAY) is away
+    assert ("it may be ending, want TLS (--tls-ca)" in said) is not away
+
+
 async def test_of_several_servers_a_silent_one_is_left_out() -> None:
     options = ClientOptions(call_timeout_s=2)
     async with listening(nothing) as silent, RpcServer(ScriptedService(), RpcOptions()) as server:
@@ -117,6 +131,11 @@ async def test_tls_that_does_not_fit_is_said(tmp_path: Path) -> None:
         said = await said_of(server.target, ClientOptions(credentials=foreign, call_timeout_s=60))
         assert said.startswith("has a certificate that is not trusted: ")
         assert len(said) < 100
+    elsewhere = authority.issue("elsewhere", "elsewhere.test")
+    credentials = server_credentials(TlsFiles(elsewhere.certificate, elsewhere.key))
+    async with RpcServer(ScriptedService(), RpcOptions(), credentials) as server:
+        said = await said_of(server.target, ClientOptions(credentials=own, call_timeout_s=60))
+        assert said == "has a certificate for other names than this"
     async with RpcServer(ScriptedService(), RpcOptions()) as plain:
         said = await said_of(plain.target, ClientOptions(credentials=own, call_timeout_s=60))
         assert said == "does not speak TLS: leave out --tls-ca"

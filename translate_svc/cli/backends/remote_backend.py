@@ -62,7 +62,7 @@ class RemoteBackend:
         try:
             yield
         except Unavailable as error:
-            raise Unavailable(f"{self._address}: {cause_of(error, self._address)}") from None
+            raise Unavailable(f"{self._address}: {await cause_of(error, self._address)}") from None
 
 
 class RemoteTranslator:

@@ -199,7 +199,7 @@ async def readings(
             except (Unauthenticated, PermissionDenied):
                 raise
             except TranslateSvcError as error:
-                yield Reading(server, None, None, cause_of(error, server))
+                yield Reading(server, None, None, await cause_of(error, server))
                 before = None
                 # a failed connection would wait longer and longer before each new attempt
                 await client.close()
