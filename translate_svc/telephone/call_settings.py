@@ -85,12 +85,16 @@ class CallSettings:
         return changed
 
     def check(self, languages: LanguageTable, path: str) -> None:
-        """Raises InvalidArgument for a language that the loaded checkpoint does not have."""
-        for name in ("source", "target"):
-            if (language := getattr(self, name)) not in ("", AUTO):
-                languages.resolve(language, f"{path}.{name}")
-        for language in self.between:
-            languages.resolve(language, f"{path}.between")
+        """Raises InvalidArgument for a language that the loaded checkpoint does not have, or one to be heard
+        for which it has no voice.
+        """
+        if self.source not in ("", AUTO):
+            languages.resolve(self.source, f"{path}.source")
+        heard = [("target", self.target)] if self.target else [("between", each) for each in self.between]
+        for name, tag in heard:
+            if not (language := languages.resolve(tag, f"{path}.{name}")).speech_out:
+                message = f"needs a voice, and this model has none for {language.code}"
+                raise InvalidArgument(message, field=f"{path}.{name}")
 
     def place(self, path: str) -> str:
         """Where it was said what became of a field of the stream's settings, such as ``targets[0].language``.
