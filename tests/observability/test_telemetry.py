@@ -6,11 +6,15 @@ import asyncio
 import contextvars
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from translate_svc.engine.events import StageSpan
 from translate_svc.errors import InvalidArgument
@@ -116,6 +120,27 @@ async def test_spans_reach_a_collector_as_the_environment_says(
     assert utterance.end_time_unix_nano - utterance.start_time_unix_nano == pytest.approx(1.5e9, abs=1e3)
     assert encode.start_time_unix_nano - utterance.start_time_unix_nano == pytest.approx(0.5e9, abs=1e3)
     assert utterance.status.code == utterance.status.STATUS_CODE_ERROR
+
+
+def test_a_collector_that_does_not_answer_holds_no_server_back(caplog: pytest.LogCaptureFixture) -> None:
+    class Silent(SpanExporter):
+        ended = threading.Event()
+
+        def export(self, _: Sequence[ReadableSpan]) -> SpanExportResult:
+            self.ended.wait()
+            return SpanExportResult.FAILURE
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(Silent()))
+    tracing = Tracing(provider)
+    tracing.open_stream("s").record_utterance(report())
+    began_s = time.monotonic()
+    try:
+        tracing.shutdown()
+        assert time.monotonic() - began_s < 20  # the SDK waits for 30 s
+        assert "the last spans are lost" in caplog.text
+    finally:
+        Silent.ended.set()
 
 
 def test_the_operator_names_the_service(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,10 @@ Attributes are names, counts and times, never text or audio.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
+_log = logging.getLogger(__name__)
 _NAME = "translate_svc"
+_LAST_EXPORT_S = 3.0
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -117,8 +121,13 @@ class Tracing:
         span.end(wall(report.ended_s))
 
     def shutdown(self) -> None:
-        """Exports the remaining spans. Takes at most the exporter's timeout."""
-        self._provider.shutdown()
+        """Exports the remaining spans. What a collector does not take within 3 s is lost."""
+        # the SDK gives a collector that is away ten seconds for each batch, and takes no shorter limit
+        ending = threading.Thread(target=self._provider.shutdown, name="last-spans", daemon=True)
+        ending.start()
+        ending.join(_LAST_EXPORT_S)
+        if ending.is_alive():
+            _log.warning("the last spans are lost: no collector took them within %.0f s", _LAST_EXPORT_S)
 
 
 class StreamTrace:
