@@ -177,7 +177,10 @@ class Admission:
         if self._is_above(cost, capacity) and (
             caller is None or not self._places.has_reserve(caller, cost, self._cost, capacity)
         ):
-            return f"the engine keeps up with {places} streams, and {self._live} are open"
+            kept = "1 stream" if places == 1 else f"{places} streams"
+            return (
+                f"the engine keeps up with {kept}, and {self._live} {'is' if self._live == 1 else 'are'} open"
+            )
         if caller is not None and not goes_on and self._places.gives_way(caller, places):
             return "a caller without a stream waits, and this one has its share of the places"
         backlog = self._backlog()

@@ -197,6 +197,12 @@ def test_a_place_is_what_its_kind_of_stream_costs() -> None:
     assert admission.cost == 3.0
 
 
+def test_one_stream_is_said_to_be_one() -> None:
+    admission = Admission(AdmissionOptions(max_streams=20), capacity=lambda: 1.0)
+    admission.admit(cost=1.0)
+    assert refused_with(admission, 1.0) == "the engine keeps up with 1 stream, and 1 is open"
+
+
 def test_an_empty_server_takes_whatever_it_is() -> None:
     Admission(AdmissionOptions(max_streams=20), capacity=lambda: 1.0).admit(cost=4.0)
 
