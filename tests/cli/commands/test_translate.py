@@ -341,6 +341,7 @@ TRANSLATE = ("translate", str(CLIP), "--to", "es")
         ((*TRANSLATE, "--model", "absent"), 1, "--model: no model directory at"),
         ((*TRANSLATE, "--server", "127.0.0.1:1"), 3, "127.0.0.1:1: not reachable"),
         ((*TRANSLATE, "--server", "127.0.0.1"), 2, "--server: must be HOST:PORT or unix:PATH"),
+        ((*TRANSLATE, "--server", "127.0.0.1:65536"), 2, "--server: must have a port of at most 65535"),
         ((*TRANSLATE, "--server", "a:1", "--model", "b"), 2, "--model: does not go with --server"),
         (("translate", str(CLIP), "--to", "Spanisch"), 2, "--to: no language is called 'Spanisch'; did you"),
         (("translate", str(CLIP), "--to", "it"), 2, "--to: this model does not know Italian (ita)"),

@@ -21,6 +21,7 @@ from translate_svc.types import (
 )
 from translate_svc.variables import SERVER_VARIABLE
 
+_MAX_PORT = 65_535
 _ADDRESS = re.compile(r"(unix:.+)|(.+:\d{1,5})")
 
 
@@ -118,8 +119,12 @@ def check_address(server: str) -> str:
     """Returns ``server`` if it is a valid address.
 
     Raises:
-        UsageError: it is neither HOST:PORT nor unix:PATH.
+        UsageError: it is neither HOST:PORT nor unix:PATH, or there is no such port.
     """
     if not _ADDRESS.fullmatch(server) or "://" in server.replace("dns://", ""):
         raise UsageError("must be HOST:PORT or unix:PATH", field="--server")
+    port = server.rpartition(":")[2]
+    # gRPC would take the rest of a division by 65536: another port, where something may listen
+    if port.isdecimal() and not server.startswith("unix") and int(port) > _MAX_PORT:
+        raise UsageError(f"must have a port of at most {_MAX_PORT}", field="--server")
     return server

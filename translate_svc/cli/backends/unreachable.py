@@ -71,7 +71,7 @@ async def _is_at_another_address(said: str, server: str) -> bool:
     try:
         async with asyncio.timeout(_PROBE_S):
             _, writer = await asyncio.open_connection(host, int(port))
-    except OSError:  # TimeoutError is one
+    except (OSError, UnicodeError):  # TimeoutError is one; a name may be none of DNS
         return False
     reached = writer.get_extra_info("peername")[0]
     writer.close()
