@@ -14,6 +14,7 @@ import pytest
 
 from tests.fakes.model_free_service import model_free_service
 from tests.gateway.telephone.provider import speaks, telephone, tone
+from tests.waiting import until
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
 from translate_svc.audio.pcm import to_s16
@@ -145,6 +146,24 @@ async def test_a_call_that_does_not_begin_ends_and_the_log_says_what_was_missing
         assert await asterisk.packet() is None
     (said,) = [record.getMessage() for record in caplog.records]
     assert said == f"a call over AudioSocket ended: {missing} came for 0.1 s"
+
+
+async def test_who_only_connects_keeps_no_caller_out(tmp_path: Path) -> None:
+    """The oldest connection without a call gives way, and none with one."""
+    async with (
+        model_free_service() as service,
+        AudioSocketServer(service, telephone(tmp_path, SETTINGS), TcpOptions(max_connections=2)) as server,
+        call(server) as oldest,
+    ):
+        oldest.say(tone(0.1, 0.1))
+        await until(lambda: server.live_streams == 1)
+        async with call(server) as idle, call(server) as caller:
+            assert await idle.packet() is None
+            caller.say(tone(0.1, 0.1))
+            await until(lambda: server.live_streams == 2)
+            async with call(server) as late:
+                assert await late.packet() is None, "all have calls"
+            assert server.live_streams == 2
 
 
 async def test_rates_above_48_khz_are_refused_by_name(

@@ -38,7 +38,8 @@ class LiveCalls:
     def __init__(self, service: TranslationService, options: CallOptions) -> None:
         self._service = service
         self._options = options
-        self._calls: set[CallDriver] = set()
+        self._calls: dict[CallDriver, asyncio.Task[object] | None] = {}
+        """And the task in which each runs."""
         self._watched: set[_Watched] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -48,6 +49,10 @@ class LiveCalls:
     def __len__(self) -> int:
         """Streams and calls that are open now."""
         return len(self._calls)
+
+    def runs_in(self, task: asyncio.Task[None]) -> bool:
+        """Whether ``task`` runs a call."""
+        return task in self._calls.values()
 
     @contextmanager
     def admission(self) -> Iterator[None]:
@@ -94,13 +99,13 @@ class LiveCalls:
         """
         if self._drain_reason is not None:
             call.go_away(0, self._drain_reason)
-        self._calls.add(call)
+        self._calls[call] = asyncio.current_task()
         self._empty.clear()
         try:
             with self.watching(may_stay, lambda: call.go_away(0, _NOT_ADMITTED)):
                 await call.run()
         finally:
-            self._calls.remove(call)
+            del self._calls[call]
             if not self._calls:
                 self._empty.set()
 

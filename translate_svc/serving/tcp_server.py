@@ -29,7 +29,8 @@ class TcpOptions(CallOptions):
         port: 0 takes a free port.
         insecure: allow an address that is not loopback: the protocol has neither TLS nor a secret.
         reuse_port: other processes of this user may listen at the same port; connections are spread.
-        max_connections: at a time. Further ones are closed immediately.
+        max_connections: at a time. For one more, the oldest without a call is closed; where all have calls,
+            it is closed itself.
         keepalive_time_ms: a client's machine is asked after this time without data from it.
         keepalive_timeout_ms: how long it may leave that unanswered.
     """
@@ -63,7 +64,8 @@ class TcpServer(ABC):
         self._callers_required = callers_required
         self.calls = LiveCalls(service, options)
         """The calls that are open now."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        """The oldest first."""
         self._server: asyncio.Server | None = None
         self._revoking: asyncio.Task[None] | None = None
         self._port = options.port
@@ -115,9 +117,10 @@ class TcpServer(ABC):
             self._revoking.cancel()
         if self._server is not None:
             self._server.close()
-        for task in tuple(self._tasks):
+        tasks = tuple(self._connections)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -129,11 +132,20 @@ class TcpServer(ABC):
         await self.stop(0)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._tasks) >= self.options.max_connections:
+        if len(self._connections) >= self.options.max_connections and not self._make_room():
             writer.transport.abort()
             return
         keep_alive(writer, self.options.keepalive_time_ms, self.options.keepalive_timeout_ms)
         writer.transport.set_write_buffer_limits(high=_SEND_BUFFER_BYTES)
         task = asyncio.create_task(self.serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._connections[task] = writer
+        task.add_done_callback(self._connections.pop)
+
+    def _make_room(self) -> bool:
+        """Closes the oldest connection without a call, so that those who only connect keep no caller out."""
+        for task, writer in self._connections.items():
+            if not task.cancelling() and not self.calls.runs_in(task):
+                writer.transport.abort()
+                task.cancel()
+                return True
+        return False
