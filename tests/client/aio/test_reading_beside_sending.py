@@ -9,13 +9,19 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pytest
 
+from tests.fakes.model_free_service import model_free_service
+from translate_svc.client import AsyncClient
 from translate_svc.client.aio import event_reader
 from translate_svc.client.aio.stream import AsyncStream
+from translate_svc.client.aio.stream_call import StreamCall
 from translate_svc.errors import TranslateSvcError
+from translate_svc.rpc.server import RpcServer
 from translate_svc.types import (
     AudioFormat,
     ClientMessage,
+    Closed,
     Encoding,
+    EndInput,
     Opened,
     SampleRange,
     SessionEvent,
@@ -132,3 +138,27 @@ async def test_who_iterates_slowly_beside_a_feed_gets_all(monkeypatch: pytest.Mo
         await connection.say(range(CHUNKS))
         stream.feed([AUDIO], end=False)
         assert await numbers(stream, CHUNKS, pause_s=0.02) == list(range(CHUNKS))
+
+
+async def test_the_end_is_told_sooner_than_it_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer may come before gRPC has said that the call takes no more."""
+    write = StreamCall.write
+
+    async def noted_late(call: StreamCall, message: ClientMessage) -> None:
+        await write(call, message)
+        if isinstance(message, EndInput):
+            await closed.wait()
+
+    monkeypatch.setattr(StreamCall, "write", noted_late)
+    closed = asyncio.Event()
+    async with (
+        model_free_service() as service,
+        RpcServer(service) as server,
+        AsyncClient(server.target) as client,
+        client.stream(targets=["spa"], sample_rate_hz=16_000, resume=True) as stream,
+    ):
+        ending = asyncio.create_task(stream.end())
+        events = [event async for event in stream]
+        await ending
+        closed.set()
+    assert isinstance(events[-1], Closed)

@@ -79,7 +79,7 @@ class ResumingConnection:
         return opened
 
     async def write(self, message: ClientMessage) -> None:
-        """Returns when the message was sent once."""
+        """Returns when the message was sent once, or the server has told the end, having heard all."""
         self._present()  # before it is open, nothing would send the message
         if self._failure is not None:
             raise self._failure
@@ -87,7 +87,7 @@ class ResumingConnection:
         self._unsent.set()
         if isinstance(message, ClearInput) and self._state.is_replaying:
             self._lose(self._present(), Unavailable("cleared while the stream was resumed"))
-        while self._state.messages.sent_number < entry.number:
+        while self._state.messages.sent_number < entry.number and self._ended_call is None:
             if self.done:
                 raise self._failure or TranslateSvcError("the stream was cancelled")
             self._changed.clear()
