@@ -128,6 +128,24 @@ async def test_a_clear_takes_back_no_turn_that_was_committed(server: GatewayServ
         assert [each["item_id"] for each in session.of(f"{TRANSCRIPT}.completed")] == items
 
 
+async def test_a_clear_waits_for_a_commit_where_the_server_cuts_the_turns(server: GatewayServer) -> None:
+    """OpenAI's Agents SDK ends each stream so, however fast its audio came."""
+    async with connect(server.target, PATH) as session:
+        await _update(session)
+        await _append(session, SPOKEN * 3 + pcm16(tone(0.6)))
+        await session.send("input_audio_buffer.commit")
+        await session.send("input_audio_buffer.clear")
+        await session.until("input_audio_buffer.cleared")
+        items = [each["item_id"] for each in session.of("input_audio_buffer.committed")]
+        assert len(items) == 4
+        assert [each["item_id"] for each in session.of(f"{TRANSCRIPT}.completed")] == items
+        await _append(session, pcm16(silence(0.8)))  # no turn at all
+        await session.send("input_audio_buffer.commit")
+        await session.send("input_audio_buffer.clear")
+        async with asyncio.timeout(8):
+            await session.until("input_audio_buffer.cleared")
+
+
 def test_an_item_whose_turn_is_dropped_ends_as_failed() -> None:
     """A clear waits ten seconds for committed turns, and then drops them: clients wait for each item."""
     events = TranscriptionEvents(languages.packaged(), 24_000)

@@ -95,7 +95,7 @@ class SessionInput:
             self._samples += len(message.data) // self.settings.input.bytes_per_sample
         elif isinstance(message, UpdateInput):
             self.settings = self.wanted
-        elif isinstance(message, FinalizeInput) and self.settings.vad is None:
+        elif isinstance(message, FinalizeInput):
             self._turns.commit(self._samples)
 
     def refused(self, message: ClientMessage) -> None:
