@@ -220,6 +220,32 @@ async def test_the_language_of_a_transcript_is_found_out(client: AsyncOpenAI) ->
         assert told.text == named.text
 
 
+async def test_a_transcript_may_be_in_one_of_several_languages(client: AsyncOpenAI) -> None:
+    for languages in (["es"], ["en", "es"]):
+        told = await client.audio.transcriptions.create(
+            model="gpt-transcribe", file=SPANISH, languages=languages, keywords=[]
+        )
+        named = await client.audio.transcriptions.create(model="whisper-1", file=SPANISH, language="es")
+        assert told.text == named.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"languages": ["es"], "language": "es"}, "languages"),
+        ({"languages": ["tlh"]}, "languages"),
+        ({"languages": ["es", "tlh"]}, "languages[1]"),
+        ({"keywords": ["tren"]}, "keywords"),
+    ],
+)
+async def test_languages_that_are_wrong_are_named(
+    client: AsyncOpenAI, fields: dict[str, list[str]], param: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        await client.audio.transcriptions.create(model="gpt-transcribe", file=SPANISH, **fields)  # type: ignore[call-overload]
+    assert refused.value.param == param
+
+
 @pytest.fixture
 def reversed_speech(tmp_path: Path) -> Path:
     """Speech played backwards, of which the model makes a sentence that nobody said."""

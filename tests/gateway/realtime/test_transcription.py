@@ -240,6 +240,14 @@ async def test_g711_is_heard_as_it_was_said(name: str, encode: Any, language: st
             {"audio": {"input": {"transcription": {"language": "tlh"}}}},
             "session.audio.input.transcription.language",
         ),
+        (
+            {"audio": {"input": {"transcription": {"keywords": ["names"]}}}},
+            "session.audio.input.transcription.keywords",
+        ),
+        (
+            {"audio": {"input": {"transcription": {"languages": ["en"], "language": "en"}}}},
+            "session.audio.input.transcription.languages",
+        ),
         ({"audio": {"input": {"format": {"type": "audio/opus"}}}}, "session.audio.input.format.type"),
         (
             {"audio": {"input": {"format": {"type": "audio/pcmu", "rate": 24_000}}}},

@@ -15,6 +15,7 @@ from translate_svc.errors import InvalidArgument, OutOfRange, ResourceExhausted,
 from translate_svc.gateway.context import GatewayContext
 from translate_svc.gateway.failures import failure_of
 from translate_svc.gateway.files.responses import FORMATS, logprob, respond
+from translate_svc.gateway.files.spoken_language import spoken_language
 from translate_svc.gateway.files.transcript import Transcript
 from translate_svc.gateway.files.upload import AudioForm, receive_form
 from translate_svc.gateway.files.upload_places import UploadPlaces
@@ -46,7 +47,9 @@ _OUTPUT = AudioFormat(DEFAULT_ENCODING, 16_000)
 _ENGLISH = "en"
 _SHARED = frozenset({"model", "prompt", "response_format", "temperature"})
 _TRANSLATION_FIELDS = _SHARED | {"target_language", "source_language", "num_beams", "terms"}
-_TRANSCRIPTION_FIELDS = _SHARED | {"language", "num_beams", "stream", "include", "timestamp_granularities"}
+_TRANSCRIPTION_FIELDS = _SHARED | {
+    "language", "languages", "keywords", "num_beams", "stream", "include", "timestamp_granularities",
+}  # fmt: skip
 
 _FIELDS = {
     "config.settings.targets[0].language": "target_language",
@@ -108,13 +111,8 @@ class FilesEndpoint:
         """``POST /v1/audio/transcriptions``."""
         who = await self._context.authenticator.identified(request, Scope.STREAM)
         async with self._form(request, _TRANSCRIPTION_FIELDS, who) as form:
-            tag = form.one("language", self._context.options.source_language)
-            detects = any(language.detected for language in self._context.languages)
-            if not tag and not detects:
-                raise InvalidArgument(
-                    "is required: the model does not find out which language is spoken", field="language"
-                )
-            language = self._context.languages.resolve(tag, "language") if tag else None
+            usual = self._context.options.source_language
+            language, candidates = spoken_language(form, usual, self._context.languages)
             included = frozenset({Inspect.TRANSCRIPT, Inspect.TOKENS})
             settings = StreamSettings(
                 (),
@@ -122,6 +120,7 @@ class FilesEndpoint:
                 included,
                 Segmentation.HINDSIGHT,
                 beam_search=_beam_search(form),
+                source_candidates=candidates,
             )
             stream = _choice(form, "stream", ("true", "false"), "false") == "true"
             task = _Task(
@@ -164,7 +163,8 @@ class FilesEndpoint:
                 try:
                     session = await self._context.service.open_session(config, who.caller, patience_s)
                 except InvalidArgument as error:
-                    error.field = _FIELDS.get(error.field, error.field.removeprefix("config.settings."))
+                    name = _FIELDS.get(error.field, error.field.removeprefix("config.settings."))
+                    error.field = name.replace("source_candidates", "languages")
                     raise
             if task.stream:
                 return await self._stream(request, audio, session, task, who)

@@ -10,9 +10,8 @@ from translate_svc.errors import InvalidArgument, TranslateSvcError, Unsupported
 from translate_svc.gateway.gemini.live_message import refuse
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.languages import LanguageTable
-from translate_svc.serving.source_language import source_or_auto
+from translate_svc.serving.source_language import source_of, source_or_auto
 from translate_svc.types import (
-    AUTO,
     Echo,
     Inspect,
     Segmentation,
@@ -132,8 +131,8 @@ class LiveSetup:
         self, languages: LanguageTable, *, source_language: str, calibrated: bool
     ) -> StreamSettings:
         """The settings of the stream. ``source_language``: what is spoken where the client does not say."""
-        named = self.languages[0] if len(self.languages) == 1 else source_language
-        source = AUTO if len(self.languages) > 1 else source_or_auto(named, languages)
+        named, candidates = source_of(self.languages) if self.languages else (source_language, ())
+        source = source_or_auto(named, languages)
         text = self.writes or self.reads
         return StreamSettings(
             (TargetSettings(self.target, text, self.speaks, self.speaker_id),),
@@ -142,7 +141,7 @@ class LiveSetup:
             Segmentation.MANUAL if self.manual else Segmentation.VAD,
             self.vad,
             simultaneous=SimultaneousSettings() if calibrated else None,
-            source_candidates=self.languages if source == AUTO else (),
+            source_candidates=candidates,
             echo=Echo.SPEAK if self.echo else Echo.SILENT,
         )
 

@@ -13,8 +13,8 @@ class CommittedTurns:
     """Follows the turns of a session from their commit to their end.
 
     A turn that was committed has left OpenAI's input buffer: clearing the buffer does not take it back. Where
-    the server cuts the turns, a commit may hold several of them, or nothing but silence: the commit point that
-    the session makes of it says that all of them were heard.
+    the server cuts the turns, a commit may hold several of them, or nothing but silence: the commit point
+    that the session makes of it says that all of them were heard.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class CommittedTurns:
         self._changed.set()
 
     async def settled(self) -> None:
-        """Waits until every turn that was committed is done, or ten seconds have brought none nearer to it."""
+        """Waits until every turn that was committed is done, or ten seconds have brought nothing new."""
         while self._open or self._ended_through < self._committed_through:
             self._changed.clear()
             try:

@@ -80,6 +80,7 @@ class Dialect:
         kind: ``type`` of the session object.
         prefix: of the names of the client's audio events.
         language_param: path of the source language.
+        candidates_param: path of the languages that it may be.
         object: ``object`` of the session object; empty: it has none.
         begins_with_event: whether the client's first event begins a session also where no setting is missing:
             it may choose the format of the audio.
@@ -92,6 +93,7 @@ class Dialect:
     kind: str
     prefix: str
     language_param: str
+    candidates_param: str
     object: str
     begins_with_event: bool
     clears_committed: bool

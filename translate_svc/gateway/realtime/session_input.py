@@ -33,7 +33,6 @@ _PARAMS = (
     (re.compile(r"^simultaneous"), "session.simultaneous"),
     (re.compile(r"^include"), "session.include"),
     (re.compile(r"^terms"), "session.terms"),
-    (re.compile(r"^source_candidates"), "session.audio.input.candidates"),
     (re.compile(r"^config\.input\.sample_rate_hz$"), "session.audio.input.format.rate"),
     (re.compile(r"^config\.input\."), "session.audio.input.format."),
     (re.compile(r"^audio\.data$"), "audio"),
@@ -162,6 +161,8 @@ def in_openai_terms(error: TranslateSvcError, dialect: Dialect) -> TranslateSvcE
     path = _SETTINGS_PATH.sub("", error.field)
     if path == "source_language":
         error.field = dialect.language_param
+    if path.startswith("source_candidates"):
+        error.field = dialect.candidates_param
     for pattern, param in _PARAMS:
         if pattern.search(path):
             error.field = pattern.sub(param, path)

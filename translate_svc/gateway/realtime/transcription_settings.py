@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from translate_svc.errors import Unsupported
+from translate_svc.errors import InvalidArgument, Unsupported
 from translate_svc.gateway.json_object import JsonObject
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.realtime.audio_formats import PCM_24K, InputFormat, read_format
@@ -17,7 +17,7 @@ from translate_svc.gateway.realtime.turn_detection import (
 )
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.protocols import TranslationService
-from translate_svc.serving.source_language import source_or_auto
+from translate_svc.serving.source_language import source_of, source_or_auto
 from translate_svc.types import AUTO, Inspect, StreamSettings, VadSettings
 
 LANGUAGE_PARAM = "session.audio.input.transcription.language"
@@ -32,6 +32,7 @@ class TranscriptionSettings:
 
     Attributes:
         language: what the speaker speaks; ``AUTO``: it is found out; empty: not known yet.
+        candidates: the languages it may be, where it is found out; empty: any.
         model: the name that the client gave the model.
         input: the audio that the client sends.
         include: ``LOGPROBS`` or nothing.
@@ -39,6 +40,7 @@ class TranscriptionSettings:
     """
 
     language: str = ""
+    candidates: tuple[str, ...] = ()
     model: str = ""
     input: InputFormat = PCM_24K
     include: frozenset[str] = frozenset()
@@ -78,16 +80,22 @@ class TranscriptionSettings:
         if "turn_detection" in wanted:
             changed = replace(changed, vad=read_turn_detection(wanted.object("turn_detection")))
         transcription = wanted.object("transcription")
-        if transcription is None:
-            return changed
-        transcription.refuse_unknown(("model", "language", "prompt"))
-        if transcription.text("prompt", None) is not None:
-            raise Unsupported("this model takes no prompt", field=transcription.under("prompt"))
-        return replace(
-            changed,
-            model=transcription.text("model", self.model),
-            language=transcription.text("language", self.language),
-        )
+        return changed if transcription is None else changed._with_transcription(transcription)
+
+    def _with_transcription(self, wanted: JsonObject) -> TranscriptionSettings:
+        wanted.refuse_unknown(("model", "language", "languages", "prompt", "keywords"))
+        if wanted.text("prompt", None) is not None:
+            raise Unsupported("this model takes no prompt", field=wanted.under("prompt"))
+        if wanted.texts("keywords"):
+            raise Unsupported("this model takes no keywords", field=wanted.under("keywords"))
+        language, candidates = self.language, self.candidates
+        if possible := wanted.texts("languages"):
+            if wanted.text("language", None) is not None:
+                raise InvalidArgument("is given beside `language`", field=wanted.under("languages"))
+            language, candidates = source_of(possible)
+        elif (named := wanted.text("language", None)) is not None:
+            language, candidates = named, ()
+        return replace(self, model=wanted.text("model", self.model), language=language, candidates=candidates)
 
     def stream_settings(self, languages: LanguageTable) -> StreamSettings:
         """Implements ``SessionSettings.stream_settings``."""
@@ -98,17 +106,19 @@ class TranscriptionSettings:
             frozenset(include),
             segmentation_of(self.vad),
             self.vad or DEFAULT_VAD,
+            source_candidates=self.candidates,
         )
 
     def to_json(self, languages: LanguageTable) -> dict[str, Any]:
         """Implements ``SessionSettings.to_json``."""
+        possible = {"languages": list(self.candidates)} if self.candidates else {}
         language = languages.find(self.language)
         tag = self.language.replace(AUTO, "") if language is None else language.bcp47
         return {
             "audio": {
                 "input": {
                     "format": self.input.to_json(),
-                    "transcription": {"model": self.model, "language": tag or None},
+                    "transcription": {"model": self.model, "language": tag or None} | possible,
                     "noise_reduction": None,
                     "turn_detection": describe_turn_detection(self.vad),
                 },
