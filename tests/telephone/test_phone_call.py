@@ -14,7 +14,16 @@ from translate_svc.languages import packaged
 from translate_svc.telephone.call_settings import CallSettings
 from translate_svc.telephone.phone_call import PhoneOutput
 from translate_svc.telephone.playback import Playback
-from translate_svc.types import AUTO, Echo, SampleRange, SpeechChunk, SpeechStarted, StreamSettings
+from translate_svc.types import (
+    AUTO,
+    Echo,
+    EndReason,
+    SampleRange,
+    SpeechChunk,
+    SpeechEnded,
+    SpeechStarted,
+    StreamSettings,
+)
 
 CHUNK = SpeechChunk(0, SampleRange(0, 1), "spa", 0, SECOND, final=False)
 
@@ -82,3 +91,35 @@ def test_an_utterance_that_was_interrupted_is_not_taken_up_again(barge_in: bool)
     assert len(line.cleared_s) == int(barge_in)
     expected_s = 0.7 + 1 if barge_in else 3
     assert sum(line.sizes) / len(SECOND) == pytest.approx(expected_s, abs=0.11)
+
+
+@pytest.mark.parametrize(
+    ("reason", "next_start", "interrupts"),
+    [
+        (EndReason.CONTINUED, 8000, False),
+        (EndReason.MAX_LENGTH, 8000, False),
+        (EndReason.MAX_LENGTH, 8001, True),
+        (EndReason.SILENCE, 8000, True),
+    ],
+)
+def test_a_cut_for_length_interrupts_nobody(reason: EndReason, next_start: int, interrupts: bool) -> None:
+    """Who goes on speaking would silence the translation of the own words."""
+
+    async def scenario(line: Line) -> None:
+        line.playback = playback = Playback(line, MULAW)
+        playing = asyncio.create_task(playback.run())
+        output = PhoneOutput(line, playback, barge_in=True)
+        await output.send(SpeechStarted(0, 0))
+        await output.send(CHUNK)
+        await output.send(SpeechEnded(0, SampleRange(0, 8000), reason))
+        await output.send(SpeechStarted(1, next_start))
+        await output.send(replace(CHUNK, final=True))
+        await asyncio.sleep(10)
+        playing.cancel()
+
+    line = Line(200)
+    with virtual_time() as runner:
+        runner.run(scenario(line))
+    assert len(line.cleared_s) == int(interrupts)
+    if not interrupts:
+        assert sum(line.sizes) == 2 * len(SECOND)

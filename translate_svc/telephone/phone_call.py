@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from translate_svc.access.callers import Identified
 from translate_svc.errors import InvalidArgument, Unsupported
 from translate_svc.languages import LanguageTable
+from translate_svc.serving.interruptions import Interruptions
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.protocols import TranslationService
@@ -33,6 +34,7 @@ from translate_svc.types import (
     EndInput,
     SessionEvent,
     SpeechChunk,
+    SpeechEnded,
     SpeechStarted,
     StreamConfig,
     StreamSettings,
@@ -177,7 +179,7 @@ class PhoneOutput:
         self._socket = socket
         self._playback = playback
         self._barge_in = barge_in
-        self._silenced_before = 0
+        self._interruptions = Interruptions()
 
     @property
     def bytes_out(self) -> int:
@@ -185,14 +187,15 @@ class PhoneOutput:
         return self._socket.bytes_out
 
     async def send(self, event: SessionEvent) -> None:
-        """Plays speech. With barge-in, a new utterance silences those before it."""
-        if isinstance(event, SpeechChunk):
-            if event.utterance_id >= self._silenced_before:
+        """Plays speech. With barge-in, who begins to speak silences the utterances before."""
+        match event:
+            case SpeechChunk() if not self._interruptions.silence(event.utterance_id):
                 await self._playback.say(event.data, final=event.final)
-        elif isinstance(event, SpeechStarted) and self._barge_in:
-            self._silenced_before = event.utterance_id
-            if self._playback.unheard:
-                await self._playback.interrupt()
+            case SpeechEnded():
+                self._interruptions.end(event)
+            case SpeechStarted() if self._barge_in:
+                if self._interruptions.begin(event) and self._playback.unheard:
+                    await self._playback.interrupt()
 
     def status_of(self, error: BaseException | None) -> str:
         """Implements ``EventSink.status_of``."""

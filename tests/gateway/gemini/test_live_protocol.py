@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
-from tests.gateway.clients import from_pcm16
+from tests.gateway.clients import from_pcm16, pcm16, silence, tone
 from tests.gateway.gemini.clients import SPOKEN, RawSession, raw_session, translation
 from tests.gateway.telephone.provider import speaks
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
@@ -112,6 +112,23 @@ async def test_who_begins_to_speak_interrupts_if_that_is_asked_for(interrupts: b
     assert len(interrupted) == interrupts
     heard = contents[interrupted[0] :] if interrupts else contents
     assert sum(map(_spoken_samples, heard)) == (1 if interrupts else 2) * _SPEECH_S * 24_000
+
+
+async def test_who_speaks_for_longer_than_an_utterance_interrupts_nobody() -> None:
+    """The utterance is cut for its length, and the next one is the same speech."""
+    long = pcm16(tone(20.0)) + pcm16(silence(1.0))
+    async with (
+        model_free_service(_slowly) as service,
+        GatewayServer(service) as server,
+        raw_session(server) as opened,
+    ):
+        await opened.setup(realtimeInputConfig={"activityHandling": "START_OF_ACTIVITY_INTERRUPTS"})
+        await say(opened, long, audioStreamEnd=True)
+        contents: list[dict[str, Any]] = [{}]
+        while not contents[-1].get("turnComplete"):
+            contents.append((await opened.receive()).get("serverContent", {}))
+    assert not any("interrupted" in each for each in contents)
+    assert sum(map(_spoken_samples, contents)) == 2 * _SPEECH_S * 24_000
 
 
 _SPEECH_S = 8

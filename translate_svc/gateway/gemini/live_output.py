@@ -14,6 +14,7 @@ from translate_svc.gateway.gemini.session_handle import SessionHandle
 from translate_svc.gateway.web_socket import WebSocket, WireEvent
 from translate_svc.languages import LanguageTable
 from translate_svc.serving.failed_utterance import failure_at
+from translate_svc.serving.interruptions import Interruptions
 from translate_svc.serving.text_track import TextTrack
 from translate_svc.types import (
     DEFAULT_ENCODING,
@@ -24,6 +25,7 @@ from translate_svc.types import (
     Progress,
     SessionEvent,
     SpeechChunk,
+    SpeechEnded,
     SpeechStarted,
     TextDelta,
     Usage,
@@ -65,7 +67,7 @@ class LiveOutput:
         self._turn_ends: deque[int] = deque()
         self._tracks: dict[bool, TextTrack] = {}  # by whether it is the transcript
         self._clock = asyncio.get_running_loop().time
-        self._silenced_before = 0
+        self._interruptions = Interruptions()
         self._plays_until_s = 0.0
         self._opened = False
         self._left = False
@@ -114,14 +116,15 @@ class LiveOutput:
                 yield from self._ended_turns()
             case TextDelta():
                 yield from self._text(event)
-            case SpeechChunk() if event.sample_count and event.utterance_id >= self._silenced_before:
+            case SpeechChunk() if event.sample_count and not self._interruptions.silence(event.utterance_id):
                 now_s, duration_s = self._clock(), event.sample_count / OUTPUT.sample_rate_hz
                 self._plays_until_s = max(now_s, self._plays_until_s) + duration_s
                 data = base64.b64encode(event.data).decode()
                 yield _turn({"inlineData": {"mimeType": _MIME_TYPE, "data": data}})
+            case SpeechEnded():
+                self._interruptions.end(event)
             case SpeechStarted() if self._setup.interrupts:
-                self._silenced_before = event.utterance_id
-                if self._clock() < self._plays_until_s:
+                if self._interruptions.begin(event) and self._clock() < self._plays_until_s:
                     self._plays_until_s = 0.0
                     yield _content(interrupted=True)
             case UtteranceDone(status=UtteranceStatus.FAILED):
