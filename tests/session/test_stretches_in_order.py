@@ -256,23 +256,3 @@ def test_no_more_pieces_are_tried_at_once_than_utterances_may_be_in_flight() -> 
         assert max(live) == 3
 
     play(scenario())
-
-
-def test_who_waits_for_all_results_waits_for_pieces_that_are_tried() -> None:
-    async def scenario() -> None:
-        async with recorded(slow(sure_of_all, encode_s=5)) as (_, session):
-            done = 0
-
-            async def read() -> None:
-                nonlocal done
-                async for event in session.events():
-                    done += isinstance(event, UtteranceDone)
-
-            reader = asyncio.create_task(read())
-            await speak(session, TWO_PIECES)
-            await session.finish_received()
-            assert done == 2
-            await session.receive(EndInput(len(TWO_PIECES)))
-            await reader
-
-    play(scenario())

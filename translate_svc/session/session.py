@@ -65,8 +65,8 @@ class Session:
       ``SessionOptions.max_unacknowledged`` events are not acknowledged; after the end it does not wait.
     * **End**: ``EndInput`` with the right count or none, or a half-close, cuts the running utterance.
       ``Closed`` comes after the last ``UtteranceDone``. A wrong count raises ``DataLoss``; then ``cancel``.
-    * **Quota**: audio that its caller may not send (``SessionDependencies.meter``) is refused once what came
-      before it was translated and its results were taken, so that a resumed stream continues after it.
+    * **Quota**: audio that its caller may not send (``SessionDependencies.meter``) ends the stream. What came
+      before it is translated and taken first, so that a resumed stream continues after it.
     * **Failure** of one utterance is a warning and ``FAILED``. A failure of the stream (the engine or the
       detector is gone, or a bug) is raised by ``events``, after the events before it, and by ``receive``.
     """
@@ -116,6 +116,7 @@ class Session:
         )
         self._go_away_sent = False
         self._close_error: Exception | None = None
+        self._is_refused = False
         self._outbox.put(Opened(session_id, config, self._token(commit)))
         self._task = asyncio.create_task(self._run(), name=f"session-{session_id}")
 
@@ -137,25 +138,9 @@ class Session:
         try:
             await meter.take(message)
         except ResourceExhausted:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_FINISH_TIMEOUT_S):
-                    await self.finish_received()
+            await self._end_refused(is_cut=not meter.is_patient)
             raise
         await self._take(message)
-
-    async def finish_received(self) -> None:
-        """Waits until all input so far was processed and the reader has taken every event of it.
-
-        Returns early when the stream ends. Waits for ever while an utterance runs that no input ends.
-        """
-        while True:
-            await self._input.queue.wait_idle()
-            await self._sink.settled()
-            if not self._router.unfinished and not len(self._outbox):
-                return
-            while self._router.unfinished:
-                await self._router.wait_for_change()
-            await self._outbox.wait_below(1)
 
     async def half_close(self, *, cut_off: bool = False) -> None:
         """Implements ``StreamSession.half_close``: an ``end`` without a sample count. Idempotent."""
@@ -242,6 +227,24 @@ class Session:
         self._acks.lift()
         await self._input.end(complete=complete, cut_off=cut_off)
 
+    async def _end_refused(self, *, is_cut: bool) -> None:
+        """Hears no more. What was heard is translated and taken first, for a while at most.
+
+        The running utterance is cut off last: who sees that resumes, and needs the commit points before it.
+        """
+        self._is_refused = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FINISH_TIMEOUT_S):
+                await self._input.queue.wait_idle()
+                await self._sink.settled()
+                while self._router.in_flight > int(self._dispatcher.is_hearing):
+                    await self._router.wait_for_change()
+                await self._outbox.wait_below(1)
+                if is_cut:
+                    await self.half_close(cut_off=True)
+                    await asyncio.wait({self._task})
+                await self._outbox.wait_below(1)
+
     def _clear(self) -> None:
         """Drops all input received and every result that the reader has not taken."""
         position = self._input.clear()
@@ -260,6 +263,8 @@ class Session:
             await self._sink.settled()
             while self._router.unfinished:
                 await self._router.wait_for_change()
+            if self._is_refused:
+                return None
             self._outbox.put(Closed(item.complete, self._router.usage), self._dependencies.slot.release)
             self._outbox.close()
             return item.complete

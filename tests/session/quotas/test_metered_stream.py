@@ -7,12 +7,31 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.session.harness import House, chunks, config, house, of, silence, utterances
+from tests.session.harness import (
+    RATE_HZ,
+    House,
+    chunks,
+    clip,
+    config,
+    house,
+    of,
+    silence,
+    speech,
+    utterances,
+)
 from tests.virtual_time import virtual_time
 from translate_svc.errors import ResourceExhausted
 from translate_svc.session.quotas.audio_meter import AudioMeter
 from translate_svc.session.session import Session
-from translate_svc.types import SessionEvent, UtteranceDone
+from translate_svc.types import (
+    Closed,
+    EndReason,
+    Progress,
+    SessionEvent,
+    SpeechEnded,
+    UtteranceDone,
+    UtteranceStatus,
+)
 
 LATE = chunks(silence(0.05))[0]
 
@@ -70,6 +89,30 @@ def test_what_was_heard_is_taken_before_the_refusal() -> None:
         assert await refused_after_s(session) < 9.0
         assert len(of(taken, UtteranceDone)) == 2
         assert session.queued_s == 0
+        await session.cancel()
+        await reading
+
+    run(scenario)
+
+
+def test_what_somebody_was_saying_is_translated_before_the_refusal() -> None:
+    """At once: no input would end the utterance. It is not committed, so a resumed stream says it whole."""
+
+    async def scenario(home: House) -> None:
+        session, taken = metered(home, 3.0), list[SessionEvent]()
+
+        async def read() -> None:
+            async for event in session.events():
+                taken.append(event)
+
+        for message in chunks(clip(utterances(1), speech(1.0))):
+            await session.receive(message)
+        reading = asyncio.create_task(read())
+        assert await refused_after_s(session) < 3.0
+        assert [each.reason for each in of(taken, SpeechEnded)] == [EndReason.SILENCE, EndReason.GOING_AWAY]
+        assert [each.status for each in of(taken, UtteranceDone)] == [UtteranceStatus.OK] * 2
+        assert max(each.committed_samples for each in of(taken, Progress)) <= 2 * RATE_HZ
+        assert not of(taken, Closed)
         await session.cancel()
         await reading
 

@@ -138,6 +138,11 @@ class Dispatcher:
         if warning := self._skip_advice.update(utterance.utterance_id):
             self._outbox.put(warning)
 
+    @property
+    def is_hearing(self) -> bool:
+        """Whether an utterance runs."""
+        return self._running is not None
+
     def try_out(self, cut: Utterance, settings: Negotiated) -> Trial | None:
         """Translates ``cut`` before it is known to be an utterance. None if the engine need not hear it.
 

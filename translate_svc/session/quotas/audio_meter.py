@@ -25,6 +25,8 @@ class AudioMeter:
         self._framing = codec_of(audio_format).framing
         self._draw = draw
         self._patience_s = patience_s
+        self.is_patient = patience_s > 0
+        """Whether the stream waited. It is a file then, whose part is of no use."""
 
     async def take(self, message: ClientMessage) -> None:
         """Call with each message before it is taken.
