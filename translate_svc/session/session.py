@@ -132,14 +132,12 @@ class Session:
             Exception: the error that ended the stream before.
         """
         self._check_open(message)
-        if (meter := self._dependencies.meter) is None:
-            await self._take(message)
-            return
-        try:
-            await meter.take(message)
-        except ResourceExhausted:
-            await self._end_refused(is_cut=not meter.is_patient)
-            raise
+        if (meter := self._dependencies.meter) is not None:
+            try:
+                await meter.take(message)
+            except ResourceExhausted:
+                await self._end_refused(is_cut=not meter.is_patient)
+                raise
         await self._take(message)
 
     async def half_close(self, *, cut_off: bool = False) -> None:
@@ -185,7 +183,7 @@ class Session:
         return self._outbox
 
     def go_away(self, deadline_ms: int) -> None:
-        """Tells the client that the stream ends within ``deadline_ms``. Only the first call has an effect."""
+        """Tells the client once that the stream ends within ``deadline_ms``."""
         if not self._go_away_sent:
             self._go_away_sent = True
             self._outbox.put(GoAway(deadline_ms))
@@ -228,16 +226,13 @@ class Session:
         await self._input.end(complete=complete, cut_off=cut_off)
 
     async def _end_refused(self, *, is_cut: bool) -> None:
-        """Hears no more. What was heard is translated and taken first, for a while at most.
-
-        The running utterance is cut off last: who sees that resumes, and needs the commit points before it.
-        """
+        """What was heard is translated and taken; at last the running utterance, which is cut off."""
         self._is_refused = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FINISH_TIMEOUT_S):
                 await self._input.queue.wait_idle()
                 await self._sink.settled()
-                while self._router.in_flight > int(self._dispatcher.is_hearing):
+                while self._router.in_flight > (self._dispatcher.running is not None):
                     await self._router.wait_for_change()
                 await self._outbox.wait_below(1)
                 if is_cut:

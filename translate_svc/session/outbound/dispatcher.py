@@ -67,7 +67,8 @@ class Dispatcher:
         self._outbox = outbox
         self._options = options
         self._clock = asyncio.get_running_loop().time
-        self._running: LiveUtterance | None = None
+        self.running: LiveUtterance | None = None
+        """The utterance that has begun and not ended."""
         self._length_advice = LengthAdvice()
         self._skip_advice = SkipAdvice()
         self._pacer = HypothesisPacer(input_rate_hz)
@@ -90,12 +91,12 @@ class Dispatcher:
         number = self._router.next_utterance_id
         request_id = f"{self._session_id}/{number}"
         continued = self._next.take_continuation(position)
-        self._running = new_utterance(
+        self.running = new_utterance(
             number, position, self._next.settings, self._output, request_id, continued
         )
-        self._router.begin(self._running)
+        self._router.begin(self.running)
         if continued is not None and self._continued_language is not None:
-            self._running.hear(HeardLanguage(self._continued_language, 1.0, is_sure=True), is_last=False)
+            self.running.hear(HeardLanguage(self._continued_language, 1.0, is_sure=True), is_last=False)
         self._outbox.put(SpeechStarted(number, position, speech_position))
 
     async def grow(self, grown: UtteranceGrew, last_sample_s: float) -> int | None:
@@ -109,7 +110,7 @@ class Dispatcher:
         Raises:
             Unavailable, EngineLost: the engine takes no requests any more.
         """
-        utterance = self._running
+        utterance = self.running
         assert isinstance(utterance, GrowingUtterance), "only simultaneous translation has steps"
         options = utterance.options
         is_gated = utterance.settings.settings.guards.voice_gate and not holds_voice(grown.voiced_frames)
@@ -138,11 +139,6 @@ class Dispatcher:
         if warning := self._skip_advice.update(utterance.utterance_id):
             self._outbox.put(warning)
 
-    @property
-    def is_hearing(self) -> bool:
-        """Whether an utterance runs."""
-        return self._running is not None
-
     def try_out(self, cut: Utterance, settings: Negotiated) -> Trial | None:
         """Translates ``cut`` before it is known to be an utterance. None if the engine need not hear it.
 
@@ -165,7 +161,7 @@ class Dispatcher:
         Raises:
             Unavailable, EngineLost: the engine takes no requests any more.
         """
-        utterance, self._running = self._running, None
+        utterance, self.running = self.running, None
         assert utterance is not None, "an utterance starts before it ends"
         now_s = self._clock()
         endpointing_ms = (now_s - last_sample_s) * 1000
@@ -231,11 +227,7 @@ class Dispatcher:
         return request if question is None else replace(request, question=question)
 
     def _continue(
-        self,
-        utterance: LiveUtterance,
-        cut: Utterance,
-        now_s: float,
-        endpointing_ms: float,
+        self, utterance: LiveUtterance, cut: Utterance, now_s: float, endpointing_ms: float
     ) -> None:
         """Ends an utterance that was cut within the speech. The next utterance starts from its state."""
         assert isinstance(utterance, GrowingUtterance), "only simultaneous translation continues utterances"
@@ -275,7 +267,7 @@ class Dispatcher:
 
     def clear(self, through_sample: int) -> None:
         """Drops the running utterance and all in flight; their ``UtteranceDone`` is sent at once."""
-        self._running = None
+        self.running = None
         self._next.forget_continuation()
         pending, self._pending_commit = self._pending_commit, None
         self._lag.forget()
