@@ -21,20 +21,35 @@ def delta(text: str, *tokens: TokenInfo, utterance_id: int = 0, end: int = 16_00
 def test_a_word_is_its_tokens_and_ends_where_the_next_begins() -> None:
     tokens = [token(" Bue", 100, -0.2), token("nas", 180, -0.4), token(" noches", 420, -1.0)]
     first, second = Segment(600, 1_500, 500, "Buenas noches", tokens).words()
-    assert (first.text, first.start_ms, first.end_ms) == ("Buenas", 600, 920)
-    assert (second.text, second.start_ms, second.end_ms) == ("noches", 920, 1_500)
+    assert (first.text, first.start_ms, first.end_ms) == ("Buenas", 600, 782)
+    assert (second.text, second.start_ms, second.end_ms) == ("noches", 782, 1_500)
     assert (first.confidence, second.confidence) == pytest.approx((math.exp(-0.3), math.exp(-1.0)))
 
 
-def test_a_word_without_a_time_begins_with_the_one_before() -> None:
-    words = Segment(0, 900, 0, "a b c", [token("a", 300), token(" b"), token(" c", 200)]).words()
-    assert [word.start_ms for word in words] == [300, 300, 300], "a time never goes back"
+def test_the_time_of_a_token_is_the_middle_of_its_word() -> None:
+    tokens = [token("abcd", 200), token(" efgh", 700), token(" ijkl", 1_200)]
+    words = Segment(0, 1_500, 0, "abcd efgh ijkl", tokens).words()
+    assert [(word.start_ms, word.end_ms) for word in words] == [(0, 500), (500, 1_000), (1_000, 1_500)]
+
+
+def test_words_without_a_time_share_what_is_between_those_that_have_one() -> None:
+    tokens = [token("on", 300), token(" Mon"), token("day"), token(" at"), token(" six", 1_100)]
+    words = Segment(0, 1_200, 0, "on Monday at six", tokens).words()
+    durations = {word.text: word.end_ms - word.start_ms for word in words}
+    assert durations["Monday"] > durations["at"] > 0
+    assert [word.end_ms for word in words[:-1]] == [word.start_ms for word in words[1:]]
+
+
+def test_a_time_that_goes_back_is_left_out() -> None:
+    words = Segment(0, 900, 0, "a b c", [token("a", 600), token(" b", 200), token(" c")]).words()
+    starts_ms = [word.start_ms for word in words]
+    assert starts_ms == sorted(set(starts_ms)), "no word is without a duration"
 
 
 def test_a_word_heard_behind_the_cut_ends_no_earlier_than_it_begins() -> None:
     """Simultaneous translation cuts where its buffer begins: what was said behind it may be known already."""
     words = Segment(0, 900, 0, "a b", [token("a", 950), token(" b", 990)]).words()
-    assert [(word.start_ms, word.end_ms) for word in words] == [(950, 990), (990, 990)]
+    assert words[0].end_ms == words[1].start_ms <= words[1].end_ms == 990
 
 
 def test_without_spaces_every_token_is_a_word() -> None:
@@ -56,6 +71,6 @@ def test_segments_follow_the_events_of_a_stream() -> None:
     segment = segments.end(0)
     assert segment is not None
     assert (segment.start_ms, segment.audio_ms, segment.end_ms) == (600, 500, 1_500)
-    assert [word.start_ms for word in segment.words()] == [650, 900]
+    assert [word.start_ms for word in segment.words()] == [600, 792]
     assert segments.first_text == "Hola"
     assert segments.end(0) is None

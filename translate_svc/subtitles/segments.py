@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+
+import numpy as np
 
 from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.types import SpeechStarted, TextDelta, TokenInfo, UtteranceDone
@@ -41,23 +44,34 @@ class Segment:
         In simultaneous translation the last words may have been heard behind ``end_ms``, in the audio of the
         utterance that continues this one.
         """
-        words: list[tuple[int, list[TokenInfo]]] = []
+        words: list[list[TokenInfo]] = []
         spaced = " " in self.text.strip()
-        time_ms = self.start_ms
         for token in self.tokens:
-            if token.source_ms is not None:
-                time_ms = max(time_ms, self.audio_ms + token.source_ms)
             if words and spaced and not token.text.startswith(" "):
-                words[-1][1].append(token)
+                words[-1].append(token)
             elif token.text.strip():
-                words.append((time_ms, [token]))
-        if not words:
-            return []
-        ends_ms = [start_ms for start_ms, _ in words[1:]] + [max(self.end_ms, words[-1][0])]
+                words.append([token])
+        texts = [_text(tokens) for tokens in words]
+        borders_ms = pairwise(self._borders_ms(words, texts))
         return [
-            SpokenWord(_text(tokens), start_ms, end_ms, confidence_of(tokens))
-            for (start_ms, tokens), end_ms in zip(words, ends_ms, strict=True)
+            SpokenWord(text, start_ms, end_ms, confidence_of(tokens))
+            for text, tokens, (start_ms, end_ms) in zip(texts, words, borders_ms, strict=True)
         ]
+
+    def _borders_ms(self, words: Sequence[Sequence[TokenInfo]], texts: Sequence[str]) -> list[int]:
+        """Where each word begins, and where the last one ends.
+
+        A token is heard somewhere inside its word, so its time counts as the word's middle. Between the
+        times that are known every letter takes as long. A time that goes back is left out.
+        """
+        places = list(accumulate((len(text) + 1 for text in texts), initial=0))
+        known: list[tuple[float, int]] = [(0, self.start_ms)]
+        for place, text, tokens in zip(places, texts, words, strict=False):
+            heard_ms = next((token.source_ms for token in tokens if token.source_ms is not None), None)
+            if heard_ms is not None and self.audio_ms + heard_ms >= known[-1][1]:
+                known.append((place + len(text) / 2, self.audio_ms + heard_ms))
+        known.append((places[-1], max(self.end_ms, known[-1][1])))
+        return [int(time_ms) for time_ms in np.interp(places, *zip(*known, strict=True))]
 
 
 class Segments:
