@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+
+from translate_svc.types import TextDelta
 
 _UNSPACED_SCRIPTS = frozenset({"Hans", "Hant", "Hani", "Jpan", "Hira", "Kana"})
 """Scripts in which sentences follow one another without a space. Thai, Lao, Khmer and Burmese have no space
@@ -34,3 +37,12 @@ class TextTrack:
             spaced = self._separator + delta
         self._utterance_id, self._last = utterance_id, spaced[-1]
         return spaced
+
+    def follow(self, event: TextDelta) -> TextDelta:
+        """``event`` with the space before its text. The token that the text begins with has it, too."""
+        delta = self.append(event.utterance_id, event.delta)
+        space, tokens = delta.removesuffix(event.delta), list(event.tokens)
+        first = next((index for index, token in enumerate(tokens) if token.text), None)
+        if space and first is not None:
+            tokens[first] = replace(tokens[first], text=space + tokens[first].text)
+        return replace(event, delta=delta, tokens=tuple(tokens))

@@ -180,7 +180,7 @@ class FilesEndpoint:
                 language=task.language or self._heard(transcript),
                 duration_s=audio.duration_s,
                 words=task.words,
-                logprobs=task.logprobs,
+                logprobs=transcript.tokens if task.logprobs else None,
                 warnings=transcript.warnings(audio.damage),
             )
 
@@ -226,7 +226,7 @@ class FilesEndpoint:
         if warnings := transcript.warnings(audio.damage):
             done["warnings"] = warnings
         if task.logprobs:
-            done["logprobs"] = [logprob(token) for each in transcript.segments for token in each.tokens]
+            done["logprobs"] = [logprob(token) for token in transcript.tokens]
         await send(done)
         return response
 

@@ -32,14 +32,14 @@ def respond(
     language: Language,
     duration_s: float,
     words: bool,
-    logprobs: bool,
+    logprobs: Sequence[TokenInfo] | None,
     warnings: Sequence[Mapping[str, Any]],
 ) -> web.Response:
     """The response in the format ``kind``, one of ``FORMATS``.
 
     ``task``: ``translate`` or ``transcribe``. ``language``: of the text. ``words``: with the time of every
-    word (verbose_json). ``logprobs``: with every token (json). ``warnings``: as of ``Transcript``; some
-    formats have no place for them, so a header tells their codes.
+    word (verbose_json). ``logprobs``: the tokens of ``text``, to be shown (json). ``warnings``: as of
+    ``Transcript``; some formats have no place for them, so a header tells their codes.
     """
     if kind in ("json", "verbose_json"):
         body: dict[str, Any] = {"text": text, "usage": {"type": "duration", "seconds": math.ceil(duration_s)}}
@@ -50,8 +50,8 @@ def respond(
             body["segments"] = [_segment(index, segment) for index, segment in enumerate(segments)]
         if words:
             body["words"] = [word for segment in segments for word in words_of(segment)]
-        if logprobs:
-            body["logprobs"] = [logprob(token) for segment in segments for token in segment.tokens]
+        if logprobs is not None:
+            body["logprobs"] = [logprob(token) for token in logprobs]
         response = web.json_response(body)
     elif kind == "text":
         response = web.Response(text=f"{text}\n")

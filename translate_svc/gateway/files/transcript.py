@@ -46,6 +46,8 @@ class Transcript:
         self._warnings: list[StreamWarning] = []
         self.text = ""
         """The whole text so far."""
+        self.tokens: list[TokenInfo] = []
+        """Those of the whole text, which their texts make together."""
 
     @property
     def bytes_out(self) -> int:
@@ -98,10 +100,11 @@ class Transcript:
                 self._languages[event.language] += 1
             case TextDelta():
                 self._segments[event.utterance_id] = self._open.append(event)
-                delta = self._track.append(event.utterance_id, event.delta)
-                self.text += delta
-                if delta:
-                    await self._on_delta(delta, event.tokens)
+                shown = self._track.follow(event)
+                self.text += shown.delta
+                self.tokens += shown.tokens
+                if shown.delta:
+                    await self._on_delta(shown.delta, shown.tokens)
             case UtteranceDone(status=UtteranceStatus.FAILED):
                 raise TranslationFailed(f"the speech at {event.source.start / self._rate_hz:.1f} s failed")
             case UtteranceDone():

@@ -131,10 +131,11 @@ class TranslationEvents:
         track = self._tracks.get(key)
         if track is None:
             track = self._tracks[key] = TextTrack(self._scripts(event.language))
+        shown = track.follow(event)
         kind = "input_transcript" if event.transcript else "output_transcript"
         wire: WireEvent = {
             "type": f"session.{kind}.delta",
-            "delta": track.append(event.utterance_id, event.delta),
+            "delta": shown.delta,
             "elapsed_ms": self._elapsed_ms(event.heard_through_sample),
             "utterance_id": event.utterance_id,
             "language": self._language(event.language),
@@ -143,7 +144,7 @@ class TranslationEvents:
         }
         if "logprobs" in self._include:
             start_ms = self._ms(event.source.start)
-            wire["logprobs"] = [_logprob(token, start_ms) for token in event.tokens]
+            wire["logprobs"] = [_logprob(token, start_ms) for token in shown.tokens]
         return wire
 
     def _speech(self, event: SpeechChunk) -> Iterator[WireEvent]:
