@@ -71,7 +71,8 @@ class Segment:
             if heard_ms is not None and self.audio_ms + heard_ms >= known[-1][1]:
                 known.append((place + len(text) / 2, self.audio_ms + heard_ms))
         known.append((places[-1], max(self.end_ms, known[-1][1])))
-        return [int(time_ms) for time_ms in np.interp(places, *zip(*known, strict=True))]
+        known_places, known_ms = [place for place, _ in known], [time_ms for _, time_ms in known]
+        return [int(time_ms) for time_ms in np.interp(places, known_places, known_ms)]
 
 
 class Segments:
