@@ -53,10 +53,14 @@ class LanguageTable:
     A tag is a Seamless code (``spa``, ``cmn_Hant``) or a BCP-47 tag (``es``, ``es-MX``, ``zh-Hant``). Case
     does not matter and ``_`` equals ``-``. A longer BCP-47 tag falls back to its prefixes (RFC 4647, lookup):
     ``es-MX`` is served as ``es``, and ``zh-Hant-TW`` as ``zh-Hant``.
+
+    Attributes:
+        reads_text: whether the model takes texts. True as well if that is not known, as of a server's.
     """
 
-    def __init__(self, languages: Iterable[Language]) -> None:
+    def __init__(self, languages: Iterable[Language], *, reads_text: bool = True) -> None:
         self._languages = tuple(languages)
+        self.reads_text = reads_text
         self._by_tag: dict[str, Language] = {}
         for language in self._languages:
             for tag in {_normal(language.code), _normal(language.bcp47)}:

@@ -135,8 +135,11 @@ def language_table(capabilities: Capabilities, detection: LanguageDetection = NO
         "detection_source": detection.learnt_from,
     }
     return LanguageTable(
-        replace(each, **found) if each.code in detection.languages else each  # type: ignore[arg-type]
-        for each in narrowed
+        (
+            replace(each, **found) if each.code in detection.languages else each  # type: ignore[arg-type]
+            for each in narrowed
+        ),
+        reads_text=capabilities.reads_text,
     )
 
 
@@ -156,7 +159,6 @@ def new_negotiator(settings: Settings, facts: ModelFacts) -> Negotiator:
         settings.warn_low_confidence,
         None if settings.max_utterance_ms else facts.lengths.max_ms,
         settings.max_slots,
-        facts.capabilities.reads_text,
         facts.detection.languages,
         facts.characters,
     )

@@ -25,6 +25,7 @@ from translate_svc.types import (
     StreamConfig,
     StreamSettings,
     TargetSettings,
+    Term,
     TextDelta,
     TranslateRequest,
     UtteranceDone,
@@ -132,6 +133,15 @@ async def test_it_reads_no_text(service: Service) -> None:
     with pytest.raises(InvalidArgument) as refused:
         await service.translate(call, ANONYMOUS)
     assert refused.value.field == "text"
+
+
+async def test_it_takes_no_terms_and_says_so_when_the_stream_opens(service: Service) -> None:
+    asked = config("en")
+    asked = replace(asked, settings=replace(asked.settings, terms=(Term("hola", "hello"),)))
+    with pytest.raises(InvalidArgument) as refused:
+        await service.open_session(asked, ANONYMOUS)
+    assert refused.value.field == "config.settings.terms"
+    assert "takes speech alone" in refused.value.description
 
 
 async def test_the_catalog_knows_it_and_its_licence(tmp_path: Path) -> None:

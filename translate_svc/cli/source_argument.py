@@ -50,6 +50,12 @@ def spoken_source(
     return SpokenSource(codes[0], (), echo) if len(codes) == 1 else SpokenSource(AUTO, codes, echo)
 
 
+def check_reads_text(table: LanguageTable, field: str) -> None:
+    """Refuses what only a model that reads texts can do, before one that does not is loaded."""
+    if not table.reads_text:
+        raise UsageError("needs a model that reads texts, and this one takes speech alone", field=field)
+
+
 def check_between(between: Sequence[str], to: Sequence[str], from_: str | None) -> None:
     """Refuses ``--between`` beside what it stands for."""
     for flag, given in (("--to", to), ("--from", from_)):

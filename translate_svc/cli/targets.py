@@ -82,18 +82,26 @@ def target_settings(
     *,
     speech: bool,
     must_speak: bool,
+    spoken: str | None,
     style: SpeechStyle = SpeechStyle(),
 ) -> tuple[TargetSettings, ...]:
     """Target settings for every language of ``--to``: text, and with ``speech`` speech if it has a voice.
+    ``spoken``: the code of the language that is spoken, if one is named.
 
     Raises:
-        UsageError: a language is not known or has no text, or it ``must_speak`` and has no voice; or a
-            language does not have the voice of ``style``.
+        UsageError: a language is not known or has no text, the model does not translate into it, or it
+            ``must_speak`` and has no voice; or a language does not have the voice of ``style``.
     """
     languages = match_languages(to, table, "--to")
     for language in languages:
         if not language.text:
             raise UsageError(f"the model does not translate into {label(language)}", field="--to")
+        if not language.translated and language.code != spoken:
+            into = ", ".join(each.bcp47 for each in table if each.translated)
+            message = (
+                f"the model writes {label(language)} only where --from names it; it translates into {into}"
+            )
+            raise UsageError(message, field="--to")
         if must_speak and not language.speech_out:
             raise UsageError(f"the model has no voice for {label(language)}", field="--to")
     voices = style.voices(languages, table)

@@ -179,9 +179,16 @@ def _validate_terms(request: Request, tokenizer: Tokenizer) -> None:
             raise InvalidArgument("must be Unicode text, without surrogates", field=f"terms[{index}]")
         for each, spec in enumerate(request.sequences):
             is_target = each != request.transcript and term.language in ("", spec.language)
-            if is_target and not can_write(tokenizer, term.words, spec.language):
+            if is_target and not _can_write(tokenizer, term.words, spec.language, f"terms[{index}]"):
                 message = "has characters that the loaded model cannot write"
                 raise InvalidArgument(message, field=f"terms[{index}]")
+
+
+def _can_write(tokenizer: Tokenizer, words: str, language: str, path: str) -> bool:
+    try:
+        return can_write(tokenizer, words, language)
+    except KeyError:
+        raise InvalidArgument("is text, and the loaded model takes speech alone", field=path) from None
 
 
 def _validate_beams(request: Request, spec: SequenceSpec, path: str) -> None:

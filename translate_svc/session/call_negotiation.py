@@ -72,7 +72,7 @@ class CallNegotiator:
             raise OutOfRange(f"holds more than {self.options.max_clip_bytes} bytes", field=f"clip.{used}")
 
     def _check_text(self, text: str) -> None:
-        if not self.streams.reads_text:
+        if not self.streams.languages.reads_text:
             raise InvalidArgument("is not read by this model, which takes speech alone", field="text")
         limit = self.options.max_text_characters
         if len(text) > limit:

@@ -102,8 +102,6 @@ class Negotiator:
     """Of a live stream that names no maximum; at most that of ``vad``. None: that of ``vad``."""
     max_slots: int | None = None
     """Of the engine, for all beams of an utterance. None: not known."""
-    reads_text: bool = True
-    """Whether the model takes texts."""
     detected: tuple[str, ...] = ()
     """Languages that the model can tell by their sound."""
     characters: frozenset[str] = frozenset()

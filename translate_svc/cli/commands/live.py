@@ -74,7 +74,12 @@ class _LiveArguments:
         """
         source = spoken_source(self.from_, self.between, table, transcript=self.transcript)
         first, *others = target_settings(
-            self.to or self.between, table, speech=self.play, must_speak=False, style=self.style
+            self.to or self.between,
+            table,
+            speech=self.play,
+            must_speak=False,
+            spoken=source.language,
+            style=self.style,
         )
         if self.play and not first.speech:
             raise UsageError(f"the model has no voice for {first.language}; use --no-play", field="--to")

@@ -21,6 +21,7 @@ from translate_svc.cli.output.dub_file import check_output
 from translate_svc.cli.output.output_file import OutputFiles
 from translate_svc.cli.output.sinks import SpeechSink
 from translate_svc.cli.output.unsure_texts import UnsureTexts, unsure_mark, with_marks
+from translate_svc.cli.source_argument import check_reads_text
 from translate_svc.cli.targets import SPEECH_FORMAT, SpeechStyle, target_settings
 from translate_svc.cli.term_files import read_terms
 from translate_svc.errors import TranslationFailed
@@ -92,11 +93,12 @@ async def _say(
     backend: Backend,
 ) -> None:
     table = await backend.languages()
+    check_reads_text(table, "TEXT")
     source = match_language(from_, table, "--from")
     if not source.text:
         raise UsageError(f"the model does not read {label(source)}", field="--from")
     speaks = output is not None
-    targets = target_settings(to, table, speech=speaks, must_speak=speaks, style=style)
+    targets = target_settings(to, table, speech=speaks, must_speak=speaks, spoken=source.code, style=style)
     await show_notice(backend)
     request = TranslateRequest(
         text,

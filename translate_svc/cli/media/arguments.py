@@ -20,7 +20,7 @@ from translate_svc.cli.media.text_files import is_text_file
 from translate_svc.cli.output.channel_sides import BOTH_SIDES, ONE_STREAM, ChannelSide
 from translate_svc.cli.output.dub_file import DUB_FORMATS, check_output
 from translate_svc.cli.output.sinks import STDOUT
-from translate_svc.cli.source_argument import check_between, spoken_source
+from translate_svc.cli.source_argument import check_between, check_reads_text, spoken_source
 from translate_svc.cli.targets import SpeechStyle, target_settings
 from translate_svc.cli.term_files import read_terms
 from translate_svc.languages import LanguageTable
@@ -261,15 +261,28 @@ class TranslateArguments:
         """The audio to hear of a file in which ``source_language`` (a Seamless code) is spoken."""
         return AudioChoice(self.audio_track, source_language, side or self.channel)
 
+    def _check_read(self, table: LanguageTable) -> None:
+        """Refuses texts and terms for a model that reads none."""
+        texts = [str(each) for each in self.inputs if is_text_file(each)]
+        flags = (("--subtitles-in", self.subtitles_in), ("--terms", self.terms))
+        for each in [*texts, *(flag for flag, value in flags if value is not None)]:
+            check_reads_text(table, each)
+
     def settings(self, table: LanguageTable) -> StreamSettings:
         """The settings of the streams. Speech is requested only if an output needs it."""
         source = spoken_source(self.from_, self.between, table, transcript=self.transcript, echo=self.echo)
+        self._check_read(table)
         timed = (
             self.subtitles is not None or self.makes_film or not TEXT_FORMATS.keys().isdisjoint(self.forms)
         )
         code = None if source.language == AUTO else source.language
         targets = target_settings(
-            self.targets, table, speech=self._asks_for_speech, must_speak=self.speaks, style=self.style
+            self.targets,
+            table,
+            speech=self._asks_for_speech,
+            must_speak=self.speaks,
+            spoken=code,
+            style=self.style,
         )
         requested = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: timed or self._writes_events}
         return StreamSettings(

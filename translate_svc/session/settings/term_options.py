@@ -23,12 +23,15 @@ def negotiate_terms(
         path: that of ``terms`` in the contract.
 
     Raises:
-        InvalidArgument: a term without a word, with control characters, or with characters that the model
-            cannot write; a language that is no target; two terms for the same words. Names the field.
+        InvalidArgument: the model reads no texts, so it has no tokens for terms; a term without a word, with
+            control characters, or with characters that the model cannot write; a language that is no
+            target; two terms for the same words. Names the field.
         OutOfRange: too many terms, or one that is too long. Names the field.
     """
     if len(terms) > MAX_TERMS:
         raise OutOfRange(f"has more than {MAX_TERMS} entries", field=path)
+    if terms and not languages.reads_text:
+        raise InvalidArgument("need a model that reads texts, and this one takes speech alone", field=path)
     known: set[tuple[tuple[str, ...], str]] = set()
     made = []
     for index, term in enumerate(terms):
