@@ -29,6 +29,6 @@ class Interruptions:
         self._silenced_before = event.utterance_id
         return True
 
-    def silence(self, utterance_id: int) -> bool:
+    def silenced(self, utterance_id: int) -> bool:
         """Whether an utterance was interrupted: nothing more of it is to be heard."""
         return utterance_id < self._silenced_before

@@ -189,7 +189,7 @@ class PhoneOutput:
     async def send(self, event: SessionEvent) -> None:
         """Plays speech. With barge-in, who begins to speak silences the utterances before."""
         match event:
-            case SpeechChunk() if not self._interruptions.silence(event.utterance_id):
+            case SpeechChunk() if not self._interruptions.silenced(event.utterance_id):
                 await self._playback.say(event.data, final=event.final)
             case SpeechEnded():
                 self._interruptions.end(event)

@@ -116,7 +116,7 @@ class LiveOutput:
                 yield from self._ended_turns()
             case TextDelta():
                 yield from self._text(event)
-            case SpeechChunk() if event.sample_count and not self._interruptions.silence(event.utterance_id):
+            case SpeechChunk() if event.sample_count and not self._interruptions.silenced(event.utterance_id):
                 now_s, duration_s = self._clock(), event.sample_count / OUTPUT.sample_rate_hz
                 self._plays_until_s = max(now_s, self._plays_until_s) + duration_s
                 data = base64.b64encode(event.data).decode()
