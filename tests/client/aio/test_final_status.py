@@ -76,3 +76,27 @@ def test_the_servers_status_counts_whichever_comes_first(
     assert type(found) is error
     assert interrupted is is_interruption
     assert waited_s < 1.1
+
+
+def test_a_busy_event_loop_waits_longer() -> None:
+    """Its turns count, and not the time: gRPC tells a status in one of them."""
+
+    async def scenario() -> TranslateSvcError | None:
+        call, clock = Call(), asyncio.get_running_loop().time
+        final, ends_s = FinalStatus(call), clock() + 1.6
+        call.end(OF_A_WRITE)
+
+        async def others() -> None:
+            while clock() < ends_s:
+                busy_s = clock() + 0.1
+                while clock() < busy_s:
+                    pass
+                await asyncio.sleep(0)
+            call.end(REFUSED)
+
+        busy = asyncio.create_task(others())
+        await final.settle(call)
+        await busy
+        return final.error()
+
+    assert isinstance(asyncio.run(scenario()), Unauthenticated)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -14,7 +13,7 @@ from translate_svc.errors import TranslateSvcError
 
 _OF_A_WRITE = (grpc.StatusCode.INTERNAL, "Internal error from Core")
 """What grpc.aio says when a write fails (https://github.com/grpc/grpc/issues/36066)."""
-_SETTLES_WITHIN_S, _ASKS_EVERY_S = 1.0, 0.01
+_ASKS, _ASKS_EVERY_S = 100, 0.01
 
 
 class FinalStatus:
@@ -29,12 +28,15 @@ class FinalStatus:
         call.add_done_callback(self._save)
 
     async def settle(self, call: Any) -> None:
-        """Waits for the server's status where ``call`` has only that of a write. It may never come."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLES_WITHIN_S):
-                while self._is_of_a_write:  # gRPC does not call back a second time
-                    await asyncio.sleep(_ASKS_EVERY_S)
-                    self._save(call)
+        """Waits for the server's status where ``call`` has only that of a write. It may never come.
+
+        It waits a second, and longer on an event loop so busy that gRPC is late to tell.
+        """
+        for _ in range(_ASKS):  # gRPC does not call back a second time
+            if not self._is_of_a_write:
+                return
+            await asyncio.sleep(_ASKS_EVERY_S)
+            self._save(call)
 
     @property
     def _is_of_a_write(self) -> bool:
