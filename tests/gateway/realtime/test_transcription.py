@@ -183,6 +183,28 @@ async def test_speech_that_is_cleared_becomes_no_item(server: GatewayServer) -> 
         assert (committed["item_id"], committed["previous_item_id"]) == (completed["item_id"], None)
 
 
+@pytest.mark.parametrize("detects", [True, False])
+async def test_a_change_of_the_detection_in_mid_speech_is_for_what_is_said_next(
+    server: GatewayServer, detects: bool
+) -> None:
+    """Clients wait for the end of each start, and know no item of an end without a start."""
+    detection = {"type": "server_vad"}
+    async with connect(server.target, PATH) as session:
+        await _update(session, turn_detection=detection if detects else None)
+        await _append(session, pcm16(tone(0.6)))  # it goes on
+        if detects:
+            await session.until("input_audio_buffer.speech_started")
+        await _update(session, turn_detection=None if detects else detection)
+        for _ in range(2):
+            await _append(session, SPOKEN)
+            await session.send("input_audio_buffer.commit")
+            await session.until("conversation.item.done")
+    first, second = (each["item_id"] for each in session.of("input_audio_buffer.committed"))
+    for what in ("started", "stopped"):
+        told = [each["item_id"] for each in session.of(f"input_audio_buffer.speech_{what}")]
+        assert told == [first if detects else second]
+
+
 async def test_where_the_language_is_known_audio_or_an_empty_update_begins_the_session(
     service: ModelFreeService,
 ) -> None:

@@ -66,7 +66,7 @@ class EventEncoder(Protocol):
     """Turns the events of a stream into those of the protocol. Each session has its own."""
 
     def apply(self, settings: SessionSettings) -> None:
-        """Uses ``settings`` from now on."""
+        """The stream's utterances have ``settings`` from the next one on."""
 
     def encode(self, event: SessionEvent) -> Iterable[WireEvent]:
         """The events to send, without their ``event_id``; often none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from translate_svc.access.callers import Identified
@@ -26,7 +27,7 @@ from translate_svc.gateway.realtime.session_input import (
 from translate_svc.gateway.web_socket import WireEvent
 from translate_svc.serving.protocols import StreamSession
 from translate_svc.serving.stream_driver import StreamDriver
-from translate_svc.types import Caller, CallOutcome, ClientMessage, Opened, SessionEvent, UpdateInput
+from translate_svc.types import Caller, CallOutcome, ClientMessage, Opened, SessionEvent, Updated, UpdateInput
 
 _PART_BYTES = 32 * 1024
 """Audio given to a session in one piece. A longer append is split, so that no other session waits."""
@@ -119,11 +120,12 @@ class RealtimeSession:
         )
         encoder = self._dialect.encoder(context.languages, settings.input.rate_hz)
         encoder.apply(settings)
+        updates: deque[SessionSettings] = deque()  # that the stream has not reached: audio waits before them
 
         async def taken(message: ClientMessage) -> None:
             source.taken(message)
             if isinstance(message, UpdateInput):
-                encoder.apply(source.settings)
+                updates.append(source.settings)
                 await self._connection.send(self._event("session.updated", source.settings))
 
         async def refused(message: ClientMessage, error: TranslateSvcError) -> None:
@@ -135,6 +137,8 @@ class RealtimeSession:
                 if updated:
                     yield self._event("session.updated", settings)
                 opened.set()
+            elif isinstance(event, Updated):
+                encoder.apply(updates.popleft())
             yield from encoder.encode(event)
             turns.add(event)
 

@@ -28,9 +28,13 @@ _TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
 @dataclass(slots=True)
 class _Item:
-    """An utterance, which the protocol calls an item of the conversation."""
+    """An utterance, which the protocol calls an item of the conversation. It keeps the settings that it began
+    with: an update is for later ones.
+    """
 
     id: str
+    is_detected: bool
+    has_logprobs: bool
     is_committed: bool = False
     previous_id: str | None = None
     transcript: str = ""
@@ -59,11 +63,12 @@ class TranscriptionEvents:
         """Implements ``EventEncoder.encode``."""
         match event:
             case SpeechStarted():
-                if self._detects:
+                item = self._item(event.utterance_id)
+                if item.is_detected:
                     yield {
                         "type": "input_audio_buffer.speech_started",
                         "audio_start_ms": event.position * 1000 // self._rate_hz,
-                        "item_id": self._item(event.utterance_id).id,
+                        "item_id": item.id,
                     }
             case SpeechEnded():
                 yield from self._committed(event)
@@ -76,7 +81,7 @@ class TranscriptionEvents:
 
     def _committed(self, event: SpeechEnded) -> Iterator[WireEvent]:
         item = self._item(event.utterance_id)
-        if self._detects:
+        if item.is_detected:
             yield {
                 "type": "input_audio_buffer.speech_stopped",
                 "audio_end_ms": event.source.end * 1000 // self._rate_hz,
@@ -104,7 +109,7 @@ class TranscriptionEvents:
             "content_index": 0,
             "delta": event.delta,
         }
-        if self._logprobs:
+        if item.has_logprobs:
             wire["logprobs"] = logprobs
         if event.delta:
             yield wire
@@ -126,7 +131,7 @@ class TranscriptionEvents:
             "content_index": 0,
             "transcript": item.transcript,
             "usage": {"type": "duration", "seconds": math.ceil(event.usage.source_ms / 1000)},
-        } | ({"logprobs": item.logprobs} if self._logprobs else {})
+        } | ({"logprobs": item.logprobs} if item.has_logprobs else {})
         yield {
             "type": "conversation.item.done",
             "previous_item_id": item.previous_id,
@@ -134,7 +139,8 @@ class TranscriptionEvents:
         }
 
     def _item(self, utterance_id: int) -> _Item:
-        return self._items.setdefault(utterance_id, _Item(f"{self._prefix}_{utterance_id}"))
+        new = _Item(f"{self._prefix}_{utterance_id}", self._detects, self._logprobs)
+        return self._items.setdefault(utterance_id, new)
 
 
 def _message(item_id: str, status: str, transcript: str | None) -> WireEvent:
