@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.serving.fakes import CLOSED, FakeClient, FakeSession, now_s, play
-from translate_svc.errors import InvalidArgument, StreamTimeout, Unavailable
+from translate_svc.errors import InvalidArgument, QuotaExceeded, StreamTimeout, Unavailable
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.stream_driver import StreamDriver
 from translate_svc.types import AudioInput, ClientMessage, EndInput, GoAway
@@ -120,5 +120,22 @@ def test_the_more_has_been_begun_the_sooner_hearing_stops(needed_s: float, heard
         with pytest.raises(Unavailable, match="leaving"):
             await call.run()
         assert talk.half_closed_s == pytest.approx(heard_s)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("plays_s", "waited_s"), [(12, 12), (10_000, 35)])
+def test_a_stream_that_ends_at_its_callers_limit_is_heard_first(plays_s: float, waited_s: float) -> None:
+    class Limited(FakeSession):
+        async def receive(self, message: ClientMessage) -> None:
+            raise QuotaExceeded("no audio is left")
+
+    async def scenario() -> None:
+        client, talk = FakeClient(), Limited()
+        client.say(AUDIO)
+        client.say(AUDIO)  # is not heard
+        with pytest.raises(QuotaExceeded):
+            await StreamDriver(client, client, talk, OPTIONS, heard=lambda: asyncio.sleep(plays_s)).run()
+        assert now_s() == pytest.approx(waited_s)
 
     play(scenario)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from translate_svc.errors import StreamTimeout
+from translate_svc.errors import QuotaExceeded, StreamTimeout
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.options import CallOptions
 from translate_svc.serving.protocols import EventSink, MessageSource, StreamSession
@@ -19,6 +20,10 @@ _WEIGHT_PER_S = 100.0
 """So 2,000 messages of audio: 40 times the pace of speech, in frames of 20 ms."""
 _MAX_SAVED = 300.0
 """The largest burst after a pause. Audio that is decoded and not yet heard is bounded elsewhere."""
+_LAST_WORDS_S = 35.0
+"""How long people may take to hear the last words of a stream whose caller may send no more. Transports hold
+about 30 s of speech.
+"""
 
 
 class StreamDriver(CallDriver):
@@ -38,7 +43,7 @@ class StreamDriver(CallDriver):
         heard: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """``heard``: waits until people have heard what the sink was sent, where it plays in real time. A
-        drain leaves them that time before the deadline.
+        drain leaves them that time before the deadline, and a caller's limit of audio ends the stream then.
         """
         super().__init__(sink, session, options, last=Closed)
         self._source = source
@@ -89,8 +94,31 @@ class StreamDriver(CallDriver):
                 # a client that left looks the same here: its cancellation arrives at a later await
                 return
             await self._pace.keep(message)
-            await self._session.receive(message)
+            try:
+                await self._session.receive(message)
+            except QuotaExceeded:
+                await self._last_words()
+                raise
             self._ended = self._ended or isinstance(message, EndInput)
+
+    async def _last_words(self) -> None:
+        """People hear what was translated. The client is not heard, but may leave and say what was played."""
+        if self._heard is None:
+            return
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
+        ignoring = asyncio.create_task(self._ignore())
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_S):
+                    await self._heard()
+        finally:
+            ignoring.cancel()
+            await asyncio.gather(ignoring, return_exceptions=True)
+
+    async def _ignore(self) -> None:
+        while (message := await self._source.receive()) is not None:
+            await self._pace.keep(message)
 
     async def _watch_idle_time(self) -> None:
         """Fails a stream whose client sends nothing for too long. One timer serves all messages: a timer for
