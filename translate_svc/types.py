@@ -350,6 +350,7 @@ ClientMessage = AudioInput | SilenceInput | FinalizeInput | UpdateInput | ClearI
 class TokenInfo:
     """One text token: its text, id, natural log-probability and, if known, its time in the source.
 
+    ``text`` has what stands before it in the text, too: a space, and in a text of several sentences marks.
     ``source_ms`` counts from the start of the utterance's audio, padding included.
     """
 
@@ -464,7 +465,8 @@ class TextDelta:
     """Text to append for one language of an utterance. ``transcript`` marks text in the source language.
 
     ``source`` ends where the utterance ended when the delta was sent. The last delta of a text has ``final``
-    set and may be empty.
+    set and may be empty. The texts of ``tokens`` make ``delta``. What stands behind a sentence of a text, and
+    a mark alone, no token made: such a delta has none.
     """
 
     utterance_id: int
@@ -476,14 +478,26 @@ class TextDelta:
     tokens: tuple[TokenInfo, ...] = ()
     heard_through_sample: int = 0
 
+    def led_by(self, before: str) -> TextDelta:
+        """This delta with ``before`` in front of it. The token that it begins with has it, too."""
+        tokens = list(self.tokens)
+        first = next((index for index, token in enumerate(tokens) if token.text), None)
+        if first is not None:
+            tokens[first] = replace(tokens[first], text=before + tokens[first].text)
+        return replace(self, delta=before + self.delta, tokens=tuple(tokens))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechChunk:
     """Translated speech in the negotiated output format: ``data``, or ``packets`` if the encoding has them.
 
     ``start_sample`` counts at the output rate from the start of this utterance's speech in this language.
-    ``sample_count`` is the number of samples in this chunk. ``units`` and ``character_durations`` are set on
-    the first chunk if the client requested them.
+    ``sample_count`` is the number of samples in this chunk.
+
+    ``units`` and ``character_durations``, if the client requested them: what became known since the chunk
+    before, for speech from this chunk on. Joined they are those of the whole speech, without the pauses
+    between the sentences of a text. A whole utterance has them on the first chunk, a text on the first chunk
+    of each sentence, simultaneous translation on any.
     """
 
     utterance_id: int

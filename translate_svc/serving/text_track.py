@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from translate_svc.types import TextDelta
 
@@ -41,8 +40,4 @@ class TextTrack:
     def follow(self, event: TextDelta) -> TextDelta:
         """``event`` with the space before its text. The token that the text begins with has it, too."""
         delta = self.append(event.utterance_id, event.delta)
-        space, tokens = delta.removesuffix(event.delta), list(event.tokens)
-        first = next((index for index, token in enumerate(tokens) if token.text), None)
-        if space and first is not None:
-            tokens[first] = replace(tokens[first], text=space + tokens[first].text)
-        return replace(event, delta=delta, tokens=tuple(tokens))
+        return event.led_by(delta.removesuffix(event.delta))

@@ -67,8 +67,10 @@ def test_sentences_are_translated_one_by_one_and_joined() -> None:
 def test_marks_stand_before_the_translation_as_they_are(text: str, translation: str) -> None:
     async def scenario() -> None:
         async with house() as home:
-            events = await collect(home.translate(text_call(text)))
+            events = await collect(home.translate(text_call(text, include=frozenset({Inspect.TOKENS}))))
         assert texts(events) == {(0, "spa"): translation}
+        for delta in (each for each in of(events, TextDelta) if each.tokens):
+            assert "".join(token.text for token in delta.tokens) == delta.delta
         assert all(
             request.source in (SourceText("One.", "eng"), SourceText("Two.", "eng"))
             for request in home.engine.submitted

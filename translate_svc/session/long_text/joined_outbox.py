@@ -98,9 +98,9 @@ class JoinedOutbox(Outbox):
             self._first_open += 1
 
     def _put_text(self, event: TextDelta, on_taken: Callable[[], None]) -> None:
-        language, delta = event.language, event.delta
+        language, joined = event.language, event
         sentence = self._sentences[event.utterance_id]
-        begins = delta or (event.final and sentence.is_mark)
+        begins = event.delta or (event.final and sentence.is_mark)
         if begins and self._begun[language] != event.utterance_id:
             skipped = self._sentences[self._begun[language] + 1 : event.utterance_id + 1]
             before = skipped[-1].mark
@@ -108,15 +108,15 @@ class JoinedOutbox(Outbox):
                 before = _widest(separator(each, language) for each in skipped) + before
             self._begun[language] = event.utterance_id
             self._places.pass_over(language, before)
-            delta = before + delta
+            joined = joined.led_by(before)
         self._places.add(language, event.utterance_id, event.delta)
         if event.final and self._begun[language] == event.utterance_id:
             self._places.pass_over(language, sentence.behind)
-            delta += sentence.behind
+            joined = replace(joined, delta=joined.delta + sentence.behind)
         final = event.final and event.utterance_id == len(self._sentences) - 1
-        joined = replace(event, utterance_id=0, delta=delta, final=final)
+        joined = replace(joined, utterance_id=0, final=final)
         self._last_text[language] = joined
-        if delta or joined.tokens or final:
+        if joined.delta or joined.tokens or final:
             super().put(joined, on_taken)
         else:
             on_taken()
