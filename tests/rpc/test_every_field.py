@@ -76,6 +76,7 @@ SETTINGS: dict[str, tuple[Wrong, ...]] = {
         Wrong([pb.INSPECT_TOKENS, 0], INVALID, names="include[1]"),
         Wrong([99], INVALID, names="include[0]"),
         Wrong([pb.INSPECT_DRAFTS], INVALID, names="include"),
+        Wrong([pb.INSPECT_UNITS], INVALID, names="include", also=TEXT_ALONE),
         Wrong([pb.INSPECT_TOKENS, pb.INSPECT_UNITS, pb.INSPECT_TOKENS], INVALID, names="include[2]"),
         Wrong([pb.INSPECT_TOKENS] * 2_000, RANGE, names="include"),
         Wrong([pb.INSPECT_TRANSCRIPT], INVALID, names="source_language", also={"source_language": ""}),

@@ -130,9 +130,10 @@ class Negotiator:
 
         Raises:
             InvalidArgument: as ``negotiate_source``. Also: unknown language or speaker; speech in a language
-                that has none; a speech setting where speech is off; a VAD setting that has no effect under
-                manual segmentation; a language twice; a wrong term; neither a target nor a transcript; beam
-                search with simultaneous translation. Names the field.
+                that has none; a speech setting where speech is off, and units where no target has speech; a
+                VAD setting that has no effect under manual segmentation; a language twice; a wrong term;
+                neither a target nor a transcript; drafts without, and beam search with, simultaneous
+                translation. Names the field.
             OutOfRange: too many targets; a duration factor outside 0.5 to 2; a catch-up duration factor
                 outside 0.5 to the duration factor; a setting of VAD or beam search outside its limits. Names
                 the field.
@@ -143,10 +144,7 @@ class Negotiator:
             raise InvalidArgument(
                 "must name a language, unless a transcript is asked for", field=_under(path, "targets")
             )
-        if Inspect.DRAFTS in settings.include and settings.simultaneous is None:
-            raise InvalidArgument(
-                "holds hypotheses, which simultaneous alone has", field=_under(path, "include")
-            )
+        _check_include(settings, targets, _under(path, "include"))
         terms = negotiate_terms(settings.terms, self.languages, self.characters, _under(path, "terms"))
         beam_search = negotiate_beam_search(settings, self.max_slots, f"{path}." if path else "")
         if settings.segmentation is Segmentation.HINDSIGHT and settings.simultaneous is not None:
@@ -268,3 +266,11 @@ def _refuse_without_vad(vad: VadSettings, path: str) -> None:
     for name in _VAD_ONLY_FIELDS:
         if getattr(vad, name) is not None:
             raise InvalidArgument("has no effect with manual segmentation", field=f"{path}.{name}")
+
+
+def _check_include(settings: StreamSettings, targets: Sequence[TargetSettings], path: str) -> None:
+    """Refuses what these settings never bring."""
+    if Inspect.DRAFTS in settings.include and settings.simultaneous is None:
+        raise InvalidArgument("holds hypotheses, which simultaneous alone has", field=path)
+    if Inspect.UNITS in settings.include and not any(target.speech for target in targets):
+        raise InvalidArgument("holds units, which speech alone has", field=path)

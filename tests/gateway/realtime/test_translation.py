@@ -220,6 +220,17 @@ async def test_a_session_object_may_be_sent_back(server: GatewayServer) -> None:
         assert (await session.until("session.updated"))["session"] == described
 
 
+async def test_units_are_no_error_where_nothing_speaks(server: GatewayServer) -> None:
+    async with connect(server.target) as session:
+        output = {"targets": [{"language": "es", "speech": False}]}
+        await session.update(include=["units"], audio={"output": output})
+        assert (await session.until("session.updated"))["session"]["include"] == ["units"]
+        await session.append(SPOKEN)
+        await session.send("session.close")
+        assert await session.to_the_end() == 1000
+    assert session.text().startswith("spa ")
+
+
 async def test_the_operator_may_say_what_is_spoken(service: ModelFreeService) -> None:
     """So that a program which names no language gets its transcript."""
     options = GatewayOptions(source_language="en")

@@ -44,6 +44,11 @@ REFUSALS: list[tuple[TranslateRequest, type[TranslateSvcError], str]] = [
     (text_call(include=frozenset({Inspect.TRANSCRIPT})), InvalidArgument, "include"),
     (text_call(include=frozenset({Inspect.DRAFTS})), InvalidArgument, "include"),
     (replace(CLIP, include=frozenset({Inspect.DRAFTS})), InvalidArgument, "include"),
+    (
+        text_call(targets=(TargetSettings("es", speech=False),), include=frozenset({Inspect.UNITS})),
+        InvalidArgument,
+        "include",
+    ),
     (text_call(targets=()), InvalidArgument, "targets"),
     (text_call(targets=SPANISH * 9), OutOfRange, "targets"),
     (

@@ -186,6 +186,8 @@ class TranslationSettings:
         if self.simultaneous is None:
             include.discard(Inspect.DRAFTS)
         targets = tuple(target.target_settings(languages) for target in self.targets)
+        if not any(target.speech for target in targets):
+            include.discard(Inspect.UNITS)
         source = source_or_auto(self.source_language, languages)
         return StreamSettings(
             targets,

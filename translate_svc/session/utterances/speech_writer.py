@@ -63,7 +63,7 @@ class SpeechWriter:
 def split_speech(chunk: SpeechChunk, output: AudioFormat) -> Iterator[SpeechChunk]:
     """Splits ``chunk`` into chunks of at most ``MAX_SPEECH_BYTES`` of audio each.
 
-    Data of the whole speech (units, durations) is on the first one, ``final`` on the last.
+    What ``chunk`` says of speech from there on (units, durations) is on the first one, ``final`` on the last.
     """
     if len(chunk.data) + sum(map(len, chunk.packets)) <= MAX_SPEECH_BYTES:
         yield chunk
