@@ -57,6 +57,18 @@ def test_without_spaces_every_token_is_a_word() -> None:
     assert [word.text for word in words] == ["你", "好"]
 
 
+def test_a_text_of_one_word_is_one_word() -> None:
+    tokens = [token("H"), token("ol", 100), token("a"), token(".")]
+    (word,) = Segment(0, 300, 0, "Hola.", tokens).words()
+    assert (word.text, word.start_ms, word.end_ms) == ("Hola.", 0, 300)
+
+
+def test_a_space_that_is_a_token_of_its_own_parts_words() -> None:
+    tokens = [token("quiere"), token(" "), token("i"), token("r"), token(" a")]
+    words = Segment(0, 900, 0, "quiere ir a", tokens).words()
+    assert [word.text for word in words] == ["quiere", "ir", "a"]
+
+
 def test_a_text_of_blanks_has_no_word() -> None:
     assert Segment(0, 900, 0, " ", [token(" ", 0)]).words() == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
@@ -11,6 +12,9 @@ import numpy as np
 
 from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.types import SpeechStarted, TextDelta, TokenInfo, UtteranceDone
+
+_UNSPACED_SCRIPTS = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KHMER", "LAO", "MYANMAR", "THAI", "TIBETAN"})
+"""What the Unicode names of their letters begin with. Clients use this module, so it knows no engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +43,18 @@ class Segment:
     tokens: list[TokenInfo] = field(default_factory=list)
 
     def words(self) -> list[SpokenWord]:
-        """The words. One ends where the next begins. In languages without spaces every token is a word.
+        """The words. One ends where the next begins. In scripts without spaces every token is a word.
 
         In simultaneous translation the last words may have been heard behind ``end_ms``, in the audio of the
         utterance that continues this one.
         """
         words: list[list[TokenInfo]] = []
-        spaced = " " in self.text.strip()
         for token in self.tokens:
-            if words and spaced and not token.text.startswith(" "):
+            if words and not token.text.startswith(" ") and not _is_alone(token.text):
                 words[-1].append(token)
-            elif token.text.strip():
+            else:  # a space may be a token of its own
                 words.append([token])
+        words = [tokens for tokens in words if _text(tokens)]
         texts = [_text(tokens) for tokens in words]
         borders_ms = pairwise(self._borders_ms(words, texts))
         return [
@@ -124,6 +128,12 @@ def text_confidence(segment: Segment, done: UtteranceDone) -> float:
     """How sure the model is of the one text of an utterance: what its end says, else that of its tokens."""
     told = next((each.confidence for each in done.confidences), None)
     return confidence_of(segment.tokens) if told is None else told
+
+
+def _is_alone(text: str) -> bool:
+    """Whether a token without a space before it is a word all the same: its script has no spaces."""
+    script, *_ = unicodedata.name(text[:1] or " ", "").split(" ", 1)
+    return script in _UNSPACED_SCRIPTS
 
 
 def _text(tokens: Iterable[TokenInfo]) -> str:
