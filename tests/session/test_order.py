@@ -103,13 +103,13 @@ def test_the_contract_holds_whatever_the_engine_does(data: st.DataObject) -> Non
         for number in range(count)
     }
 
+    unasked = {Inspect.DRAFTS, Inspect.ALTERNATIVES}
+    if not any(target.speech for target in targets):
+        unasked.add(Inspect.UNITS)
+
     async def scenario() -> list[SessionEvent]:
         async with house(lambda request: script[number_of(request)]) as home:
-            asked = config(
-                *targets,
-                source_language="en",
-                include=frozenset(Inspect) - {Inspect.DRAFTS, Inspect.ALTERNATIVES},
-            )
+            asked = config(*targets, source_language="en", include=frozenset(Inspect) - unasked)
             return await converse(home.open(asked), chunks(utterances(count)))
 
     with virtual_time() as runner:
