@@ -408,10 +408,17 @@ async def test_what_does_not_fit_into_the_buffer_cannot_be_sent_again(pair: Make
 
 
 @both
+@pytest.mark.parametrize(
+    ("reason", "calls", "said"),
+    [
+        (Unavailable("struck"), 9, "too often"),  # its first call, and eight more
+        (RuntimeError("struck"), 3, "failed 3 times at the same place, at last with INTERNAL: .*incident"),
+    ],
+)
 async def test_a_stream_that_ends_its_servers_is_given_up(
-    pair: MakePair, call: Call, monkeypatch: pytest.MonkeyPatch
+    pair: MakePair, call: Call, monkeypatch: pytest.MonkeyPatch, reason: Exception, calls: int, said: str
 ) -> None:
-    """A server that takes it dies of it: it does not go through the whole fleet again and again."""
+    """A server that takes it dies of it, or fails: it does not go through the whole fleet again and again."""
     two = await pair()
     opened: list[str] = []
 
@@ -421,16 +428,16 @@ async def test_a_stream_that_ends_its_servers_is_given_up(
         async def open_session(config: StreamConfig, caller: Caller) -> Session:
             session = await original(config, caller)
             opened.append(session.session_id)
-            asyncio.get_running_loop().call_later(0.1, session.fail, Unavailable("struck"))
+            asyncio.get_running_loop().call_later(0.1, session.fail, reason)
             return session
 
         monkeypatch.setattr(service, "open_session", open_session)
 
     for service in two.services:
         open_and_fail(service)
-    with pytest.raises(TranslateSvcError, match="too often"):
+    with pytest.raises(TranslateSvcError, match=said):
         await call(two.addresses, Talk(spoken()), Received(), ClientOptions())
-    assert len(opened) == 9, "its first call, and eight more"
+    assert len(opened) == calls
 
 
 async def test_a_clear_while_the_stream_is_resumed_clears_what_the_program_has_seen(pair: MakePair) -> None:

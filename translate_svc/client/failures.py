@@ -101,6 +101,14 @@ def is_interruption(code: grpc.StatusCode, trailing_metadata: Iterable[Any] | No
     return is_transport and _detail(status, error_details_pb2.ErrorInfo) is None
 
 
+def is_incident(code: grpc.StatusCode, trailing_metadata: Iterable[Any] | None) -> bool:
+    """Whether the server itself failed at the call, and says so. The transport says ``INTERNAL``, too."""
+    return (
+        code is grpc.StatusCode.INTERNAL
+        and _detail(_status(trailing_metadata), error_details_pb2.ErrorInfo) is not None
+    )
+
+
 def _status(trailing_metadata: Iterable[Any] | None) -> status_pb2.Status:
     status = status_pb2.Status()
     for key, value in trailing_metadata or ():

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from translate_svc.client.failures import error_of, is_interruption
+from translate_svc.client.failures import error_of, is_incident, is_interruption
 from translate_svc.errors import TranslateSvcError
 
 _OF_A_WRITE = (grpc.StatusCode.INTERNAL, "Internal error from Core")
@@ -50,6 +50,11 @@ class FinalStatus:
     def is_interruption(self) -> bool:
         """Whether the call has ended in a way after which another server can continue its stream."""
         return self._status is not None and is_interruption(self._status[0], self._status[2])
+
+    @property
+    def is_incident(self) -> bool:
+        """Whether the call has ended because its server failed at it."""
+        return self._status is not None and is_incident(self._status[0], self._status[2])
 
     def _save(self, call: Any) -> None:
         if self._status is None or self._is_of_a_write:

@@ -182,7 +182,7 @@ class ResumingConnection:
             self._fail(error)
             return
         call.cancel()
-        self._state.lose()
+        self._state.lose(error if call.has_failed else None)
         self._lost.set()
         self._limit_search()
         self._start_search(call, error)

@@ -45,6 +45,11 @@ class StreamCall:
         """Whether the call ended in a way after which another server can continue the stream."""
         return self._final_status.is_interruption
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the call ended because its server failed at it."""
+        return self._final_status.is_incident
+
     async def open(self, config: StreamConfig, timeout_s: float) -> Opened:
         """Sends ``config`` and waits for the server's first event. On an error the call is over.
 

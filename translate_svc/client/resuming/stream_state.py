@@ -41,6 +41,8 @@ MAX_RESUMPTIONS_WITHOUT_PROGRESS = 8
 """A stream that was resumed this often without a new commit point is given up: perhaps its input ends its
 servers.
 """
+_MAX_FAILURES_WITHOUT_PROGRESS = 3
+"""Servers that fail at the same audio fail again, and each failure is an incident in their logs."""
 
 
 _OfAnUtterance = (
@@ -101,6 +103,8 @@ class StreamState:
         self.resumptions: tuple[float, ...] = ()
         """For each time the stream continued at another call: seconds without one."""
         self._resumptions_without_progress = 0
+        self._failures_without_progress = 0
+        self._failure: str = ""
 
     @property
     def config(self) -> StreamConfig:
@@ -128,8 +132,11 @@ class StreamState:
             self._unanswered_clears.popleft()
         return self._deduplicator.accept(event)
 
-    def lose(self) -> None:
-        """The present call is over: the time without one begins."""
+    def lose(self, failure: TranslateSvcError | None = None) -> None:
+        """The present call is over: the time without one begins. ``failure``: what its server failed with."""
+        if failure is not None:
+            self._failures_without_progress += 1
+            self._failure = failure.description
         self._lost_s = time.monotonic()
         self._is_loss_told = False
 
@@ -177,6 +184,11 @@ class StreamState:
             CannotResume: the server does not offer it, the messages since the last commit point did not fit
                 into the buffer, or the stream does not come forward.
         """
+        if self._failures_without_progress >= _MAX_FAILURES_WITHOUT_PROGRESS:
+            times = self._failures_without_progress
+            raise CannotResume(
+                f"the stream failed {times} times at the same place, at last with {self._failure}"
+            )
         if self._resumptions_without_progress >= MAX_RESUMPTIONS_WITHOUT_PROGRESS:
             raise CannotResume("the stream was resumed too often without coming forward")
         if not self._token:
@@ -235,7 +247,7 @@ class StreamState:
         if self._is_planning:
             return
         if progress.committed_samples > self._committed:
-            self._resumptions_without_progress = 0
+            self._resumptions_without_progress = self._failures_without_progress = 0
         self._token = progress.resume_token
         self._committed = progress.committed_samples
         self._applied_updates = progress.applied_updates
