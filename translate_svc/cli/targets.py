@@ -84,26 +84,28 @@ def target_settings(
     must_speak: bool,
     spoken: str | None,
     style: SpeechStyle = SpeechStyle(),
+    flag: str = "--to",
 ) -> tuple[TargetSettings, ...]:
-    """Target settings for every language of ``--to``: text, and with ``speech`` speech if it has a voice.
-    ``spoken``: the code of the language that is spoken, if one is named.
+    """Target settings for every language of ``to``: text, and with ``speech`` speech if it has a voice.
+    ``spoken``: the code of the language that is spoken, if one is named. ``flag``: which one named ``to``.
 
     Raises:
         UsageError: a language is not known or has no text, the model does not translate into it, or it
             ``must_speak`` and has no voice; or a language does not have the voice of ``style``.
     """
-    languages = match_languages(to, table, "--to")
+    languages = match_languages(to, table, flag)
     for language in languages:
         if not language.text:
-            raise UsageError(f"the model does not translate into {label(language)}", field="--to")
+            raise UsageError(f"the model does not translate into {label(language)}", field=flag)
         if not language.translated and language.code != spoken:
             into = ", ".join(each.bcp47 for each in table if each.translated)
-            message = (
-                f"the model writes {label(language)} only where --from names it; it translates into {into}"
+            unless = (
+                "writes {} only where --from names it" if flag == "--to" else "does not translate into {}"
             )
-            raise UsageError(message, field="--to")
+            problem = f"the model {unless.format(label(language))}; it translates into {into}"
+            raise UsageError(problem, field=flag)
         if must_speak and not language.speech_out:
-            raise UsageError(f"the model has no voice for {label(language)}", field="--to")
+            raise UsageError(f"the model has no voice for {label(language)}", field=flag)
     voices = style.voices(languages, table)
     return tuple(
         style.applied(TargetSettings(language.code, speech=speech and language.speech_out), voices)

@@ -21,7 +21,10 @@ SPANISH = str(DATA / "spa_1.flac")
             ("translate", SPANISH, "--from", "es", "--to", "fr"),
             "--to: the model writes French (fra) only where",
         ),
-        (("translate", SPANISH, "--between", "es,en"), "--to: the model writes Spanish (spa) only where"),
+        (
+            ("translate", SPANISH, "--between", "es,en"),
+            "--between: the model does not translate into Spanish (spa)",
+        ),
         (("translate", SPANISH, "--from", "es", "--to", "en", "--terms", "terms.txt"), "--terms: needs"),
         (("translate", "text.txt", "--from", "es", "--to", "en"), "text.txt: needs a model that reads texts"),
         (("say", "Hola.", "--from", "es", "--to", "en"), "TEXT: needs a model that reads texts"),

@@ -73,6 +73,7 @@ class _LiveArguments:
         time. Speech may be sped up when it falls behind.
         """
         source = spoken_source(self.from_, self.between, table, transcript=self.transcript)
+        flag = "--between" if self.between else "--to"
         first, *others = target_settings(
             self.to or self.between,
             table,
@@ -80,9 +81,10 @@ class _LiveArguments:
             must_speak=False,
             spoken=source.language,
             style=self.style,
+            flag=flag,
         )
         if self.play and not first.speech:
-            raise UsageError(f"the model has no voice for {first.language}; use --no-play", field="--to")
+            raise UsageError(f"the model has no voice for {first.language}; use --no-play", field=flag)
         return StreamSettings(
             targets=(
                 self._hurried(first),

@@ -263,9 +263,8 @@ class TranslateArguments:
 
     def _check_read(self, table: LanguageTable) -> None:
         """Refuses texts and terms for a model that reads none."""
-        texts = [str(each) for each in self.inputs if is_text_file(each)]
         flags = (("--subtitles-in", self.subtitles_in), ("--terms", self.terms))
-        for each in [*texts, *(flag for flag, value in flags if value is not None)]:
+        for each in [*map(str, filter(is_text_file, self.inputs)), *(flag for flag, it in flags if it)]:
             check_reads_text(table, each)
 
     def settings(self, table: LanguageTable) -> StreamSettings:
@@ -283,6 +282,7 @@ class TranslateArguments:
             must_speak=self.speaks,
             spoken=code,
             style=self.style,
+            flag="--between" if self.between else "--to",
         )
         requested = {Inspect.TRANSCRIPT: self.transcript, Inspect.TOKENS: timed or self._writes_events}
         return StreamSettings(
