@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
 import numpy as np
 
+from translate_svc.scripts import UNSPACED_SCRIPTS, letter_script
 from translate_svc.subtitles.speech_starts import SpeechStarts
 from translate_svc.types import SpeechStarted, TextDelta, TokenInfo, UtteranceDone
-
-_UNSPACED_SCRIPTS = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KHMER", "LAO", "MYANMAR", "THAI", "TIBETAN"})
-"""What the Unicode names of their letters begin with. Clients use this module, so it knows no engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +129,7 @@ def text_confidence(segment: Segment, done: UtteranceDone) -> float:
 
 def _is_alone(text: str) -> bool:
     """Whether a token without a space before it is a word all the same: its script has no spaces."""
-    script, *_ = unicodedata.name(text[:1] or " ", "").split(" ", 1)
-    return script in _UNSPACED_SCRIPTS
+    return text != "" and letter_script(text[0]) in UNSPACED_SCRIPTS
 
 
 def _text(tokens: Iterable[TokenInfo]) -> str:

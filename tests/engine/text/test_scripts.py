@@ -9,8 +9,9 @@ import pytest
 import regex  # type: ignore[import-untyped]
 from transformers.models.nllb.tokenization_nllb import FAIRSEQ_LANGUAGE_CODES
 
-from translate_svc.engine.text.scripts import _SCRIPTS, letter_script, written_in_foreign_script
+from translate_svc.engine.text.scripts import written_in_foreign_script
 from translate_svc.languages import packaged
+from translate_svc.scripts import SCRIPTS, letter_script
 
 _COMPOSED = {"Hans": ("Hani",), "Hant": ("Hani",), "Jpan": ("Hani", "Hira", "Kana")}
 """Scripts of ISO 15924 that combine scripts of single letters, or choose between them."""
@@ -44,7 +45,7 @@ def test_letters_have_the_script_of_the_unicode_character_database() -> None:
     """
     letters = [each for each in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(each)[0] in "LM"]
     shared = set(regex.findall(r"[\p{Script=Inherited}\p{Script=Common}]", "".join(letters)))
-    for script in set(_SCRIPTS.values()):
+    for script in set(SCRIPTS.values()):
         mine = {letter for letter in letters if letter_script(letter) == script}
         theirs = set(regex.findall(rf"\p{{Script={script}}}", "".join(letters)))
         assert mine - theirs <= shared, script
@@ -59,7 +60,7 @@ def test_every_language_that_is_written_has_its_scripts() -> None:
     compared = 0
     for language in packaged():
         assert language.scripts or not language.text, language.code
-        assert set(language.scripts) <= set(_SCRIPTS.values())
+        assert set(language.scripts) <= set(SCRIPTS.values())
         if script := known.get(language.code):
             assert language.scripts[0] in _COMPOSED.get(script, (script,)), language.code
             compared += 1

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from translate_svc import languages
 from translate_svc.engine.text.pieces import SPACE, piece_bytes
 from translate_svc.models.tokenizer import Tokenizer
-
-UNSPACED_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
-"""Scripts that write no spaces between words."""
+from translate_svc.scripts import UNSPACED_SCRIPTS
 
 _WITHIN_WORDS = "'\u2019-\u2010"
 """Apostrophes and hyphens. The letters after them usually belong to the same word."""

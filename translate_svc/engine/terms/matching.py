@@ -7,8 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from translate_svc.engine.simultaneous.words import UNSPACED_SCRIPTS
-from translate_svc.engine.text.scripts import letter_script
+from translate_svc.scripts import UNSPACED_SCRIPTS, letter_script
 from translate_svc.types import Term
 
 _SPACE = "\u2581"  # SentencePiece writes a space as this character

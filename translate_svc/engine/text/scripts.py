@@ -1,19 +1,11 @@
-"""Which script a text is written in, and whether it is one of its language.
-
-Scripts have their ISO 15924 names. A letter's script is read from the first words of its Unicode name
-(``CYRILLIC SMALL LETTER A``). For the scripts below this agrees with the Script property of the Unicode
-Character Database, and it needs no dependency.
-"""
+"""Whether a text is written in a script of its language."""
 
 from __future__ import annotations
 
-import functools
-import unicodedata
 from collections import Counter
 
 from translate_svc import languages
-
-LATIN = "Latn"
+from translate_svc.scripts import LATIN, letter_script
 
 _WEIGHTS = {"Hani": 3, "Hang": 3, "Ethi": 2, "Hira": 2, "Kana": 2}
 """How many alphabetic letters one letter of these scripts counts as: it stands for a syllable or a word."""
@@ -27,47 +19,6 @@ MIN_FOREIGN_LATIN_LETTERS = 16
 Every language writes brands, units and people's names in Latin: "WhatsApp" and "New York Times" are normal
 answers in any language.
 """
-
-_SCRIPTS = {
-    "ARABIC": "Arab",
-    "ARMENIAN": "Armn",
-    "BENGALI": "Beng",
-    "CJK": "Hani",
-    "CYRILLIC": "Cyrl",
-    "DEVANAGARI": "Deva",
-    "ETHIOPIC": "Ethi",
-    "GEORGIAN": "Geor",
-    "GREEK": "Grek",
-    "GUJARATI": "Gujr",
-    "GURMUKHI": "Guru",
-    "HANGUL": "Hang",
-    "HEBREW": "Hebr",
-    "HIRAGANA": "Hira",
-    "KANNADA": "Knda",
-    "KATAKANA": "Kana",
-    "KHMER": "Khmr",
-    "LAO": "Laoo",
-    "LATIN": LATIN,
-    "MALAYALAM": "Mlym",
-    "MEETEI MAYEK": "Mtei",
-    "MYANMAR": "Mymr",
-    "OL CHIKI": "Olck",
-    "ORIYA": "Orya",
-    "SINHALA": "Sinh",
-    "TAMIL": "Taml",
-    "TELUGU": "Telu",
-    "THAI": "Thai",
-    "TIBETAN": "Tibt",
-}
-
-
-@functools.lru_cache(maxsize=4096)
-def letter_script(character: str) -> str | None:
-    """The script of a letter or a vowel sign; None for anything else, and for scripts not listed here."""
-    if unicodedata.category(character)[0] not in "LM":
-        return None
-    first, second, *_ = f"{unicodedata.name(character, '')}  ".split(" ", 2)
-    return _SCRIPTS.get(first) or _SCRIPTS.get(f"{first} {second}")
 
 
 def written_in_foreign_script(text: str, language: str) -> bool:

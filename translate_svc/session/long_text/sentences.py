@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from translate_svc.languages import Language, packaged
+from translate_svc.scripts import UNSPACED_SCRIPTS
 from translate_svc.session.long_text.frame import framed, has_words, without_invisible
 
 MAX_SENTENCE_CHARACTERS = 250
@@ -28,7 +29,6 @@ _LONE_MARK = re.compile(r"\(?\d{1,3}[.)]|[\W_]+")
 _GLUED_MARKS = re.compile(r"([^\w\s]+)(\s+|$)")
 """What ends the emphasis of a sentence, which the library takes for the start of the next one."""
 
-_UNSPACED_SCRIPTS = frozenset({"Hani", "Hira", "Kana", "Thai", "Khmr", "Laoo", "Mymr", "Tibt"})
 _LINES = re.compile(r"[^\n]*\n+|[^\n]+")
 _CLAUSE_MARKS = re.compile(r"[,;:\u2014](?=\s)|[\u060c\uff0c\u3001\uff1b\uff1a]")
 _END_MARKS = re.compile(r"[.!?\u2026:;\u3002\uff01\uff1f\u061f\u0964]\W*$")
@@ -172,4 +172,4 @@ def _language(code: str) -> Language | None:
 
 
 def _has_spaces(language: Language | None) -> bool:
-    return language is None or not _UNSPACED_SCRIPTS.intersection(language.scripts)
+    return language is None or not UNSPACED_SCRIPTS.intersection(language.scripts)
