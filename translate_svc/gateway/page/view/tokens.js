@@ -24,11 +24,12 @@ export function paint(element, token) {
   return element;
 }
 
-/** The text, token by token. */
+/** The text, token by token. The first brings the space after the utterance before, which is not shown. */
 export function tokenLine({ language, tokens }, startMs) {
-  const spans = tokens.map((token) => {
+  const spans = tokens.map((token, index) => {
+    const text = index === 0 ? token.token.trimStart() : token.token;
     const unheard = token.source_ms === null ? "token unheard" : "token";
-    return paint(html("span", { class: unheard, title: tokenTitle(token, startMs) }, token.token), token);
+    return paint(html("span", { class: unheard, title: tokenTitle(token, startMs) }, text), token);
   });
   return html("p", { class: "token-line", lang: language, dir: "auto" }, ...spans);
 }
