@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ CHUNK_BYTES = RATE_HZ // 10 * 2
 """100 ms, as Google advises."""
 SPOKEN = pcm16(tone(0.6)) + pcm16(silence(1.0))
 """An utterance of the scripted engine."""
+MIME_TYPE = f"audio/pcm;rate={RATE_HZ}"
 
 
 def config(target: str = "es", *, echo: bool | None = None, **fields: Any) -> types.LiveConnectConfig:
@@ -55,7 +57,7 @@ async def say(opened: live.AsyncSession, samples: Samples) -> None:
     """Sends ``samples`` of 24 kHz."""
     data = pcm16(samples)
     for start in range(0, len(data), CHUNK_BYTES):
-        blob = types.Blob(data=data[start : start + CHUNK_BYTES], mime_type=f"audio/pcm;rate={RATE_HZ}")
+        blob = types.Blob(data=data[start : start + CHUNK_BYTES], mime_type=MIME_TYPE)
         await opened.send_realtime_input(audio=blob)
 
 
@@ -122,6 +124,11 @@ class Heard:
         return updates[-1].new_handle or ""
 
 
+def audio(data: bytes, mime_type: str = MIME_TYPE) -> dict[str, Any]:
+    """A blob of a message."""
+    return {"data": base64.b64encode(data).decode(), "mimeType": mime_type}
+
+
 class RawSession:
     """A WebSocket without Google's package, over plaintext."""
 
@@ -130,6 +137,10 @@ class RawSession:
 
     async def setup(self, **fields: Any) -> None:
         await self.socket.send_json({"setup": translation("es") | fields})
+
+    async def say(self, data: bytes = SPOKEN, **others: Any) -> None:
+        """Sends ``data`` in one message, which has ``others``, too."""
+        await self.socket.send_json({"realtimeInput": {"audio": audio(data)} | others})
 
     async def receive(self) -> dict[str, Any]:
         """The next message, which Google's server sends as binary."""

@@ -11,29 +11,18 @@ import aiohttp
 import numpy as np
 import pytest
 
-from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
-from tests.gateway.clients import from_pcm16, pcm16, silence, tone
-from tests.gateway.gemini.clients import SPOKEN, RawSession, raw_session, translation
+from tests.gateway.clients import from_pcm16
+from tests.gateway.gemini.clients import SPOKEN, RawSession, audio, raw_session, translation
 from tests.gateway.telephone.provider import speaks
 from translate_svc.access.api_keys import ApiKeys, key_line, new_key
 from translate_svc.access.callers import Callers
-from translate_svc.engine.request import Request
 from translate_svc.errors import Unavailable
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.server import GatewayServer
 from translate_svc.session.admission import AdmissionOptions
 
-MIME_TYPE = "audio/pcm;rate=24000"
 DETECTION = "automaticActivityDetection"
-
-
-def audio(data: bytes, mime_type: str = MIME_TYPE) -> dict[str, Any]:
-    return {"data": base64.b64encode(data).decode(), "mimeType": mime_type}
-
-
-async def say(opened: RawSession, data: bytes = SPOKEN, **others: Any) -> None:
-    await opened.socket.send_json({"realtimeInput": {"audio": audio(data)} | others})
 
 
 async def test_a_session_from_its_setup_to_its_close(
@@ -42,15 +31,15 @@ async def test_a_session_from_its_setup_to_its_close(
     async with raw_session(server) as opened:
         await opened.setup()
         assert set(await opened.receive()) == {"setupComplete"}
-        await say(opened)
+        await opened.say()
         transcription = await opened.until("serverContent", "outputTranscription")
         assert transcription["languageCode"] == "es"
         await opened.until("usageMetadata", "totalTokenCount")
-        await say(opened, b"", audioStreamEnd=True)
+        await opened.say(b"", audioStreamEnd=True)
         assert await opened.until("serverContent", "turnComplete")
         await opened.socket.send_json({"realtimeInput": {"audioStreamEnd": True}})
         assert await opened.until("serverContent", "turnComplete"), "nothing came since"
-        await say(opened)
+        await opened.say()
         await opened.socket.close()
     async with asyncio.timeout(10):
         await server.stop(60)  # waits for sessions
@@ -85,71 +74,19 @@ async def test_who_says_when_somebody_speaks_is_believed(server: GatewayServer) 
     async with raw_session(server) as opened:
         await opened.setup(realtimeInputConfig={DETECTION: {"disabled": True, "silenceDurationMs": 100}})
         await opened.receive()
-        await say(opened)
-        await say(opened, activityStart={})
-        await say(opened)
+        await opened.say()
+        await opened.say(activityStart={})
+        await opened.say()
         await opened.socket.send_json({"realtimeInput": {"activityEnd": {}}})
         assert await opened.until("usageMetadata", "promptTokenCount") == 2 * 1.6 * 25
         assert (await opened.receive())["serverContent"] == {"turnComplete": True}
-
-
-@pytest.mark.parametrize("interrupts", [True, False])
-async def test_who_begins_to_speak_interrupts_if_that_is_asked_for(interrupts: bool) -> None:
-    """Not by default: who is interpreted goes on speaking while the last sentence is still being said."""
-    handling = {"activityHandling": "START_OF_ACTIVITY_INTERRUPTS"} if interrupts else {}
-    async with (
-        model_free_service(_slowly) as service,
-        GatewayServer(service) as server,
-        raw_session(server) as opened,
-    ):
-        await opened.setup(realtimeInputConfig=handling)
-        await say(opened)
-        contents: list[dict[str, Any]] = [{"modelTurn": await opened.until("serverContent", "modelTurn")}]
-        await say(opened, audioStreamEnd=True)
-        while not contents[-1].get("turnComplete"):
-            contents.append((await opened.receive()).get("serverContent", {}))
-    interrupted = [number for number, each in enumerate(contents) if each.get("interrupted")]
-    assert len(interrupted) == interrupts
-    heard = contents[interrupted[0] :] if interrupts else contents
-    assert sum(map(_spoken_samples, heard)) == (1 if interrupts else 2) * _SPEECH_S * 24_000
-
-
-async def test_who_speaks_for_longer_than_an_utterance_interrupts_nobody() -> None:
-    """The utterance is cut for its length, and the next one is the same speech."""
-    long = pcm16(tone(20.0)) + pcm16(silence(1.0))
-    async with (
-        model_free_service(_slowly) as service,
-        GatewayServer(service) as server,
-        raw_session(server) as opened,
-    ):
-        await opened.setup(realtimeInputConfig={"activityHandling": "START_OF_ACTIVITY_INTERRUPTS"})
-        await say(opened, long, audioStreamEnd=True)
-        contents: list[dict[str, Any]] = [{}]
-        while not contents[-1].get("turnComplete"):
-            contents.append((await opened.receive()).get("serverContent", {}))
-    assert not any("interrupted" in each for each in contents)
-    assert sum(map(_spoken_samples, contents)) == 2 * _SPEECH_S * 24_000
-
-
-_SPEECH_S = 8
-
-
-def _spoken_samples(content: dict[str, Any]) -> int:
-    parts = content.get("modelTurn", {}).get("parts", ())
-    return sum(len(base64.b64decode(part["inlineData"]["data"])) // 2 for part in parts)
-
-
-def _slowly(request: Request) -> ScriptedRequest:
-    """Its speech takes its time."""
-    sequence = ScriptedSequence(piece_units=(50,) * _SPEECH_S, piece_interval_s=0.1)
-    return ScriptedRequest(tuple(sequence for _ in request.sequences))
 
 
 async def test_a_turn_is_complete_when_all_of_it_is_translated(server: GatewayServer) -> None:
     """Not when some of it is."""
     async with raw_session(server) as opened:
         await opened.setup()
-        await say(opened, 3 * SPOKEN, audioStreamEnd=True)
+        await opened.say(3 * SPOKEN, audioStreamEnd=True)
         done = 0
         while "turnComplete" not in (message := await opened.receive()).get("serverContent", {}):
             done += "usageMetadata" in message
@@ -163,7 +100,7 @@ async def test_speech_is_24_khz(server: GatewayServer) -> None:
         raw_session(server) as opened,
     ):
         await opened.setup()
-        await say(opened, audioStreamEnd=True)
+        await opened.say(audioStreamEnd=True)
         data = b""
         while not (message := await opened.receive()).get("serverContent", {}).get("turnComplete"):
             for part in message.get("serverContent", {}).get("modelTurn", {}).get("parts", ()):
@@ -251,14 +188,14 @@ async def test_a_message_that_cannot_be_served_names_the_field(
 
 async def test_the_setup_comes_first(server: GatewayServer) -> None:
     async with raw_session(server) as opened:
-        await say(opened)
+        await opened.say()
         assert await opened.closed() == (1007, "setup must be the first message")
 
 
 async def test_the_rate_stays(server: GatewayServer) -> None:
     async with raw_session(server) as opened:
         await opened.setup()
-        await say(opened)
+        await opened.say()
         await opened.socket.send_json({"realtimeInput": {"audio": audio(b"", "audio/pcm")}})
         code, reason = await opened.closed()
         assert (code, reason) == (

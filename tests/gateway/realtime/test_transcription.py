@@ -13,50 +13,22 @@ from openai import AsyncOpenAI
 
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import ModelFreeService, model_free_service
-from tests.gateway.clients import Socket, base64_parts, clip, connect, pcm16, silence, tone
-from translate_svc import languages
+from tests.gateway.clients import base64_parts, clip, connect, pcm16, silence, tone
+from tests.gateway.realtime.transcription_sessions import GERMAN, PATH, SPOKEN, TRANSCRIPT, append, update
 from translate_svc.audio.codecs import g711
 from translate_svc.audio.resampler import resample
 from translate_svc.engine.request import Request
 from translate_svc.gateway.options import GatewayOptions
-from translate_svc.gateway.realtime.transcription_events import TranscriptionEvents
 from translate_svc.gateway.server import GatewayServer
-from translate_svc.types import (
-    EndReason,
-    SampleRange,
-    SpeechEnded,
-    SpeechStarted,
-    Usage,
-    UtteranceDone,
-    UtteranceStatus,
-)
-
-PATH = "/v1/realtime?intent=transcription"
-TRANSCRIPT = "conversation.item.input_audio_transcription"
-SPOKEN = pcm16(tone(0.6)) + pcm16(silence(0.8))
-GERMAN = {"model": "m", "language": "de"}
-
-
-async def _update(session: Socket, **fields: Any) -> dict[str, Any]:
-    audio = {"input": {"transcription": GERMAN} | fields}
-    await session.update(type="transcription", audio=audio)
-    updated = await session.until("session.updated")
-    described: dict[str, Any] = updated["session"]
-    return described
-
-
-async def _append(session: Socket, data: bytes) -> None:
-    for part in base64_parts(data):
-        await session.send("input_audio_buffer.append", audio=part)
 
 
 async def test_speech_is_detected_committed_and_transcribed(server: GatewayServer) -> None:
     async with connect(server.target, PATH) as session:
-        described = await _update(session, turn_detection={"type": "server_vad", "silence_duration_ms": 400})
+        described = await update(session, turn_detection={"type": "server_vad", "silence_duration_ms": 400})
         assert described["type"] == "transcription"
         assert described["object"] == "realtime.transcription_session"
         assert described["audio"]["input"]["transcription"] == {"model": "m", "language": "de"}
-        await _append(session, SPOKEN * 2)
+        await append(session, SPOKEN * 2)
         for _ in range(2):
             await session.until("conversation.item.done")
     names = [kind.removeprefix("input_audio_buffer.") for kind in session.kinds()]
@@ -90,121 +62,6 @@ async def test_speech_is_detected_committed_and_transcribed(server: GatewayServe
     ]
 
 
-async def test_the_client_commits(server: GatewayServer) -> None:
-    async with connect(server.target, PATH) as session:
-        described = await _update(session, turn_detection=None)
-        assert described["audio"]["input"]["turn_detection"] is None
-        await session.send("input_audio_buffer.commit", event_id="empty")
-        assert (await session.until("error"))["error"]["event_id"] == "empty"
-        await _append(session, SPOKEN)
-        await session.send("input_audio_buffer.commit")
-        completed = await session.until(f"{TRANSCRIPT}.completed")
-        assert completed["transcript"].startswith("deu ")
-        assert not session.of("input_audio_buffer.speech_started"), "nobody detects"
-        await session.send("input_audio_buffer.commit")
-        await session.until("error")
-        await _append(session, SPOKEN)
-        await session.send("input_audio_buffer.clear")
-        await session.until("input_audio_buffer.cleared")
-        assert len(session.of(f"{TRANSCRIPT}.completed")) == 1
-
-
-async def test_a_clear_takes_back_no_turn_that_was_committed(server: GatewayServer) -> None:
-    """Clients clear the buffer before each turn, while the last one is still being written down."""
-    async with connect(server.target, PATH) as session:
-        await _update(session, turn_detection=None)
-        for _ in range(2):
-            await _append(session, SPOKEN)
-            await session.send("input_audio_buffer.commit")
-            await session.send("input_audio_buffer.clear")
-        await _append(session, SPOKEN)
-        await session.send("input_audio_buffer.clear")
-        await session.send("input_audio_buffer.commit", event_id="empty")
-        assert (await session.until("error"))["error"]["event_id"] == "empty"
-        while len(session.of("input_audio_buffer.cleared")) < 3:
-            await session.until("input_audio_buffer.cleared")
-        items = [each["item_id"] for each in session.of("input_audio_buffer.committed")]
-        assert len(items) == 2
-        assert [each["item_id"] for each in session.of(f"{TRANSCRIPT}.completed")] == items
-
-
-async def test_a_clear_waits_for_a_commit_where_the_server_cuts_the_turns(server: GatewayServer) -> None:
-    """OpenAI's Agents SDK ends each stream so, however fast its audio came."""
-    async with connect(server.target, PATH) as session:
-        await _update(session)
-        await _append(session, SPOKEN * 3 + pcm16(tone(0.6)))
-        await session.send("input_audio_buffer.commit")
-        await session.send("input_audio_buffer.clear")
-        await session.until("input_audio_buffer.cleared")
-        items = [each["item_id"] for each in session.of("input_audio_buffer.committed")]
-        assert len(items) == 4
-        assert [each["item_id"] for each in session.of(f"{TRANSCRIPT}.completed")] == items
-        await _append(session, pcm16(silence(0.8)))  # no turn at all
-        await session.send("input_audio_buffer.commit")
-        await session.send("input_audio_buffer.clear")
-        async with asyncio.timeout(8):
-            await session.until("input_audio_buffer.cleared")
-
-
-def test_an_item_whose_turn_is_dropped_ends_as_failed() -> None:
-    """A clear waits ten seconds for committed turns, and then drops them: clients wait for each item."""
-    events = TranscriptionEvents(languages.packaged(), 24_000)
-    heard = SampleRange(0, 24_000)
-    told = [
-        each
-        for event in (
-            SpeechStarted(0, 0),
-            SpeechEnded(0, heard, EndReason.SILENCE),
-            UtteranceDone(0, heard, UtteranceStatus.CLEARED, Usage()),
-        )
-        for each in events.encode(event)
-    ]
-    assert [each["type"] for each in told[-2:]] == ["conversation.item.added", f"{TRANSCRIPT}.failed"]
-    assert told[-1]["item_id"] == told[-2]["item"]["id"]
-    assert "cleared" in told[-1]["error"]["message"]
-
-
-async def test_speech_that_is_cleared_becomes_no_item(server: GatewayServer) -> None:
-    """Its item would never be completed, and the next one would follow it."""
-    async with connect(server.target, PATH) as session:
-        await _update(session)
-        await _append(session, pcm16(tone(0.6)))  # it goes on
-        started = await session.until("input_audio_buffer.speech_started")
-        await session.send("input_audio_buffer.clear")
-        await session.until("input_audio_buffer.cleared")
-        stopped = session.of("input_audio_buffer.speech_stopped")
-        assert [each["item_id"] for each in stopped] == [started["item_id"]]
-        assert not session.of("input_audio_buffer.committed")
-        assert not session.of("conversation.item.added")
-        await _append(session, SPOKEN)
-        await session.send("input_audio_buffer.commit")
-        completed = await session.until(f"{TRANSCRIPT}.completed")
-        (committed,) = session.of("input_audio_buffer.committed")
-        assert (committed["item_id"], committed["previous_item_id"]) == (completed["item_id"], None)
-
-
-@pytest.mark.parametrize("detects", [True, False])
-async def test_a_change_of_the_detection_in_mid_speech_is_for_what_is_said_next(
-    server: GatewayServer, detects: bool
-) -> None:
-    """Clients wait for the end of each start, and know no item of an end without a start."""
-    detection = {"type": "server_vad"}
-    async with connect(server.target, PATH) as session:
-        await _update(session, turn_detection=detection if detects else None)
-        await _append(session, pcm16(tone(0.6)))  # it goes on
-        if detects:
-            await session.until("input_audio_buffer.speech_started")
-        await _update(session, turn_detection=None if detects else detection)
-        for _ in range(2):
-            await _append(session, SPOKEN)
-            await session.send("input_audio_buffer.commit")
-            await session.until("conversation.item.done")
-    first, second = (each["item_id"] for each in session.of("input_audio_buffer.committed"))
-    for what in ("started", "stopped"):
-        told = [each["item_id"] for each in session.of(f"input_audio_buffer.speech_{what}")]
-        assert told == [first if detects else second]
-
-
 async def test_where_the_language_is_known_audio_or_an_empty_update_begins_the_session(
     service: ModelFreeService,
 ) -> None:
@@ -212,7 +69,7 @@ async def test_where_the_language_is_known_audio_or_an_empty_update_begins_the_s
         async with connect(server.target, PATH) as session:
             await session.send("input_audio_buffer.commit", event_id="empty")
             assert (await session.until("error"))["error"]["event_id"] == "empty"
-            await _append(session, SPOKEN)
+            await append(session, SPOKEN)
             completed = await session.until(f"{TRANSCRIPT}.completed")
             assert completed["transcript"].startswith("deu ")
         async with connect(server.target, PATH) as session:
@@ -236,9 +93,9 @@ async def test_g711_is_heard_as_it_was_said(name: str, encode: Any, language: st
         GatewayServer(service, GatewayOptions(source_language=language)) as server,
         connect(server.target, PATH) as session,
     ):
-        described = await _update(session, format={"type": name}, turn_detection=None)
+        described = await update(session, format={"type": name}, turn_detection=None)
         assert described["audio"]["input"]["format"] == {"type": name, "rate": 8_000}
-        await _append(session, encode(sine).tobytes())
+        await append(session, encode(sine).tobytes())
         await session.send("input_audio_buffer.commit")
         await session.until(f"{TRANSCRIPT}.completed")
     expected = resample(sine, 8_000, 16_000)
@@ -291,7 +148,7 @@ async def test_what_is_not_served_is_refused(
     async with connect(server.target, PATH) as session:
         await session.update(**session_fields)
         assert (await session.until("error"))["error"]["param"] == param
-        await _update(session)
+        await update(session)
 
 
 async def test_an_utterance_that_fails_is_told_and_the_session_goes_on() -> None:
@@ -306,11 +163,11 @@ async def test_an_utterance_that_fails_is_told_and_the_session_goes_on() -> None
         GatewayServer(service) as server,
         connect(server.target, PATH) as session,
     ):
-        await _update(session)
-        await _append(session, SPOKEN)
+        await update(session)
+        await append(session, SPOKEN)
         failed = await session.until(f"{TRANSCRIPT}.failed")
         assert failed["error"]["code"] == "transcription_failed"
-        await _append(session, SPOKEN)
+        await append(session, SPOKEN)
         assert (await session.until(f"{TRANSCRIPT}.completed"))["transcript"]
 
 
@@ -323,7 +180,7 @@ async def test_a_secret_of_one_kind_opens_no_session_of_the_other(service: Model
         header = {"Authorization": f"Bearer {made['value']}"}
         async with connect(server.target, PATH, headers=header) as session:
             await session.until("session.created")
-            await _append(session, SPOKEN)
+            await append(session, SPOKEN)
             await session.until(f"{TRANSCRIPT}.completed")
         async with connect(server.target, headers=header) as session:
             assert await session.to_the_end() == 1008
