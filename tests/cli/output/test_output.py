@@ -120,6 +120,15 @@ def test_where_nothing_can_be_written_is_told_before_any_work(tmp_path: Path, na
         pytest.fail("nothing can be written here")
 
 
+def test_a_flag_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--json --inspect`` wrote a file of that name."""
+    monkeypatch.chdir(tmp_path)
+    with OutputFiles() as files, pytest.raises(InvalidArgument, match="is a flag") as refused:
+        files.add(Path("--inspect"))
+    assert refused.value.field == "--inspect"
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("link", ["itself", "absent folder", "symbolic link", "hard link"])
 def test_an_output_never_replaces_an_input(tmp_path: Path, link: str) -> None:
     source, output = tmp_path / "film.wav", tmp_path / "o.wav"

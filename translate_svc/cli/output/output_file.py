@@ -36,9 +36,11 @@ class OutputFiles(ExitStack):
         """The file to write in place of ``path``; see ``output_file``. ``grows``: half of it is of use, too.
 
         Raises:
-            InvalidArgument: ``path`` is an input or an earlier output, or nothing can be written there. Names
-                the path.
+            InvalidArgument: ``path`` is an input, an earlier output or a flag, or nothing can be written
+                there. Names the path.
         """
+        if str(path).startswith("--"):
+            raise InvalidArgument("is a flag, and the one before it wants a file", field=str(path))
         # what is written: `absent/../film.mp4` names a file, although nothing can be opened by that name
         target = path.resolve()
         if any(_is_same_file(target, each) for each in self._inputs):
