@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from translate_svc.config import Settings
+from translate_svc.models.store.sizes import size_text
 
 if TYPE_CHECKING:
     from translate_svc.models.store.catalog import CatalogEntry
@@ -71,7 +72,7 @@ def verify(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("hashing", total=size)
         verify_manifest(folder, lambda count: progress.advance(task, count))
-    console.print(f"{len(files)} files, {size / 1e9:.2f} GB: all match MANIFEST.sha256.")
+    console.print(f"{len(files)} files, {size_text(size)}: all match MANIFEST.sha256.")
 
 
 def _table(entries: list[CatalogEntry]) -> Table:
@@ -80,7 +81,7 @@ def _table(entries: list[CatalogEntry]) -> Table:
         justify: JustifyMethod = "right" if heading in ("size", "params") else "left"
         table.add_column(heading, justify=justify, overflow="fold")
     for entry in entries:
-        size = f"{entry.size / 1e9:.2f} GB" if entry.size >= 1e8 else f"{entry.size / 1e6:.1f} MB"
+        size = size_text(entry.size)
         if entry.error:
             table.add_row(entry.name, size, "", "", "", "", "", Text("broken", "red"))
             continue

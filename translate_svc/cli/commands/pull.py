@@ -22,6 +22,7 @@ from rich.progress import (
 
 from translate_svc.cli.exit_codes import EXIT_ERROR, UsageError
 from translate_svc.config import Settings
+from translate_svc.models.store.sizes import size_text
 
 if TYPE_CHECKING:
     from translate_svc.models.store.hub import PullPlan
@@ -62,7 +63,7 @@ def pull(
     cache = Path(Settings.load({"model_cache": model_cache}).model_cache)
     hub = Hub()
     plan = hub.plan(hub_id, revision)
-    console.print(f"{hub_id} at {plan.revision[:12]}: {len(plan.files)} files, {plan.size / 1e9:.2f} GB")
+    console.print(f"{hub_id} at {plan.revision[:12]}: {len(plan.files)} files, {size_text(plan.size)}")
     _print_license(console, plan)
     if not accept_license and not _accepted():
         console.print("Nothing was downloaded.")

@@ -39,6 +39,7 @@ from translate_svc.models.checkpoint.weight_index import (
 from translate_svc.models.store.download import download
 from translate_svc.models.store.hub import Hub, HubFile, PullPlan
 from translate_svc.models.store.shared_cache import shared_snapshot
+from translate_svc.models.store.sizes import size_text
 
 STAGING_FOLDER = ".pulling"
 _BLOCK_BYTES = 1 << 20
@@ -126,7 +127,7 @@ class _Sources:
         free = shutil.disk_usage(self.staging).free
         if needed > free:
             cache = self.staging.parent.parent
-            message = f"needs {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free in {cache}"
+            message = f"needs {size_text(needed)}, {size_text(free)} are free in {cache}"
             raise DownloadError(message, field=self.plan.hub_id)
 
     def _link(self, file: HubFile) -> str | None:
