@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Set
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -50,9 +50,10 @@ class LiveCalls:
         """Streams and calls that are open now."""
         return len(self._calls)
 
-    def runs_in(self, task: asyncio.Task[None]) -> bool:
-        """Whether ``task`` runs a call."""
-        return task in self._calls.values()
+    @property
+    def tasks(self) -> Set[asyncio.Task[object] | None]:
+        """The tasks that run the calls."""
+        return frozenset(self._calls.values())
 
     @contextmanager
     def admission(self) -> Iterator[None]:

@@ -143,8 +143,9 @@ class TcpServer(ABC):
 
     def _make_room(self) -> bool:
         """Closes the oldest connection without a call, so that those who only connect keep no caller out."""
+        calling = self.calls.tasks
         for task, writer in self._connections.items():
-            if not task.cancelling() and not self.calls.runs_in(task):
+            if not task.cancelling() and task not in calling:
                 writer.transport.abort()
                 task.cancel()
                 return True
