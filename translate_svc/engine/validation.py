@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
@@ -95,10 +96,8 @@ def _validate_text(
         raise OutOfRange(message, field="source")
     if _has_surrogates(source.text):
         raise InvalidArgument("must be Unicode text, without surrogates", field="source")
-    try:
+    with _reading_text("source"):
         tokens = len(tokenizer.source_tokens(source.text, source.language))
-    except KeyError:
-        raise InvalidArgument("is text, and the loaded model takes speech alone", field="source") from None
     if tokens == len(tokenizer.source_tokens("", source.language)):
         raise InvalidArgument("holds no text", field="source")
     if tokens > limits.max_source_tokens:
@@ -155,10 +154,8 @@ def _validate_given(
     # as many tokens as characters at most, a prefix for the first word, and its tokens are counted later
     if len(spec.given_text) > limits.max_source_characters:
         raise OutOfRange(f"must be at most {limits.max_source_characters} characters", field=path)
-    try:
+    with _reading_text(path):
         given = spec.given_token_ids or tokenizer.source_tokens(spec.given_text, spec.language)[1:-1]
-    except KeyError:
-        raise InvalidArgument("is text, and the loaded model takes speech alone", field=path) from None
     if len(given) > longest:
         raise OutOfRange(f"must be at most {longest} tokens", field=path)
 
@@ -179,14 +176,20 @@ def _validate_terms(request: Request, tokenizer: Tokenizer) -> None:
             raise InvalidArgument("must be Unicode text, without surrogates", field=f"terms[{index}]")
         for each, spec in enumerate(request.sequences):
             is_target = each != request.transcript and term.language in ("", spec.language)
-            if is_target and not _can_write(tokenizer, term.words, spec.language, f"terms[{index}]"):
+            if not is_target:
+                continue
+            with _reading_text(f"terms[{index}]"):
+                is_writable = can_write(tokenizer, term.words, spec.language)
+            if not is_writable:
                 message = "has characters that the loaded model cannot write"
                 raise InvalidArgument(message, field=f"terms[{index}]")
 
 
-def _can_write(tokenizer: Tokenizer, words: str, language: str, path: str) -> bool:
+@contextmanager
+def _reading_text(path: str) -> Iterator[None]:
+    """Wraps what asks for a text's tokens, which models that take speech alone do not have."""
     try:
-        return can_write(tokenizer, words, language)
+        yield
     except KeyError:
         raise InvalidArgument("is text, and the loaded model takes speech alone", field=path) from None
 
