@@ -480,6 +480,8 @@ class TextDelta:
 
     def led_by(self, before: str) -> TextDelta:
         """This delta with ``before`` in front of it. The token that it begins with has it, too."""
+        if not before:
+            return self
         tokens = list(self.tokens)
         first = next((index for index, token in enumerate(tokens) if token.text), None)
         if first is not None:

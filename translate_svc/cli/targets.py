@@ -99,11 +99,11 @@ def target_settings(
             raise UsageError(f"the model does not translate into {label(language)}", field=flag)
         if not language.translated and language.code != spoken:
             into = ", ".join(each.bcp47 for each in table if each.translated)
-            unless = (
-                "writes {} only where --from names it" if flag == "--to" else "does not translate into {}"
-            )
-            problem = f"the model {unless.format(label(language))}; it translates into {into}"
-            raise UsageError(problem, field=flag)
+            name = label(language)
+            said = f"writes {name} only where --from names it"
+            if flag != "--to":
+                said = f"does not translate into {name}"
+            raise UsageError(f"the model {said}; it translates into {into}", field=flag)
         if must_speak and not language.speech_out:
             raise UsageError(f"the model has no voice for {label(language)}", field=flag)
     voices = style.voices(languages, table)

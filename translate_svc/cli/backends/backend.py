@@ -125,6 +125,6 @@ def check_address(server: str) -> str:
         raise UsageError("must be HOST:PORT or unix:PATH", field="--server")
     port = server.rpartition(":")[2]
     # gRPC would take the rest of a division by 65536: another port, where something may listen
-    if port.isdecimal() and not server.startswith("unix") and int(port) > _MAX_PORT:
+    if port.isdecimal() and not server.startswith("unix:") and int(port) > _MAX_PORT:
         raise UsageError(f"must have a port of at most {_MAX_PORT}", field="--server")
     return server
