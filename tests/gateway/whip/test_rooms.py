@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 from yarl import URL
 
+from tests.fakes.model_free_service import model_free_service
 from tests.gateway.webrtc.caller import SpokenTrack, post_offer
 from tests.gateway.whip.test_whip import client
 from tests.waiting import until
 from translate_svc.gateway.server import GatewayServer
+from translate_svc.session.admission import AdmissionOptions
 
 QUERY = "target=es&language=en"
 
@@ -58,3 +61,17 @@ async def test_a_listener_who_comes_as_the_room_ends_is_told(server: GatewayServ
         ):
             assert response.status == 404
             assert "nobody speaks" in (await response.text()).lower()
+
+
+async def test_a_speaker_who_is_refused_leaves_nothing_behind() -> None:
+    """The server waited on for sound of a connection that it had closed, and logged that as its own error."""
+    before = asyncio.all_tasks()
+    async with (
+        model_free_service(admission=AdmissionOptions(max_streams=1)) as service,
+        GatewayServer(service) as server,
+        client(SpokenTrack()) as speaker,
+        client(SpokenTrack()) as another,
+    ):
+        assert await speaker.post(server.target, f"/v1/whip/stage?{QUERY}") == 201
+        assert await another.post(server.target, f"/v1/whip/hall?{QUERY}") == 429
+    await until(lambda: asyncio.all_tasks() <= before)

@@ -93,6 +93,7 @@ class Broadcast:
 
     async def close(self) -> None:
         """Closes a connection whose session is not run."""
+        self._end_listening()
         await self.peer.close()
         if self._session is not None:
             await self._session.cancel()
@@ -103,8 +104,7 @@ class Broadcast:
             await self._context.calls.run(driver, who.may_stay)
             await self._heard_by_all()
         finally:
-            if self._listening is not None:
-                self._listening.cancel()
+            self._end_listening()
             self.has_ended = True
             for each in self.everybody():
                 each.gone.set()
@@ -172,6 +172,11 @@ class Broadcast:
     def _listen(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio":
             self._listening = asyncio.ensure_future(self._hear(track))
+
+    def _end_listening(self) -> None:
+        """Ends what waits for the track, which does not end with its connection if nothing was received."""
+        if self._listening is not None:
+            self._listening.cancel()
 
     async def _hear(self, track: MediaStreamTrack) -> None:
         async with contextlib.aclosing(heard_audio(track)) as parts:
