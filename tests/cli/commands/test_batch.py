@@ -127,8 +127,9 @@ def test_a_folder_or_document_that_cannot_be_used_is_wrong_use(
     command: Command, server: str, tmp_path: Path
 ) -> None:
     folder, empty = _folder(tmp_path / "talks", "eng_1"), _folder(tmp_path / "empty")
-    clip, document = folder / "eng_1.flac", folder / "talk.pdf"
+    clip, document, text = folder / "eng_1.flac", folder / "talk.pdf", folder / "talk.txt"
     document.touch()
+    text.write_text("Where is the station?\n")
     reached = ("--to", "spa", "--from", "eng", "--server", server)
     for source, out, message in (
         (empty, tmp_path / "out", f"{empty}: names no audio or video file"),
@@ -137,6 +138,11 @@ def test_a_folder_or_document_that_cannot_be_used_is_wrong_use(
             document,
             tmp_path / "out",
             f"{document}: is a document: save its text as .txt, or its subtitles as .srt, .vtt or .ass",
+        ),
+        (
+            text,
+            tmp_path / "out",
+            f"{text}: is a text, and a batch is of recordings: translate-svc translate {text}",
         ),
     ):
         code, _, error = command("batch", str(source), "--out", str(out), *reached)

@@ -40,6 +40,7 @@ def test_a_small_model_translates_a_clip(
     said = capsys.readouterr().out
     assert "float32 on cpu: as asked" in said
     assert "fits. With 3 slots it needs 0." in said
+    assert " MB weights, " in said
     assert "translating a clip: " in said
     assert "live streams that speak without a pause" in said
 

@@ -116,7 +116,7 @@ def test_a_smaller_precision_is_named_where_no_slot_fits() -> None:
     with pytest.raises(InvalidArgument, match="bfloat16") as refused:
         check_fits(estimate, int(3e9), "the control group", max_slots=10)
     assert refused.value.field == "dtype"
-    for figure in ("10.5 GB", "9.0 GB weights", "1.0 GB caches", "control group has 3.0 GB"):
+    for figure in ("10.50 GB", "9.00 GB weights", "1.00 GB caches", "control group has 3.00 GB"):
         assert figure in str(refused.value)
 
 

@@ -18,6 +18,7 @@ from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.media.argument_checks import EVENTS_FORM, FORMS
 from translate_svc.cli.media.arguments import Forms, TranslateArguments
 from translate_svc.cli.media.remote_files import version
+from translate_svc.cli.media.text_files import is_text_file
 from translate_svc.cli.source_argument import check_between
 from translate_svc.cli.targets import SpeechStyle
 from translate_svc.languages import LanguageTable
@@ -123,11 +124,14 @@ class BatchArguments:
         return TranslateArguments(**{name: getattr(self, name) for name in common} | of_item)
 
     def check(self, item: BatchItem, table: LanguageTable) -> None:
-        """Checks an item's languages.
+        """Checks that an item may be a recording, and its languages.
 
         Raises:
-            UsageError: the model does not know a language, or the item has no target.
+            UsageError: the item is a text, the model does not know a language, or the item has no target.
         """
+        if is_text_file(item.source):
+            message = f"is a text, and a batch is of recordings: translate-svc translate {item.source}"
+            raise UsageError(message, field=item.place or item.source)
         try:
             settings = self.for_file(item, Path(item.source), Path(self.out)).settings(table)
             reference_languages(item, [target.language for target in settings.targets], table)

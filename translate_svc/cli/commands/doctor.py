@@ -73,7 +73,9 @@ def _print_machine(console: Console, model_cache: Path) -> None:
 
     features = ", ".join(processor_features()) or "none that matter"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    console.print(f"processor: {platform.machine()}, {cores} cores, {compute_threads()} threads; {features}")
+    console.print(
+        f"processor: {platform.machine()}; cores: {cores}, threads: {compute_threads()}; {features}"
+    )
     held = memory_to_hold()
     if held is not None:
         free = (held.limit_bytes - held.used_bytes) / _GB

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from translate_svc.errors import InvalidArgument
-
-GB = 1e9
+from translate_svc.models.store.sizes import size_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,8 @@ class MemoryEstimate:
 
     def __str__(self) -> str:
         parts = [("weights", self.weights), ("caches", self.caches), ("graphs", self.graphs)]
-        named = ", ".join(f"{size / GB:.1f} GB {name}" for name, size in parts if size)
-        return f"{self.total / GB:.1f} GB: {named}, {self.work / GB:.1f} GB to work with"
+        named = ", ".join(f"{size_text(size)} {name}" for name, size in parts if size)
+        return f"{size_text(self.total)}: {named}, {size_text(self.work)} to work with"
 
 
 def check_fits(estimate: MemoryEstimate, free_bytes: int, bound: str, *, max_slots: int) -> None:
@@ -54,7 +53,7 @@ def check_fits(estimate: MemoryEstimate, free_bytes: int, bound: str, *, max_slo
         return
     spare = free_bytes - (estimate.total - estimate.caches)
     slots = min(spare // estimate.slot if estimate.slot else 0, max_slots - 1)
-    needs = f"the model needs {estimate}. {bound} has {free_bytes / GB:.1f} GB for it"
+    needs = f"the model needs {estimate}. {bound} has {size_text(free_bytes)} for it"
     if slots >= 1:
         raise InvalidArgument(f"{needs}: enough for {slots} slots", field="max_slots")
     cure = "A smaller precision takes less: bfloat16 half of float32, int8 less still"
