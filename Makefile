@@ -31,7 +31,8 @@ demo: $(READY) ## start a server, speak to it in real time, hear it in three oth
 
 # Whole files of the engine's tests that the device makes no difference to, or that bring a stand-in with them.
 # Single tests have the mark host_alone.
-HOST_ALONE := --ignore=tests/engine/scheduling --ignore=tests/engine/text --ignore=tests/engine/test_on_a_device.py \
+HOST_ALONE := --ignore=tests/engine/scheduling --ignore=tests/engine/text --ignore=tests/engine/thread \
+	--ignore=tests/engine/test_imports.py --ignore=tests/engine/test_on_a_device.py \
 	--ignore=tests/engine/runner/test_graph_runner.py \
 	--ignore=tests/engine/simultaneous/test_hypotheses_on_a_device.py --ignore=tests/engine/simultaneous/test_unspaced_language.py
 
@@ -46,7 +47,7 @@ suite: $(READY)
 
 .PHONY: beside
 beside: lint
-	TEST_DEVICE=standin $(BIN)/python -m pytest -q -n 1 -m "not soak and not gpu and not hypothesis and not host_alone" tests/engine $(HOST_ALONE)
+	TEST_DEVICE=standin $(BIN)/python -m pytest -q -n 1 -m "not soak and not slow and not gpu and not hypothesis and not host_alone" tests/engine $(HOST_ALONE)
 
 .PHONY: beside-faster-whisper
 beside-faster-whisper: $(READY) ## the engine and faster-whisper with the same random weights of Whisper's shape, in turns
@@ -130,11 +131,14 @@ gpu-model: $(READY) ## what the engine would do on a modelled GPU: DEVICE=h200, 
 full-size: $(READY) ## the published size on this CPU, with random weights: memory, start, speed; what has no room is left out (under 20 minutes)
 	$(BIN)/python -m benchmarks.full_size --minutes 5 --rounds 1
 
+# Slow tests that have targets of their own.
+SLOW_ELSEWHERE := --ignore=tests/gateway/whip/test_browser.py --ignore=tests/gateway/webrtc/test_browser.py \
+	--ignore=tests/integrations --ignore=tests/packaging --ignore=tests/cli/batch
 .PHONY: soak
 soak: $(READY) ## many streams for long: latency, memory, leaks; property tests on new examples; writes benchmarks/results/soak.json (half an hour)
 	$(BIN)/python -m benchmarks.soak
 	$(BIN)/python -m pytest -m soak -s
-	$(BIN)/python -m pytest -m slow tests/cli/commands/test_calibrate.py tests/cli/guard tests/cli/media tests/benchmarks
+	$(BIN)/python -m pytest -m slow $(SLOW_ELSEWHERE)
 	$(BIN)/python -m pytest -n $(WORKERS) -m "hypothesis and not gpu" --hypothesis-profile=explore
 
 MINUTES ?= 10

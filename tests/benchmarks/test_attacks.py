@@ -74,6 +74,7 @@ async def test_a_call_by_hand_is_a_call(server: ServerProcess) -> None:
         assert connection.received["Data"] == 1
 
 
+@pytest.mark.slow
 @_in_the_servers_loop
 async def test_bystanders_have_the_same_results_in_every_run(server: ServerProcess) -> None:
     one, same, other = (Speaker(server.target, "", number, 5.0) for number in (0, 0, 1))

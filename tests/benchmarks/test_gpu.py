@@ -48,7 +48,9 @@ def test_ours_is_exact_and_a_difference_would_be_seen(
     assert parts.exactness(tiny)["exact"] is False
 
 
-@pytest.mark.parametrize("capturer", [FakeGraphCapturer(), stale_capturer])
+@pytest.mark.parametrize(
+    "capturer", [FakeGraphCapturer(), pytest.param(stale_capturer, marks=pytest.mark.slow)]
+)
 def test_a_stage_without_any_graph_fails_the_command(
     capturer: GraphCapturer,
     tmp_path: Path,

@@ -95,6 +95,7 @@ def test_it_needs_torch_transformers_and_numpy_alone(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_single_kernels_and_faults_are_tried_on_the_stand_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,7 +55,7 @@ async def test_probes_follow_a_server_through_its_life() -> None:
             await process.communicate()
 
 
-@pytest.mark.parametrize("fronts", ["1", "2"])
+@pytest.mark.parametrize("fronts", [pytest.param("1", marks=pytest.mark.slow), "2"])
 async def test_a_key_file_that_cannot_be_used_is_counted_among_the_errors_of_the_log(
     tmp_path: Path, fronts: str
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.process import serving
 
 
-@pytest.mark.parametrize("name", [signal.SIGBUS, signal.SIGSEGV])
+@pytest.mark.parametrize("name", [signal.SIGSEGV, pytest.param(signal.SIGBUS, marks=pytest.mark.slow)])
 async def test_a_crash_says_where_each_thread_was(name: signal.Signals) -> None:
     async with serving() as (process, _):
         process.send_signal(name)

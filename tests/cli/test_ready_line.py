@@ -40,7 +40,9 @@ def test_the_line_of_the_port_is_one_write() -> None:
         os.close(reading)
 
 
-@pytest.mark.parametrize("reason", ["No space left on device", "Broken pipe"])
+@pytest.mark.parametrize(
+    "reason", [pytest.param("No space left on device", marks=pytest.mark.slow), "Broken pipe"]
+)
 def test_a_server_that_cannot_say_where_it_listens_serves(reason: str) -> None:
     """A full disk, or a program that has read enough."""
     if reason == "Broken pipe":

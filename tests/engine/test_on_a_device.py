@@ -43,7 +43,10 @@ def device() -> Iterator[StandIn]:
         yield entered
 
 
-@pytest.mark.parametrize(("name", "graphs"), [("tiny", False), ("tiny", True), ("starter", True)])
+@pytest.mark.parametrize(
+    ("name", "graphs"),
+    [("tiny", False), pytest.param("tiny", True, marks=pytest.mark.slow), ("starter", True)],
+)
 def test_all_in_one_batch_are_what_they_are_on_the_host(
     name: str, graphs: bool, device: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

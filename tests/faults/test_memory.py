@@ -149,7 +149,10 @@ def test_what_a_process_can_hold_is_bounded_by_the_tightest_limit(tmp_path: Path
     assert memory_to_hold(tmp_path / "nowhere") is None
 
 
-@pytest.mark.parametrize("command", ["serve --port 0 --no-admin", "translate CLIP --from en --to es"])
+@pytest.mark.parametrize(
+    "command",
+    ["serve --port 0 --no-admin", pytest.param("translate CLIP --from en --to es", marks=pytest.mark.slow)],
+)
 def test_a_model_that_cannot_fit_is_refused_before_it_is_loaded(command: str, tmp_path: Path) -> None:
     sound = tmp_path / "clip.wav"
     samples, rate_hz = clip()

@@ -81,7 +81,7 @@ def test_tokens_that_a_rule_forbids_may_be_the_likeliest() -> None:
     assert all(each.steps for each in found)
 
 
-@pytest.mark.parametrize("layout", ["tiny", "published"])
+@pytest.mark.parametrize("layout", [pytest.param("tiny", marks=pytest.mark.slow), "published"])
 def test_a_checkpoint_of_random_weights_is_equal_too(layout: str) -> None:
     checkpoint = open_checkpoint(checkpoint_folder(layout))
     some = [

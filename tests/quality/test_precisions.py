@@ -12,6 +12,7 @@ from translate_svc.models.placement import processor_of
 
 
 @pytest.mark.skipif(not processor_of("cpu").int8, reason="this processor has no fast products of int8")
+@pytest.mark.slow
 def test_int8_costs_no_quality() -> None:
     clips = [clip for clip in load_clips(CLIPS, "one") if clip.language in ("spa", "deu")]
     figures = measure(ROOT / "model_cache" / "starter", clips, ["int8"])

@@ -62,12 +62,16 @@ async def test_single_sentences(service: Service) -> None:
 
 @of_the_service
 async def test_several_sentences_with_pauses(service: Service) -> None:
-    several = load_clips(DATA, "several")
-    whole = await measure_speech(service, "several", several)
+    cut = await measure_speech(service, "several, cut", load_clips(DATA, "several"), manual=False)
+    assert_good(cut.speech, each=68.0, mean=86.0)
+
+
+@of_the_service
+@pytest.mark.slow
+async def test_several_sentences_as_one_utterance(service: Service) -> None:
+    whole = await measure_speech(service, "several", load_clips(DATA, "several"))
     assert_good(whole.speech, each=72.0, mean=84.0)
     assert_heard(whole, wer=16.0)  # six clips a language: one sentence left out is 14
-    cut = await measure_speech(service, "several, cut", several, manual=False)
-    assert_good(cut.speech, each=68.0, mean=86.0)
 
 
 @of_the_service
@@ -80,7 +84,7 @@ async def test_written_sentences(service: Service, stem: str, each: float, mean:
 
 
 @of_the_service
-@pytest.mark.parametrize("speaker_id", [0, 1])
+@pytest.mark.parametrize("speaker_id", [0, pytest.param(1, marks=pytest.mark.slow)])
 async def test_its_own_speech_is_understood(service: Service, speaker_id: int) -> None:
     texts = [clip.texts for clip in load_clips(DATA, "one")]
     for source, language in zip(LANGUAGES, (*LANGUAGES[1:], LANGUAGES[0]), strict=True):
@@ -136,6 +140,7 @@ def test_the_measure_refutes_shuffled_references() -> None:
 
 
 @of_the_service
+@pytest.mark.slow
 async def test_the_confidence_tells_right_from_wrong(service: Service) -> None:
     clips = {"one": load_clips(DATA, "one"), "speechless": load_clips(DATA, "speechless")}
     figures = await measure_confidence(service, clips, "one", {"known": ("one",)})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.recipes.repository_copy import MakeCopy
 
 
+@pytest.mark.slow
 def test_a_codec_is_four_lines_and_a_file(copy_for: MakeCopy) -> None:
     copy = copy_for("A codec.")
     copy.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.recipes.repository_copy import MakeCopy
 
 POLICIES = "translate_svc/engine/simultaneous/commit_policy.py"
@@ -22,6 +24,7 @@ class HoldN:
 '''
 
 
+@pytest.mark.slow
 def test_a_policy_is_a_class_and_its_name(copy_for: MakeCopy) -> None:
     copy = copy_for("A commit policy.")
     union = "AnyCommitPolicy = AlignAtt | LocalAgreement | AlignAttAgreement\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.recipes.repository_copy import MakeCopy
 
 FORMATS = "translate_svc/subtitles/text_formats.py"
@@ -15,6 +17,7 @@ RENDERER = '''def sbv(cues: Sequence[Cue], language: str) -> str:
 '''
 
 
+@pytest.mark.slow
 def test_a_format_is_a_function_and_a_row(copy_for: MakeCopy) -> None:
     copy = copy_for("A file format of subtitles.")
     table = "TEXT_FORMATS: Mapping[str, Callable[[Sequence[Cue], str], str]] = {\n"

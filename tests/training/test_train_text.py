@@ -130,6 +130,7 @@ def test_greedy_decoding_with_a_cache_equals_decoding_the_whole_prefix(work: Pat
         assert best[row, 1 : len(expected) + 1].tolist() == expected
 
 
+@pytest.mark.slow
 def test_loaders_make_the_steps_of_all_shards_until_they_are_not_wanted(work: Path) -> None:
     shards.write(work / "shards" / "0001.npz", examples([70, 70, 70, 70]))
     schedule = Schedule(600.0)

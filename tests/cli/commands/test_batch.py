@@ -202,7 +202,14 @@ async def test_a_killed_run_loses_nothing_and_repeats_nothing(server: str, tmp_p
     await _check_kills(arguments, out, (1, 4), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 async def test_who_ends_a_run_is_told_where_it_stopped_and_the_same_command_goes_on(
     server: str, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -62,6 +62,7 @@ def test_a_simultaneous_demo_speaks_before_the_clip_does_and_is_content_with_oth
     assert any(row["draft"]["held"] for row in rows[:end] if "draft" in row)
 
 
+@pytest.mark.slow
 def test_the_demo_says_what_it_did_not_expect(command: Command, tmp_path: Path) -> None:
     """With a listing whose French reference is another sentence, and spoken in another language."""
     entry = entries()["deu_1"] | {"file": "demo_deu.flac", "texts": texts("deu_1") | {"fra": "Rien de tel."}}

@@ -86,6 +86,7 @@ def test_a_device_that_is_not_there_is_wrong_usage(
     )
 
 
+@pytest.mark.slow
 def test_int8_is_compared_with_float32_token_by_token(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,7 +24,9 @@ async def _log(process: asyncio.subprocess.Process) -> list[dict[str, str]]:
     return [json.loads(line) for line in error.decode().splitlines() if line.startswith("{")]
 
 
-@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "name", [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
+)
 async def test_it_says_where_it_listens_and_stops_when_told(name: signal.Signals) -> None:
     async with serving() as (process, address):
         async with AsyncClient(address) as client:

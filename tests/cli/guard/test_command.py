@@ -145,7 +145,7 @@ async def test_streams_over_tls_are_drained_through_envoy_which_ends_last(tmp_pa
         assert not is_there(envoy)
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.slow)])
 async def test_a_signal_to_all_processes_drains_them_as_one_to_the_server(name: str) -> None:
     """As systemd sends it to a unit."""
     flags = ("--guard", "on", "--front-processes", "2", "--drain-grace-s", "60")

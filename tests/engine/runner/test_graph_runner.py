@@ -36,7 +36,7 @@ def jobs(name: str, *, apart: int) -> list[Job]:
     ]
 
 
-@pytest.mark.parametrize("apart", [0, 2])
+@pytest.mark.parametrize("apart", [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["tiny", "starter"])
 def test_each_of_many_is_what_transformers_gives(name: str, apart: int, capturer: FakeGraphCapturer) -> None:
     driver = Driver(name, slots=9)

@@ -36,7 +36,10 @@ async def play(page: Visit, path: Path) -> None:
     await page.at("#hurry").click()
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 700), (1200, 700)], ids=["phone", "desk"])
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [pytest.param(390, 700, id="phone"), pytest.param(1200, 700, marks=pytest.mark.slow, id="desk")],
+)
 async def test_the_last_words_stay_in_view(
     starter: GatewayServer, tmp_path: Path, width: int, height: int
 ) -> None:

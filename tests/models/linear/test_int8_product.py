@@ -138,7 +138,10 @@ for rows in (1, 8, 64):
 """
 
 
-@pytest.mark.parametrize("isa", ["AVX2", "AVX512_CORE", "AVX512_CORE_VNNI"])
+@pytest.mark.parametrize(
+    "isa",
+    ["AVX2", *(pytest.param(each, marks=pytest.mark.slow) for each in ("AVX512_CORE", "AVX512_CORE_VNNI"))],
+)
 def test_processors_without_dot_products_of_int8_are_right_too(isa: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", ON_ANOTHER_PROCESSOR],

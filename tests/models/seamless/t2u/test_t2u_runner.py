@@ -156,7 +156,7 @@ def test_a_small_batch_after_a_large_one(speaker: T2uRunner) -> None:
 
 @pytest.mark.parametrize("captured", [False, True])
 @pytest.mark.parametrize("place", [0, 1, 2])
-@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+@pytest.mark.parametrize("poison", [float("nan"), pytest.param(float("inf"), marks=pytest.mark.slow)])
 def test_a_text_that_is_not_a_number_fails_alone(poison: float, place: int, captured: bool) -> None:
     texts = [text(slot) for slot in (1, 4, 6)]
     expected = alone(texts)
