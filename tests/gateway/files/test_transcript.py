@@ -48,3 +48,12 @@ def test_what_was_warned_of_already_is_told_once() -> None:
     for code in ("short_text", NO_SPEECH):
         warning = StreamWarning(code, "", 0)
         assert _codes(_STARTED, _ENDED, warning, _EMPTY) == [(code, 0.5, 1.5)]
+
+
+def test_warnings_are_in_the_order_of_the_speech_not_of_the_engine() -> None:
+    later = SampleRange(32_000, 48_000)
+    events = (
+        *(_STARTED, _ENDED, SpeechStarted(1, 32_000, 33_000), SpeechEnded(1, later, EndReason.SILENCE)),
+        *(StreamWarning("short_text", "", 1), _EMPTY),
+    )
+    assert _codes(*events) == [("no_text", 0.5, 1.5), ("short_text", 2.0, 3.0)]

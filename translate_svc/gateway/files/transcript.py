@@ -66,9 +66,10 @@ class Transcript:
 
     def warnings(self, damage: str | None) -> list[dict[str, Any]]:
         """What is not as sure or as whole as it looks: code, message, and start and end in the file in
-        seconds, if it is about a part of it. ``damage``: of the file.
+        seconds, if it is about a part of it. What is about the whole comes first, the parts as they were
+        said. ``damage``: of the file.
         """
-        told = [self._told(warning) for warning in self._warnings]
+        told = sorted(map(self._told, self._warnings), key=lambda each: each.get("start", -1.0))
         return told if damage is None else [{"code": "damaged", "message": f"the file {damage}"}, *told]
 
     def _told(self, warning: StreamWarning) -> dict[str, Any]:
