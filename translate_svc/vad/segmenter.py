@@ -87,6 +87,7 @@ class Segmenter:
         self._first_speech_frame = 0
         self._start_frame = 0
         self._first_silent_frame: int | None = None
+        self._heard_frame = 0
         self._levels_dbfs: list[float] = []  # of the frames since _first_speech_frame
         self._paused: list[bool] = []  # of the same frames
 
@@ -132,6 +133,10 @@ class Segmenter:
         if self._state is _State.SPEECH:
             return self._push_speech(index, probability, level_dbfs)
         return None
+
+    def hold(self, end_frame: int) -> None:
+        """No cut for length falls before ``end_frame``: words of the audio before it may have been told."""
+        self._heard_frame = end_frame
 
     def cut(self, end_frame: int) -> SegmentEnded:
         """Ends the running utterance before ``end_frame``, and the grid with it. The commit point is there.
@@ -202,7 +207,8 @@ class Segmenter:
         often the closure of a consonant, in the middle of a word.
         """
         length = self._frames - self._start_frame
-        search = min(self._options.cut_search_frames, length // 2, len(self._levels_dbfs) - 1)
+        free = self._frames - self._heard_frame
+        search = min(self._options.cut_search_frames, length // 2, len(self._levels_dbfs) - 1, free)
         levels = self._levels_dbfs[-search:]
         candidates = _longest_pause(self._paused[-search:]) or range(search)
         latest = min(candidates, key=lambda index: (levels[index], -index))

@@ -15,7 +15,8 @@ from translate_svc.session.inbound.source_events import Committed, Utterance, Ut
 from translate_svc.session.inbound.utterance_source import UtteranceSource
 from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.simultaneous_options import SimultaneousOptions
-from translate_svc.types import Segmentation
+from translate_svc.types import EndReason, Segmentation
+from translate_svc.vad.options import VadOptions
 
 
 def settings(
@@ -24,9 +25,10 @@ def settings(
     segmentation: Segmentation = Segmentation.VAD,
     *,
     voice_gate: bool = False,
+    vad: VadOptions = OPTIONS,
 ) -> Negotiated:
     options = SimultaneousOptions(step_frames * 32, buffer_frames * 32, LocalAgreement(), 2_560, 1_600)
-    return replace(heard_by(OPTIONS, segmentation, voice_gate=voice_gate), simultaneous=options)
+    return replace(heard_by(vad, segmentation, voice_gate=voice_gate), simultaneous=options)
 
 
 def stream(asked: Negotiated, rate_hz: int = 16_000) -> Driver:
@@ -123,3 +125,21 @@ def test_clear_drops_steps_that_were_not_pulled_and_the_grid_starts_anew() -> No
     steps = [event for event in driver.events if isinstance(event, UtteranceGrew)]
     assert [event.heard_position for event in steps] == [13 * FRAME]
     assert not [event for event in driver.events if isinstance(event, Utterance)]
+
+
+def test_a_cut_for_length_takes_nothing_back_that_a_step_heard() -> None:
+    """The only pause lies before a step. Its words may have been told; the next utterance said them again."""
+    options = replace(OPTIONS, cut_search_ms=40 * 32)
+    audio = frames("#" * 41 + "." * 4 + "#" * 60)
+    whole, growing = stream(heard_by(options)), stream(settings(4, vad=options))
+    for driver in (whole, growing):
+        driver.push(audio)
+    last_step = max(end for _, end, _ in grown(growing) if end <= 80)
+    assert whole.utterances[0].source.end < last_step * FRAME <= growing.utterances[0].source.end
+    assert growing.utterances[0].reason is EndReason.MAX_LENGTH
+
+
+def test_the_last_second_before_a_cut_for_length_has_no_step() -> None:
+    driver = stream(settings(3))
+    driver.push(frames("#" * 79))
+    assert grown(driver)[-1][1] == 48, "80 frames are the most, and 31 are left to choose from"

@@ -10,7 +10,11 @@ from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.voice_gate import VoicedFrames
 from translate_svc.types import FRAME_SAMPLES, EndReason, SampleRange, Samples, Segmentation
 from translate_svc.vad.hindsight import HindsightSegmenter
+from translate_svc.vad.options import FRAME_MS
 from translate_svc.vad.segmenter import SegmentEnded, Segmenter, SegmentEvent
+
+_FREE_FRAMES = 1000 // FRAME_MS
+"""Before a cut for length no step of simultaneous translation tells words of them."""
 
 
 class GridSegmenter:
@@ -22,6 +26,7 @@ class GridSegmenter:
         self._is_manual = settings.settings.segmentation is Segmentation.MANUAL
         self._voice_gate = settings.settings.guards.voice_gate
         self._simultaneous = settings.simultaneous
+        self._max_frames = settings.vad.max_utterance_frames
         options = replace(settings.vad, min_speech_ms=0) if self._is_manual else settings.vad
         self._hindsight = settings.settings.segmentation is Segmentation.HINDSIGHT
         self._segmenter = HindsightSegmenter(options) if self._hindsight else Segmenter(options)
@@ -77,14 +82,19 @@ class GridSegmenter:
         return segmenter.cut(start + sample // FRAME_SAMPLES)
 
     def grown(self) -> UtteranceGrew | None:
-        """The running utterance at a step of simultaneous translation, counted from its start; else None."""
+        """The running utterance at a step of simultaneous translation, counted from its start; else None.
+
+        Its words may be told, so a cut for length comes later. In the last second before one there is no
+        step, so that it has audio to find a good place in.
+        """
         if self._simultaneous is None or not isinstance(self._segmenter, Segmenter):
             return None
         if (start := self._segmenter.start_frame) is None:
             return None
         end = self._segmenter.frames
-        if (end - start) % self._simultaneous.step_frames:
+        if (end - start) % self._simultaneous.step_frames or end - start > self._max_frames - _FREE_FRAMES:
             return None
+        self._segmenter.hold(end)
         first = max(start, end - self._simultaneous.max_buffer_frames)
         return UtteranceGrew(
             self.grid.samples_between(first, end),
