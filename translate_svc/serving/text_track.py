@@ -20,11 +20,13 @@ def separator_of(scripts: Iterable[str]) -> str:
 class TextTrack:
     """Puts the space between two utterances, so that a client only has to append what it gets."""
 
-    def __init__(self, scripts: Iterable[str]) -> None:
-        """``scripts``: in which the language is written (ISO 15924), the most common one first."""
+    def __init__(self, scripts: Iterable[str], *, continues: bool = False) -> None:
+        """``scripts``: in which the language is written (ISO 15924), the most common one first.
+        ``continues``: whether the client appends it to a text in another language.
+        """
         self._separator = separator_of(scripts)
         self._utterance_id: int | None = None
-        self._last = ""
+        self._needs_separator = continues
 
     def append(self, utterance_id: int, delta: str) -> str:
         """``delta`` with the space before it, where it needs one."""
@@ -32,9 +34,9 @@ class TextTrack:
             return delta
         starts = utterance_id != self._utterance_id
         spaced = delta
-        if starts and self._last and not self._last.isspace() and not delta[0].isspace():
+        if starts and self._needs_separator and not delta[0].isspace():
             spaced = self._separator + delta
-        self._utterance_id, self._last = utterance_id, spaced[-1]
+        self._utterance_id, self._needs_separator = utterance_id, not spaced[-1].isspace()
         return spaced
 
     def follow(self, event: TextDelta) -> TextDelta:

@@ -53,6 +53,24 @@ async def test_texts_carry_their_own_spaces(language: str, sentence: str, text: 
     assert [each["utterance_id"] for each in finals] == [0, 1, 2, 3]
 
 
+async def test_texts_carry_their_space_where_the_language_changes(server: GatewayServer) -> None:
+    """A client with one target appends all that it gets, and the transcript is one text to every client."""
+    async with connect(server.target) as session:
+        heard = {"transcription": {"model": "whatever", "language": "en"}}
+        await session.open("es", audio={"input": heard})
+        await session.append(SPOKEN)
+        await session.update(
+            audio={"input": {"transcription": {"language": "de"}}, "output": {"language": "fr"}}
+        )
+        await session.append(SPOKEN)
+        await session.send("session.close")
+        assert await session.to_the_end() == 1000
+    assert session.text("en", kind="input_transcript").startswith("eng ")
+    assert session.text("de", kind="input_transcript").startswith(" deu ")
+    assert session.text("es").startswith("spa ")
+    assert session.text("fr").startswith(" fra ")
+
+
 async def test_targets_keep_their_texts_apart(server: GatewayServer) -> None:
     async with connect(server.target) as session:
         described = await session.open("es", "zh", "de")
@@ -203,7 +221,7 @@ async def test_an_update_changes_what_it_names_from_the_next_utterance_on(server
         await session.send("session.close")
         assert await session.to_the_end() == 1000
     assert session.text("es").startswith("spa")
-    assert session.text("fr").startswith("fra")
+    assert session.text("fr").startswith(" fra")
 
 
 async def test_a_session_object_may_be_sent_back(server: GatewayServer) -> None:

@@ -46,10 +46,12 @@ class TranslationEvents:
         self._tracks: dict[tuple[str, bool], TextTrack] = {}
         self._unsent_units: dict[str, tuple[int, list[int], list[int]]] = {}
         self._include: frozenset[str] = frozenset()
+        self._had_several_targets = False
 
     def apply(self, settings: SessionSettings) -> None:
         """Implements ``EventEncoder.apply``."""
         self._include = settings.include
+        self._had_several_targets |= len(settings.stream_settings(self._languages).targets) > 1
 
     def encode(self, event: SessionEvent) -> Iterator[WireEvent]:
         """Implements ``EventEncoder.encode``."""
@@ -127,11 +129,7 @@ class TranslationEvents:
                 }
 
     def _text(self, event: TextDelta) -> WireEvent:
-        key = (event.language, event.transcript)
-        track = self._tracks.get(key)
-        if track is None:
-            track = self._tracks[key] = TextTrack(self._scripts(event.language))
-        shown = track.follow(event)
+        shown = self._track(event.language, event.transcript).follow(event)
         kind = "input_transcript" if event.transcript else "output_transcript"
         wire: WireEvent = {
             "type": f"session.{kind}.delta",
@@ -146,6 +144,17 @@ class TranslationEvents:
             start_ms = self._ms(event.source.start)
             wire["logprobs"] = [_logprob(token, start_ms) for token in shown.tokens]
         return wire
+
+    def _track(self, language: str, transcript: bool) -> TextTrack:
+        """The running text that ``language`` is appended to. A client that has ever had several targets keeps
+        their texts apart; the transcript, or the text of one target, is one text, whatever its languages.
+        """
+        if (track := self._tracks.get((language, transcript))) is None:
+            is_one_text = transcript or not self._had_several_targets
+            continues = is_one_text and any(kind == transcript for _, kind in self._tracks)
+            track = TextTrack(self._scripts(language), continues=continues)
+            self._tracks[language, transcript] = track
+        return track
 
     def _speech(self, event: SpeechChunk) -> Iterator[WireEvent]:
         units, durations = list(event.units), list(event.character_durations)
