@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)
 
 RATE_HZ = 16_000
 REQUEST, CALL = pb.StreamingTranslateRequest.DESCRIPTOR, pb.TranslateRequest.DESCRIPTOR
-BRIEF = settings(max_examples=40, suppress_health_check=list(HealthCheck))
+BRIEF = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 
 CALLER_IS_WRONG = {
     grpc.StatusCode.INVALID_ARGUMENT: "INVALID_ARGUMENT",
