@@ -189,12 +189,12 @@ class PhoneOutput:
     async def send(self, event: SessionEvent) -> None:
         """Plays speech. With barge-in, who begins to speak silences the utterances before."""
         match event:
-            case SpeechChunk() if not self._interruptions.silenced(event.utterance_id):
+            case SpeechChunk() if self._interruptions.passes(event):
                 await self._playback.say(event.data, final=event.final)
             case SpeechEnded():
                 self._interruptions.end(event)
             case SpeechStarted() if self._barge_in:
-                if self._interruptions.begin(event) and self._playback.unheard:
+                if self._interruptions.begin(event, is_heard=self._playback.unheard):
                     await self._playback.interrupt()
 
     def status_of(self, error: BaseException | None) -> str:

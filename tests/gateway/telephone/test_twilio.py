@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,25 @@ async def test_who_speaks_again_stops_the_interpreter_if_that_is_wanted(
         assert await call.hang_up() == 1000
         assert call.clears == int(barge_in)
         assert len(call.heard) < 3 * RATE_HZ, "ten seconds were translated, and one may be ahead"
+
+
+async def test_who_speaks_on_before_anything_is_heard_interrupts_nobody(tmp_path: Path) -> None:
+    """Two sentences with a pause, or audio that comes late and at once: the first was never heard."""
+
+    def late(request: Request) -> ScriptedRequest:
+        return replace(speaks(20)(request), encode_s=0.5)
+
+    async with (
+        model_free_service(late) as service,
+        GatewayServer(service, telephone=telephone(tmp_path)) as server,
+        dialled(server.target) as call,
+    ):
+        await call.start(source="en", target="es", barge_in="true", mode="utterance")
+        await call.say(np.concatenate([tone(0.6)] * 3))
+        while len(call.heard) < 3 * 20 * UNIT_BYTES:
+            await call.receive()
+        assert await call.hang_up() == 1000
+        assert call.clears == 0
 
 
 async def test_only_who_knows_the_token_may_call(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class LiveOutput:
                 yield from self._ended_turns()
             case TextDelta():
                 yield from self._text(event)
-            case SpeechChunk() if event.sample_count and not self._interruptions.silenced(event.utterance_id):
+            case SpeechChunk() if self._interruptions.passes(event) and event.sample_count:
                 now_s, duration_s = self._clock(), event.sample_count / OUTPUT.sample_rate_hz
                 self._plays_until_s = max(now_s, self._plays_until_s) + duration_s
                 data = base64.b64encode(event.data).decode()
@@ -124,7 +124,7 @@ class LiveOutput:
             case SpeechEnded():
                 self._interruptions.end(event)
             case SpeechStarted() if self._setup.interrupts:
-                if self._interruptions.begin(event) and self._clock() < self._plays_until_s:
+                if self._interruptions.begin(event, is_heard=self._clock() < self._plays_until_s):
                     self._plays_until_s = 0.0
                     yield _content(interrupted=True)
             case UtteranceDone(status=UtteranceStatus.FAILED):
