@@ -150,8 +150,9 @@ async def test_who_speaks_on_before_anything_is_heard_interrupts_nobody(tmp_path
     ):
         await call.start(source="en", target="es", barge_in="true", mode="utterance")
         await call.say(np.concatenate([tone(0.6)] * 3))
-        while len(call.heard) < 3 * 20 * UNIT_BYTES:
-            await call.receive()
+        async with asyncio.timeout(20):
+            while len(call.heard) < 3 * 20 * UNIT_BYTES:
+                await call.receive()
         assert await call.hang_up() == 1000
         assert call.clears == 0
 
