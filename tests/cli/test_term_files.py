@@ -35,6 +35,8 @@ TBX_3 = """<tbx xmlns="urn:iso:std:iso:30042:ed-2" xml:lang="en"><text><body><co
         ("a.csv", "\ufeffsource,target,language\nbakery,tahona,es\nKubernetes,,\n", [BAKERY, KEPT]),
         ("a.csv", QUOTED, [BAKERY, Term("Bar, the", 'el "Bar"', "spa")]),
         ("a.csv", "bakery,tahona,en,es\nBrot,pan,de,es\nbread,pain,en,fr\n", [BAKERY]),
+        ("a.csv", "bakery,tahona,Spanish\nKubernetes\n", [BAKERY, KEPT]),
+        ("a.csv", "bakery,tahona,English,es_MX\n", [BAKERY]),
         ("a.csv", "bakery;tahona\r\nKubernetes;\r\n", [ANY, KEPT]),
         ("a.csv", '"the\nbakery","la\r\ntahona"\r\nKubernetes\r\n', [LINES, KEPT]),
         ("a.tsv", "bakery\ttahona\r\nKubernetes\r\n", [ANY, KEPT]),
@@ -67,13 +69,25 @@ def test_a_quotation_mark_that_is_not_closed_takes_no_other_rows(tmp_path: Path)
         read_terms(tmp_path / "a.csv", "eng", ["spa"])
 
 
-@pytest.mark.parametrize("text", ["bakery,tahona,xx\n", "bakery,fournil,fr\n", "Brot,pan,de,es\n", "\n"])
+@pytest.mark.parametrize("text", ["bakery,fournil,fr\n", "Brot,pan,de,es\n", "\n"])
 def test_a_file_without_a_term_for_the_languages_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
     (tmp_path / "a.csv").write_text(text)
     assert read_terms(tmp_path / "a.csv", "eng", ["spa", "deu"]) == ()
     assert capsys.readouterr().err == "translate-svc: --terms: a.csv has no term from eng into spa or deu\n"
+
+
+def test_terms_of_a_language_that_nobody_knows_are_not_lost_in_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text(
+        "bakery,tahona,es\nstation,apeadero,ess\nkey,clave,en,spanisch\nday,jour,fr\n"
+    )
+    assert read_terms(tmp_path / "a.csv", "eng", ["spa"]) == (BAKERY,)
+    assert capsys.readouterr().err == (
+        "translate-svc: --terms: a.csv: no language is called ess or spanisch; its terms are left out\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ def match_language(text: str, table: LanguageTable, option: str) -> Language:
         UsageError: there is none. Suggests similar languages, or says that only this model lacks it.
     """
     wanted = text.strip()
-    if found := _find(wanted, table):
+    if found := find_language(wanted, table):
         return found
-    if elsewhere := _find(wanted, languages.packaged()):
+    if elsewhere := find_language(wanted, languages.packaged()):
         raise UsageError(f"this model does not know {label(elsewhere)}", field=option)
     nearest = _nearest(wanted, table)
     hint = f"did you mean {', '.join(map(label, nearest))}?" if nearest else "see translate-svc languages"
@@ -51,7 +51,8 @@ def label(language: Language) -> str:
     return f"{language.name} ({language.code})"
 
 
-def _find(text: str, table: LanguageTable) -> Language | None:
+def find_language(text: str, table: LanguageTable) -> Language | None:
+    """The language with this name or tag, or None if the table has none."""
     named = (language for language in table if language.name.casefold() == text.casefold())
     return next(named, None) or (table.find(text) if text else None)
 

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from translate_svc import languages
 from translate_svc.cli.exit_codes import UsageError
+from translate_svc.cli.language_argument import find_language
 from translate_svc.cli.media.text_files import decoded
 from translate_svc.types import MAX_TERMS, Term
 
@@ -24,7 +25,10 @@ _LANGUAGES = ("langSet", "langSec")
 
 
 def read_terms(path: Path | None, source: str | None, targets: Collection[str]) -> tuple[Term, ...]:
-    """The terms of a file, for some languages; none without a file. If it has none for them, stderr says so.
+    """The terms of a file, for some languages; none without a file.
+
+    If it has none for them, stderr says so; and which of its languages are not known, as their terms are left
+    out. A language may be given by its English name.
 
     * ``.csv``, ``.tsv``: a term a row: source, target, language of the target; or source, target, language of
       the source, language of the target, as DeepL has them. The target may be missing: the source is kept. A
@@ -61,6 +65,12 @@ def read_terms(path: Path | None, source: str | None, targets: Collection[str]) 
     terms = tuple(term for term in found if not term.language or term.language in targets)
     if len(terms) > MAX_TERMS:
         raise UsageError(f"has {len(terms)} terms for these languages; {MAX_TERMS} are allowed", field=_FIELD)
+    names = {term.language for term in found if term.language not in targets}
+    if unknown := sorted(
+        name for name in names if name and find_language(name, languages.packaged()) is None
+    ):
+        left_out = f"no language is called {' or '.join(unknown)}; its terms are left out"
+        print(f"translate-svc: {_FIELD}: {path.name}: {left_out}", file=sys.stderr)
     if not terms:
         wanted = f"from {source} into {' or '.join(targets)}"
         print(f"translate-svc: {_FIELD}: {path.name} has no term {wanted}", file=sys.stderr)
@@ -69,7 +79,7 @@ def read_terms(path: Path | None, source: str | None, targets: Collection[str]) 
 
 def _code(tag: str) -> str:
     """The Seamless code of a language; the tag itself if it is not known."""
-    known = languages.packaged().find(tag) or languages.packaged().find(tag.replace("_", "-").split("-")[0])
+    known = find_language(tag, languages.packaged())
     return tag if known is None else known.code
 
 
