@@ -183,3 +183,13 @@ def test_a_weak_key_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({"keys": [weak]}))
     with pytest.raises(InvalidArgument, match="less than 2048 bits"):
         FileKeySet(path)
+
+
+def test_a_file_of_keys_that_cannot_be_read_is_not_taken_for_that_of_callers(tmp_path: Path) -> None:
+    with pytest.raises(
+        InvalidArgument, match=r"^callers: the key set keyz\.json cannot be read: No such file"
+    ):
+        FileKeySet(tmp_path / "keyz.json")
+    (tmp_path / "keys.json").write_bytes(b"\xff")
+    with pytest.raises(InvalidArgument, match=r"^callers: the key set keys\.json is not UTF-8 text$"):
+        FileKeySet(tmp_path / "keys.json")

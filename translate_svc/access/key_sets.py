@@ -57,7 +57,7 @@ class FileKeySet:
 
     def __init__(self, path: Path) -> None:
         """Raises InvalidArgument if the file cannot be used."""
-        self._file = WatchedFile(path, parse_key_set, field=FIELD)
+        self._file = WatchedFile(path, parse_key_set, field=FIELD, subject=f"the key set {path.name}")
 
     async def find(self, key_id: str | None, algorithm: str) -> PublicKey | None:
         """Implements ``KeySet.find``."""

@@ -24,9 +24,17 @@ class WatchedFile(Generic[T]):
     """
 
     def __init__(
-        self, path: Path, parse: Callable[[str], T], *, field: str, removal_empties: bool = False
+        self,
+        path: Path,
+        parse: Callable[[str], T],
+        *,
+        field: str,
+        subject: str = "",
+        removal_empties: bool = False,
     ) -> None:
         """Reads the file. ``parse`` raises ``InvalidArgument`` for a text that it cannot use.
+
+        ``subject``: what messages call the file, if it is not the one that ``field`` names.
 
         Raises:
             InvalidArgument: the file cannot be read or used. Names ``field``.
@@ -34,6 +42,7 @@ class WatchedFile(Generic[T]):
         self._path = path
         self._parse = parse
         self._field = field
+        self._subject = f"{subject} " if subject else ""
         self._removal_empties = removal_empties
         self._unreadable = ""
         self._stamp = self._file_stamp()
@@ -69,7 +78,7 @@ class WatchedFile(Generic[T]):
 
     def _check_may_be_empty(self) -> None:
         if not self._removal_empties:
-            raise InvalidArgument("is empty", field=self._field)
+            raise InvalidArgument(f"{self._subject}is empty", field=self._field)
         _log.warning("%s: the file is empty or was removed: nothing that it held counts", self._field)
 
     def _file_stamp(self) -> _Stamp | None:
@@ -88,7 +97,7 @@ class WatchedFile(Generic[T]):
         except OSError as error:
             raise self._cannot_be_read(error) from None
         except UnicodeDecodeError:
-            raise InvalidArgument("is not UTF-8 text", field=self._field) from None
+            raise InvalidArgument(f"{self._subject}is not UTF-8 text", field=self._field) from None
 
     def _cannot_be_read(self, error: OSError) -> InvalidArgument:
-        return InvalidArgument(f"cannot be read: {error.strerror}", field=self._field)
+        return InvalidArgument(f"{self._subject}cannot be read: {error.strerror}", field=self._field)
