@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from translate_svc.assembly import Assembly, assemble, running
 from translate_svc.config import Settings
 from translate_svc.engine.handle import ENGINE_LOST
 from translate_svc.errors import EngineLost, TranslateSvcError, Unavailable
-from translate_svc.languages import Language
+from translate_svc.languages import LanguageTable
 from translate_svc.served_engine import ServedEngine
 from translate_svc.server_info import ServerInfoReporter, new_negotiator
 from translate_svc.session.admission import AdmissionSlot
@@ -276,7 +276,7 @@ class Service(ServedEngine):
             slot.release()
             raise
 
-    def languages(self) -> Iterable[Language]:
+    def languages(self) -> LanguageTable:
         """The languages of the loaded checkpoint."""
         return self.negotiator.languages
 

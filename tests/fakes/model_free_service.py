@@ -7,7 +7,7 @@ computed. The detector is ``EnergyVad``, which takes loud audio for speech.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.fakes.engine_script import Script, echo_script
@@ -16,7 +16,7 @@ from tests.fakes.scripted_engine import ScriptedEngine
 from translate_svc.access.resume_tokens import ResumeTokens
 from translate_svc.engine.handle import Deliver
 from translate_svc.engine.request import Request
-from translate_svc.languages import Language, packaged
+from translate_svc.languages import LanguageTable, packaged
 from translate_svc.resumption import Resumption
 from translate_svc.session.admission import Admission, AdmissionOptions, Backlog
 from translate_svc.session.call_negotiation import CallNegotiator
@@ -110,7 +110,7 @@ class ModelFreeService:
         """Raises if no call is admitted now."""
         self.admission.check()
 
-    def languages(self) -> Iterable[Language]:
+    def languages(self) -> LanguageTable:
         """The languages of the published model."""
         return packaged()
 

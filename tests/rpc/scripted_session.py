@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 
 from translate_svc.audio.codecs.table import chunk_decoder
 from translate_svc.errors import DataLoss, InvalidArgument, OutOfRange
-from translate_svc.languages import Language, packaged
+from translate_svc.languages import LanguageTable, packaged
 from translate_svc.types import (
     AckInput,
     AudioInput,
@@ -210,8 +210,8 @@ class ScriptedService:
     def record_rejected(self, error: BaseException) -> None:
         self.rejections.append(error)
 
-    def languages(self) -> Iterable[Language]:
-        return [language for language in packaged() if language.code in ("spa", "eng")]
+    def languages(self) -> LanguageTable:
+        return LanguageTable(language for language in packaged() if language.code in ("spa", "eng"))
 
     @property
     def calibrated(self) -> bool:

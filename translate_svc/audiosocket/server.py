@@ -8,7 +8,6 @@ import logging
 from translate_svc.access.callers import Callers, Identified
 from translate_svc.audiosocket.connection import AudioSocketConnection
 from translate_svc.errors import InvalidArgument, StreamTimeout, TranslateSvcError
-from translate_svc.languages import LanguageTable
 from translate_svc.observability.tracebacks import anonymous_traceback
 from translate_svc.serving.protocols import TranslationService
 from translate_svc.serving.tcp_server import TcpOptions, TcpServer
@@ -41,7 +40,7 @@ class AudioSocketServer(TcpServer):
         self._callers = callers or Callers()
         super().__init__(service, options, callers_required=self._callers.required)
         self._telephone = telephone
-        telephone.serve(LanguageTable(service.languages()))
+        telephone.serve(service.languages())
         refuse_unnamed(telephone, self._callers)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

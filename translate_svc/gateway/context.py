@@ -12,7 +12,6 @@ from translate_svc.gateway.authentication import Authenticator
 from translate_svc.gateway.failures import SessionExpired
 from translate_svc.gateway.options import GatewayOptions
 from translate_svc.gateway.peer import holder
-from translate_svc.languages import LanguageTable
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.protocols import TranslationService
 from translate_svc.serving.stream_driver import StreamDriver
@@ -32,7 +31,7 @@ class GatewayContext:
         self.authenticator = authenticator
         self.calls = LiveCalls(service, options)
         """The sessions and calls that are open now."""
-        self.languages = LanguageTable(service.languages())
+        self.languages = service.languages()
         """The languages of the loaded checkpoint."""
         self._openings: set[asyncio.Timeout] = set()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from translate_svc.errors import TranslateSvcError
-from translate_svc.languages import Language
+from translate_svc.languages import LanguageTable
 from translate_svc.types import (
     Caller,
     CallOutcome,
@@ -89,7 +89,7 @@ class TranslationService(Protocol):
     def record_rejected(self, error: BaseException) -> None:
         """Counts a stream or call that was not admitted. The service or the transport raised ``error``."""
 
-    def languages(self) -> Iterable[Language]:
+    def languages(self) -> LanguageTable:
         """The languages of the loaded checkpoint."""
 
     @property

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 from translate_svc.access.callers import Identified
 from translate_svc.errors import InvalidArgument, Unsupported
-from translate_svc.languages import LanguageTable
 from translate_svc.serving.interruptions import Interruptions
 from translate_svc.serving.live_calls import LiveCalls
 from translate_svc.serving.options import CallOptions
@@ -88,7 +87,7 @@ class PhoneCall:
                 up the call knows it.
             asyncio.CancelledError: the provider has left.
         """
-        service, languages = self._service, LanguageTable(self._service.languages())
+        service, languages = self._service, self._service.languages()
 
         def stream_settings(wanted: CallSettings) -> StreamSettings:
             return wanted.stream_settings(languages, calibrated=service.calibrated)

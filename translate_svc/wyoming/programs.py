@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from translate_svc.errors import InvalidArgument
-from translate_svc.languages import Language, LanguageTable
+from translate_svc.languages import Language
 from translate_svc.serving.protocols import TranslationService
 from translate_svc.wyoming.wyoming_event import WyomingEvent, text_of
 
@@ -41,13 +41,14 @@ class Programs:
             InvalidArgument: the model does not translate into ``target``. Names ``wyoming_target``.
         """
         info = service.info()
-        self.languages = LanguageTable(service.languages())
+        self.languages = service.languages()
         self._about = {
             "attribution": _ATTRIBUTION,
             "installed": True,
             "version": info.version,
         }
         self._model = info.model.name
+        self._speaks = self.languages.reads_text and any(each.speech_out for each in self.languages)
         targets = [each for each in self.languages if each.text and each.translated]
         self._target = self.languages.resolve(target, "wyoming_target") if target else None
         if self._target is not None and self._target not in targets:
@@ -75,8 +76,10 @@ class Programs:
         operator's target is spoken for.
 
         Raises:
-            InvalidArgument: there is no such voice. Names the field.
+            InvalidArgument: there is no such voice, or none at all. Names the field.
         """
+        if not self._speaks:
+            raise InvalidArgument("needs a voice, and this model has none for texts", field="voice.name")
         name, speaker = text_of(wanted, "name", "voice.name"), text_of(wanted, "speaker", "voice.speaker")
         source, _, target = name.partition(_BETWEEN)
         if not name and self._target is not None:
@@ -94,10 +97,11 @@ class Programs:
 
     def _described(self) -> dict[str, Any]:
         first, target = next(iter(self._programs.items()))
+        answers = target is not None and self.languages.reads_text
         return {
             "asr": [self._program("asr", *item) for item in self._programs.items()],
-            "tts": [self._spoken()] if any(each.speech_out for each in self.languages) else [],
-            "handle": [] if target is None else [self._program("handle", first, target)],
+            "tts": [self._spoken()] if self._speaks else [],
+            "handle": [self._program("handle", first, target)] if answers else [],
             "intent": [],
             "wake": [],
             "mic": [],

@@ -12,8 +12,11 @@ from tests.clips import texts
 from tests.fakes.engine_script import ScriptedRequest, ScriptedSequence
 from tests.fakes.model_free_service import model_free_service
 from tests.rpc.riva.conftest import OPTIONS, auth_of, called, refusal
+from tests.whisper_checkpoints import whisper_folder
+from translate_svc.config import Settings
 from translate_svc.engine.request import Request
 from translate_svc.rpc.server import RpcServer
+from translate_svc.service import Service
 from translate_svc.session.admission import AdmissionOptions
 
 INVALID, OUT_OF_RANGE = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE
@@ -51,6 +54,15 @@ async def test_languages_are_listed_by_what_is_done_with_them(starter: RpcServer
     assert set(listed) == {"starter", "s2t_model", "s2s_model"}
     for pairs in listed.values():
         assert {"en", "es", "fr", "de"} == set(pairs.src_lang) == set(pairs.tgt_lang)
+
+
+async def test_texts_and_speech_are_not_listed_for_a_model_that_has_neither() -> None:
+    """Such as Whisper: it would refuse every text."""
+    settings = Settings(model=str(whisper_folder("tiny")), max_utterance_ms=3_000)
+    async with Service.start(settings) as service, RpcServer(service, OPTIONS) as server:
+        listed = (await called(lambda: client_of(server).get_config(""))).languages
+    assert set(listed) == {"s2t_model"}
+    assert list(listed["s2t_model"].tgt_lang) == ["en"]
 
 
 async def test_a_caller_with_one_call_may_send_many_texts() -> None:

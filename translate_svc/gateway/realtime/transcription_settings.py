@@ -129,5 +129,5 @@ class TranscriptionSettings:
 
 def first_settings(options: GatewayOptions, service: TranslationService) -> TranscriptionSettings:
     """The settings of a session before its first update."""
-    language = source_or_auto(options.source_language, LanguageTable(service.languages()))
+    language = source_or_auto(options.source_language, service.languages())
     return TranscriptionSettings(language=language or "")

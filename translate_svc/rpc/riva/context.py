@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from translate_svc.languages import LanguageTable
 from translate_svc.rpc.authentication import caller, may_stay
 from translate_svc.rpc.event_writer import Context
 from translate_svc.rpc.options import RpcOptions
@@ -54,7 +53,7 @@ class RivaContext:
         self.service = service
         self.options = options
         self.calls = calls
-        self.languages = LanguageTable(service.languages())
+        self.languages = service.languages()
         """The languages of the loaded checkpoint."""
         self._reads = reads
 

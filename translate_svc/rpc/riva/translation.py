@@ -61,10 +61,12 @@ class TranslationServicer:
         return nmt.TranslateTextResponse(translations=translations, id=id_of(request))
 
     async def ListSupportedLanguagePairs(self, request: Any, context: Context) -> Any:  # noqa: N802
-        """Lists what is translated into what: texts by our model, and speech by Riva's two pipelines."""
+        """Lists what is translated into what: texts by our model, and speech by Riva's two pipelines. What
+        the model cannot is not listed.
+        """
         del request, context
         languages = self._context.languages
-        texts = [each.bcp47 for each in languages if each.text]
+        texts = [each.bcp47 for each in languages if each.text and languages.reads_text]
         speech = [each.bcp47 for each in languages if each.speech_in]
         written = [each.bcp47 for each in languages if each.text and each.translated]
         spoken = [each.bcp47 for each in languages if each.speech_out]
@@ -75,7 +77,9 @@ class TranslationServicer:
         }
         kind = nmt.AvailableLanguageResponse.LanguagePair
         return nmt.AvailableLanguageResponse(
-            languages={name: kind(src_lang=into[0], tgt_lang=into[1]) for name, into in pairs.items()}
+            languages={
+                name: kind(src_lang=into[0], tgt_lang=into[1]) for name, into in pairs.items() if all(into)
+            }
         )
 
     async def StreamingTranslateSpeechToText(self, requests: Any, context: Context) -> None:  # noqa: N802
