@@ -48,9 +48,8 @@ class AudioTrack:
     title: str = ""
 
     def __str__(self) -> str:
-        known = languages.packaged().find(_code_of(self.language)) if self.language else None
         parts = [
-            known.name if known else self.language,
+            language_name(self.language),
             self.title,
             f"{self.channels} channel{'s' if self.channels > 1 else ''}",
             "default" if self.is_default else "",
@@ -96,6 +95,12 @@ class AudioChoice:
 
 def _of_language(tracks: Sequence[AudioTrack], code: str | None) -> list[AudioTrack]:
     return [track for track in tracks if code and track.language and _code_of(track.language) == code]
+
+
+def language_name(tag: str) -> str:
+    """The English name of a container's tag; ``tag`` itself if unknown."""
+    known = languages.packaged().find(_code_of(tag)) if tag else None
+    return known.name if known else tag
 
 
 def _code_of(tag: str) -> str:

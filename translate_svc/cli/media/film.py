@@ -14,13 +14,13 @@ import numpy as np
 
 from translate_svc.audio.timed_planes import MICROSECONDS_PER_S, Planes, TimedPlanes
 from translate_svc.cli.media.burn_in.burnt_track import BurntCues, BurntTrack
-from translate_svc.cli.media.burn_in.picture import is_cover, moving_picture
+from translate_svc.cli.media.burn_in.picture import moving_picture
 from translate_svc.cli.media.film_extras import copy_extras
 from translate_svc.cli.media.film_times import JoinedTimes, in_order
+from translate_svc.cli.media.film_tracks import template_copy, tracks_of
 from translate_svc.cli.media.part import Part
 from translate_svc.cli.output.dub_audio import dub_blocks
 from translate_svc.cli.output.dub_file import DubFormat, DubTrack, written_by_ffmpeg
-from translate_svc.errors import InvalidArgument
 from translate_svc.subtitles.cues import Cue
 from translate_svc.subtitles.text_formats import ass_text
 from translate_svc.types import AUTO
@@ -153,24 +153,16 @@ def _copy_streams(
     copies: dict[Stream, _Copy | BurntTrack] = {}
     picture = moving_picture(film)
     end_s = float("inf") if part.duration_s is None else part.duration_s
-    for stream in film.streams:
-        if stream.type not in ("video", "audio", "subtitle") or stream.codec_context is None:
-            continue
-        if not _fits(stream, output, form) or (burnt is not None and stream.type == "subtitle"):
+    for stream in tracks_of(film):
+        if burnt is not None and stream.type == "subtitle":
             continue
         if burnt is not None and stream is picture:
             copies[stream] = BurntTrack(output, stream, form.picture or "", burnt, end_s)
             copies[stream].stream.metadata.update(stream.metadata)
             continue
-        try:
-            copy = output.add_stream_from_template(stream)
-        except (ValueError, av.FFmpegError):
-            if stream.type == "subtitle":
-                continue
-            name = stream.codec_context.name
-            raise InvalidArgument(
-                f"its {name} track cannot be stored in {form.container}; try .mkv", field=str(source)
-            ) from None
+        copy = template_copy(stream, output, form, source)
+        if copy is None:
+            continue
         copy.metadata.update(stream.metadata)
         if isinstance(copy, av.AudioStream):
             layout = copy.codec_context.layout.name
@@ -191,18 +183,6 @@ class _Copy:
         """The packet, as one of the new film."""
         packet.stream = self.stream
         yield packet
-
-
-def _fits(stream: Stream, output: OutputContainer, form: DubFormat) -> bool:
-    """Whether the stream is copied. One that is left out has no place there; a picture is an error. A cover
-    is no track (``copy_extras``).
-    """
-    if is_cover(stream):
-        return False
-    name = stream.codec_context.name
-    if stream.type == "subtitle":
-        return form.container == "matroska" or name == form.subtitles
-    return stream.type == "video" or form.container != "webm" or name in output.supported_codecs
 
 
 def _add_streams(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from translate_svc.cli.media.burn_in.burning import Burning
 from translate_svc.cli.media.cue_sink import CueSink, TextStream
 from translate_svc.cli.media.film import Dub, KeptOriginal, write_film
+from translate_svc.cli.media.film_tracks import check_tracks
 from translate_svc.cli.media.part import Part
 from translate_svc.cli.output.channel_sides import ChannelSide
 from translate_svc.cli.output.dub_file import DUB_FORMATS
@@ -37,7 +39,10 @@ class FilmSink:
     ) -> None:
         """``transcript``: the source language, if its subtitles are to be added too. ``speaks``: with dubs.
         ``kept_times``: as of ``CueSink``. ``burning``: the subtitles, of the transcript above the others, are
-        drawn into the picture and no tracks.
+        drawn into the picture and no tracks. It is said which tracks of the film have no place in ``output``.
+
+        Raises:
+            InvalidArgument: as ``check_tracks``.
         """
         self._source = source
         self._codes = codes
@@ -45,6 +50,10 @@ class FilmSink:
         self._kept = kept
         self._part_of_film = part
         self._form = DUB_FORMATS[output.suffix.lower()]
+        lost = check_tracks(source, self._form, burns=burning is not None, speaks=speaks)
+        if lost:
+            message = f"{output.suffix} has no place for {', '.join(lost)}: left out of {output.name}"
+            print(f"translate-svc: {source.name}: {message}", file=sys.stderr)
         self._part = files.add(output)
         self._speech = SpeechTracks(files, self._part, codes, input_rate_hz) if speaks else None
         self._burning = burning
