@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -53,6 +54,24 @@ def test_a_file_that_was_cut_off_is_told(
         list(media.blocks())
         assert media.damage is not None
         assert said in media.damage
+
+
+def test_a_recording_in_matroska_is_as_long_as_it_lasts_though_it_begins_late(
+    tmp_path: Path, clip: tuple[Samples, int]
+) -> None:
+    """As one that was copied out of a running broadcast with its times: its header states where it ends."""
+    path = write_media(tmp_path / "a.mkv", *clip, codec="aac", codec_rate_hz=48_000, starts_s=60.0)
+    lasts_s = len(clip[0]) / clip[1]
+    with open_media(path) as media:
+        assert media.duration_ms == pytest.approx(lasts_s * 1000, abs=100)
+        list(media.blocks())
+        assert media.damage is None
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with open_media(path) as media:
+        list(media.blocks())
+        assert media.damage is not None
+        ends_s, stated_s = map(float, re.findall(r"(\d+\.\d) s", media.damage))
+    assert 0 < ends_s < stated_s == pytest.approx(lasts_s, abs=0.1)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])

@@ -14,6 +14,7 @@ import numpy as np
 from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
 from translate_svc.audio.mixer import SideMixer
 from translate_svc.audio.pipes import RejoinedPipe, is_cut_off, readable_pipe
+from translate_svc.audio.stated_end import stated_microseconds
 from translate_svc.audio.streamed.wav_header import StatedWav, stated_wav
 from translate_svc.audio.timed_planes import CREDIBLE_RATES_HZ, MICROSECONDS_PER_S, TimedPlanes
 from translate_svc.errors import InvalidArgument
@@ -116,8 +117,8 @@ def _chosen(
 
 
 def _stated_ms(container: InputContainer) -> int | None:
-    duration = container.duration
-    return None if duration is None else max(duration * 1000 // MICROSECONDS_PER_S, 0)
+    length = stated_microseconds(container)
+    return None if length is None else max(length * 1000 // MICROSECONDS_PER_S, 0)
 
 
 def _stated_wav(source: Path | BinaryIO) -> StatedWav | None:

@@ -30,6 +30,7 @@ class StatedEnd:
         """
         self._stated_s = wav_s if container.format.name == _WAV else _stated_s(container, heard)
         self._ends_s = 0.0
+        self._zero_s = _first_microsecond(container) / _MICROSECONDS_PER_S
         is_known = self._stated_s is not None and container.format.name == _MATROSKA
         self.streams: tuple[Any, ...] = tuple(container.streams) if is_known else (heard,)
         """Those whose packets are to be added: a film may go on after its sound."""
@@ -39,7 +40,7 @@ class StatedEnd:
         if packet.pts is not None:
             # numbers of pictures, of sound and of subtitles count in their streams' own units
             end = (packet.pts + (packet.duration or 0)) * (packet.time_base or Fraction(0))
-            self._ends_s = max(self._ends_s, float(end))
+            self._ends_s = max(self._ends_s, float(end) - self._zero_s)
 
     def cut(self) -> tuple[float, float] | None:
         """Where the file ends, and where its header says that it does, if this is later."""
@@ -51,11 +52,24 @@ def cut_off(ends_s: float, stated_s: float) -> tuple[float, float] | None:
     return (ends_s, stated_s) if stated_s - ends_s > _TOLERATED_S else None
 
 
+def stated_microseconds(container: InputContainer) -> int | None:
+    """How long a file is by its header, from where it begins; None if it states nothing."""
+    return None if container.duration is None else container.duration - _first_microsecond(container)
+
+
+def _first_microsecond(container: InputContainer) -> int:
+    """Where a file begins on the clock on which its header says the end. A header of Matroska states the end,
+    which FFmpeg takes for the length; of other containers FFmpeg knows the length.
+    """
+    return (container.start_time or 0) if container.format.name == _MATROSKA else 0
+
+
 def _stated_s(container: InputContainer, heard: AudioStream) -> float | None:
     """The length by the header; None if it states none, or FFmpeg estimates it."""
-    if container.duration is None or container.format.name not in (_MATROSKA, _MP3):
+    length = stated_microseconds(container)
+    if length is None or container.format.name not in (_MATROSKA, _MP3):
         return None
-    stated_s = container.duration / _MICROSECONDS_PER_S
+    stated_s = length / _MICROSECONDS_PER_S
     if container.format.name == _MATROSKA:
         return stated_s
     # without a count of frames FFmpeg divides the size of the file by its bit rate: then both are the same

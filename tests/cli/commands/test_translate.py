@@ -116,7 +116,7 @@ def test_a_part_of_a_file_at_an_address_is_as_a_file_of_its_own(
     assert (code, output, error) == (0, f"00:00:00.44  spa  {SECOND}\n", "")
     assert soundfile.info(wav).duration == pytest.approx(3, abs=0.01)
     code, _, error = command(*asked, "--start", "1:00")
-    assert (code, error) == (1, "translate-svc: demo_eng.flac: ends 53.3 s before --start\n")
+    assert (code, error) == (1, "translate-svc: demo_eng.flac: its sound ends 53.3 s before --start\n")
 
 
 @pytest.mark.parametrize("code", ["eng", "spa", "fra", "deu"])

@@ -69,7 +69,7 @@ class Part:
             if rest == 0:
                 return
         if skip:
-            raise InvalidArgument(f"ends {skip / rate_hz:.1f} s before --start", field=name)
+            raise InvalidArgument(f"its sound ends {skip / rate_hz:.1f} s before --start", field=name)
 
 
 def _seconds(text: str, flag: str) -> float:
