@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import weakref
@@ -13,7 +14,7 @@ from tests.serving.fakes import DONE, WORD, FakeClient, FakeSession, now_s, play
 from translate_svc.errors import StreamTimeout, TranslateSvcError, Unavailable
 from translate_svc.serving.call_driver import CallDriver
 from translate_svc.serving.options import CallOptions
-from translate_svc.types import UtteranceDone
+from translate_svc.types import SessionEvent, UtteranceDone
 
 OPTIONS = CallOptions(write_timeout_s=10, abort_timeout_s=1, cancel_timeout_s=5, drain_finish_s=10)
 LEAVING = Unavailable("leaving")
@@ -114,6 +115,34 @@ def test_a_cancelled_call_gives_back_even_when_it_is_cancelled_again() -> None:
         assert now_s() == pytest.approx(3)
         assert talk.end is not None
         assert (talk.end.status, type(talk.end.error)) == ("CancelledError", asyncio.CancelledError)
+
+    play(scenario)
+
+
+def test_a_write_that_fails_behind_a_cancelled_call_is_no_error_of_the_server() -> None:
+    """The client left: gRPC cancels the call, and again when the server stops, and the write fails then."""
+
+    class Leaving(FakeClient):
+        async def send(self, event: SessionEvent) -> None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await super().send(event)
+            raise ConnectionResetError
+
+    async def scenario() -> None:
+        logged: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+        talk = FakeSession()
+        talk.say(WORD)
+        running = asyncio.create_task(driver(Leaving(write_s=5), talk).run())
+        await asyncio.sleep(1)
+        for _ in range(2):
+            running.cancel()
+            await asyncio.sleep(0.1)
+        await asyncio.gather(running, return_exceptions=True)
+        del running
+        await asyncio.sleep(10)
+        gc.collect()
+        assert logged == []
 
     play(scenario)
 

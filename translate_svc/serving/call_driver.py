@@ -115,6 +115,7 @@ class CallDriver:
         async for event in self._handler.events():
             await self._check(event)
             self._writing = asyncio.ensure_future(self._sink.send(event))
+            self._writing.add_done_callback(_retrieve)
             try:
                 async with asyncio.timeout(self._options.write_timeout_s):
                     await asyncio.shield(self._writing)
@@ -171,3 +172,9 @@ class CallDriver:
                 await asyncio.shield(cancelling)
         except TimeoutError:
             _log.error("a call did not stop within %g s of its cancellation", self._options.cancel_timeout_s)
+
+
+def _retrieve(writing: asyncio.Future[None]) -> None:
+    """Its failure is that of the call, which may have ended first: then nobody waits for it."""
+    if not writing.cancelled():
+        writing.exception()
