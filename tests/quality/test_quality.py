@@ -84,7 +84,8 @@ async def test_written_sentences(service: Service, stem: str, each: float, mean:
 
 
 @of_the_service
-@pytest.mark.parametrize("speaker_id", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("speaker_id", [0, 1])
 async def test_its_own_speech_is_understood(service: Service, speaker_id: int) -> None:
     texts = [clip.texts for clip in load_clips(DATA, "one")]
     for source, language in zip(LANGUAGES, (*LANGUAGES[1:], LANGUAGES[0]), strict=True):

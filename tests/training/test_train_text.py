@@ -42,6 +42,7 @@ def work(prepared: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(prepared, tmp_path / "work"))
 
 
+@pytest.mark.slow
 def test_steps_learn_and_a_run_resumes_with_another_budget(work: Path) -> None:
     batch = examples([60, 45, 90, 50])
     trainer = TextTrainer.create(work, Schedule(600.0), Worker())
