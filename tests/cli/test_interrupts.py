@@ -35,7 +35,13 @@ SAY = ("say", "Good morning.", "--from", "en", "--to", "es", "--model", STARTER)
 @pytest.mark.parametrize("command", [SAY, ("serve", "--model", STARTER, "--port", "0")], ids=["say", "serve"])
 @pytest.mark.parametrize(
     "module",
-    ["translate_svc.cli.main", "typer", "numpy", "translate_svc.session.session", "torch"],
+    [
+        "translate_svc.cli.main",
+        "typer",
+        "numpy",
+        "translate_svc.session.session",
+        pytest.param("torch", marks=pytest.mark.slow),
+    ],
 )
 async def test_ctrl_c_while_modules_are_imported(
     tmp_path: Path, module: str, command: tuple[str, ...]

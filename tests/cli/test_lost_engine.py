@@ -107,7 +107,7 @@ async def counts(http: aiohttp.ClientSession, counter: str) -> dict[str, float]:
     ("execute", "said"),
     [
         pytest.param(_HANG, "the engine is given up: a step takes longer", id="hangs"),
-        pytest.param(_LOSE, "the engine failed: DeviceLost", id="loses-its-device"),
+        pytest.param(_LOSE, "the engine failed: DeviceLost", id="loses-its-device", marks=pytest.mark.slow),
     ],
 )
 async def test_it_tells_its_clients_the_true_reason_and_exits_with_3(execute: str, said: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.recipes.repository_copy import MakeCopy
 
 SERVER = "translate_svc/gateway/server.py"
 
 
+@pytest.mark.slow
 def test_a_protocol_is_a_file_and_a_line(copy_for: MakeCopy) -> None:
     copy = copy_for("A socket protocol.")
     copy.add("captions_endpoint.py", "translate_svc/gateway")

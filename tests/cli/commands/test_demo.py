@@ -45,6 +45,7 @@ def test_the_demo_speaks_in_every_language_and_is_content_only_with_the_right_wo
         assert expected in output
 
 
+@pytest.mark.slow
 def test_a_simultaneous_demo_speaks_before_the_clip_does_and_is_content_with_other_words(
     command: Command, tmp_path: Path
 ) -> None:

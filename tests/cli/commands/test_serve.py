@@ -25,7 +25,12 @@ async def _log(process: asyncio.subprocess.Process) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "name", [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
+    "name",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
 )
 async def test_it_says_where_it_listens_and_stops_when_told(name: signal.Signals) -> None:
     async with serving() as (process, address):

@@ -431,6 +431,7 @@ async def test_a_frozen_engine_ends_as_a_killed_one() -> None:
         assert await asyncio.wait_for(process.wait(), 60) == -signal.SIGKILL
 
 
+@pytest.mark.slow
 async def test_a_frozen_engine_that_is_told_to_leave_is_waited_for_no_longer_than_streams() -> None:
     async with engine_process(silence_s=3600) as (process, _, pids):
         process.send_signal(signal.SIGSTOP)

@@ -98,6 +98,7 @@ async def test_an_envoy_that_ends_is_started_again_on_the_same_port() -> None:
         assert not running.lost.is_set()
 
 
+@pytest.mark.slow
 async def test_an_envoy_that_is_frozen_is_replaced() -> None:
     """Connections to it are still accepted, by the kernel; nothing else would notice."""
     async with grpc_server(settled_s=0.0) as running:

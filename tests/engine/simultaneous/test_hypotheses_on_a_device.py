@@ -65,7 +65,8 @@ def assert_same(made: Hypotheses, expected: Hypotheses) -> None:
             assert_alike(waveform(own), waveform(other))
 
 
-@pytest.mark.parametrize("graphs", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("graphs", [False, True])
 def test_hypotheses_are_what_they_are_on_the_host(
     graphs: bool, eager: Hypotheses, device: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

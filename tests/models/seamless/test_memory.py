@@ -91,14 +91,8 @@ def _peak(slots: int, dtype: str) -> int:
     return int(made.stdout)
 
 
-@pytest.mark.parametrize(
-    "dtype",
-    [
-        "float32",
-        pytest.param("bfloat16", marks=pytest.mark.slow),
-        pytest.param("int8", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
 def test_the_estimate_is_that_of_a_loaded_model(dtype: str) -> None:
     family, placement = open_checkpoint(checkpoint_folder("starter")), Placement("cpu", PRECISIONS[dtype])
     few, many = (family.memory_estimate(limits(slots), placement) for slots in (16, 416))
