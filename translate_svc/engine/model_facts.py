@@ -31,6 +31,7 @@ class ModelFacts:
         confidence: the rule that makes the confidence in a text of its log-probabilities.
         lengths: of utterances that the model handles well.
         detection: the languages that the model can tell by their sound.
+        cascade_weight: that of translations through the transcript, unless the operator names another one.
         characters: those that the model can write; empty if they are not known.
     """
 
@@ -42,3 +43,4 @@ class ModelFacts:
     lengths: UtteranceLengths = UNMEASURED_LENGTHS
     detection: LanguageDetection = NO_DETECTION
     characters: frozenset[str] = frozenset()
+    cascade_weight: float = 0.0

@@ -49,10 +49,13 @@ class SourcePlace:
 class EncodeItem:
     """Encode ``source`` once and write its cross-attention cache into every slot of ``slots``.
 
-    From here on slot ``slots[i]`` belongs to sequence ``i``, even if it held another one. ``job_id``
+    From here on slot ``slots[i]`` belongs to sequence ``i``, or ``sequences[i]`` where these are named, even
+    if it held another one. ``job_id``
     identifies the encoding across steps. A request id cannot, because it may be used again. Items with the
     same ``job_id`` ask for the same encoding. ``place``: None for a source that nothing follows.
     ``asks_language``: whether the result says how probable each language is.
+
+    An item that names its ``sequences`` is for texts that wait for it: it is done in its step.
     """
 
     stage: ClassVar[Stage] = Stage.ENCODE
@@ -63,6 +66,7 @@ class EncodeItem:
     job_id: int
     place: SourcePlace | None = None
     asks_language: bool = False
+    sequences: tuple[int, ...] = ()
 
     @property
     def key(self) -> ItemKey:
@@ -190,7 +194,8 @@ class StepPlan:
     ``beams``: work of DECODE, too, for texts that are found by beam search.
 
     ``encode`` repeats the items of the last step that were answered by ``EncodeUnfinished``, each with its
-    ``job_id``. An item that it leaves out is dropped. A plan starts no other encoding beside such items. So
+    ``job_id``. An item that it leaves out is dropped. Beside such items a plan starts no other encoding, but
+    for items that are done in their step. So
     the slots of a dropped item go to another request only after the remaining items are done.
 
     ``encode_steps``: how long encoding may delay the texts of this step, in decode steps. A step that also

@@ -10,6 +10,8 @@ _ENCODING, _TEXT, _SPEECH = 0.66, 0.34, 0.67
 """Shares of an utterance with one text, at the published size on a CPU (``make full-size``, seconds): encoder
 4.0, decoder 2.1, and for speech 4.1 (text-to-unit 1.5, vocoder 2.6).
 """
+_CASCADE = 0.05
+"""What is read again of a translation (``SequenceSpec.cascade_weight``), beside its text."""
 _GROWING = 4.0
 """Simultaneous translation hears the same audio several times (``make simultaneous``: engine time)."""
 
@@ -19,6 +21,6 @@ def relative_cost(sequences: Sequence[SequenceSpec], *, is_growing: bool) -> flo
 
     It only tells kinds apart: what the work is in seconds is measured. ``is_growing``: simultaneously.
     """
-    texts = sum(_TEXT * spec.slots for spec in sequences)
+    texts = sum(_TEXT * spec.slots + _CASCADE * (spec.cascade_weight > 0) for spec in sequences)
     speeches = sum(_SPEECH for spec in sequences if spec.speech)
     return (_ENCODING + texts + speeches) * (_GROWING if is_growing else 1.0)

@@ -32,7 +32,8 @@ class Request:
 
     ``terms``: where the source says one, the translations into its language (a Seamless code) contain its
     words. ``transcript``: the index of the sequence whose text says what the source says. Terms of speech
-    need it; it has none itself. The other texts are delivered when that one has ended.
+    and translations through the transcript need it; it has neither itself. Their texts are delivered when
+    that one has ended.
     """
 
     request_id: str

@@ -38,6 +38,13 @@ class SequenceSpec:
     slots. ``length_penalty``: the exponent of the length by which beams' scores are divided.
     ``alternatives``: the best texts that the search found are told in ``AlternativesFound``.
 
+    ``cascade_weight``: above 0, speech is translated in two ways, directly and through its transcript
+    (``engine.scheduling.cascade``), and the text with the higher score is taken. The score is the
+    log-probability of a text as a translation of the speech, plus this weight times that as a translation of
+    the transcript.
+
+    ``hidden``: the text is for other sequences of the request alone. Its tokens are counted for nobody.
+
     ``source_language``: of the speech, a Seamless code; None if it is not known. ``timestamps``: the model
     writes tokens that say when the words beside them are spoken.
 
@@ -56,6 +63,8 @@ class SequenceSpec:
     num_beams: int = 1
     length_penalty: float = 1.0
     alternatives: bool = False
+    cascade_weight: float = 0.0
+    hidden: bool = False
     source_language: str | None = None
     timestamps: bool = False
     not_from: tuple[str, ...] = ()

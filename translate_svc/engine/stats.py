@@ -54,7 +54,8 @@ class Totals:
         if is_scored:
             return
         self.finished_requests += 1
-        self.text_tokens += sum(sequence.delivered_tokens for sequence in state.sequences)
+        shown = [sequence for sequence in state.sequences if not sequence.spec.hidden]
+        self.text_tokens += sum(sequence.delivered_tokens for sequence in shown)
         self.speech_units += sum(sequence.speech.voiced_units for sequence in state.sequences)
         request = state.request
         self.source_samples += request.new_samples

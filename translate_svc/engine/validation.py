@@ -64,6 +64,7 @@ def validate(
         _validate_heard(request, spec, f"sequences[{index}]")
         _validate_given(request, spec, f"sequences[{index}]", limits, tokenizer)
         _validate_beams(request, spec, f"sequences[{index}]")
+        _validate_cascade(request, index, f"sequences[{index}].cascade_weight")
     _validate_terms(request, tokenizer)
     slots = sum(spec.slots for spec in request.sequences)
     if slots > limits.max_slots:
@@ -202,8 +203,23 @@ def _validate_beams(request: Request, spec: SequenceSpec, path: str) -> None:
     if not -MAX_LENGTH_PENALTY <= spec.length_penalty <= MAX_LENGTH_PENALTY:
         message = f"must be {-MAX_LENGTH_PENALTY:g} to {MAX_LENGTH_PENALTY:g}"
         raise OutOfRange(message, field=f"{path}.length_penalty")
-    if spec.alternatives and spec.slots == 1:
+    if spec.alternatives and (spec.is_given or spec.num_beams == 1):
         raise InvalidArgument("needs beam search", field=f"{path}.alternatives")
+
+
+def _validate_cascade(request: Request, index: int, path: str) -> None:
+    spec, transcript = request.sequences[index], request.transcript
+    if not (math.isfinite(spec.cascade_weight) and spec.cascade_weight >= 0):
+        raise OutOfRange("must be 0 or more", field=path)
+    if not spec.cascade_weight:
+        return
+    is_speech = not isinstance(request.source, SourceText)
+    has_transcript = transcript is not None and 0 <= transcript < len(request.sequences)
+    if not is_speech or transcript is None or not has_transcript or transcript == index:
+        raise InvalidArgument("is for translations of speech that has a transcript", field=path)
+    is_spoken = request.sequences[transcript].speech
+    if spec.num_beams > 1 or spec.is_given or is_spoken or not request.allows_beams:
+        raise InvalidArgument("is for texts that are decoded greedily, whole", field=path)
 
 
 def _validate_sequence(

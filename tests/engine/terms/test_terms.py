@@ -180,5 +180,5 @@ def test_an_error_of_terms_fails_its_text_alone(monkeypatch: pytest.MonkeyPatch)
     mate = request(SourceText(BAKERY, "eng"), SequenceSpec("spa"), name="mate")
     events, beside = HypothesisHarness().run(typed(BAKERY, SequenceSpec("spa"), TERM), mate)
     (ended,) = of(events, SequenceFinished)
-    assert (ended.status, ended.error) == (FinishStatus.FAILED, "terms: ZeroDivisionError")
+    assert (ended.status, ended.error) == (FinishStatus.FAILED, "text: ZeroDivisionError")
     assert text(beside) == "La panadería está detrás del hospital."

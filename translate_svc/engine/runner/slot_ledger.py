@@ -48,7 +48,7 @@ class SlotLedger:
         """Gives the item's slots to its sequences, with no token fed yet."""
         is_text = isinstance(item.source, tuple)
         source_ms = None if is_text else len(item.source) * 1000 // INTERNAL_SAMPLE_RATE_HZ
-        for sequence, slot in enumerate(item.slots):
+        for sequence, slot in zip(item.sequences or range(len(item.slots)), item.slots, strict=True):
             self._entries[slot] = SlotEntry(SequenceKey(item.request_id, sequence), source_ms)
 
     def copy(self, slot: int, origin: int) -> None:

@@ -43,7 +43,21 @@ class SourceEncoder:
         """When the slices of the step that runs should end, by ``clock``. See ``EncodeBatch.advance``."""
 
     def encode(self, items: Sequence[EncodeItem]) -> list[EncodeResult | EncodeUnfinished | EngineError]:
-        """One outcome for each item; ``EncodeUnfinished`` for all while their batch is not done."""
+        """One outcome for each item. Those that name their sequences are done at once; for all others it is
+        ``EncodeUnfinished`` while their batch is not done.
+        """
+        at_once = [item for item in items if item.sequences]
+        if not at_once:
+            return self._continue(items)
+        batch = self._begin_batch(at_once)
+        batch.advance(math.inf)
+        done = iter([self._outcome(item, batch) for item in at_once])
+        others = iter(self._continue([item for item in items if not item.sequences]))
+        return [next(done if item.sequences else others) for item in items]
+
+    def _continue(self, items: Sequence[EncodeItem]) -> list[EncodeResult | EncodeUnfinished | EngineError]:
+        if not items:
+            return []
         # dropped if it raises or the plan has other items
         batch, self._batch = self._batch, None
         if batch is None or not batch.covers(items):
@@ -56,11 +70,11 @@ class SourceEncoder:
         if not done:
             self._batch = batch
             return [EncodeUnfinished(item.request_id) for item in items]
-        outcomes = zip(items, map(batch.outcome, items), strict=True)
-        return [
-            each if isinstance(each, EngineError) else self._assigned(item, each, batch)
-            for item, each in outcomes
-        ]
+        return [self._outcome(item, batch) for item in items]
+
+    def _outcome(self, item: EncodeItem, batch: EncodeBatch) -> EncodeResult | EngineError:
+        outcome = batch.outcome(item)
+        return outcome if isinstance(outcome, EngineError) else self._assigned(item, outcome, batch)
 
     def _begin_batch(self, items: Sequence[EncodeItem]) -> EncodeBatch:
         problems = [self._checks.encode(item) for item in items]

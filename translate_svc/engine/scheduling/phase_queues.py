@@ -16,7 +16,8 @@ Scheduling rules:
   from the front what fits its budget, and at least one item.
 * Callers over their share give way: ``CallerShares`` says what they may have in a step. Requests and
   speeches of other callers overtake theirs.
-* The requests in ENCODE are finished before others enter it.
+* The requests in ENCODE are finished before others enter it. Transcripts that are translated are encoded at
+  once: texts wait for them.
 * A speech without credit is in no queue. A grant puts it at the back.
 """
 
@@ -30,6 +31,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from translate_svc.engine.options import EngineLimits, source_frames
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.scheduling.caller_shares import CallerShares
+from translate_svc.engine.scheduling.cascade import Cascade
 from translate_svc.engine.scheduling.fair_queue import FairQueue
 from translate_svc.engine.scheduling.request_state import RequestState
 from translate_svc.engine.scheduling.sequence import Phase, SequenceState
@@ -50,6 +52,7 @@ class PhaseQueues:
         self._waiting = FairQueue(limits.admission_window)
         self._held_slots: Counter[str] = Counter()  # by caller
         self._encoding: dict[str, RequestState] = {}
+        self._cascades: dict[int, Cascade] = {}  # by job
         self._beams: dict[SequenceKey, SequenceState] = {}  # sequences with several slots
         self._stage_queues: dict[Stage, dict[SequenceKey, SequenceState]] = {
             stage: {} for stage in Stage if stage is not Stage.ENCODE
@@ -60,7 +63,7 @@ class PhaseQueues:
 
         Waiting requests count: sequences in DECODE or TEXT_TO_UNIT hold the slots that they wait for.
         """
-        return any((self._waiting, self._encoding, *self._stage_queues.values()))
+        return any((self._waiting, self._encoding, self._cascades, *self._stage_queues.values()))
 
     @property
     def waiting_requests(self) -> int:
@@ -80,6 +83,17 @@ class PhaseQueues:
     def resume_encoding(self, state: RequestState) -> None:
         """Keeps a request in ENCODE because its encoding needs another step."""
         self._encoding[state.request.request_id] = state
+
+    def pass_on_slot(self, giver: SequenceState, heir: SequenceState) -> None:
+        """Gives the last slot of one sequence to another one of the same request."""
+        self.slots.pass_on(giver.slots[-1], giver.key, heir.key)
+        giver.slots, heir.slots = giver.slots[:-1], (*heir.slots, giver.slots[-1])
+        self._beams.pop(giver.key, None)
+        self._beams[heir.key] = heir
+
+    def add_cascade(self, cascade: Cascade) -> None:
+        """Appends a transcript to those that the next step encodes."""
+        self._cascades[cascade.job_id] = cascade
 
     def start_decoding(self, sequence: SequenceState) -> None:
         """Moves a sequence from ENCODE to DECODE, or back into its steps."""
@@ -171,6 +185,14 @@ class PhaseQueues:
         self._encoding.clear()
         for state in taken:
             self.shares.take(Stage.ENCODE, state.request.caller, source_frames(state.source))
+        return taken
+
+    def take_cascades(self) -> list[Cascade]:
+        """The transcripts that are encoded, unless nobody needs them any more."""
+        taken = [cascade for cascade in self._cascades.values() if cascade.reader is not None]
+        self._cascades.clear()
+        for cascade in taken:
+            self.shares.take(Stage.ENCODE, cascade.caller, len(cascade.source or ()))
         return taken
 
     def admit(self) -> list[RequestState]:

@@ -10,7 +10,9 @@ from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import EncodeItem, SequenceKey
 from translate_svc.engine.request import HypothesisRequest, Request, SourceText
 from translate_svc.engine.scheduling.beam_sequence import BeamSequence
+from translate_svc.engine.scheduling.cascade_guide import guide_through_transcript
 from translate_svc.engine.scheduling.greedy_sequence import GreedySequence
+from translate_svc.engine.scheduling.guide import Guide, GuideChain
 from translate_svc.engine.scheduling.sequence import LONGEST_FROM_PIECE, SequenceState, SpeechState
 from translate_svc.engine.scheduling.term_guide import TermSource, TranscriptGuide, TranslationGuide
 from translate_svc.engine.scheduling.text_state import TextState, guard_stop
@@ -108,6 +110,8 @@ class RequestStates:
             if isinstance(request, HypothesisRequest)
             else self._whole(request, source)
         )
+        if any(spec.cascade_weight for spec in request.sequences):
+            guide_through_transcript(request, sequences, job_id, self._tokenizer, self._limits)
         if request.terms:
             self._guide(request, source, sequences)
         return RequestState(request, source, sequences, job_id)
@@ -139,12 +143,13 @@ class RequestStates:
         frame_ms = 1000 * self._traits.frame_samples / INTERNAL_SAMPLE_RATE_HZ
         for index, sequence in enumerate(sequences):
             if index == request.transcript:
-                sequence.guide = TranscriptGuide(heard, self._tokenizer, predicting_row=predicting_row)
+                guide = TranscriptGuide(heard, self._tokenizer, predicting_row=predicting_row)
+                sequence.guide = _after(sequence.guide, guide)
                 continue
             if sequence.spec.is_given or not heard.may_be_said(sequence.spec.language):
                 continue
             grows = isinstance(request, HypothesisRequest)
-            sequence.guide = TranslationGuide(
+            translation = TranslationGuide(
                 heard,
                 self._tokenizer,
                 language=sequence.spec.language,
@@ -154,6 +159,7 @@ class RequestStates:
                 delivered_tokens=sequence.text.tokens,
                 optional=grows,
             )
+            sequence.guide = _after(sequence.guide, translation)
             sequence.withheld = None if grows else []
 
     def _whole(self, request: Request, source: EncoderSource) -> tuple[SequenceState, ...]:
@@ -237,6 +243,10 @@ class RequestStates:
             timestamps=spec.timestamps,
             detection=detection,
         )
+
+
+def _after(first: Guide | None, then: Guide) -> Guide:
+    return then if first is None else GuideChain((first, then))
 
 
 def _stand_in(request: Request) -> str:

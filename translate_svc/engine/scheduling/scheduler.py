@@ -13,6 +13,7 @@ from translate_svc.engine.events import EngineEvent, FinishStatus, SequenceFinis
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import BeamItem, DecodeItem, SequenceKey, StepPlan
 from translate_svc.engine.request import Request
+from translate_svc.engine.scheduling.cascade import Cascade
 from translate_svc.engine.scheduling.in_flight import InFlight, Work
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
 from translate_svc.engine.scheduling.request_state import RequestState, RequestStates, combined_status
@@ -161,7 +162,7 @@ class Scheduler:
         queues = self._queues
         match stage:
             case Stage.ENCODE:
-                return [(state.encode_item(), state) for state in self._take_encode()]
+                return [(each.encode_item(), each) for each in self._take_encode()]
             case Stage.DECODE:
                 return [(_decode_item(sequence), sequence) for sequence in queues.decoding()]
             case Stage.TEXT_TO_UNIT:
@@ -169,14 +170,14 @@ class Scheduler:
             case Stage.VOCODE:
                 return [(sequence.vocode_item(self.limits), sequence) for sequence in queues.take_vocode()]
 
-    def _take_encode(self) -> list[RequestState]:
-        """The requests whose encoding continues. If there are none, newly admitted requests."""
-        unfinished = self._queues.take_encoding()
+    def _take_encode(self) -> list[RequestState | Cascade]:
+        """Transcripts, and the requests whose encoding continues. Without such, newly admitted requests."""
+        cascades, unfinished = self._queues.take_cascades(), self._queues.take_encoding()
         if unfinished:
-            return unfinished
+            return [*cascades, *unfinished]
         admitted = self._queues.admit()
         self.admitted_requests += len(admitted)
-        return admitted
+        return [*cascades, *admitted]
 
     def update(self, plan: StepPlan, result: StepResult) -> list[EngineEvent]:
         """Applies the runner's ``result`` of ``plan`` and returns the events of the step, in order.

@@ -21,7 +21,7 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.scheduling.term_guide import Guide
+from translate_svc.engine.scheduling.guide import Guide
 from translate_svc.engine.scheduling.text_state import TextState
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.step_result import BeamResult, DecodeResult
@@ -121,7 +121,7 @@ class SequenceState(abc.ABC):
         slots: one, or one for each beam.
         speculative_token_ids: tokens that may follow those that are fed next.
         spoken: the input of text-to-unit, set by ``finish_text``.
-        guide: of a sequence of a request with terms.
+        guide: of a sequence whose text does not end by itself, for terms or for its transcript.
         withheld: events of a text that may be revised, in place of those that are delivered.
     """
 

@@ -43,6 +43,16 @@ class SlotPool:
         self._owners.update(zip(slots, keys, strict=True))
         return slots
 
+    def pass_on(self, slot: int, key: SequenceKey, heir: SequenceKey) -> None:
+        """Makes ``heir`` the owner of a slot.
+
+        Raises:
+            InvariantViolation: ``key`` does not own it.
+        """
+        if self._owners.get(slot) != key:
+            raise InvariantViolation(f"slot {slot} is passed on by a sequence that does not own it")
+        self._owners[slot] = heir
+
     def release(self, slot: int, key: SequenceKey) -> None:
         """Returns a slot to the pool.
 

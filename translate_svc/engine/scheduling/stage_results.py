@@ -26,11 +26,12 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
+from translate_svc.engine.scheduling.cascade import Cascade
+from translate_svc.engine.scheduling.guide import Ended, Guide
 from translate_svc.engine.scheduling.in_flight import InFlight
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
 from translate_svc.engine.scheduling.request_state import RequestState, RequestStates
 from translate_svc.engine.scheduling.sequence import NO_UNITS, SequenceState
-from translate_svc.engine.scheduling.term_guide import Ended, Guide
 from translate_svc.engine.step_result import (
     BeamResult,
     DecodeResult,
@@ -106,11 +107,20 @@ class StageResults:
 
     def fail(self, in_flight: InFlight, failure: ItemFailure) -> None:
         """Settles one item that failed, and ends its sequences."""
-        for sequence in in_flight.settle_failed(failure.key):
+        failed = in_flight.settle_failed(failure.key)
+        if isinstance(failed, Cascade):
+            self._go_on(failed.end())
+            return
+        for sequence in failed:
             if not sequence.terminal:
                 self._end(sequence, FinishStatus.FAILED, f"{failure.stage.value}: {failure.error}")
 
-    def _apply_encoded(self, state: RequestState, encoded: EncodeResult | EncodeUnfinished) -> None:
+    def _apply_encoded(self, state: RequestState | Cascade, encoded: EncodeResult | EncodeUnfinished) -> None:
+        if isinstance(state, Cascade):
+            if state.reader is not None:
+                state.is_encoded = True
+                self._go_on((state.reader,))
+            return
         live = [sequence for sequence in state.sequences if not sequence.terminal]
         if isinstance(encoded, EncodeResult):
             unmade = self._hear(state, encoded) if live and state.request.question is not None else []
@@ -118,7 +128,7 @@ class StageResults:
                 if sequence not in unmade:
                     self._queues.start_decoding(sequence)
             for sequence in unmade:
-                self._finish(sequence, FinishStatus.EMPTY, "")
+                self._end(sequence, FinishStatus.EMPTY, "")
         elif live:
             self._queues.resume_encoding(state)
 
@@ -208,26 +218,54 @@ class StageResults:
             try:
                 ended = guide.ended(sequence)
             except Exception as error:  # any error fails this text alone
-                self._end(sequence, FinishStatus.FAILED, f"terms: {type(error).__name__}")
+                self._end(sequence, FinishStatus.FAILED, f"text: {type(error).__name__}")
                 return
             if ended is Ended.WAITS:
                 self._queues.hold_decoding(sequence)
+                self._read_next(guide.cascade)
             if ended is not Ended.FINISHED:
                 return
-            self._release(guide)
+            self._release(sequence, guide)
         self._finish_text(sequence)
 
-    def _release(self, guide: Guide) -> None:
-        """Those that waited for its text go on."""
-        for sequence in guide.close():
+    def _release(self, sequence: SequenceState, guide: Guide) -> None:
+        """Those that waited for the text of ``sequence`` go on, or read it one after another."""
+        self._go_on(guide.close())
+        cascade = guide.cascade
+        if cascade is None or cascade.source is None:
+            return
+        if sequence is cascade.reader:
+            cascade.reader, cascade.is_encoded = None, False
+        if sequence is (cascade.holder or cascade.transcript) and sequence.slots:
+            heir = cascade.heir(sequence)
+            if heir is not None:
+                self._queues.pass_on_slot(sequence, heir)
+            cascade.holder = heir
+        self._read_next(cascade)
+
+    def _read_next(self, cascade: Cascade | None) -> None:
+        """Begins the next turn, if there is none, and somebody waits for it."""
+        if cascade is None or cascade.source is None or cascade.reader is not None or not cascade.waiting:
+            return
+        if cascade.holder is None:
+            self._go_on(cascade.end())
+            return
+        reader = cascade.waiting.pop(0)
+        if reader is not cascade.holder:
+            self._queues.pass_on_slot(cascade.holder, reader)
+        cascade.holder = cascade.reader = reader
+        self._queues.add_cascade(cascade)
+
+    def _go_on(self, waiting: Sequence[SequenceState]) -> None:
+        for sequence in waiting:
             if not sequence.terminal:
                 self._queues.start_decoding(sequence)
                 self._end_text(sequence)
 
     def _end(self, sequence: SequenceState, status: FinishStatus, error: str) -> None:
-        self._finish(sequence, status, error)
         if sequence.guide is not None:
-            self._release(sequence.guide)
+            self._release(sequence, sequence.guide)
+        self._finish(sequence, status, error)
 
     def _finish_text(self, sequence: SequenceState) -> None:
         if sequence.withheld is not None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import abc
-import enum
 import functools
 from typing import TYPE_CHECKING
 
 from translate_svc.engine.events import StopReason, TokenDecoded
 from translate_svc.engine.plan import GIVEN, BeamItem, DecodeItem
+from translate_svc.engine.scheduling.guide import Ended, Guide
 from translate_svc.engine.simultaneous.hypothesis import MAX_SPECULATIVE_TOKENS
 from translate_svc.engine.simultaneous.words import is_spaced
 from translate_svc.engine.step_result import DecodeResult
@@ -21,16 +20,6 @@ from translate_svc.types import Term
 
 if TYPE_CHECKING:
     from translate_svc.engine.scheduling.sequence import SequenceState
-
-
-class Ended(enum.Enum):
-    """What follows the end of a text."""
-
-    FINISHED = "finished"
-    GOES_ON = "goes_on"
-    """More passes are needed."""
-    WAITS = "waits"
-    """For the text of another sequence."""
 
 
 class TermSource:
@@ -61,8 +50,8 @@ class TermSource:
         ]
 
 
-class Guide(abc.ABC):
-    """Of one sequence, with passes of its own when the text has ended.
+class TermGuide(Guide):
+    """A guide that reads the attention of a text which has ended.
 
     ``predicting_row``: as in ``HypothesisTraits``.
     """
@@ -79,34 +68,14 @@ class Guide(abc.ABC):
         if self._aligns:
             tokens = tuple(sequence.text.token_ids)
             return DecodeItem(sequence.key, sequence.held_slot, 0, tokens, return_attention=True)
-        return sequence.decode_item()
+        return super().item(sequence)
 
     def begin_run(self, decoded: DecodeResult) -> bool:
-        """Takes what a pass says of its whole run. Returns whether no token of it counts."""
+        """Takes the attention, if it was asked for."""
         if not self._aligns:
             return False
         self._aligns, self._attention = False, decoded.attention
         return True
-
-    def source_ms(self, place: int) -> int | None:
-        """The source time of an accepted token of the run."""
-        return None
-
-    def mark(self, place: int, sequence: SequenceState) -> None:  # noqa: B027 - most have none
-        """Says of the accepted token, which was just added, whether it is given."""
-
-    @property
-    def continues(self) -> bool:
-        """Whether more tokens are known, so that the one after the run does not count."""
-        return False
-
-    @abc.abstractmethod
-    def ended(self, sequence: SequenceState) -> Ended:
-        """The text has ended for now: what follows?"""
-
-    def close(self) -> list[SequenceState]:
-        """The text has ended, or there is none. Returns the sequences that waited for it."""
-        return []
 
     def _aligned(self, sequence: SequenceState) -> Weights | None:
         """``[tokens, states]``: the attention of the step that predicted each token of the text. If it is not
@@ -126,7 +95,7 @@ class Guide(abc.ABC):
         return tuple(map(self._tokenizer.id_to_piece, text.token_ids[text.prompt_tokens :]))
 
 
-class TranscriptGuide(Guide):
+class TranscriptGuide(TermGuide):
     """Of the transcript. It is delivered as any other."""
 
     def ended(self, sequence: SequenceState) -> Ended:
@@ -147,7 +116,7 @@ class TranscriptGuide(Guide):
         return waiting
 
 
-class TranslationGuide(Guide):
+class TranslationGuide(TermGuide):
     """Of a translation. It is drafted without terms, and revised if the source says one that it lacks."""
 
     def __init__(

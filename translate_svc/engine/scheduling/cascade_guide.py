@@ -1,0 +1,253 @@
+"""Translations through the transcript, beside those that are made of the speech itself.
+
+A model that translates speech directly may say of a word that it heard rightly what another word means: its
+transcript is right and the translation is not. So the transcript is translated as well, as a cascade of
+recogniser and translator would, and of both texts the one with the higher score is taken: the log-probability
+as a translation of the speech, plus ``SequenceSpec.cascade_weight`` times that as a translation of the
+transcript. (Yee, Dauphin and Auli 2019 score candidates with a second model alike.)
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from translate_svc.engine.events import EngineEvent, StopReason
+from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.plan import GIVEN, BeamItem, DecodeItem, SequenceKey
+from translate_svc.engine.request import Request
+from translate_svc.engine.scheduling.cascade import Cascade
+from translate_svc.engine.scheduling.guide import Ended, Guide
+from translate_svc.engine.scheduling.sequence import SequenceState
+from translate_svc.engine.scheduling.text_state import guard_stop
+from translate_svc.engine.step_result import DecodeResult
+from translate_svc.models.tokenizer import Tokenizer
+
+
+def guide_through_transcript(
+    request: Request,
+    sequences: Sequence[SequenceState],
+    job_id: int,
+    tokenizer: Tokenizer,
+    limits: EngineLimits,
+) -> None:
+    """Gives the transcript, and each translation that is made through it, its guide.
+
+    ``job_id``: of the request, which no other one has.
+    """
+    assert request.transcript is not None, "validation refuses such a sequence without a transcript"
+    made = tuple(each for each in sequences if each.spec.cascade_weight)
+    transcript = sequences[request.transcript]
+    own_job_id = -1 - job_id  # no request has a negative one
+    cascade = Cascade(request.request_id, request.caller, own_job_id, transcript, made)
+    transcript.guide = CascadeSource(cascade, tokenizer, limits.max_source_tokens)
+    for each in made:
+        longest = limits.max_slot_tokens - each.text.prompt_tokens - 1  # the end takes one
+        each.guide = CascadeGuide(cascade, tokenizer.eos_token_id, longest, source_times=request.source_times)
+        each.withheld = []
+
+
+class CascadeSource(Guide):
+    """Of the transcript, which it leaves as it is."""
+
+    def __init__(self, cascade: Cascade, tokenizer: Tokenizer, max_tokens: int) -> None:
+        """``max_tokens``: of a source text."""
+        self._cascade = cascade
+        self._tokenizer = tokenizer
+        self._max_tokens = max_tokens
+
+    def ended(self, sequence: SequenceState) -> Ended:
+        """A transcript that was cut off, or is empty, is no source."""
+        text, language = sequence.text.detokenizer.text.strip(), sequence.spec.language
+        if text and sequence.text.stop_reason is StopReason.END_OF_TEXT:
+            tokens = self._tokenizer.source_tokens(text, language)
+            if len(tokens) <= self._max_tokens:
+                self._cascade.source, self._cascade.language = tokens, language
+        return Ended.FINISHED
+
+    def close(self) -> list[SequenceState]:
+        """Without a source nobody waits for it."""
+        return [] if self._cascade.source is not None else self._cascade.end()
+
+    @property
+    def cascade(self) -> Cascade:
+        """That of the request."""
+        return self._cascade
+
+
+class _Pass(enum.Enum):
+    """What is fed next. The slot of the speech has the draft, that of the transcript the other text."""
+
+    DRAFT = "draft"
+    READ = "read"
+    """The translation of the transcript. The draft is taken as far as greedy decoding gives the same."""
+    SCORE_DRAFT = "score_draft"
+    """The rest of the draft, to the slot of the transcript."""
+    SCORE_READING = "score_reading"
+    """The rest of the other text, to the slot of the speech."""
+    RESTORE = "restore"
+    """The rest of the draft, to the slot of the speech: it won, and is spoken."""
+    DONE = "done"
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A text that may be taken, and what is said of its tokens and its end.
+
+    ``by_speech``, ``by_transcript``: natural log-probabilities as a translation of either source.
+    """
+
+    token_ids: list[int] = field(default_factory=list)
+    by_speech: list[float] = field(default_factory=list)
+    by_transcript: list[float] = field(default_factory=list)
+
+    def score(self, weight: float, first: int) -> float:
+        """Of the tokens from ``first`` on."""
+        return math.fsum(self.by_speech[first:]) + weight * math.fsum(self.by_transcript[first:])
+
+
+_SURE = math.log(0.7)
+"""A translation whose tokens are all as probable is taken as it is.
+
+Without this limit four times as many are looked at again, and no more of them are right.
+"""
+
+
+class CascadeGuide(Guide):
+    """Of a translation, whose text ends as the better of two. Nothing of it is delivered before."""
+
+    def __init__(self, cascade: Cascade, eos_token_id: int, max_tokens: int, *, source_times: bool) -> None:
+        """``max_tokens``: of a text. ``source_times``: its tokens get their time in the source."""
+        self._cascade = cascade
+        self._eos = eos_token_id
+        self._max_tokens = max_tokens
+        self._source_times = source_times
+        self._pass = _Pass.DRAFT
+        self._draft, self._reading = _Candidate(), _Candidate()
+        self._common = 0  # tokens at the beginning of both
+        self._proposed: tuple[int, ...] = ()
+        self._last: DecodeResult | None = None
+
+    @property
+    def cascade(self) -> Cascade:
+        """That of the request."""
+        return self._cascade
+
+    def item(self, sequence: SequenceState) -> DecodeItem | BeamItem:
+        """The next pass."""
+        prompt = tuple(sequence.text.token_ids[: sequence.text.prompt_tokens])
+        draft, reading = self._draft.token_ids, self._reading.token_ids
+        by_speech, by_transcript = sequence.slots[0], sequence.slots[-1]
+        match self._pass:
+            case _Pass.READ:
+                known = (*prompt, *reading)
+                first = len(known) - 1 if reading else 0
+                return DecodeItem(
+                    sequence.key,
+                    by_transcript,
+                    first,
+                    known[first:],
+                    speculative_token_ids=self._proposed,
+                )
+            case _Pass.SCORE_DRAFT:
+                return self._given(sequence.key, by_transcript, prompt, draft)
+            case _Pass.SCORE_READING:
+                return self._given(sequence.key, by_speech, prompt, reading)
+            case _Pass.RESTORE:
+                return self._given(sequence.key, by_speech, prompt, draft)
+        return super().item(sequence)
+
+    def _given(self, key: SequenceKey, slot: int, prompt: Sequence[int], text: Sequence[int]) -> DecodeItem:
+        """What follows the common beginning, its end included."""
+        known, rest = (*prompt, *text[: self._common]), (*text[self._common :], self._eos)
+        return DecodeItem(
+            key,
+            slot,
+            len(known) - 1,
+            known[-1:],
+            self._source_times and self._pass is _Pass.SCORE_READING,
+            speculative_token_ids=rest,
+            tolerances=(GIVEN,) * len(rest),
+        )
+
+    def begin_run(self, decoded: DecodeResult) -> bool:
+        """Of the draft the tokens count. All others are passes of its own."""
+        self._last = decoded
+        if self._pass is _Pass.DRAFT:
+            self._draft.by_speech.append(decoded.log_probability)
+        return self._pass not in (_Pass.DRAFT, _Pass.DONE)
+
+    def ended(self, sequence: SequenceState) -> Ended:
+        """Waits for the transcript, then makes one pass after another."""
+        before, last = self._pass, self._last
+        if before is _Pass.DRAFT:
+            return self._begin(sequence)
+        assert last is not None, "a pass has a result"
+        if before is _Pass.READ:
+            self._read(sequence, last)
+        elif before is _Pass.SCORE_DRAFT:
+            self._draft.by_transcript += last.accepted
+            self._pass = _Pass.SCORE_READING
+        elif before is _Pass.SCORE_READING:
+            self._choose(sequence, last)
+        else:
+            self._pass = _Pass.DONE
+        return Ended.FINISHED if self._pass is _Pass.DONE else Ended.GOES_ON
+
+    def _begin(self, sequence: SequenceState) -> Ended:
+        text, cascade = sequence.text, self._cascade
+        is_whole = text.stop_reason is StopReason.END_OF_TEXT and 0 < text.tokens <= self._max_tokens
+        is_sure = min(self._draft.by_speech) >= _SURE
+        is_echo = sequence.spec.language == cascade.language
+        if not is_whole or is_sure or is_echo or cascade.is_over:
+            self._pass = _Pass.DONE
+            return Ended.FINISHED
+        if not (cascade.reader is sequence and cascade.is_encoded):
+            cascade.waiting.append(sequence)
+            return Ended.WAITS
+        self._draft.token_ids = text.token_ids[text.prompt_tokens :]
+        self._proposed = (*self._draft.token_ids, self._eos)
+        self._pass = _Pass.READ
+        return Ended.GOES_ON
+
+    def _read(self, sequence: SequenceState, last: DecodeResult) -> None:
+        """Adds what was accepted of the draft, and the token after it. A text that guards stop is none."""
+        draft, reading, text = self._draft, self._reading, sequence.text
+        accepted = self._proposed[: len(last.accepted)]
+        reading.by_transcript += last.accepted
+        if not reading.token_ids:
+            self._common = min(len(accepted), len(draft.token_ids))
+            draft.by_transcript += last.accepted[: self._common]
+            reading.by_speech = draft.by_speech[: self._common]
+        reading.token_ids += accepted
+        if self._eos not in accepted:
+            reading.token_ids.append(last.token_id)
+            reading.by_transcript.append(last.log_probability)
+        if reading.token_ids[-1] == self._eos:
+            reading.token_ids.pop()
+            is_other = reading.token_ids and reading.token_ids != draft.token_ids
+            self._pass = _Pass.SCORE_DRAFT if is_other else _Pass.DONE
+            return
+        count, longest = len(reading.token_ids), text.max_tokens
+        fed = [*text.token_ids[: text.prompt_tokens], *reading.token_ids]
+        stop = guard_stop(sequence.spec.guards, fed[:-1], count - 1, longest, fed[-1])
+        if count > self._max_tokens or stop is not None:
+            self._pass = _Pass.DONE
+        self._proposed = ()
+
+    def _choose(self, sequence: SequenceState, last: DecodeResult) -> None:
+        """Makes the text that of the better one."""
+        reading, weight = self._reading, sequence.spec.cascade_weight
+        reading.by_speech += last.accepted
+        if reading.score(weight, self._common) <= self._draft.score(weight, self._common):
+            self._pass = _Pass.RESTORE if sequence.spec.speech else _Pass.DONE
+            return
+        times = last.accepted_source_ms or (None,) * len(last.accepted)
+        sequence.rewind(self._common)
+        events: list[EngineEvent] = sequence.withheld if sequence.withheld is not None else []
+        chosen = zip(reading.token_ids, reading.by_speech, strict=False)
+        for (token_id, score), source_ms in zip([*chosen][self._common :], times, strict=False):
+            sequence.push_token(DecodeResult(sequence.key, token_id, score, source_ms), events)
+        self._pass = _Pass.DONE
