@@ -97,6 +97,7 @@ def load_engine(
     from translate_svc.engine.scheduling.scheduler import Scheduler
     from translate_svc.engine.terms.encoding import writable_characters
     from translate_svc.engine.text.constraints import masks_of
+    from translate_svc.models.checkpoint.cascade_weight import cascade_weight_of
     from translate_svc.models.checkpoint.utterance_lengths import lengths_of
     from translate_svc.models.checkpoint.weight_index import stored_weights
     from translate_svc.models.confidence.confidence_file import confidence_of
@@ -152,8 +153,17 @@ def load_engine(
     )
     confidence = confidence_of(checkpoint.path, can_calibrate=capabilities.reads_text)
     characters = writable_characters(tokenizer, checkpoint.vocabulary_size)
-    facts = ModelFacts(capabilities, model, hypotheses, traits, confidence, lengths, detection, characters)
-    return engine, facts
+    return engine, ModelFacts(
+        capabilities,
+        model,
+        hypotheses,
+        traits,
+        confidence,
+        lengths,
+        detection,
+        characters,
+        settings.cascade_weight_of(cascade_weight_of(checkpoint.path)),
+    )
 
 
 @asynccontextmanager

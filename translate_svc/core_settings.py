@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from translate_svc.engine.options import EngineLimits, StepBudgets, default_budgets
 from translate_svc.errors import OutOfRange
 from translate_svc.locations import model_cache
+from translate_svc.models.checkpoint.cascade_weight import MAX_CASCADE_WEIGHT
 from translate_svc.models.limits import MAX_TAIL_PADDING_MS
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.capacity.estimate import CapacityOptions
@@ -56,6 +57,10 @@ class CoreSettings:
         tail_padding_ms: how much of its background the model hears after an utterance, so that it takes a
             last word for the last one where a client has cut right behind it. -1: what ``calibrate`` found
             best for the checkpoint, 0 if it was not calibrated.
+        cascade_weight: how much the translation of the transcript counts beside that of the speech itself,
+            where the better of both is taken. 0: the speech alone is translated. -1: what ``calibrate`` found
+            best for the checkpoint, 0 if it was not calibrated. Has no effect with beam search, and in
+            simultaneous translation.
         min_silence_ms: silence that ends an utterance; a client may set its own value.
         vad_threshold: probability from which a frame counts as speech; a client may set its own value.
         warn_low_confidence: warn of texts with a confidence below the checkpoint's threshold. A client can
@@ -102,6 +107,12 @@ class CoreSettings:
         low=-1,
         high=MAX_TAIL_PADDING_MS,
     )
+    cascade_weight: float = setting(
+        -1.0,
+        "Weight of translations through the transcript; 0: none; -1: what the model needs.",
+        low=-1,
+        high=MAX_CASCADE_WEIGHT,
+    )
     min_silence_ms: int = setting(500, "Silence that ends an utterance.")
     vad_threshold: float = setting(0.5, "Probability from which a frame counts as speech.")
     warn_low_confidence: bool = setting(True, "Warn of texts that the model is unsure of.")
@@ -122,6 +133,10 @@ class CoreSettings:
         """``tail_padding_ms`` at 16 kHz. ``calibrated_ms``: what the checkpoint was calibrated for."""
         milliseconds = calibrated_ms if self.tail_padding_ms < 0 else self.tail_padding_ms
         return milliseconds * INTERNAL_SAMPLE_RATE_HZ // 1000
+
+    def cascade_weight_of(self, calibrated: float) -> float:
+        """``cascade_weight``. ``calibrated``: what the checkpoint was calibrated for."""
+        return calibrated if self.cascade_weight < 0 else self.cascade_weight
 
     def admission_options(self) -> AdmissionOptions:
         """Options of ``session.admission``."""

@@ -161,4 +161,5 @@ def new_negotiator(settings: Settings, facts: ModelFacts) -> Negotiator:
         settings.max_slots,
         facts.detection.languages,
         facts.characters,
+        facts.cascade_weight,
     )

@@ -56,12 +56,12 @@ _TEXT_PARTS: tuple[tuple[str, Part], ...] = (
 class Job:
     """``measure`` is given a running service. It is pickled: a partial of a function of this module.
 
-    ``tail_padding_ms``: the setting of this name.
+    ``as_transformers``: without tail padding and translations through the transcript, which it has not.
     """
 
     name: str
     measure: Callable[[Service], Awaitable[Figures]]
-    tail_padding_ms: int = -1
+    as_transformers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,8 @@ def run(job: Job | PrecisionJob, model: Path) -> Figures:
             model=str(model),
             max_slots=_MAX_SLOTS,
             measure_capacity=False,
-            tail_padding_ms=job.tail_padding_ms,
+            tail_padding_ms=0 if job.as_transformers else -1,
+            cascade_weight=0.0 if job.as_transformers else -1.0,
         )
         async with Service.start(settings) as service:
             return await job.measure(service)
@@ -127,7 +128,7 @@ def _other_jobs(model: Path, count: int) -> Iterator[Job]:
         for speaker_id in SPEAKER_IDS:
             yield Job(f"round trip {language} {speaker_id}", partial(_round_trip, language, speaker_id, some))
         identity = partial(_identity, model, language, _share(count, 30))
-        yield Job(f"transformers {language}", identity, tail_padding_ms=0)  # which transformers has not
+        yield Job(f"transformers {language}", identity, as_transformers=True)
     for speaker_id in SPEAKER_IDS:
         yield Job(f"recognizer {speaker_id}", partial(_recognizer, speaker_id, _share(count, 2)))
     for kind in SPEECHLESS_KINDS:

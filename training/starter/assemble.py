@@ -38,6 +38,7 @@ from training.starter.tokenizer import LANGUAGE_CODES, StarterTokenizer
 from training.starter.train_vocoder import fix_durations
 from translate_svc.cli.commands.calibrate import calibrate_by_labels, calibrate_checkpoint
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
+from translate_svc.models.checkpoint.cascade_weight import CASCADE_FILE, write_cascade_weight
 from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, write_lengths
 from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
 from translate_svc.models.placement import Placement
@@ -94,7 +95,7 @@ def gather_weights(work: Path) -> tuple[dict[str, Tensor], list[str]]:
 def write_directory(work: Path, folder: Path) -> list[str]:
     """Writes every file; returns the stages that are still untrained."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (ALIGNMENT_FILE, CONFIDENCE_FILE, LANGUAGES_FILE, UTTERANCES_FILE):
+    for name in (ALIGNMENT_FILE, CASCADE_FILE, CONFIDENCE_FILE, LANGUAGES_FILE, UTTERANCES_FILE):
         (folder / name).unlink(missing_ok=True)  # of the weights before
     tensors, absent = gather_weights(work)
     save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
@@ -154,7 +155,8 @@ def write_calibration(folder: Path) -> None:
     alignment = calibrate_checkpoint(checkpoint, placement, clips=None, console=Console())
     write_alignment(folder, alignment)
     write_manifest(folder)
-    rule, lengths = calibrate_by_labels(folder, placement, labelled=None, console=Console())
+    rule, lengths, cascade = calibrate_by_labels(folder, placement, labelled=None, console=Console())
+    write_cascade_weight(folder, cascade)
     write_confidence(folder, rule)
     write_lengths(folder, lengths)
     write_manifest(folder)

@@ -62,8 +62,8 @@ _CONCURRENT_CALLS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Recording:
-    """Clips of one language with short gaps. ``texts``: what they say, by language."""
+class Recording:
+    """A clip, or clips of one language with short gaps. ``texts``: what they say, by language."""
 
     samples: Samples
     language: str
@@ -80,16 +80,16 @@ async def measure_tail_padding(
     Raises:
         ValueError: no clip can be used.
     """
-    usable = _usable(service, clips)
+    usable = usable_clips(service, clips)
     chosen = usable[:: math.ceil(len(usable) / _CUT_OFF_CLIPS)]
     gate = asyncio.Semaphore(_CONCURRENT_CALLS)
 
     async def found(clip: LabelledClip, milliseconds: int) -> float:
         samples = _trimmed(clip.samples)
         tail = background(samples, milliseconds * INTERNAL_SAMPLE_RATE_HZ // 1000)
-        cut_off = _Recording(samples, clip.language, dict(clip.texts))
+        cut_off = Recording(samples, clip.language, dict(clip.texts))
         async with gate:
-            return await _found(service, cut_off, [np.concatenate((samples, tail))])
+            return await found_share(service, cut_off, [np.concatenate((samples, tail))])
 
     shares = {}
     for milliseconds in TAIL_PADDING_MS:
@@ -112,7 +112,9 @@ async def measure_lengths(
     recordings = list(_recordings(service, clips))
 
     async def trial(options: VadOptions, segmentation: Segmentation) -> float:
-        found = [await _found(service, each, _cut(each, vad, options, segmentation)) for each in recordings]
+        found = [
+            await found_share(service, each, _cut(each, vad, options, segmentation)) for each in recordings
+        ]
         report()
         return 100 * float(np.mean(found))
 
@@ -130,7 +132,12 @@ def _shortest(shares: Mapping[int, float], alike_points: float) -> int:
     return min(ms for ms, share in shares.items() if share >= max(shares.values()) - alike_points)
 
 
-def _usable(service: Service, clips: Sequence[LabelledClip]) -> list[LabelledClip]:
+def usable_clips(service: Service, clips: Sequence[LabelledClip]) -> list[LabelledClip]:
+    """Those that hold a sentence of the domain in a language that is spoken to the model.
+
+    Raises:
+        ValueError: none does.
+    """
     spoken = {each.code for each in service.languages() if each.text and each.speech_in}
     usable = [
         each for each in clips if each.in_domain and each.language in spoken and all(each.texts.values())
@@ -140,8 +147,8 @@ def _usable(service: Service, clips: Sequence[LabelledClip]) -> list[LabelledCli
     return usable
 
 
-def _recordings(service: Service, clips: Sequence[LabelledClip]) -> Iterator[_Recording]:
-    usable = _usable(service, clips)
+def _recordings(service: Service, clips: Sequence[LabelledClip]) -> Iterator[Recording]:
+    usable = usable_clips(service, clips)
     rng, language_of = np.random.default_rng(0), attrgetter("language")
     for language, group in groupby(sorted(usable, key=language_of), language_of):
         pieces: list[Samples] = []
@@ -156,11 +163,11 @@ def _recordings(service: Service, clips: Sequence[LabelledClip]) -> Iterator[_Re
             yield _joined(pieces, language, said)
 
 
-def _joined(pieces: Sequence[Samples], language: str, said: Sequence[LabelledClip]) -> _Recording:
+def _joined(pieces: Sequence[Samples], language: str, said: Sequence[LabelledClip]) -> Recording:
     edge = _silence(0.5)
     common = set.intersection(*(set(each.texts) for each in said))
     texts = {code: " ".join(each.texts[code] for each in said) for code in sorted(common)}
-    return _Recording(np.concatenate([edge, *pieces, edge]), language, texts)
+    return Recording(np.concatenate([edge, *pieces, edge]), language, texts)
 
 
 def _silence(duration_s: float) -> Samples:
@@ -176,7 +183,7 @@ def _trimmed(samples: Samples) -> Samples:
 
 
 def _cut(
-    recording: _Recording, vad: FrameVad, options: VadOptions, segmentation: Segmentation
+    recording: Recording, vad: FrameVad, options: VadOptions, segmentation: Segmentation
 ) -> list[Samples]:
     """The utterances of a recording, as a session would cut them."""
     settings = Negotiated(StreamSettings((), segmentation=segmentation), options, ())
@@ -200,8 +207,8 @@ def _cut(
     return found
 
 
-async def _found(service: Service, recording: _Recording, utterances: Sequence[Samples]) -> float:
-    """How much the texts have in common with what was said: 1 if they are the same words."""
+async def found_share(service: Service, recording: Recording, utterances: Sequence[Samples]) -> float:
+    """How much their texts have in common with what was said: 1 if they are the same words."""
     gate = asyncio.Semaphore(_CONCURRENT_CALLS)
 
     async def heard(samples: Samples) -> dict[str, str]:
@@ -216,7 +223,7 @@ async def _found(service: Service, recording: _Recording, utterances: Sequence[S
     return float(np.mean(shares))
 
 
-async def _translate(service: Service, recording: _Recording, samples: Samples) -> dict[str, str]:
+async def _translate(service: Service, recording: Recording, samples: Samples) -> dict[str, str]:
     others = [code for code in recording.texts if code != recording.language]
     call = TranslateRequest(
         AudioClip(_FORMAT, samples.astype("<f4").tobytes()),

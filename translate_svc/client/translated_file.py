@@ -126,7 +126,7 @@ class TranslatedFile:
 
 
 def _absent(what: str, found: Iterable[str]) -> InvalidArgument:
-    codes = ", ".join(dict.fromkeys(found))
+    codes = ", ".join(sorted(set(found)))
     return InvalidArgument(f"must be one of {codes}" if codes else f"there is no {what}", field="language")
 
 

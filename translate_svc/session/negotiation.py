@@ -106,6 +106,8 @@ class Negotiator:
     """Languages that the model can tell by their sound."""
     characters: frozenset[str] = frozenset()
     """Those that the model can write; empty: not known."""
+    cascade_weight: float = 0.0
+    """That of translations of speech through its transcript, where there is room for them."""
 
     def limited(self, max_targets: int | None) -> Negotiator:
         """A negotiator that allows at most ``max_targets``; None: no change."""
@@ -173,7 +175,11 @@ class Negotiator:
         )
         if settings.simultaneous is None:
             return Negotiated(
-                settled, vad, planned_sequences(settled), confidence=self.confidence, detected=self.detected
+                settled,
+                vad,
+                planned_sequences(settled, self._cascade_weight(settled)),
+                confidence=self.confidence,
+                detected=self.detected,
             )
         effective, options = negotiate_simultaneous(
             settings.simultaneous,
@@ -191,6 +197,13 @@ class Negotiator:
             self.confidence,
             self.detected,
         )
+
+    def _cascade_weight(self, settings: StreamSettings) -> float:
+        """0 where the engine could not do it: with beams, without slots, or in a language nobody knows."""
+        beams, room = settings.beam_search, self.max_slots
+        is_greedy = beams is None or beams.num_beams == 1
+        has_room = room is None or len(settings.targets) < room
+        return self.cascade_weight if is_greedy and has_room and settings.source_language else 0.0
 
     def _targets(self, wanted: Sequence[TargetSettings], path: str) -> tuple[TargetSettings, ...]:
         if len(wanted) > self.max_targets:

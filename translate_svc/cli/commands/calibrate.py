@@ -23,6 +23,7 @@ from translate_svc.errors import InvalidArgument
 if TYPE_CHECKING:
     from translate_svc.confidence import ConfidenceRule
     from translate_svc.models.alignment.alignment_file import Alignment
+    from translate_svc.models.checkpoint.cascade_weight import CascadeWeight
     from translate_svc.models.checkpoint.utterance_lengths import UtteranceLengths
     from translate_svc.models.placement import Placement
     from translate_svc.models.speech_model import ModelFamily
@@ -61,15 +62,18 @@ def calibrate(
     alignment.json into the model's directory. Then translates clips of which the right texts are known and
     finds out how the probabilities of tokens tell whether a text is right. Writes confidence.json. At last
     cuts them off behind their last sound, and joins them to long recordings: how much must follow the last
-    word, and how recordings are best cut. Writes utterances.json.
+    word, and how recordings are best cut. Writes utterances.json. It also finds out whether translations of
+    the transcript make translations of speech better. Writes cascade.json.
 
     With --languages it only learns how the spoken language is told, and writes languages.json.
     """
     flags = {"model": model, "model_cache": model_cache, "device": device, "dtype": dtype}
     settings = Settings.load(flags)
     # imported here because they load torch
+    from translate_svc.cli.cascade_trials import said_of_cascade
     from translate_svc.cli.labelled_clips import read_labelled
     from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
+    from translate_svc.models.checkpoint.cascade_weight import CASCADE_FILE, write_cascade_weight
     from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.checkpoint.keyed_file import check_same_weights, weights_key
     from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, write_lengths
@@ -104,13 +108,18 @@ def calibrate(
     console.print(f"Written to {checkpoint.path / ALIGNMENT_FILE}.", soft_wrap=True, markup=False)
     if not checkpoint.capabilities.reads_text:
         console.print(
-            f"{CONFIDENCE_FILE} and {UTTERANCES_FILE} are not made: the labelled clips are for models that "
-            "translate between several languages.",
+            f"{CONFIDENCE_FILE}, {UTTERANCES_FILE} and {CASCADE_FILE} are not made: the labelled clips are "
+            "for models that translate between several languages.",
             soft_wrap=True,
         )
         return
-    rule, lengths = calibrate_by_labels(checkpoint.path, placement, labelled=labelled, console=console)
+    rule, lengths, cascade = calibrate_by_labels(
+        checkpoint.path, placement, labelled=labelled, console=console
+    )
     check_same_weights(folder, weights)
+    write_cascade_weight(checkpoint.path, cascade)
+    console.print(said_of_cascade(cascade), soft_wrap=True)
+    console.print(f"Written to {checkpoint.path / CASCADE_FILE}.", soft_wrap=True, markup=False)
     write_confidence(checkpoint.path, rule)
     console.print(_said_of_confidence(rule), soft_wrap=True)
     console.print(f"Written to {checkpoint.path / CONFIDENCE_FILE}.", soft_wrap=True, markup=False)
@@ -166,8 +175,8 @@ def calibrate_checkpoint(
 
 def calibrate_by_labels(
     model: Path, placement: Placement, *, labelled: Path | None, console: Console
-) -> tuple[ConfidenceRule, UtteranceLengths]:
-    """Computes both through a service of its own, and shows on ``console`` how far it is.
+) -> tuple[ConfidenceRule, UtteranceLengths, CascadeWeight]:
+    """Computes them through a service of its own, and shows on ``console`` how far it is.
 
     ``model``: a checkpoint's directory. ``labelled`` None: the shipped clips.
 
@@ -175,6 +184,7 @@ def calibrate_by_labels(
         UsageError: the clips cannot be used, or too few texts are right or wrong.
     """
     from translate_svc.cli.calibration.typed_texts import judged_typed, read_typed, translate_typed
+    from translate_svc.cli.cascade_trials import WEIGHTS, chosen_weight, measure_words
     from translate_svc.cli.labelled_clips import read_labelled, translate_labelled
     from translate_svc.cli.length_trials import TRIALS, measure_lengths, measure_tail_padding
     from translate_svc.cli.logs import configure_logs
@@ -197,20 +207,29 @@ def calibrate_by_labels(
 
     async def measure(
         advance: Callable[[], None],
-    ) -> tuple[list[LabelledText], list[LabelledText], UtteranceLengths]:
-        async with Service.start(replace(settings, tail_padding_ms=0)) as service:
+    ) -> tuple[list[LabelledText], list[LabelledText], UtteranceLengths, CascadeWeight]:
+        alone = replace(settings, cascade_weight=0.0)
+        async with Service.start(replace(alone, tail_padding_ms=0)) as service:
             tail = await measure_tail_padding(service, clips, advance)
-        async with Service.start(replace(settings, tail_padding_ms=tail.tail_padding_ms)) as service:
+        padded, found = replace(settings, tail_padding_ms=tail.tail_padding_ms), []
+        for weight in WEIGHTS:
+            async with Service.start(replace(padded, cascade_weight=weight)) as service:
+                found.append(await measure_words(service, clips, advance))
+        cascade = chosen_weight(found)
+        async with Service.start(replace(padded, cascade_weight=cascade.weight)) as service:
             texts = await translate_labelled(service, clips, advance)
             written = await judged_typed(service, await translate_typed(service, typed, advance))
             lengths = await measure_lengths(service, SileroVad(), clips, advance)
             figures = {**tail.figures, **lengths.figures}
-            return texts, written, replace(lengths, tail_padding_ms=tail.tail_padding_ms, figures=figures)
+            lengths = replace(lengths, tail_padding_ms=tail.tail_padding_ms, figures=figures)
+            return texts, written, lengths, cascade
 
-    with CalibrationProgress(console, "labelled clips", len(clips) + len(typed) + TRIALS) as progress:
+    with CalibrationProgress(
+        console, "labelled clips", len(clips) + len(typed) + TRIALS + len(WEIGHTS)
+    ) as progress:
         try:
-            texts, written, lengths = asyncio.run(measure(progress.advance))
-            return fit_typed(fit_rule(texts), written), lengths
+            texts, written, lengths, cascade = asyncio.run(measure(progress.advance))
+            return fit_typed(fit_rule(texts), written), lengths, cascade
         except ValueError as error:
             raise UsageError(str(error), field="--labelled") from error
 

@@ -33,7 +33,8 @@ class LaneKey(NamedTuple):
 class PlannedSequence:
     """One sequence of every request, and the lanes of its text and its speech (None: not sent).
 
-    A sequence without lanes is a transcript that nobody asked for, in which terms are looked for.
+    A sequence without lanes is a transcript that nobody asked for, in which terms are looked for, or which is
+    translated.
 
     ``catch_up_duration_factor``: the lowest duration factor that may be used to catch up; None: no catch-up.
     """
@@ -74,8 +75,11 @@ def text_guards(settings: GuardSettings) -> TextGuards:
     return TextGuards(**{field.name: getattr(settings, field.name) for field in fields(TextGuards)})
 
 
-def planned_sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
-    """Those of negotiated settings. The transcript is the last one."""
+def planned_sequences(settings: StreamSettings, cascade_weight: float = 0.0) -> tuple[PlannedSequence, ...]:
+    """Those of negotiated settings. The transcript is the last one.
+
+    ``cascade_weight``: of the translations of speech into other languages.
+    """
     guards = text_guards(settings.guards)
     source, is_asked = settings.source_language, Inspect.TRANSCRIPT in settings.include
     known = None if source == AUTO else source
@@ -88,6 +92,7 @@ def planned_sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
                 duration_factor=target.duration_factor,
                 guards=guards,
                 source_language=known,
+                cascade_weight=cascade_weight if target.language != known else 0.0,
             ),
             text=LaneKey(LaneKind.TRANSLATION, target.language) if target.text else None,
             audio=LaneKey(LaneKind.AUDIO, target.language) if target.speech else None,
@@ -106,6 +111,7 @@ def planned_sequences(settings: StreamSettings) -> tuple[PlannedSequence, ...]:
         lane = LaneKey(LaneKind.TRANSCRIPT, spec.language)
         planned.append(PlannedSequence(spec, text=lane, audio=None))
     planned = [replace(each, spec=with_beam_search(each.spec, settings)) for each in planned]
-    if settings.terms and not is_asked and known is not None:
-        planned.append(PlannedSequence(spec, None, None))
+    has_cascade = any(each.spec.cascade_weight for each in planned)
+    if not is_asked and (has_cascade or (settings.terms and known is not None)):
+        planned.append(PlannedSequence(replace(spec, hidden=True), None, None))
     return tuple(planned)

@@ -21,10 +21,18 @@ class WholeUtterance(LiveUtterance):
         self, content: Samples | SourceText, sequences: tuple[SequenceSpec, ...], *, source_times: bool
     ) -> Request:
         self._text = content if isinstance(content, SourceText) else None
-        if self._text is not None:
-            sequences = tuple(_as_it_is(spec, self._text) for spec in sequences)
         terms, transcript = self.settings.settings.terms, self.settings.transcript
+        if self._text is not None:
+            shown = self._skip_hidden()
+            sequences, transcript = tuple(_as_it_is(spec, self._text) for spec in sequences[:shown]), None
         return Request(self.request_id, content, sequences, source_times, terms=terms, transcript=transcript)
+
+    def _skip_hidden(self) -> int:
+        """A text is its own transcript. Returns how many sequences are left; a hidden one is the last."""
+        shown = [sequence for sequence in self._sequences if not sequence.plan.is_hidden]
+        for sequence in self._sequences[len(shown) :]:
+            sequence.status = FinishStatus.EMPTY
+        return len(shown)
 
     def _paced(self, index: int, playout: Playout | None, now_s: float) -> SequenceSpec:
         source_s = self._source_samples / INTERNAL_SAMPLE_RATE_HZ
@@ -45,6 +53,7 @@ class WholeUtterance(LiveUtterance):
 
 def _as_it_is(spec: SequenceSpec, text: SourceText) -> SequenceSpec:
     """A target in the language of the text itself: nothing is translated, and no guard doubts it."""
+    spec = replace(spec, cascade_weight=0.0)
     if spec.language != text.language:
         return spec
     return replace(spec, given_text=text.text, guards=TextGuards(), alternatives=False)
