@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from translate_svc.engine.step_result import EncodeResult, StepResult
 from translate_svc.types import Stage
+
+if TYPE_CHECKING:
+    from translate_svc.engine.scheduling.sequence import SequenceState
 
 _MANY_REQUESTS = 4
 _TIMES_THE_OTHERS = 2
@@ -149,3 +154,12 @@ class CallerShares:
             self._encode_ms = 0.0
         part_ms, last_ms = duration_ms / parts, self._part_ms[stage]
         self._part_ms[stage] = last_ms + _NEWEST_WEIGHT * (part_ms - last_ms) if last_ms else part_ms
+
+
+def in_turns(queue: Iterable[SequenceState]) -> Iterator[SequenceState]:
+    """The first sequence of each caller, then the second of each, and so on."""
+    callers: dict[str, list[SequenceState]] = {}
+    for sequence in queue:
+        callers.setdefault(sequence.caller, []).append(sequence)
+    for turn in itertools.zip_longest(*callers.values()):
+        yield from (sequence for sequence in turn if sequence is not None)

@@ -19,6 +19,8 @@ Scheduling rules:
 * The requests in ENCODE are finished before others enter it. Transcripts that are translated are encoded at
   once: texts wait for them.
 * A speech without credit is in no queue. A grant puts it at the back.
+
+The file is a little long: these rules, and one short method for each move.
 """
 
 from __future__ import annotations
@@ -26,11 +28,11 @@ from __future__ import annotations
 import itertools
 import operator
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from translate_svc.engine.options import EngineLimits, source_frames
 from translate_svc.engine.plan import SequenceKey
-from translate_svc.engine.scheduling.caller_shares import CallerShares
+from translate_svc.engine.scheduling.caller_shares import CallerShares, in_turns
 from translate_svc.engine.scheduling.cascade import Cascade
 from translate_svc.engine.scheduling.fair_queue import FairQueue
 from translate_svc.engine.scheduling.request_state import RequestState
@@ -297,7 +299,7 @@ class PhaseQueues:
     def _take(self, stage: Stage, cost: Callable[[SequenceState], int], budget: int) -> list[SequenceState]:
         """As many sequences as fit the budget, but at least one, of those that are allowed."""
         taken: list[SequenceState] = []
-        for sequence in _in_turns(self._stage_queues[stage].values()):
+        for sequence in in_turns(self._stage_queues[stage].values()):
             parts = cost(sequence)
             if not self.shares.allows(stage, sequence.caller, parts):
                 continue
@@ -309,12 +311,3 @@ class PhaseQueues:
         for sequence in taken:
             del self._stage_queues[stage][sequence.key]
         return taken
-
-
-def _in_turns(queue: Iterable[SequenceState]) -> Iterator[SequenceState]:
-    """The first sequence of each caller, then the second of each, and so on."""
-    callers: dict[str, list[SequenceState]] = {}
-    for sequence in queue:
-        callers.setdefault(sequence.caller, []).append(sequence)
-    for turn in itertools.zip_longest(*callers.values()):
-        yield from (sequence for sequence in turn if sequence is not None)
