@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from translate_svc.cli.labelled_clips import LabelledClip
-from translate_svc.cli.length_trials import Recording, found_share, usable_clips
+from translate_svc.cli.length_trials import usable_clips, words_found
 from translate_svc.models.checkpoint.cascade_weight import CascadeWeight
 from translate_svc.service import Service
 
@@ -26,16 +23,9 @@ async def measure_words(
     Raises:
         ValueError: no clip can be used.
     """
-    gate = asyncio.Semaphore(4)
-
-    async def found(clip: LabelledClip) -> float:
-        async with gate:
-            recording = Recording(clip.samples, clip.language, dict(clip.texts))
-            return await found_share(service, recording, [clip.samples])
-
-    shares = await asyncio.gather(*map(found, usable_clips(service, clips)))
+    share = await words_found(service, [(clip, clip.samples) for clip in usable_clips(service, clips)])
     report()
-    return 100 * float(np.mean(shares))
+    return share
 
 
 def said_of_cascade(cascade: CascadeWeight) -> str:

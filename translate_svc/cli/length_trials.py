@@ -62,7 +62,7 @@ _CONCURRENT_CALLS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recording:
+class _Recording:
     """A clip, or clips of one language with short gaps. ``texts``: what they say, by language."""
 
     samples: Samples
@@ -82,22 +82,31 @@ async def measure_tail_padding(
     """
     usable = usable_clips(service, clips)
     chosen = usable[:: math.ceil(len(usable) / _CUT_OFF_CLIPS)]
-    gate = asyncio.Semaphore(_CONCURRENT_CALLS)
 
-    async def found(clip: LabelledClip, milliseconds: int) -> float:
+    def padded(clip: LabelledClip, milliseconds: int) -> Samples:
         samples = _trimmed(clip.samples)
         tail = background(samples, milliseconds * INTERNAL_SAMPLE_RATE_HZ // 1000)
-        cut_off = Recording(samples, clip.language, dict(clip.texts))
-        async with gate:
-            return await found_share(service, cut_off, [np.concatenate((samples, tail))])
+        return np.concatenate((samples, tail))
 
     shares = {}
     for milliseconds in TAIL_PADDING_MS:
-        each = await asyncio.gather(*(found(clip, milliseconds) for clip in chosen))
-        shares[milliseconds] = 100 * float(np.mean(each))
+        shares[milliseconds] = await words_found(
+            service, [(clip, padded(clip, milliseconds)) for clip in chosen]
+        )
         report()
     figures = {f"words_tail_{ms}": round(share, 1) for ms, share in shares.items()}
     return UtteranceLengths(tail_padding_ms=_shortest(shares, _ALIKE_PADDING_POINTS), figures=figures)
+
+
+async def words_found(service: Service, heard: Sequence[tuple[LabelledClip, Samples]]) -> float:
+    """The mean share of the words of clips, in percent, that come back of what is heard of each."""
+    gate = asyncio.Semaphore(_CONCURRENT_CALLS)
+
+    async def found(clip: LabelledClip, samples: Samples) -> float:
+        async with gate:
+            return await _found(service, _Recording(samples, clip.language, dict(clip.texts)), [samples])
+
+    return 100 * float(np.mean(await asyncio.gather(*(found(*each) for each in heard))))
 
 
 async def measure_lengths(
@@ -112,9 +121,7 @@ async def measure_lengths(
     recordings = list(_recordings(service, clips))
 
     async def trial(options: VadOptions, segmentation: Segmentation) -> float:
-        found = [
-            await found_share(service, each, _cut(each, vad, options, segmentation)) for each in recordings
-        ]
+        found = [await _found(service, each, _cut(each, vad, options, segmentation)) for each in recordings]
         report()
         return 100 * float(np.mean(found))
 
@@ -147,7 +154,7 @@ def usable_clips(service: Service, clips: Sequence[LabelledClip]) -> list[Labell
     return usable
 
 
-def _recordings(service: Service, clips: Sequence[LabelledClip]) -> Iterator[Recording]:
+def _recordings(service: Service, clips: Sequence[LabelledClip]) -> Iterator[_Recording]:
     usable = usable_clips(service, clips)
     rng, language_of = np.random.default_rng(0), attrgetter("language")
     for language, group in groupby(sorted(usable, key=language_of), language_of):
@@ -163,11 +170,11 @@ def _recordings(service: Service, clips: Sequence[LabelledClip]) -> Iterator[Rec
             yield _joined(pieces, language, said)
 
 
-def _joined(pieces: Sequence[Samples], language: str, said: Sequence[LabelledClip]) -> Recording:
+def _joined(pieces: Sequence[Samples], language: str, said: Sequence[LabelledClip]) -> _Recording:
     edge = _silence(0.5)
     common = set.intersection(*(set(each.texts) for each in said))
     texts = {code: " ".join(each.texts[code] for each in said) for code in sorted(common)}
-    return Recording(np.concatenate([edge, *pieces, edge]), language, texts)
+    return _Recording(np.concatenate([edge, *pieces, edge]), language, texts)
 
 
 def _silence(duration_s: float) -> Samples:
@@ -183,7 +190,7 @@ def _trimmed(samples: Samples) -> Samples:
 
 
 def _cut(
-    recording: Recording, vad: FrameVad, options: VadOptions, segmentation: Segmentation
+    recording: _Recording, vad: FrameVad, options: VadOptions, segmentation: Segmentation
 ) -> list[Samples]:
     """The utterances of a recording, as a session would cut them."""
     settings = Negotiated(StreamSettings((), segmentation=segmentation), options, ())
@@ -207,7 +214,7 @@ def _cut(
     return found
 
 
-async def found_share(service: Service, recording: Recording, utterances: Sequence[Samples]) -> float:
+async def _found(service: Service, recording: _Recording, utterances: Sequence[Samples]) -> float:
     """How much their texts have in common with what was said: 1 if they are the same words."""
     gate = asyncio.Semaphore(_CONCURRENT_CALLS)
 
@@ -223,7 +230,7 @@ async def found_share(service: Service, recording: Recording, utterances: Sequen
     return float(np.mean(shares))
 
 
-async def _translate(service: Service, recording: Recording, samples: Samples) -> dict[str, str]:
+async def _translate(service: Service, recording: _Recording, samples: Samples) -> dict[str, str]:
     others = [code for code in recording.texts if code != recording.language]
     call = TranslateRequest(
         AudioClip(_FORMAT, samples.astype("<f4").tobytes()),

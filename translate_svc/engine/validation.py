@@ -213,9 +213,8 @@ def _validate_cascade(request: Request, index: int, path: str) -> None:
         raise OutOfRange("must be 0 or more", field=path)
     if not spec.cascade_weight:
         return
-    is_speech = not isinstance(request.source, SourceText)
-    has_transcript = transcript is not None and 0 <= transcript < len(request.sequences)
-    if not is_speech or transcript is None or not has_transcript or transcript == index:
+    is_typed = isinstance(request.source, SourceText)
+    if is_typed or transcript in (None, index) or transcript not in range(len(request.sequences)):
         raise InvalidArgument("is for translations of speech that has a transcript", field=path)
     is_spoken = request.sequences[transcript].speech
     if spec.num_beams > 1 or spec.is_given or is_spoken or not request.allows_beams:

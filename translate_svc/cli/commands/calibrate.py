@@ -208,8 +208,7 @@ def calibrate_by_labels(
     async def measure(
         advance: Callable[[], None],
     ) -> tuple[list[LabelledText], list[LabelledText], UtteranceLengths, CascadeWeight]:
-        alone = replace(settings, cascade_weight=0.0)
-        async with Service.start(replace(alone, tail_padding_ms=0)) as service:
+        async with Service.start(replace(settings, tail_padding_ms=0, cascade_weight=0.0)) as service:
             tail = await measure_tail_padding(service, clips, advance)
         padded, found = replace(settings, tail_padding_ms=tail.tail_padding_ms), []
         for weight in WEIGHTS:

@@ -13,8 +13,9 @@ import enum
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
-from translate_svc.engine.events import EngineEvent, StopReason
+from translate_svc.engine.events import StopReason
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import GIVEN, BeamItem, DecodeItem, SequenceKey
 from translate_svc.engine.request import Request
@@ -244,10 +245,9 @@ class CascadeGuide(Guide):
         if reading.score(weight, self._common) <= self._draft.score(weight, self._common):
             self._pass = _Pass.RESTORE if sequence.spec.speech else _Pass.DONE
             return
-        times = last.accepted_source_ms or (None,) * len(last.accepted)
         sequence.rewind(self._common)
-        events: list[EngineEvent] = sequence.withheld if sequence.withheld is not None else []
-        chosen = zip(reading.token_ids, reading.by_speech, strict=False)
-        for (token_id, score), source_ms in zip([*chosen][self._common :], times, strict=False):
-            sequence.push_token(DecodeResult(sequence.key, token_id, score, source_ms), events)
+        assert sequence.withheld is not None, "nothing is delivered before"
+        rest, times = reading.token_ids[self._common :], last.accepted_source_ms or repeat(None)
+        for token_id, score, source_ms in zip(rest, last.accepted, times, strict=False):
+            sequence.push_token(DecodeResult(sequence.key, token_id, score, source_ms), sequence.withheld)
         self._pass = _Pass.DONE

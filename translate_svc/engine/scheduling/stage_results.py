@@ -1,4 +1,7 @@
-"""Moves sequences on by the results of a step, and collects its events."""
+"""Moves sequences on by the results of a step, and collects its events.
+
+The file is a little long: one short method for each kind of result, and for each way a text may end.
+"""
 
 from __future__ import annotations
 
