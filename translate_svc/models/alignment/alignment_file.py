@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from translate_svc.errors import CheckpointError
-from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
+from translate_svc.models.checkpoint.keyed_file import read_parsed, write_keyed
 from translate_svc.models.decoder.decoder_shape import DecoderShape
 
 ALIGNMENT_FILE = "alignment.json"
@@ -99,13 +99,9 @@ def read_alignment(folder: Path, config: DecoderShape) -> Alignment | None:
         CheckpointError: the file is damaged, is for other weights, or names heads that the checkpoint does
             not have.
     """
-    values = read_keyed(folder, ALIGNMENT_FILE, _VERSION)
-    if values is None:
+    alignment = read_parsed(folder, ALIGNMENT_FILE, _VERSION, _parsed)
+    if alignment is None:
         return None
-    try:
-        alignment = _parsed(values)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise CheckpointError(NOT_VALID, field=ALIGNMENT_FILE) from error
     layers, heads = config.decoder_layers, config.decoder_attention_heads
     if not all(0 <= layer < layers and 0 <= head < heads for layer, head in alignment.heads):
         message = f"names heads that are not there: {layers} layers with {heads} heads each"

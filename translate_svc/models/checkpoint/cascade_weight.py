@@ -11,9 +11,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from translate_svc.errors import CheckpointError
-from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
+from translate_svc.models.checkpoint.keyed_file import read_parsed, write_keyed
 
 CASCADE_FILE = "cascade.json"
 MAX_CASCADE_WEIGHT = 10.0
@@ -50,14 +51,12 @@ def read_cascade_weight(folder: Path) -> CascadeWeight | None:
     Raises:
         CheckpointError: the file is damaged, or is for other weights.
     """
-    values = read_keyed(folder, CASCADE_FILE, _VERSION)
-    if values is None:
-        return None
-    try:
-        figures = {str(name): float(value) for name, value in values["figures"].items()}
-        return CascadeWeight(float(values["weight"]), figures)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise CheckpointError(NOT_VALID, field=CASCADE_FILE) from error
+    return read_parsed(folder, CASCADE_FILE, _VERSION, _parsed)
+
+
+def _parsed(values: Mapping[str, Any]) -> CascadeWeight:
+    figures = {str(name): float(value) for name, value in values["figures"].items()}
+    return CascadeWeight(float(values["weight"]), figures)
 
 
 def cascade_weight_of(folder: Path) -> float:

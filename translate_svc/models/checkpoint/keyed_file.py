@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.manifest import MANIFEST_FILE, Progress, file_sums, replace_sum
@@ -17,6 +17,8 @@ from translate_svc.models.checkpoint.weight_index import (
     stated,
     weight_files,
 )
+
+_ValueT = TypeVar("_ValueT")
 
 _KEY = WEIGHTS_KEY
 NOT_VALID = "is not a calibration of this version"
@@ -117,3 +119,20 @@ def read_keyed(folder: Path, name: str, version: int) -> dict[str, Any] | None:
     if values[_KEY] != weights_key(folder):
         raise CheckpointError("was computed for other weights", field=name)
     return values
+
+
+def read_parsed(
+    folder: Path, name: str, version: int, parse: Callable[[dict[str, Any]], _ValueT]
+) -> _ValueT | None:
+    """What ``parse`` makes of what ``write_keyed`` wrote. None if the file does not exist.
+
+    Raises:
+        CheckpointError: as ``read_keyed``, or ``parse`` could not use the values.
+    """
+    values = read_keyed(folder, name, version)
+    if values is None:
+        return None
+    try:
+        return parse(values)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise CheckpointError(NOT_VALID, field=name) from error

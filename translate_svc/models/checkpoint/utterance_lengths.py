@@ -10,13 +10,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.keyed_file import (
     NOT_CALIBRATED,
-    NOT_VALID,
     calibration_advice,
-    read_keyed,
+    read_parsed,
     write_keyed,
 )
 from translate_svc.models.limits import MAX_TAIL_PADDING_MS
@@ -67,15 +67,13 @@ def read_lengths(folder: Path) -> UtteranceLengths | None:
     Raises:
         CheckpointError: the file is damaged, or is for other weights.
     """
-    values = read_keyed(folder, UTTERANCES_FILE, _VERSION)
-    if values is None:
-        return None
-    try:
-        figures = {str(name): float(value) for name, value in values["figures"].items()}
-        tail_padding_ms = int(values.get("tail_padding_ms", 0))  # not in files of older versions
-        return UtteranceLengths(int(values["good_ms"]), int(values["max_ms"]), tail_padding_ms, figures)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise CheckpointError(NOT_VALID, field=UTTERANCES_FILE) from error
+    return read_parsed(folder, UTTERANCES_FILE, _VERSION, _parsed)
+
+
+def _parsed(values: Mapping[str, Any]) -> UtteranceLengths:
+    figures = {str(name): float(value) for name, value in values["figures"].items()}
+    tail_padding_ms = int(values.get("tail_padding_ms", 0))  # not in files of older versions
+    return UtteranceLengths(int(values["good_ms"]), int(values["max_ms"]), tail_padding_ms, figures)
 
 
 def lengths_of(folder: Path, *, can_calibrate: bool = True) -> UtteranceLengths:

@@ -24,9 +24,8 @@ from translate_svc.confidence import (
 from translate_svc.errors import CheckpointError
 from translate_svc.models.checkpoint.keyed_file import (
     NOT_CALIBRATED,
-    NOT_VALID,
     calibration_advice,
-    read_keyed,
+    read_parsed,
     write_keyed,
 )
 
@@ -63,13 +62,7 @@ def read_confidence(folder: Path) -> ConfidenceRule | None:
     Raises:
         CheckpointError: the file is damaged, or is for other weights.
     """
-    values = read_keyed(folder, CONFIDENCE_FILE, _VERSION)
-    if values is None:
-        return None
-    try:
-        return _parsed(values)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise CheckpointError(NOT_VALID, field=CONFIDENCE_FILE) from error
+    return read_parsed(folder, CONFIDENCE_FILE, _VERSION, _parsed)
 
 
 def confidence_of(folder: Path, *, can_calibrate: bool = True) -> ConfidenceRule:
