@@ -97,7 +97,7 @@ def load_engine(
     from translate_svc.engine.scheduling.scheduler import Scheduler
     from translate_svc.engine.terms.encoding import writable_characters
     from translate_svc.engine.text.constraints import masks_of
-    from translate_svc.models.checkpoint.cascade_weight import cascade_weight_of
+    from translate_svc.models.checkpoint.cascade_options import cascade_options_of
     from translate_svc.models.checkpoint.utterance_lengths import lengths_of
     from translate_svc.models.checkpoint.weight_index import stored_weights
     from translate_svc.models.confidence.confidence_file import confidence_of
@@ -152,6 +152,7 @@ def load_engine(
         calibrated=bool(alignment.heads),
     )
     confidence = confidence_of(checkpoint.path, can_calibrate=capabilities.reads_text)
+    cascade = cascade_options_of(checkpoint.path)
     characters = writable_characters(tokenizer, checkpoint.vocabulary_size)
     return engine, ModelFacts(
         capabilities,
@@ -162,7 +163,8 @@ def load_engine(
         lengths,
         detection,
         characters,
-        settings.cascade_weight_of(cascade_weight_of(checkpoint.path)),
+        settings.cascade_weight_of(cascade.weight),
+        settings.transcript_retries_of(cascade.retries),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from translate_svc.engine.options import EngineLimits, StepBudgets, default_budgets
 from translate_svc.errors import OutOfRange
 from translate_svc.locations import model_cache
-from translate_svc.models.checkpoint.cascade_weight import MAX_CASCADE_WEIGHT
+from translate_svc.models.checkpoint.cascade_options import MAX_CASCADE_WEIGHT, MAX_TRANSCRIPT_RETRIES
 from translate_svc.models.limits import MAX_TAIL_PADDING_MS
 from translate_svc.session.admission import AdmissionOptions
 from translate_svc.session.capacity.estimate import CapacityOptions
@@ -61,6 +61,8 @@ class CoreSettings:
             where the better of both is taken. 0: the speech alone is translated. -1: what ``calibrate`` found
             best for the checkpoint, 0 if it was not calibrated. Has no effect with beam search, and in
             simultaneous translation.
+        transcript_retries: at how many other speeds an utterance is heard again if its transcript is unsure.
+            The likeliest text is taken. 0: none. -1 and its effect: as of ``cascade_weight``.
         min_silence_ms: silence that ends an utterance; a client may set its own value.
         vad_threshold: probability from which a frame counts as speech; a client may set its own value.
         warn_low_confidence: warn of texts with a confidence below the checkpoint's threshold. A client can
@@ -113,6 +115,12 @@ class CoreSettings:
         low=-1,
         high=MAX_CASCADE_WEIGHT,
     )
+    transcript_retries: int = setting(
+        -1,
+        "Speeds at which unsure speech is heard again; 0: none; -1: what the model needs.",
+        low=-1,
+        high=MAX_TRANSCRIPT_RETRIES,
+    )
     min_silence_ms: int = setting(500, "Silence that ends an utterance.")
     vad_threshold: float = setting(0.5, "Probability from which a frame counts as speech.")
     warn_low_confidence: bool = setting(True, "Warn of texts that the model is unsure of.")
@@ -137,6 +145,10 @@ class CoreSettings:
     def cascade_weight_of(self, calibrated: float) -> float:
         """``cascade_weight``. ``calibrated``: what the checkpoint was calibrated for."""
         return calibrated if self.cascade_weight < 0 else self.cascade_weight
+
+    def transcript_retries_of(self, calibrated: int) -> int:
+        """``transcript_retries``. ``calibrated``: what the checkpoint was calibrated for."""
+        return calibrated if self.transcript_retries < 0 else self.transcript_retries
 
     def admission_options(self) -> AdmissionOptions:
         """Options of ``session.admission``."""

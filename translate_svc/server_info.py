@@ -162,4 +162,5 @@ def new_negotiator(settings: Settings, facts: ModelFacts) -> Negotiator:
         facts.detection.languages,
         facts.characters,
         facts.cascade_weight,
+        facts.transcript_retries,
     )

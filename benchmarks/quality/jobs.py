@@ -94,6 +94,7 @@ def run(job: Job | PrecisionJob, model: Path) -> Figures:
             measure_capacity=False,
             tail_padding_ms=0 if job.as_transformers else -1,
             cascade_weight=0.0 if job.as_transformers else -1.0,
+            transcript_retries=0 if job.as_transformers else -1,
         )
         async with Service.start(settings) as service:
             return await job.measure(service)

@@ -61,7 +61,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
     changed = Settings(
         model="m", model_cache="c", host="::1", port=9, insecure=True, device="cpu", dtype="float32",
         max_streams=3, max_slots=5, max_slot_tokens=77, max_waiting_requests=9, max_utterance_ms=9_000,
-        tail_padding_ms=300, cascade_weight=0.5,
+        tail_padding_ms=300, cascade_weight=0.5, transcript_retries=1,
         min_silence_ms=900, vad_threshold=0.7, drain_grace_s=1.0, log_level="debug", log_format="logfmt",
         config="f", admission_window=6, min_encode_steps=7,
         step_timeout_s=9.0, admin=False, admin_host="::1", admin_port=8, max_queued_input_total_ms=7,
@@ -91,6 +91,7 @@ def test_every_setting_reaches_the_room_it_is_for() -> None:
     assert (vad.threshold, vad.min_silence_ms, vad.max_utterance_ms) == (0.7, 900, 9_000)
     assert changed.tail_padding_samples(calibrated_ms=200) == 4_800
     assert changed.cascade_weight_of(0.3) == 0.5
+    assert changed.transcript_retries_of(2) == 1
     assert changed.session_options().max_targets == 4, "the transcript takes a slot too"
 
 

@@ -38,7 +38,7 @@ from training.starter.tokenizer import LANGUAGE_CODES, StarterTokenizer
 from training.starter.train_vocoder import fix_durations
 from translate_svc.cli.commands.calibrate import calibrate_by_labels, calibrate_checkpoint
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
-from translate_svc.models.checkpoint.cascade_weight import CASCADE_FILE, write_cascade_weight
+from translate_svc.models.checkpoint.cascade_options import CASCADE_FILE, write_cascade_options
 from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, write_lengths
 from translate_svc.models.confidence.confidence_file import CONFIDENCE_FILE, write_confidence
 from translate_svc.models.placement import Placement
@@ -156,7 +156,7 @@ def write_calibration(folder: Path) -> None:
     write_alignment(folder, alignment)
     write_manifest(folder)
     rule, lengths, cascade = calibrate_by_labels(folder, placement, labelled=None, console=Console())
-    write_cascade_weight(folder, cascade)
+    write_cascade_options(folder, cascade)
     write_confidence(folder, rule)
     write_lengths(folder, lengths)
     write_manifest(folder)

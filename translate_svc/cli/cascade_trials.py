@@ -1,4 +1,4 @@
-"""Finds out whether translations through the transcript make a checkpoint better."""
+"""Finds out whether a checkpoint is better when it reads what it heard: ``cascade.json``."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from collections.abc import Callable, Sequence
 
 from translate_svc.cli.labelled_clips import LabelledClip
 from translate_svc.cli.length_trials import usable_clips, words_found
-from translate_svc.models.checkpoint.cascade_weight import CascadeWeight
+from translate_svc.models.checkpoint.cascade_options import MAX_TRANSCRIPT_RETRIES, CascadeOptions
 from translate_svc.service import Service
 
-WEIGHTS = (0.0, 0.3)
-"""From 0.15 to 0.4 the starter translates alike."""
-_WORTH_POINTS = 0.5
-"""What it has to bring, in percent of the words: the transcript is decoded for it, and some texts twice."""
+TRIALS = (CascadeOptions(), CascadeOptions(0.3), CascadeOptions(0.3, MAX_TRANSCRIPT_RETRIES))
+"""From the cheapest to the dearest. With weights from 0.15 to 0.4 the starter translates alike."""
+_WORTH_POINTS = 0.3
+"""What each one has to bring, in percent of the words: some texts are decoded twice, some speech is encoded
+three times.
+"""
 
 
 async def measure_words(
     service: Service, clips: Sequence[LabelledClip], report: Callable[[], None] = lambda: None
 ) -> float:
-    """The share of words that come back, in percent, with the weight of ``service``.
+    """The share of words that come back, in percent, with the options of ``service``.
 
     Raises:
         ValueError: no clip can be used.
@@ -28,15 +30,22 @@ async def measure_words(
     return share
 
 
-def said_of_cascade(cascade: CascadeWeight) -> str:
+def said_of_cascade(cascade: CascadeOptions) -> str:
     """What was found, for people."""
-    found = ", ".join(f"{name.removeprefix('words_')}: {share} %" for name, share in cascade.figures.items())
+    found = ", ".join(f"{name}: {share} %" for name, share in cascade.figures.items())
     made = f"with the weight {cascade.weight:g}" if cascade.weight else "not made"
-    return f"Translations of the transcript are {made}. Words that come back, by weight: {found}."
+    again = f"{cascade.retries} times" if cascade.retries else "never"
+    return (
+        f"Translations of the transcript are {made}. Unsure transcripts are made again {again}. "
+        f"Words that come back: {found}."
+    )
 
 
-def chosen_weight(words: Sequence[float]) -> CascadeWeight:
-    """What is kept beside the weights. ``words``: as ``measure_words``, for each of ``WEIGHTS``."""
-    figures = {f"words_{weight:g}": round(share, 1) for weight, share in zip(WEIGHTS, words, strict=True)}
-    best = max(range(len(words)), key=words.__getitem__)
-    return CascadeWeight(WEIGHTS[best] if words[best] >= words[0] + _WORTH_POINTS else 0.0, figures)
+def chosen_cascade(words: Sequence[float]) -> CascadeOptions:
+    """What is kept beside the weights. ``words``: as ``measure_words``, for each of ``TRIALS``."""
+    figures, best = {}, 0
+    for place, (trial, share) in enumerate(zip(TRIALS, words, strict=True)):
+        figures[f"weight_{trial.weight:g}_retries_{trial.retries}"] = round(share, 1)
+        if share >= words[best] + _WORTH_POINTS:
+            best = place
+    return CascadeOptions(TRIALS[best].weight, TRIALS[best].retries, figures)

@@ -17,7 +17,7 @@ from operator import attrgetter
 import numpy as np
 
 from translate_svc.cli.labelled_clips import LabelledClip, words
-from translate_svc.engine.runner.tail_padding import background
+from translate_svc.engine.runner.heard_source import background
 from translate_svc.models.checkpoint.utterance_lengths import UtteranceLengths
 from translate_svc.service import Service
 from translate_svc.session.inbound.source_events import Utterance

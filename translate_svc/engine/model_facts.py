@@ -32,6 +32,7 @@ class ModelFacts:
         lengths: of utterances that the model handles well.
         detection: the languages that the model can tell by their sound.
         cascade_weight: that of translations through the transcript, unless the operator names another one.
+        transcript_retries: how often an unsure transcript is made again, alike.
         characters: those that the model can write; empty if they are not known.
     """
 
@@ -44,3 +45,4 @@ class ModelFacts:
     detection: LanguageDetection = NO_DETECTION
     characters: frozenset[str] = frozenset()
     cascade_weight: float = 0.0
+    transcript_retries: int = 0

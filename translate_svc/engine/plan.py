@@ -55,7 +55,7 @@ class EncodeItem:
     same ``job_id`` ask for the same encoding. ``place``: None for a source that nothing follows.
     ``asks_language``: whether the result says how probable each language is.
 
-    An item that names its ``sequences`` is for texts that wait for it: it is done in its step.
+    ``speed``: of speech; 1.1 is heard faster by a tenth, and higher.
     """
 
     stage: ClassVar[Stage] = Stage.ENCODE
@@ -67,11 +67,17 @@ class EncodeItem:
     place: SourcePlace | None = None
     asks_language: bool = False
     sequences: tuple[int, ...] = ()
+    speed: float = 1.0
 
     @property
     def key(self) -> ItemKey:
         """The item belongs to the whole request."""
         return self.request_id, None
+
+    @property
+    def is_done_at_once(self) -> bool:
+        """Whether it is a text, short beside speech, that other texts wait for: it is done in its step."""
+        return bool(self.sequences) and isinstance(self.source, tuple)
 
 
 GIVEN = math.inf

@@ -12,6 +12,10 @@ _ENCODING, _TEXT, _SPEECH = 0.66, 0.34, 0.67
 """
 _CASCADE = 0.05
 """What is read again of a translation (``SequenceSpec.cascade_weight``), beside its text."""
+_RETRY = 0.2
+"""What a retry of the transcript (``SequenceSpec.retries``) costs, of an utterance with one text: a fifth of
+the utterances are heard again, most of them at two speeds (the starter, on sentences that it is made for).
+"""
 _GROWING = 4.0
 """Simultaneous translation hears the same audio several times (``make simultaneous``: engine time)."""
 
@@ -22,5 +26,6 @@ def relative_cost(sequences: Sequence[SequenceSpec], *, is_growing: bool) -> flo
     It only tells kinds apart: what the work is in seconds is measured. ``is_growing``: simultaneously.
     """
     texts = sum(_TEXT * spec.slots + _CASCADE * (spec.cascade_weight > 0) for spec in sequences)
+    retries = sum(_RETRY * spec.retries for spec in sequences)
     speeches = sum(_SPEECH for spec in sequences if spec.speech)
-    return (_ENCODING + texts + speeches) * (_GROWING if is_growing else 1.0)
+    return (_ENCODING + texts + retries + speeches) * (_GROWING if is_growing else 1.0)

@@ -6,6 +6,12 @@ from dataclasses import dataclass, replace
 
 from translate_svc.heard_language import HeardLanguage
 
+RETRY_SPEEDS = (1.1, 0.9)
+"""Speeds at which speech is heard again, in this order: one on either side of its own.
+
+The second brings about as much as the first, and further ones little.
+"""
+
 HEARD = ""
 """In place of a language: the one that is heard."""
 
@@ -43,6 +49,9 @@ class SequenceSpec:
     log-probability of a text as a translation of the speech, plus this weight times that as a translation of
     the transcript.
 
+    ``retries``: the transcript of speech, if it has a token below 0.7, is made again of the speech at so many
+    of ``RETRY_SPEEDS`` (``engine.scheduling.retry_guide``), and the likeliest text is taken.
+
     ``hidden``: the text is for other sequences of the request alone. Its tokens are counted for nobody.
 
     ``source_language``: of the speech, a Seamless code; None if it is not known. ``timestamps``: the model
@@ -64,6 +73,7 @@ class SequenceSpec:
     length_penalty: float = 1.0
     alternatives: bool = False
     cascade_weight: float = 0.0
+    retries: int = 0
     hidden: bool = False
     source_language: str | None = None
     timestamps: bool = False

@@ -12,10 +12,11 @@ import numpy as np
 from translate_svc.engine.field_kinds import check_kinds
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import Request, SourceText
-from translate_svc.engine.sequence_spec import HEARD, SequenceSpec
+from translate_svc.engine.sequence_spec import HEARD, RETRY_SPEEDS, SequenceSpec
 from translate_svc.engine.terms.encoding import can_write
 from translate_svc.engine.text.beam_search import MAX_LENGTH_PENALTY
 from translate_svc.errors import InvalidArgument, OutOfRange
+from translate_svc.models.text_rules import NO_RULES
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import MAX_BEAMS, MAX_TERM_CHARACTERS, MAX_TERMS
 
@@ -65,6 +66,7 @@ def validate(
         _validate_given(request, spec, f"sequences[{index}]", limits, tokenizer)
         _validate_beams(request, spec, f"sequences[{index}]")
         _validate_cascade(request, index, f"sequences[{index}].cascade_weight")
+        _validate_retries(request, index, tokenizer, f"sequences[{index}].retries")
     _validate_terms(request, tokenizer)
     slots = sum(spec.slots for spec in request.sequences)
     if slots > limits.max_slots:
@@ -219,6 +221,20 @@ def _validate_cascade(request: Request, index: int, path: str) -> None:
     is_spoken = request.sequences[transcript].speech
     if spec.num_beams > 1 or spec.is_given or is_spoken or not request.allows_beams:
         raise InvalidArgument("is for texts that are decoded greedily, whole", field=path)
+
+
+def _validate_retries(request: Request, index: int, tokenizer: Tokenizer, path: str) -> None:
+    spec = request.sequences[index]
+    if not 0 <= spec.retries <= len(RETRY_SPEEDS):
+        raise OutOfRange(f"must be 0 to {len(RETRY_SPEEDS)}", field=path)
+    if not spec.retries:
+        return
+    if isinstance(request.source, SourceText) or index != request.transcript:
+        raise InvalidArgument("is for the transcript of speech", field=path)
+    if spec.num_beams > 1 or spec.is_given or spec.speech or not request.allows_beams:
+        raise InvalidArgument("is for a text that is decoded greedily, whole, and not spoken", field=path)
+    if tokenizer.text_rules is not NO_RULES:
+        raise InvalidArgument("is for models without rules for the choice of tokens", field=path)
 
 
 def _validate_sequence(

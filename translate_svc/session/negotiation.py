@@ -108,6 +108,8 @@ class Negotiator:
     """Those that the model can write; empty: not known."""
     cascade_weight: float = 0.0
     """That of translations of speech through its transcript, where there is room for them."""
+    transcript_retries: int = 0
+    """How often an unsure transcript is made again."""
 
     def limited(self, max_targets: int | None) -> Negotiator:
         """A negotiator that allows at most ``max_targets``; None: no change."""
@@ -177,7 +179,7 @@ class Negotiator:
             return Negotiated(
                 settled,
                 vad,
-                planned_sequences(settled, self._cascade_weight(settled)),
+                self._whole_sequences(settled),
                 confidence=self.confidence,
                 detected=self.detected,
             )
@@ -198,12 +200,16 @@ class Negotiator:
             self.detected,
         )
 
-    def _cascade_weight(self, settings: StreamSettings) -> float:
-        """0 where the engine could not do it: with beams, without slots, or in a language nobody knows."""
+    def _whole_sequences(self, settings: StreamSettings) -> tuple[PlannedSequence, ...]:
+        """With what the engine reads again: nothing of beams, and no translation without a slot for the
+        transcript, or from a language that nobody knows.
+        """
         beams, room = settings.beam_search, self.max_slots
-        is_greedy = beams is None or beams.num_beams == 1
+        if beams is not None and beams.num_beams != 1:
+            return planned_sequences(settings)
         has_room = room is None or len(settings.targets) < room
-        return self.cascade_weight if is_greedy and has_room and settings.source_language else 0.0
+        weight = self.cascade_weight if has_room and settings.source_language else 0.0
+        return planned_sequences(settings, weight, self.transcript_retries)
 
     def _targets(self, wanted: Sequence[TargetSettings], path: str) -> tuple[TargetSettings, ...]:
         if len(wanted) > self.max_targets:

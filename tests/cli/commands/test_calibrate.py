@@ -20,7 +20,7 @@ from translate_svc.cli.commands import calibrate
 from translate_svc.cli.exit_codes import UsageError
 from translate_svc.cli.labelled_clips import LABELS_FILE, DecodedText, LabelledClip, judge, read_labelled
 from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, read_alignment
-from translate_svc.models.checkpoint.cascade_weight import CASCADE_FILE, read_cascade_weight
+from translate_svc.models.checkpoint.cascade_options import CASCADE_FILE, read_cascade_options
 from translate_svc.models.checkpoint.description import CheckpointDescription
 from translate_svc.models.checkpoint.manifest import MANIFEST_FILE, verify
 from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, read_lengths
@@ -99,10 +99,12 @@ def test_it_is_written_beside_the_weights_and_the_model_still_verifies(
     assert f"{lengths.tail_padding_ms} ms of background follow the last sound" in said
     assert f"utterances of about {lengths.good_ms / 1000:g} s" in said
     assert str(model / UTTERANCES_FILE) in said
-    cascade = read_cascade_weight(model)
+    cascade = read_cascade_options(model)
     assert cascade is not None
     assert cascade.weight == 0.3, "the starter translates what it has heard rightly better than what it hears"
-    assert cascade.figures["words_0.3"] > cascade.figures["words_0"]
+    assert cascade.retries == 2, "and hears more rightly at another speed"
+    shares = list(cascade.figures.values())
+    assert shares == sorted(shares)
     assert str(model / CASCADE_FILE) in said
     verify(model)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,15 @@ from translate_svc.types import (
 )
 from translate_svc.vad.options import VadOptions
 
-NEGOTIATOR = Negotiator(packaged(), 8, VadOptions(), max_slots=3, detected=("eng", "spa"), cascade_weight=0.3)
+NEGOTIATOR = Negotiator(
+    packaged(),
+    8,
+    VadOptions(),
+    max_slots=3,
+    detected=("eng", "spa"),
+    cascade_weight=0.3,
+    transcript_retries=2,
+)
 TARGETS = (TargetSettings("spa"), TargetSettings("fra"))
 
 
@@ -61,3 +70,27 @@ def test_who_cannot_have_it_does_without(changes: dict[str, Any]) -> None:
 
 def test_without_a_language_there_is_no_transcript() -> None:
     assert weights(None) == [(0.0, True), (0.0, True)]
+
+
+@pytest.mark.parametrize("source", ["eng", AUTO])
+@pytest.mark.parametrize(
+    ("changes", "retries"),
+    [
+        ({}, [0, 2]),
+        ({"include": frozenset({Inspect.TRANSCRIPT})}, [0, 2]),
+        ({"targets": (), "include": frozenset({Inspect.TRANSCRIPT})}, [2]),
+        ({"beam_search": BeamSearchSettings(2), "include": frozenset({Inspect.TRANSCRIPT})}, None),
+        ({"simultaneous": SimultaneousSettings(), "include": frozenset({Inspect.TRANSCRIPT})}, [0, 0]),
+    ],
+    ids=["hidden", "shown", "alone", "beams", "simultaneous"],
+)
+def test_unsure_speech_is_heard_again_for_its_transcript(
+    source: str, changes: dict[str, Any], retries: list[int] | None
+) -> None:
+    asked = StreamSettings(**({"targets": TARGETS[:1], "source_language": source} | changes))
+    if retries is None:
+        roomy = replace(NEGOTIATOR, max_slots=8)
+        assert not any(each.spec.retries for each in roomy.negotiate_settings(asked, "").sequences)
+        return
+    made = NEGOTIATOR.negotiate_settings(asked, "")
+    assert [each.spec.retries for each in made.sequences] == retries

@@ -23,7 +23,7 @@ from translate_svc.errors import InvalidArgument
 if TYPE_CHECKING:
     from translate_svc.confidence import ConfidenceRule
     from translate_svc.models.alignment.alignment_file import Alignment
-    from translate_svc.models.checkpoint.cascade_weight import CascadeWeight
+    from translate_svc.models.checkpoint.cascade_options import CascadeOptions
     from translate_svc.models.checkpoint.utterance_lengths import UtteranceLengths
     from translate_svc.models.placement import Placement
     from translate_svc.models.speech_model import ModelFamily
@@ -63,7 +63,8 @@ def calibrate(
     finds out how the probabilities of tokens tell whether a text is right. Writes confidence.json. At last
     cuts them off behind their last sound, and joins them to long recordings: how much must follow the last
     word, and how recordings are best cut. Writes utterances.json. It also finds out whether translations of
-    the transcript make translations of speech better. Writes cascade.json.
+    the transcript make translations of speech better, and whether unsure speech is better heard again at
+    other speeds. Writes cascade.json.
 
     With --languages it only learns how the spoken language is told, and writes languages.json.
     """
@@ -73,7 +74,7 @@ def calibrate(
     from translate_svc.cli.cascade_trials import said_of_cascade
     from translate_svc.cli.labelled_clips import read_labelled
     from translate_svc.models.alignment.alignment_file import ALIGNMENT_FILE, write_alignment
-    from translate_svc.models.checkpoint.cascade_weight import CASCADE_FILE, write_cascade_weight
+    from translate_svc.models.checkpoint.cascade_options import CASCADE_FILE, write_cascade_options
     from translate_svc.models.checkpoint.identity import find_checkpoint
     from translate_svc.models.checkpoint.keyed_file import check_same_weights, weights_key
     from translate_svc.models.checkpoint.utterance_lengths import UTTERANCES_FILE, write_lengths
@@ -117,7 +118,7 @@ def calibrate(
         checkpoint.path, placement, labelled=labelled, console=console
     )
     check_same_weights(folder, weights)
-    write_cascade_weight(checkpoint.path, cascade)
+    write_cascade_options(checkpoint.path, cascade)
     console.print(said_of_cascade(cascade), soft_wrap=True)
     console.print(f"Written to {checkpoint.path / CASCADE_FILE}.", soft_wrap=True, markup=False)
     write_confidence(checkpoint.path, rule)
@@ -173,9 +174,13 @@ def calibrate_checkpoint(
             raise UsageError(str(error), field="--clips") from error
 
 
+def _with_cascade(settings: Settings, cascade: CascadeOptions) -> Settings:
+    return replace(settings, cascade_weight=cascade.weight, transcript_retries=cascade.retries)
+
+
 def calibrate_by_labels(
     model: Path, placement: Placement, *, labelled: Path | None, console: Console
-) -> tuple[ConfidenceRule, UtteranceLengths, CascadeWeight]:
+) -> tuple[ConfidenceRule, UtteranceLengths, CascadeOptions]:
     """Computes them through a service of its own, and shows on ``console`` how far it is.
 
     ``model``: a checkpoint's directory. ``labelled`` None: the shipped clips.
@@ -184,9 +189,10 @@ def calibrate_by_labels(
         UsageError: the clips cannot be used, or too few texts are right or wrong.
     """
     from translate_svc.cli.calibration.typed_texts import judged_typed, read_typed, translate_typed
-    from translate_svc.cli.cascade_trials import WEIGHTS, chosen_weight, measure_words
+    from translate_svc.cli.cascade_trials import TRIALS, chosen_cascade, measure_words
     from translate_svc.cli.labelled_clips import read_labelled, translate_labelled
-    from translate_svc.cli.length_trials import TRIALS, measure_lengths, measure_tail_padding
+    from translate_svc.cli.length_trials import TRIALS as LENGTH_TRIALS
+    from translate_svc.cli.length_trials import measure_lengths, measure_tail_padding
     from translate_svc.cli.logs import configure_logs
     from translate_svc.models.confidence.fit import LabelledText, fit_rule, fit_typed
     from translate_svc.service import Service
@@ -207,15 +213,16 @@ def calibrate_by_labels(
 
     async def measure(
         advance: Callable[[], None],
-    ) -> tuple[list[LabelledText], list[LabelledText], UtteranceLengths, CascadeWeight]:
-        async with Service.start(replace(settings, tail_padding_ms=0, cascade_weight=0.0)) as service:
+    ) -> tuple[list[LabelledText], list[LabelledText], UtteranceLengths, CascadeOptions]:
+        bare = replace(settings, tail_padding_ms=0, cascade_weight=0.0, transcript_retries=0)
+        async with Service.start(bare) as service:
             tail = await measure_tail_padding(service, clips, advance)
         padded, found = replace(settings, tail_padding_ms=tail.tail_padding_ms), []
-        for weight in WEIGHTS:
-            async with Service.start(replace(padded, cascade_weight=weight)) as service:
+        for trial in TRIALS:
+            async with Service.start(_with_cascade(padded, trial)) as service:
                 found.append(await measure_words(service, clips, advance))
-        cascade = chosen_weight(found)
-        async with Service.start(replace(padded, cascade_weight=cascade.weight)) as service:
+        cascade = chosen_cascade(found)
+        async with Service.start(_with_cascade(padded, cascade)) as service:
             texts = await translate_labelled(service, clips, advance)
             written = await judged_typed(service, await translate_typed(service, typed, advance))
             lengths = await measure_lengths(service, SileroVad(), clips, advance)
@@ -224,7 +231,7 @@ def calibrate_by_labels(
             return texts, written, lengths, cascade
 
     with CalibrationProgress(
-        console, "labelled clips", len(clips) + len(typed) + TRIALS + len(WEIGHTS)
+        console, "labelled clips", len(clips) + len(typed) + LENGTH_TRIALS + len(TRIALS)
     ) as progress:
         try:
             texts, written, lengths, cascade = asyncio.run(measure(progress.advance))

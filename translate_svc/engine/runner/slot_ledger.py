@@ -13,7 +13,7 @@ from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ
 
 @dataclass(slots=True)
 class SlotEntry:
-    """One sequence in its slot. ``source_ms``: the length of its source; None for a text."""
+    """One sequence in its slot. ``source_ms``: the length of its source as it is heard; None for a text."""
 
     key: SequenceKey
     source_ms: int | None
@@ -47,7 +47,8 @@ class SlotLedger:
     def assign(self, item: EncodeItem) -> None:
         """Gives the item's slots to its sequences, with no token fed yet."""
         is_text = isinstance(item.source, tuple)
-        source_ms = None if is_text else len(item.source) * 1000 // INTERNAL_SAMPLE_RATE_HZ
+        heard_ms = len(item.source) * 1000 / INTERNAL_SAMPLE_RATE_HZ / item.speed
+        source_ms = None if is_text else int(heard_ms)
         for sequence, slot in zip(item.sequences or range(len(item.slots)), item.slots, strict=True):
             self._entries[slot] = SlotEntry(SequenceKey(item.request_id, sequence), source_ms)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 from translate_svc.engine.plan import EncodeItem
 from translate_svc.engine.runner.encode_batch import EncodeBatch
+from translate_svc.engine.runner.heard_source import heard_source
 from translate_svc.engine.runner.item_checks import ItemChecks
 from translate_svc.engine.runner.slot_ledger import SlotLedger
 from translate_svc.engine.runner.source_cache import SourceCache
-from translate_svc.engine.runner.tail_padding import with_tail_padding
 from translate_svc.engine.step_result import EncodeResult, EncodeUnfinished
 from translate_svc.errors import EngineError
 from translate_svc.models.log_mel import LogMelMemory
@@ -43,17 +43,17 @@ class SourceEncoder:
         """When the slices of the step that runs should end, by ``clock``. See ``EncodeBatch.advance``."""
 
     def encode(self, items: Sequence[EncodeItem]) -> list[EncodeResult | EncodeUnfinished | EngineError]:
-        """One outcome for each item. Those that name their sequences are done at once; for all others it is
-        ``EncodeUnfinished`` while their batch is not done.
+        """One outcome for each item. Some are done at once; for all others it is ``EncodeUnfinished`` while
+        their batch is not done.
         """
-        at_once = [item for item in items if item.sequences]
+        at_once = [item for item in items if item.is_done_at_once]
         if not at_once:
             return self._continue(items)
         batch = self._begin_batch(at_once)
         batch.advance(math.inf)
         done = iter([self._outcome(item, batch) for item in at_once])
-        others = iter(self._continue([item for item in items if not item.sequences]))
-        return [next(done if item.sequences else others) for item in items]
+        others = iter(self._continue([item for item in items if not item.is_done_at_once]))
+        return [next(done if item.is_done_at_once else others) for item in items]
 
     def _continue(self, items: Sequence[EncodeItem]) -> list[EncodeResult | EncodeUnfinished | EngineError]:
         if not items:
@@ -81,7 +81,7 @@ class SourceEncoder:
         valid = [item for item, problem in zip(items, problems, strict=True) if problem is None]
         memories = {item.job_id: LogMelMemory(self._cache.get(item.place)) for item in valid if item.place}
         slices = self._model.encode(
-            [with_tail_padding(item, self._tail_padding_samples) for item in valid],
+            [heard_source(item, self._tail_padding_samples) for item in valid],
             [item.slots for item in valid],
             [memories.get(item.job_id) for item in valid],
         )

@@ -13,16 +13,16 @@ import enum
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import repeat, takewhile
 
 from translate_svc.engine.events import StopReason
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import GIVEN, BeamItem, DecodeItem, SequenceKey
 from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.cascade import Cascade
-from translate_svc.engine.scheduling.guide import Ended, Guide
+from translate_svc.engine.scheduling.guide import SURE, Ended, Guide, chained
+from translate_svc.engine.scheduling.redecoding import Redecoding
 from translate_svc.engine.scheduling.sequence import SequenceState
-from translate_svc.engine.scheduling.text_state import guard_stop
 from translate_svc.engine.step_result import DecodeResult
 from translate_svc.models.tokenizer import Tokenizer
 
@@ -36,14 +36,14 @@ def guide_through_transcript(
 ) -> None:
     """Gives the transcript, and each translation that is made through it, its guide.
 
-    ``job_id``: of the request, which no other one has.
+    ``job_id``: of the encoding, which no other one has.
     """
     assert request.transcript is not None, "validation refuses such a sequence without a transcript"
     made = tuple(each for each in sequences if each.spec.cascade_weight)
     transcript = sequences[request.transcript]
-    own_job_id = -1 - job_id  # no request has a negative one
-    cascade = Cascade(request.request_id, request.caller, own_job_id, transcript, made)
-    transcript.guide = CascadeSource(cascade, tokenizer, limits.max_source_tokens)
+    cascade = Cascade(request.request_id, request.caller, job_id, transcript, made)
+    source = CascadeSource(cascade, tokenizer, limits.max_source_tokens)
+    transcript.guide = chained(transcript.guide, source)
     for each in made:
         longest = limits.max_slot_tokens - each.text.prompt_tokens - 1  # the end takes one
         each.guide = CascadeGuide(cascade, tokenizer.eos_token_id, longest, source_times=request.source_times)
@@ -109,13 +109,6 @@ class _Candidate:
         return math.fsum(self.by_speech[first:]) + weight * math.fsum(self.by_transcript[first:])
 
 
-_SURE = math.log(0.7)
-"""A translation whose tokens are all as probable is taken as it is.
-
-Without this limit four times as many are looked at again, and no more of them are right.
-"""
-
-
 class CascadeGuide(Guide):
     """Of a translation, whose text ends as the better of two. Nothing of it is delivered before."""
 
@@ -128,7 +121,7 @@ class CascadeGuide(Guide):
         self._pass = _Pass.DRAFT
         self._draft, self._reading = _Candidate(), _Candidate()
         self._common = 0  # tokens at the beginning of both
-        self._proposed: tuple[int, ...] = ()
+        self._again: Redecoding | None = None  # of the other text
         self._last: DecodeResult | None = None
 
     @property
@@ -143,15 +136,8 @@ class CascadeGuide(Guide):
         by_speech, by_transcript = sequence.slots[0], sequence.slots[-1]
         match self._pass:
             case _Pass.READ:
-                known = (*prompt, *reading)
-                first = len(known) - 1 if reading else 0
-                return DecodeItem(
-                    sequence.key,
-                    by_transcript,
-                    first,
-                    known[first:],
-                    speculative_token_ids=self._proposed,
-                )
+                assert self._again is not None, "it has begun"
+                return self._again.item(sequence.key, by_transcript)
             case _Pass.SCORE_DRAFT:
                 return self._given(sequence.key, by_transcript, prompt, draft)
             case _Pass.SCORE_READING:
@@ -187,7 +173,7 @@ class CascadeGuide(Guide):
             return self._begin(sequence)
         assert last is not None, "a pass has a result"
         if before is _Pass.READ:
-            self._read(sequence, last)
+            self._read(last)
         elif before is _Pass.SCORE_DRAFT:
             self._draft.by_transcript += last.accepted
             self._pass = _Pass.SCORE_READING
@@ -200,7 +186,7 @@ class CascadeGuide(Guide):
     def _begin(self, sequence: SequenceState) -> Ended:
         text, cascade = sequence.text, self._cascade
         is_whole = text.stop_reason is StopReason.END_OF_TEXT and 0 < text.tokens <= self._max_tokens
-        is_sure = min(self._draft.by_speech) >= _SURE
+        is_sure = min(self._draft.by_speech) >= SURE
         is_echo = sequence.spec.language == cascade.language
         if not is_whole or is_sure or is_echo or cascade.is_over:
             self._pass = _Pass.DONE
@@ -209,34 +195,32 @@ class CascadeGuide(Guide):
             cascade.waiting.append(sequence)
             return Ended.WAITS
         self._draft.token_ids = text.token_ids[text.prompt_tokens :]
-        self._proposed = (*self._draft.token_ids, self._eos)
+        self._again = Redecoding(
+            text.token_ids[: text.prompt_tokens],
+            self._draft.token_ids,
+            eos_token_id=self._eos,
+            max_tokens=self._max_tokens,
+            max_plausible_tokens=text.max_tokens,
+            guards=sequence.spec.guards,
+        )
         self._pass = _Pass.READ
         return Ended.GOES_ON
 
-    def _read(self, sequence: SequenceState, last: DecodeResult) -> None:
-        """Adds what was accepted of the draft, and the token after it. A text that guards stop is none."""
-        draft, reading, text = self._draft, self._reading, sequence.text
-        accepted = self._proposed[: len(last.accepted)]
-        reading.by_transcript += last.accepted
-        if not reading.token_ids:
-            self._common = min(len(accepted), len(draft.token_ids))
-            draft.by_transcript += last.accepted[: self._common]
-            reading.by_speech = draft.by_speech[: self._common]
-        reading.token_ids += accepted
-        if self._eos not in accepted:
-            reading.token_ids.append(last.token_id)
-            reading.by_transcript.append(last.log_probability)
-        if reading.token_ids[-1] == self._eos:
-            reading.token_ids.pop()
-            is_other = reading.token_ids and reading.token_ids != draft.token_ids
-            self._pass = _Pass.SCORE_DRAFT if is_other else _Pass.DONE
+    def _read(self, last: DecodeResult) -> None:
+        """Adds a pass of the translation of the transcript. A text that guards stop is none."""
+        draft, again = self._draft, self._again
+        assert again is not None, "it has begun"
+        again.add(last)
+        if not again.is_over:
             return
-        count, longest = len(reading.token_ids), text.max_tokens
-        fed = [*text.token_ids[: text.prompt_tokens], *reading.token_ids]
-        stop = guard_stop(sequence.spec.guards, fed[:-1], count - 1, longest, fed[-1])
-        if count > self._max_tokens or stop is not None:
+        if not (again.is_whole and again.token_ids) or again.token_ids == draft.token_ids:
             self._pass = _Pass.DONE
-        self._proposed = ()
+            return
+        pairs = zip(draft.token_ids, again.token_ids, strict=False)
+        self._common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        draft.by_transcript = again.log_probabilities[: self._common]
+        self._reading = _Candidate(again.token_ids, draft.by_speech[: self._common], again.log_probabilities)
+        self._pass = _Pass.SCORE_DRAFT
 
     def _choose(self, sequence: SequenceState, last: DecodeResult) -> None:
         """Makes the text that of the better one."""

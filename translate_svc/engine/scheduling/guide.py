@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import enum
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,15 @@ from translate_svc.engine.step_result import DecodeResult
 
 if TYPE_CHECKING:
     from translate_svc.engine.scheduling.cascade import Cascade
+    from translate_svc.engine.scheduling.retry import Retry
     from translate_svc.engine.scheduling.sequence import SequenceState
+
+
+SURE = math.log(0.7)
+"""A text whose tokens are all as probable is taken as it is.
+
+Without this limit four times as many are looked at again, and no more of them are right.
+"""
 
 
 class Ended(enum.Enum):
@@ -23,6 +32,8 @@ class Ended(enum.Enum):
     """More passes are needed."""
     WAITS = "waits"
     """For the text of another sequence."""
+    RETRIES = "retries"
+    """Its source is encoded again, as ``Guide.retry`` says."""
 
 
 class Guide(abc.ABC):
@@ -60,6 +71,16 @@ class Guide(abc.ABC):
     def cascade(self) -> Cascade | None:
         """That of the request, if it has one."""
         return None
+
+    @property
+    def retry(self) -> Retry | None:
+        """What is encoded next, after ``Ended.RETRIES``."""
+        return None
+
+
+def chained(first: Guide | None, then: Guide) -> Guide:
+    """A guide that does what ``first`` does, if there is one, and what ``then`` does after it."""
+    return then if first is None else GuideChain((first, then))
 
 
 class GuideChain(Guide):
@@ -106,3 +127,8 @@ class GuideChain(Guide):
     def cascade(self) -> Cascade | None:
         """At most one of the guides has one."""
         return next((guide.cascade for guide in self._guides if guide.cascade is not None), None)
+
+    @property
+    def retry(self) -> Retry | None:
+        """As ``item``."""
+        return self._guides[self._place].retry

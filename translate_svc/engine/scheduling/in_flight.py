@@ -17,12 +17,16 @@ from translate_svc.engine.plan import (
 )
 from translate_svc.engine.scheduling.cascade import Cascade
 from translate_svc.engine.scheduling.request_state import RequestState
+from translate_svc.engine.scheduling.retry import Retry
 from translate_svc.engine.scheduling.sequence import SequenceState
 from translate_svc.errors import InvariantViolation
 from translate_svc.types import Stage
 
-Work = tuple[PlanItem, RequestState | Cascade | SequenceState]
-"""An item and the state it was planned for: a request or its cascade in ENCODE, else a sequence."""
+Encoded = RequestState | Cascade | Retry
+"""What is encoded: a request, its transcript, or its speech once more."""
+
+Work = tuple[PlanItem, Encoded | SequenceState]
+"""An item and the state it was planned for: in ENCODE what is encoded, else a sequence."""
 
 _NOTHING = (None, None)
 _Item = TypeVar("_Item", DecodeItem, BeamItem, TextToUnitItem, VocodeItem)
@@ -39,14 +43,14 @@ class InFlight:
         self.plan = plan
         self._open: dict[ItemKey, Work] = {each[0].key: each for each in work}
 
-    def settle_request(self, request_id: str) -> RequestState | Cascade:
-        """Removes the encoding of a request, or of its transcript, and returns what it was planned for.
+    def settle_request(self, request_id: str) -> Encoded:
+        """Removes the encoding that a request has in the plan, and returns what it was planned for.
 
         Raises:
             InvariantViolation: it was not planned, or has its result already.
         """
         _, state = self._open.pop((request_id, None), _NOTHING)
-        if not isinstance(state, RequestState | Cascade):
+        if not isinstance(state, Encoded):
             raise InvariantViolation("the runner answered an encoding that the plan does not hold")
         return state
 
@@ -57,13 +61,13 @@ class InFlight:
             InvariantViolation: it was not planned, or has its result already.
         """
         item, state = self._open.pop(key, _NOTHING)
-        if not isinstance(item, kind) or isinstance(state, RequestState | Cascade) or state is None:
+        if not isinstance(item, kind) or isinstance(state, Encoded) or state is None:
             raise InvariantViolation("the runner answered an item that the plan does not hold")
         return item, state
 
-    def settle_failed(self, key: ItemKey) -> Cascade | tuple[SequenceState, ...]:
+    def settle_failed(self, key: ItemKey) -> Cascade | Retry | tuple[SequenceState, ...]:
         """Removes the item of ``key``, of any kind, and returns the sequences that fail with it, or the
-        cascade, with which none does.
+        encoding with which none does.
 
         Raises:
             InvariantViolation: it was not planned, or has its result already.
@@ -71,7 +75,7 @@ class InFlight:
         if key not in self._open:
             raise InvariantViolation("the runner failed an item that the plan does not hold")
         _, state = self._open.pop(key)
-        if isinstance(state, Cascade):
+        if isinstance(state, Cascade | Retry):
             return state
         return state.sequences if isinstance(state, RequestState) else (state,)
 

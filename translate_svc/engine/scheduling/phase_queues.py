@@ -33,8 +33,8 @@ from collections.abc import Callable, Sequence
 from translate_svc.engine.options import EngineLimits, source_frames
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.scheduling.caller_shares import CallerShares, in_turns
-from translate_svc.engine.scheduling.cascade import Cascade
 from translate_svc.engine.scheduling.fair_queue import FairQueue
+from translate_svc.engine.scheduling.further_encodings import FurtherEncodings
 from translate_svc.engine.scheduling.request_state import RequestState
 from translate_svc.engine.scheduling.sequence import Phase, SequenceState
 from translate_svc.engine.scheduling.slots import SlotPool
@@ -54,7 +54,7 @@ class PhaseQueues:
         self._waiting = FairQueue(limits.admission_window)
         self._held_slots: Counter[str] = Counter()  # by caller
         self._encoding: dict[str, RequestState] = {}
-        self._cascades: dict[int, Cascade] = {}  # by job
+        self.further = FurtherEncodings(self.shares, limits.budgets.encode_frames)
         self._beams: dict[SequenceKey, SequenceState] = {}  # sequences with several slots
         self._stage_queues: dict[Stage, dict[SequenceKey, SequenceState]] = {
             stage: {} for stage in Stage if stage is not Stage.ENCODE
@@ -65,7 +65,7 @@ class PhaseQueues:
 
         Waiting requests count: sequences in DECODE or TEXT_TO_UNIT hold the slots that they wait for.
         """
-        return any((self._waiting, self._encoding, self._cascades, *self._stage_queues.values()))
+        return any((self._waiting, self._encoding, self.further, *self._stage_queues.values()))
 
     @property
     def waiting_requests(self) -> int:
@@ -92,10 +92,6 @@ class PhaseQueues:
         giver.slots, heir.slots = giver.slots[:-1], (*heir.slots, giver.slots[-1])
         self._beams.pop(giver.key, None)
         self._beams[heir.key] = heir
-
-    def add_cascade(self, cascade: Cascade) -> None:
-        """Appends a transcript to those that the next step encodes."""
-        self._cascades[cascade.job_id] = cascade
 
     def start_decoding(self, sequence: SequenceState) -> None:
         """Moves a sequence from ENCODE to DECODE, or back into its steps."""
@@ -130,6 +126,7 @@ class PhaseQueues:
         """Moves a sequence from any phase to a terminal one and releases its slot."""
         self._waiting.remove(sequence.key.request_id)
         self._encoding.pop(sequence.key.request_id, None)
+        self.further.drop(sequence)
         for queue in self._stage_queues.values():
             queue.pop(sequence.key, None)
         self._release(sequence)
@@ -161,7 +158,7 @@ class PhaseQueues:
         With ``conserve_work`` the others count as idle: none of their work could be taken.
         """
         over = self._over_share()
-        encoding = {state.request.caller for state in self._encoding.values()}
+        encoding = {state.caller for state in self._encoding.values()} | self.further.unfinished_callers
         yields = bool(over) and not conserve_work and self._has_work_of_others(over, encoding)
         self.shares.begin_step(over, yields=yields, encodes=not over.isdisjoint(encoding))
 
@@ -178,6 +175,7 @@ class PhaseQueues:
         return (
             any(sequence.caller not in over for sequence in sequences)
             or any(state.request.caller not in over for state in self._waiting.unordered())
+            or any(caller not in over for caller in self.further.callers)
             or not encoding <= over
         )
 
@@ -189,19 +187,14 @@ class PhaseQueues:
             self.shares.take(Stage.ENCODE, state.request.caller, source_frames(state.source))
         return taken
 
-    def take_cascades(self) -> list[Cascade]:
-        """The transcripts that are encoded, unless nobody needs them any more."""
-        taken = [cascade for cascade in self._cascades.values() if cascade.reader is not None]
-        self._cascades.clear()
-        for cascade in taken:
-            self.shares.take(Stage.ENCODE, cascade.caller, len(cascade.source or ()))
-        return taken
+    def admit(self, spent_frames: int = 0) -> list[RequestState]:
+        """Moves requests from WAITING to ENCODE as far as the free slots and the encode budget allow.
 
-    def admit(self) -> list[RequestState]:
-        """Moves requests from WAITING to ENCODE as far as the free slots and the encode budget allow."""
+        ``spent_frames``: of the budget.
+        """
         if not self.slots.free:
             return []
-        budget = self._limits.budgets.encode_frames
+        budget = self._limits.budgets.encode_frames - spent_frames
         admitted: list[RequestState] = []
         taken_frames: Counter[str] = Counter()
         capped: set[str] = set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from translate_svc.engine.events import FinishStatus, RequestFinished, StageSpan, StopReason
@@ -12,11 +12,12 @@ from translate_svc.engine.request import HypothesisRequest, Request, SourceText
 from translate_svc.engine.scheduling.beam_sequence import BeamSequence
 from translate_svc.engine.scheduling.cascade_guide import guide_through_transcript
 from translate_svc.engine.scheduling.greedy_sequence import GreedySequence
-from translate_svc.engine.scheduling.guide import Guide, GuideChain
+from translate_svc.engine.scheduling.guide import chained
+from translate_svc.engine.scheduling.retry_guide import RetryGuide
 from translate_svc.engine.scheduling.sequence import LONGEST_FROM_PIECE, SequenceState, SpeechState
 from translate_svc.engine.scheduling.term_guide import TermSource, TranscriptGuide, TranslationGuide
 from translate_svc.engine.scheduling.text_state import TextState, guard_stop
-from translate_svc.engine.sequence_spec import SequenceSpec
+from translate_svc.engine.sequence_spec import RETRY_SPEEDS, SequenceSpec
 from translate_svc.engine.simultaneous.growing_sequence import GrowingContext, GrowingSequence
 from translate_svc.engine.simultaneous.hypothesis import HypothesisTraits, SequenceHypothesis, SpeechContext
 from translate_svc.engine.step_result import StageReport
@@ -47,6 +48,11 @@ class RequestState:
     statuses: list[FinishStatus] = field(default_factory=list)
     reports: list[StageReport] = field(default_factory=list)
     work_s: float = 0.0
+
+    @property
+    def caller(self) -> str:
+        """Who asks."""
+        return self.request.caller
 
     @property
     def terminal(self) -> bool:
@@ -110,8 +116,14 @@ class RequestStates:
             if isinstance(request, HypothesisRequest)
             else self._whole(request, source)
         )
+        job_ids = _further_job_ids(job_id)
+        for sequence in sequences:
+            if sequence.spec.retries:
+                eos = self._tokenizer.eos_token_id
+                sequence.guide = RetryGuide(request, sequence, job_ids, self._limits, eos)
+                sequence.withheld = []
         if any(spec.cascade_weight for spec in request.sequences):
-            guide_through_transcript(request, sequences, job_id, self._tokenizer, self._limits)
+            guide_through_transcript(request, sequences, next(job_ids), self._tokenizer, self._limits)
         if request.terms:
             self._guide(request, source, sequences)
         return RequestState(request, source, sequences, job_id)
@@ -144,7 +156,7 @@ class RequestStates:
         for index, sequence in enumerate(sequences):
             if index == request.transcript:
                 guide = TranscriptGuide(heard, self._tokenizer, predicting_row=predicting_row)
-                sequence.guide = _after(sequence.guide, guide)
+                sequence.guide = chained(sequence.guide, guide)
                 continue
             if sequence.spec.is_given or not heard.may_be_said(sequence.spec.language):
                 continue
@@ -159,7 +171,7 @@ class RequestStates:
                 delivered_tokens=sequence.text.tokens,
                 optional=grows,
             )
-            sequence.guide = _after(sequence.guide, translation)
+            sequence.guide = chained(sequence.guide, translation)
             sequence.withheld = None if grows else []
 
     def _whole(self, request: Request, source: EncoderSource) -> tuple[SequenceState, ...]:
@@ -245,8 +257,10 @@ class RequestStates:
         )
 
 
-def _after(first: Guide | None, then: Guide) -> Guide:
-    return then if first is None else GuideChain((first, then))
+def _further_job_ids(job_id: int) -> Iterator[int]:
+    """Of the encodings that a request may need beside its own. No request has a negative one."""
+    most = len(RETRY_SPEEDS) + 2  # the speech as it is, and the transcript
+    return iter(range(-1 - most * job_id, -1 - most * (job_id + 1), -1))
 
 
 def _stand_in(request: Request) -> str:

@@ -10,11 +10,10 @@ import numpy as np
 
 from translate_svc.engine.batch_costs import BatchCosts
 from translate_svc.engine.events import EngineEvent, FinishStatus, SequenceFinished
-from translate_svc.engine.options import EngineLimits
+from translate_svc.engine.options import EngineLimits, source_frames
 from translate_svc.engine.plan import BeamItem, DecodeItem, SequenceKey, StepPlan
 from translate_svc.engine.request import Request
-from translate_svc.engine.scheduling.cascade import Cascade
-from translate_svc.engine.scheduling.in_flight import InFlight, Work
+from translate_svc.engine.scheduling.in_flight import Encoded, InFlight, Work
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
 from translate_svc.engine.scheduling.request_state import RequestState, RequestStates, combined_status
 from translate_svc.engine.scheduling.sequence import Phase, SequenceState
@@ -170,14 +169,17 @@ class Scheduler:
             case Stage.VOCODE:
                 return [(sequence.vocode_item(self.limits), sequence) for sequence in queues.take_vocode()]
 
-    def _take_encode(self) -> list[RequestState | Cascade]:
-        """Transcripts, and the requests whose encoding continues. Without such, newly admitted requests."""
-        cascades, unfinished = self._queues.take_cascades(), self._queues.take_encoding()
+    def _take_encode(self) -> list[Encoded]:
+        """Transcripts, and the encodings that continue. Without such, retries and newly admitted requests."""
+        queues, further = self._queues, self._queues.further
+        cascades = further.take_cascades()
+        unfinished: list[Encoded] = [*further.take_unfinished(), *queues.take_encoding()]
         if unfinished:
             return [*cascades, *unfinished]
-        admitted = self._queues.admit()
+        retries = further.take_retries()
+        admitted = queues.admit(sum(source_frames(retry.source) for retry in retries))
         self.admitted_requests += len(admitted)
-        return [*cascades, *admitted]
+        return [*cascades, *retries, *admitted]
 
     def update(self, plan: StepPlan, result: StepResult) -> list[EngineEvent]:
         """Applies the runner's ``result`` of ``plan`` and returns the events of the step, in order.

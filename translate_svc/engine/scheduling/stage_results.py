@@ -31,9 +31,10 @@ from translate_svc.engine.plan import (
 )
 from translate_svc.engine.scheduling.cascade import Cascade
 from translate_svc.engine.scheduling.guide import Ended, Guide
-from translate_svc.engine.scheduling.in_flight import InFlight
+from translate_svc.engine.scheduling.in_flight import Encoded, InFlight
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
 from translate_svc.engine.scheduling.request_state import RequestState, RequestStates
+from translate_svc.engine.scheduling.retry import Retry
 from translate_svc.engine.scheduling.sequence import NO_UNITS, SequenceState
 from translate_svc.engine.step_result import (
     BeamResult,
@@ -114,11 +115,21 @@ class StageResults:
         if isinstance(failed, Cascade):
             self._go_on(failed.end())
             return
+        if isinstance(failed, Retry):
+            failed.has_failed = True
+            self._go_on((failed.sequence,))
+            return
         for sequence in failed:
             if not sequence.terminal:
                 self._end(sequence, FinishStatus.FAILED, f"{failure.stage.value}: {failure.error}")
 
-    def _apply_encoded(self, state: RequestState | Cascade, encoded: EncodeResult | EncodeUnfinished) -> None:
+    def _apply_encoded(self, state: Encoded, encoded: EncodeResult | EncodeUnfinished) -> None:
+        if isinstance(state, Retry):
+            if isinstance(encoded, EncodeResult):
+                self._go_on((state.sequence,))
+            elif not state.terminal:
+                self._queues.further.resume(state)
+            return
         if isinstance(state, Cascade):
             if state.reader is not None:
                 state.is_encoded = True
@@ -226,6 +237,10 @@ class StageResults:
             if ended is Ended.WAITS:
                 self._queues.hold_decoding(sequence)
                 self._read_next(guide.cascade)
+            elif ended is Ended.RETRIES:
+                self._queues.hold_decoding(sequence)
+                assert guide.retry is not None, "it says what is encoded"
+                self._queues.further.add_retry(guide.retry)
             if ended is not Ended.FINISHED:
                 return
             self._release(sequence, guide)
@@ -257,7 +272,7 @@ class StageResults:
         if reader is not cascade.holder:
             self._queues.pass_on_slot(cascade.holder, reader)
         cascade.holder = cascade.reader = reader
-        self._queues.add_cascade(cascade)
+        self._queues.further.add_cascade(cascade)
 
     def _go_on(self, waiting: Sequence[SequenceState]) -> None:
         for sequence in waiting:

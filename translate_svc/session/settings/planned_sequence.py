@@ -75,7 +75,9 @@ def text_guards(settings: GuardSettings) -> TextGuards:
     return TextGuards(**{field.name: getattr(settings, field.name) for field in fields(TextGuards)})
 
 
-def planned_sequences(settings: StreamSettings, cascade_weight: float = 0.0) -> tuple[PlannedSequence, ...]:
+def planned_sequences(
+    settings: StreamSettings, cascade_weight: float = 0.0, transcript_retries: int = 0
+) -> tuple[PlannedSequence, ...]:
     """Those of negotiated settings. The transcript is the last one.
 
     ``cascade_weight``: of the translations of speech into other languages.
@@ -106,7 +108,12 @@ def planned_sequences(settings: StreamSettings, cascade_weight: float = 0.0) -> 
         planned = [replace(each, audio=both if each.audio else None) for each in planned]
     if source is not None:
         planned = [replace(each, spec=with_echo(each.spec, settings.echo)) for each in planned]
-    spec = SequenceSpec(HEARD if known is None else known, guards=guards, source_language=known)
+    spec = SequenceSpec(
+        HEARD if known is None else known,
+        guards=guards,
+        source_language=known,
+        retries=transcript_retries,
+    )
     if is_asked and source is not None:
         lane = LaneKey(LaneKind.TRANSCRIPT, spec.language)
         planned.append(PlannedSequence(spec, text=lane, audio=None))

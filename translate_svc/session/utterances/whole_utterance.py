@@ -53,7 +53,7 @@ class WholeUtterance(LiveUtterance):
 
 def _as_it_is(spec: SequenceSpec, text: SourceText) -> SequenceSpec:
     """A target in the language of the text itself: nothing is translated, and no guard doubts it."""
-    spec = replace(spec, cascade_weight=0.0)
+    spec = replace(spec, cascade_weight=0.0, retries=0)
     if spec.language != text.language:
         return spec
     return replace(spec, given_text=text.text, guards=TextGuards(), alternatives=False)

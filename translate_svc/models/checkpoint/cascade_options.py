@@ -1,5 +1,6 @@
-"""``cascade.json`` beside the weights: whether translations through the transcript make a checkpoint better.
+"""``cascade.json`` beside the weights: whether a checkpoint is better when it reads what it heard.
 
+That is: when it makes unsure transcripts of speech again, and translations through the transcript.
 ``translate-svc calibrate`` writes it. It is valid only for the weights that it was computed for, and holds
 their hash. Free of torch.
 """
@@ -18,34 +19,40 @@ from translate_svc.models.checkpoint.keyed_file import read_parsed, write_keyed
 
 CASCADE_FILE = "cascade.json"
 MAX_CASCADE_WEIGHT = 10.0
-_VERSION = 1
+MAX_TRANSCRIPT_RETRIES = 2
+_VERSION = 2
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class CascadeWeight:
+class CascadeOptions:
     """The result of a calibration.
 
     Attributes:
         weight: as ``SequenceSpec.cascade_weight``; 0 to 10.
+        retries: as ``SequenceSpec.retries``, of the transcript; 0 to 2.
         figures: the measured figures, for people to read.
     """
 
     weight: float = 0.0
+    retries: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.weight) and 0 <= self.weight <= MAX_CASCADE_WEIGHT):
             raise ValueError(f"weight must be within [0, {MAX_CASCADE_WEIGHT:g}]")
+        if type(self.retries) is not int or not 0 <= self.retries <= MAX_TRANSCRIPT_RETRIES:
+            raise ValueError(f"retries must be within [0, {MAX_TRANSCRIPT_RETRIES}]")
 
 
-def write_cascade_weight(folder: Path, cascade: CascadeWeight) -> None:
+def write_cascade_options(folder: Path, cascade: CascadeOptions) -> None:
     """Writes ``cascade.json``, and updates its sum if the manifest names the file."""
-    write_keyed(folder, CASCADE_FILE, _VERSION, {"weight": cascade.weight, "figures": dict(cascade.figures)})
+    values = {"weight": cascade.weight, "retries": cascade.retries, "figures": dict(cascade.figures)}
+    write_keyed(folder, CASCADE_FILE, _VERSION, values)
 
 
-def read_cascade_weight(folder: Path) -> CascadeWeight | None:
+def read_cascade_options(folder: Path) -> CascadeOptions | None:
     """The content of ``cascade.json``. None if the file does not exist.
 
     Raises:
@@ -54,16 +61,17 @@ def read_cascade_weight(folder: Path) -> CascadeWeight | None:
     return read_parsed(folder, CASCADE_FILE, _VERSION, _parsed)
 
 
-def _parsed(values: Mapping[str, Any]) -> CascadeWeight:
+def _parsed(values: Mapping[str, Any]) -> CascadeOptions:
     figures = {str(name): float(value) for name, value in values["figures"].items()}
-    return CascadeWeight(float(values["weight"]), figures)
+    return CascadeOptions(float(values["weight"]), values["retries"], figures)
 
 
-def cascade_weight_of(folder: Path) -> float:
-    """The weight of ``cascade.json``. 0 without one, and with a warning if it cannot be used."""
+def cascade_options_of(folder: Path) -> CascadeOptions:
+    """The content of ``cascade.json``. Nothing is read again without one, and with a warning if it cannot be
+    used.
+    """
     try:
-        cascade = read_cascade_weight(folder)
+        return read_cascade_options(folder) or CascadeOptions()
     except CheckpointError as error:
         _log.warning("speech is translated directly alone: %s", error)
-        return 0.0
-    return 0.0 if cascade is None else cascade.weight
+        return CascadeOptions()

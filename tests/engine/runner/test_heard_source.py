@@ -10,7 +10,7 @@ import pytest
 from tests.checkpoints import EOS, Driver, Job, new_runner, utterances
 from tests.step_results import decode_results
 from translate_svc.engine.plan import DecodeItem, EncodeItem, SequenceKey, SourcePlace, StepPlan
-from translate_svc.engine.runner.tail_padding import background, with_tail_padding
+from translate_svc.engine.runner.heard_source import background, heard_source
 from translate_svc.types import EncoderSource, Samples
 
 TAIL = 3_200
@@ -19,7 +19,7 @@ SPEECH: Samples = np.concatenate((LOUD, QUIET, LOUD))
 
 
 def padded(source: EncoderSource, place: SourcePlace | None = None, tail: int = TAIL) -> EncoderSource:
-    return with_tail_padding(EncodeItem("a", source, (0,), 0, place), tail)
+    return heard_source(EncodeItem("a", source, (0,), 0, place), tail)
 
 
 @pytest.mark.parametrize(
