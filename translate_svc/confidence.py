@@ -17,6 +17,17 @@ _MIN_SURPRISE = 1e-3
 """A lower surprise counts as this one: its logarithm would say more than float32 does."""
 
 
+_SURE = math.log(0.7)
+
+
+def is_sure(log_probabilities: Sequence[float]) -> bool:
+    """Whether a text is taken as it is: all of its tokens have a probability of 0.7. Not of an empty text.
+
+    Without this limit four times as many are looked at again, and no more of them are right.
+    """
+    return min(log_probabilities) >= _SURE
+
+
 def text_features(log_probabilities: Sequence[float]) -> tuple[float, float, float]:
     """What a rule knows of one text: the logarithms of the mean surprise of its tokens, of the mean surprise
     of its ``LEAST_TOKENS`` least probable tokens, and of the number of tokens.

@@ -86,6 +86,14 @@ class Negotiated:
         last = len(self.sequences) - 1
         return last if self.sequences and self.sequences[last].is_transcript else None
 
+    @property
+    def witness(self) -> int | None:
+        """The index of the transcript that the confidence in translations goes by, shown or not; None without
+        one. In simultaneous translation one that is not shown is made anew each time, and does not count.
+        """
+        is_shown = self.transcript is not None and not self.sequences[self.transcript].is_hidden
+        return self.transcript if is_shown or self.simultaneous is None else None
+
 
 @dataclass(frozen=True, slots=True)
 class Negotiator:

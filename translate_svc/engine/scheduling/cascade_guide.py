@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import repeat, takewhile
 
+from translate_svc.confidence import is_sure
 from translate_svc.engine.events import StopReason
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import GIVEN, BeamItem, DecodeItem, SequenceKey
 from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.cascade import Cascade
-from translate_svc.engine.scheduling.guide import SURE, Ended, Guide, chained
+from translate_svc.engine.scheduling.guide import Ended, Guide, chained
 from translate_svc.engine.scheduling.redecoding import Redecoding
 from translate_svc.engine.scheduling.sequence import SequenceState
 from translate_svc.engine.step_result import DecodeResult
@@ -186,9 +187,8 @@ class CascadeGuide(Guide):
     def _begin(self, sequence: SequenceState) -> Ended:
         text, cascade = sequence.text, self._cascade
         is_whole = text.stop_reason is StopReason.END_OF_TEXT and 0 < text.tokens <= self._max_tokens
-        is_sure = min(self._draft.by_speech) >= SURE
         is_echo = sequence.spec.language == cascade.language
-        if not is_whole or is_sure or is_echo or cascade.is_over:
+        if not is_whole or is_sure(self._draft.by_speech) or is_echo or cascade.is_over:
             self._pass = _Pass.DONE
             return Ended.FINISHED
         if not (cascade.reader is sequence and cascade.is_encoded):

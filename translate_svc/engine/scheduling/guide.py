@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import enum
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,6 @@ if TYPE_CHECKING:
     from translate_svc.engine.scheduling.cascade import Cascade
     from translate_svc.engine.scheduling.retry import Retry
     from translate_svc.engine.scheduling.sequence import SequenceState
-
-
-SURE = math.log(0.7)
-"""A text whose tokens are all as probable is taken as it is.
-
-Without this limit four times as many are looked at again, and no more of them are right.
-"""
 
 
 class Ended(enum.Enum):

@@ -12,11 +12,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from translate_svc.confidence import is_sure
 from translate_svc.engine.events import StopReason
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import BeamItem, DecodeItem
 from translate_svc.engine.request import Request, SourceText
-from translate_svc.engine.scheduling.guide import SURE, Ended, Guide
+from translate_svc.engine.scheduling.guide import Ended, Guide
 from translate_svc.engine.scheduling.redecoding import Redecoding
 from translate_svc.engine.scheduling.retry import Retry
 from translate_svc.engine.scheduling.sequence import SequenceState
@@ -48,7 +49,7 @@ class _Heard:
 
     @property
     def is_sure(self) -> bool:
-        return min(self.log_probabilities) >= SURE
+        return is_sure(self.log_probabilities)
 
 
 class RetryGuide(Guide):

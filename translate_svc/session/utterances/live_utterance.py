@@ -86,7 +86,7 @@ class LiveUtterance(abc.ABC):
             for plan in settings.sequences
         ]
         self._sound = PassedSound(self._sequences) if settings.settings.echo is Echo.PASS else None
-        self.confidence = ConfidenceMeter(settings.confidence, settings.sequences)
+        self.confidence = ConfidenceMeter(settings.confidence, settings.sequences, settings.witness)
         self._outcome = UtteranceOutcome(
             self._sequences, self._times, self._language, self.confidence, settings
         )

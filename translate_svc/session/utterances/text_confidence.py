@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from translate_svc.confidence import UNKNOWN_AGREEMENT, ConfidenceRule
+from translate_svc.confidence import UNKNOWN_AGREEMENT, ConfidenceRule, is_sure
 from translate_svc.engine.events import TextFinished, TextScored, TokenDecoded
 from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
@@ -35,8 +35,12 @@ class ConfidenceMeter:
     Simultaneous translation delivers the tokens of one text in several hypotheses. They count as one text.
     """
 
-    def __init__(self, rule: ConfidenceRule, plans: Sequence[PlannedSequence]) -> None:
+    def __init__(
+        self, rule: ConfidenceRule, plans: Sequence[PlannedSequence], witness: int | None = None
+    ) -> None:
+        """``witness``: the sequence of the transcript that translations are compared with."""
         self._rule = rule
+        self._witness = witness
         self._plans = plans
         self._log_probabilities: list[list[float]] = [[] for _ in plans]
         self._token_ids: list[list[int]] = [[] for _ in plans]
@@ -71,7 +75,8 @@ class ConfidenceMeter:
         """Plans the requests that compare the translations with the transcript: how probable the model finds
         each one as a translation of the other. None if the rule does not use them, or if either is missing.
 
-        ``texts``: those that are whole, by sequence. The requests' ids begin with ``request_id``.
+        ``texts``: those that are whole, by sequence. The requests' ids begin with ``request_id``. For a
+        transcript that nobody asked for only unsure translations are compared: it is work that costs.
         ``source``: the text that was typed, which then takes the place of the transcript.
         """
         texts = {index: text for index, text in texts.items() if index not in self._with_terms}
@@ -79,9 +84,11 @@ class ConfidenceMeter:
             self._plan_readings(request_id, texts, source)
             return
         kept = [index for index, text in texts.items() if text.strip() and self._token_ids[index]]
-        heard = [index for index in kept if _is_transcript(self._plans[index])]
+        heard = [index for index in kept if index == self._witness]
         languages = {self._plans[index].spec.language for index in heard}
         written = [index for index in kept if self._plans[index].spec.language not in languages]
+        if heard and self._plans[heard[0]].is_hidden:
+            written = [index for index in written if not is_sure(self._log_probabilities[index])]
         if self._rule.with_agreement is None or not (heard and written):
             return
         reading = [(heard[0], written), *((index, heard[:1]) for index in written)]
@@ -142,7 +149,7 @@ class ConfidenceMeter:
             self._plan_writing(event.request_id, compared.read, compared.typed)
         else:
             given = compared.given[event.sequence]
-            if _is_transcript(self._plans[given]):
+            if given == self._witness:
                 self._know(compared.read, transcript=event.log_probabilities)
             else:
                 self._know(given, translation=event.log_probabilities)
@@ -179,7 +186,7 @@ class ConfidenceMeter:
         )
 
     def _confidence(self, index: int) -> float:
-        beside = () if _is_transcript(self._plans[index]) else self._transcript
+        beside = () if index == self._witness else self._transcript
         return self._rule.confidence(self._log_probabilities[index], beside, self._agreements[index])
 
     def _is_flagged(self, index: int, confidence: float) -> bool:
@@ -189,12 +196,7 @@ class ConfidenceMeter:
     @property
     def _transcript(self) -> Sequence[float]:
         """The scores of the transcript's tokens; empty without one."""
-        heard = [
-            scores
-            for plan, scores in zip(self._plans, self._log_probabilities, strict=True)
-            if _is_transcript(plan)
-        ]
-        return heard[0] if heard else ()
+        return () if self._witness is None else self._log_probabilities[self._witness]
 
     def warnings(self, utterance_id: int, confidences: Sequence[TextConfidence]) -> list[StreamWarning]:
         """A warning for each text with a confidence below the threshold."""
