@@ -43,6 +43,7 @@ from translate_svc.types import (
     StreamConfig,
     StreamWarning,
     TargetSettings,
+    Term,
     TextConfidence,
     TextDelta,
     TranslateRequest,
@@ -84,11 +85,15 @@ def stream(
     rule: ConfidenceRule = RULE,
     *,
     server_warns: bool = True,
+    cascade_weight: float = 0.0,
 ) -> list[SessionEvent]:
     async def scenario() -> list[SessionEvent]:
         async with house(script) as home:
             home.negotiator = dataclasses.replace(
-                home.negotiator, confidence=rule, warn_low_confidence=server_warns
+                home.negotiator,
+                confidence=rule,
+                warn_low_confidence=server_warns,
+                cascade_weight=cascade_weight,
             )
             return await converse(home.open(asked), messages or chunks(utterances(1)))
 
@@ -138,6 +143,35 @@ def test_the_transcript_counts_for_the_translation_and_has_a_confidence_of_its_o
         for heard in (SURE, UNSURE)
     )
     assert sure > 0.5 > unsure
+
+
+@pytest.mark.parametrize("heard", [SURE, UNSURE])
+def test_a_transcript_that_nobody_asked_for_counts_too(heard: float) -> None:
+    events = stream(answer(-0.4, heard), config(source_language="en"), cascade_weight=0.3)
+    (done,) = of(events, UtteranceDone)
+    assert done.confidences == (TextConfidence("spa", False, RULE.confidence([-0.4] * 2, [heard] * 2), True),)
+    assert {each.transcript for each in of(events, TextDelta)} == {False}
+
+
+@pytest.mark.parametrize(("text", "counts"), [(SURE, False), (-0.4, True)])
+def test_and_unsure_translations_alone_are_compared_with_it(text: float, *, counts: bool) -> None:
+    script, asked = compared(text, SURE, UNSURE), config(source_language="en")
+    (done,) = of(stream(script, asked, rule=COMPARING, cascade_weight=0.3), UtteranceDone)
+    read = Agreement((UNSURE,) * 2, (UNSURE,) * 2) if counts else Agreement()
+    expected = COMPARING.confidence([text] * 2, [SURE] * 2, read)
+    assert [each.confidence for each in done.confidences] == [pytest.approx(expected)]
+
+
+def test_but_not_one_that_each_hypothesis_makes_anew() -> None:
+    asked = config(
+        TargetSettings("es", speech=False),
+        source_language="en",
+        simultaneous=SimultaneousSettings(step_ms=640),
+        terms=(Term("Zebra", "cebra", "es"),),
+    )
+    (done,) = of(stream(answer(SURE, UNSURE), asked, chunks(utterances(1))), UtteranceDone)
+    heard = RULE.confidence([SURE] * 2)
+    assert done.confidences[0].confidence == pytest.approx(heard)
 
 
 def test_a_target_without_text_has_a_confidence_too() -> None:
