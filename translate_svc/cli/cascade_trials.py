@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from translate_svc.cli.labelled_clips import LabelledClip
 from translate_svc.cli.length_trials import usable_clips, words_found
+from translate_svc.config import Settings
 from translate_svc.models.checkpoint.cascade_options import MAX_TRANSCRIPT_RETRIES, CascadeOptions
 from translate_svc.service import Service
 
@@ -15,6 +17,11 @@ _WORTH_POINTS = 0.3
 """What each one has to bring, in percent of the words: some texts are decoded twice, some speech is encoded
 three times.
 """
+
+
+def with_cascade(settings: Settings, cascade: CascadeOptions) -> Settings:
+    """The settings of a service with these options."""
+    return replace(settings, cascade_weight=cascade.weight, transcript_retries=cascade.retries)
 
 
 async def measure_words(

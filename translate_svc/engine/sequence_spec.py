@@ -45,12 +45,12 @@ class SequenceSpec:
     ``alternatives``: the best texts that the search found are told in ``AlternativesFound``.
 
     ``cascade_weight``: above 0, speech is translated in two ways, directly and through its transcript
-    (``engine.scheduling.cascade``), and the text with the higher score is taken. The score is the
+    (``engine.scheduling.guides.cascade``), and the text with the higher score is taken. The score is the
     log-probability of a text as a translation of the speech, plus this weight times that as a translation of
     the transcript.
 
     ``retries``: the transcript of speech, if it has a token below 0.7, is made again of the speech at so many
-    of ``RETRY_SPEEDS`` (``engine.scheduling.retry_guide``), and the likeliest text is taken.
+    of ``RETRY_SPEEDS`` (``engine.scheduling.guides.retry_guide``), and the likeliest text is taken.
 
     ``hidden``: the text is for other sequences of the request alone. Its tokens are counted for nobody.
 

@@ -13,7 +13,8 @@ from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.options import EngineLimits, StepBudgets
 from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.fair_queue import FairQueue
-from translate_svc.engine.scheduling.request_state import RequestState, RequestStates
+from translate_svc.engine.scheduling.request_state import RequestState
+from translate_svc.engine.scheduling.request_states import RequestStates
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import NO_HYPOTHESES
 from translate_svc.types import FRAME_SAMPLES, Stage

@@ -20,7 +20,7 @@ from translate_svc.engine.events import (
 )
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.request import Request, SourceText
-from translate_svc.engine.scheduling import term_guide
+from translate_svc.engine.scheduling.guides import term_guide
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.validation import validate
 from translate_svc.errors import InvalidArgument

@@ -174,10 +174,6 @@ def calibrate_checkpoint(
             raise UsageError(str(error), field="--clips") from error
 
 
-def _with_cascade(settings: Settings, cascade: CascadeOptions) -> Settings:
-    return replace(settings, cascade_weight=cascade.weight, transcript_retries=cascade.retries)
-
-
 def calibrate_by_labels(
     model: Path, placement: Placement, *, labelled: Path | None, console: Console
 ) -> tuple[ConfidenceRule, UtteranceLengths, CascadeOptions]:
@@ -189,7 +185,7 @@ def calibrate_by_labels(
         UsageError: the clips cannot be used, or too few texts are right or wrong.
     """
     from translate_svc.cli.calibration.typed_texts import judged_typed, read_typed, translate_typed
-    from translate_svc.cli.cascade_trials import TRIALS, chosen_cascade, measure_words
+    from translate_svc.cli.cascade_trials import TRIALS, chosen_cascade, measure_words, with_cascade
     from translate_svc.cli.labelled_clips import read_labelled, translate_labelled
     from translate_svc.cli.length_trials import TRIALS as LENGTH_TRIALS
     from translate_svc.cli.length_trials import measure_lengths, measure_tail_padding
@@ -219,10 +215,10 @@ def calibrate_by_labels(
             tail = await measure_tail_padding(service, clips, advance)
         padded, found = replace(settings, tail_padding_ms=tail.tail_padding_ms), []
         for trial in TRIALS:
-            async with Service.start(_with_cascade(padded, trial)) as service:
+            async with Service.start(with_cascade(padded, trial)) as service:
                 found.append(await measure_words(service, clips, advance))
         cascade = chosen_cascade(found)
-        async with Service.start(_with_cascade(padded, cascade)) as service:
+        async with Service.start(with_cascade(padded, cascade)) as service:
             texts = await translate_labelled(service, clips, advance)
             written = await judged_typed(service, await translate_typed(service, typed, advance))
             lengths = await measure_lengths(service, SileroVad(), clips, advance)

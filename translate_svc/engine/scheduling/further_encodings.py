@@ -5,8 +5,8 @@ from __future__ import annotations
 from translate_svc.engine.options import source_frames
 from translate_svc.engine.plan import SequenceKey
 from translate_svc.engine.scheduling.caller_shares import CallerShares
-from translate_svc.engine.scheduling.cascade import Cascade
-from translate_svc.engine.scheduling.retry import Retry
+from translate_svc.engine.scheduling.guides.cascade import Cascade
+from translate_svc.engine.scheduling.guides.retry import Retry
 from translate_svc.engine.scheduling.sequence import SequenceState
 from translate_svc.types import Stage
 

@@ -15,9 +15,9 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.scheduling.cascade import Cascade
+from translate_svc.engine.scheduling.guides.cascade import Cascade
+from translate_svc.engine.scheduling.guides.retry import Retry
 from translate_svc.engine.scheduling.request_state import RequestState
-from translate_svc.engine.scheduling.retry import Retry
 from translate_svc.engine.scheduling.sequence import SequenceState
 from translate_svc.errors import InvariantViolation
 from translate_svc.types import Stage

@@ -15,7 +15,8 @@ from translate_svc.engine.plan import BeamItem, DecodeItem, SequenceKey, StepPla
 from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.in_flight import Encoded, InFlight, Work
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
-from translate_svc.engine.scheduling.request_state import RequestState, RequestStates, combined_status
+from translate_svc.engine.scheduling.request_state import RequestState, combined_status
+from translate_svc.engine.scheduling.request_states import RequestStates
 from translate_svc.engine.scheduling.sequence import Phase, SequenceState
 from translate_svc.engine.scheduling.stage_results import StageResults
 from translate_svc.engine.simultaneous.hypothesis import NO_HYPOTHESES, HypothesisTraits

@@ -21,7 +21,7 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.scheduling.guide import Guide
+from translate_svc.engine.scheduling.guides.guide import Guide
 from translate_svc.engine.scheduling.text_state import TextState
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.step_result import BeamResult, DecodeResult

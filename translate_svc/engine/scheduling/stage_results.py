@@ -29,12 +29,13 @@ from translate_svc.engine.plan import (
     TextToUnitItem,
     VocodeItem,
 )
-from translate_svc.engine.scheduling.cascade import Cascade
-from translate_svc.engine.scheduling.guide import Ended, Guide
+from translate_svc.engine.scheduling.guides.cascade import Cascade
+from translate_svc.engine.scheduling.guides.guide import Ended, Guide
+from translate_svc.engine.scheduling.guides.retry import Retry
 from translate_svc.engine.scheduling.in_flight import Encoded, InFlight
 from translate_svc.engine.scheduling.phase_queues import PhaseQueues
-from translate_svc.engine.scheduling.request_state import RequestState, RequestStates
-from translate_svc.engine.scheduling.retry import Retry
+from translate_svc.engine.scheduling.request_state import RequestState
+from translate_svc.engine.scheduling.request_states import RequestStates
 from translate_svc.engine.scheduling.sequence import NO_UNITS, SequenceState
 from translate_svc.engine.step_result import (
     BeamResult,

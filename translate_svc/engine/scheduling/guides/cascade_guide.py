@@ -20,9 +20,9 @@ from translate_svc.engine.events import StopReason
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import GIVEN, BeamItem, DecodeItem, SequenceKey
 from translate_svc.engine.request import Request
-from translate_svc.engine.scheduling.cascade import Cascade
-from translate_svc.engine.scheduling.guide import Ended, Guide, chained
-from translate_svc.engine.scheduling.redecoding import Redecoding
+from translate_svc.engine.scheduling.guides.cascade import Cascade
+from translate_svc.engine.scheduling.guides.guide import Ended, Guide, chained
+from translate_svc.engine.scheduling.guides.redecoding import Redecoding
 from translate_svc.engine.scheduling.sequence import SequenceState
 from translate_svc.engine.step_result import DecodeResult
 from translate_svc.models.tokenizer import Tokenizer

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from translate_svc.engine.events import StopReason, TokenDecoded
 from translate_svc.engine.plan import GIVEN, BeamItem, DecodeItem
-from translate_svc.engine.scheduling.guide import Ended, Guide
+from translate_svc.engine.scheduling.guides.guide import Ended, Guide
 from translate_svc.engine.simultaneous.hypothesis import MAX_SPECULATIVE_TOKENS
 from translate_svc.engine.simultaneous.words import is_spaced
 from translate_svc.engine.step_result import DecodeResult

@@ -17,9 +17,9 @@ from translate_svc.engine.events import StopReason
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.plan import BeamItem, DecodeItem
 from translate_svc.engine.request import Request, SourceText
-from translate_svc.engine.scheduling.guide import Ended, Guide
-from translate_svc.engine.scheduling.redecoding import Redecoding
-from translate_svc.engine.scheduling.retry import Retry
+from translate_svc.engine.scheduling.guides.guide import Ended, Guide
+from translate_svc.engine.scheduling.guides.redecoding import Redecoding
+from translate_svc.engine.scheduling.guides.retry import Retry
 from translate_svc.engine.scheduling.sequence import SequenceState
 from translate_svc.engine.sequence_spec import RETRY_SPEEDS
 from translate_svc.engine.step_result import DecodeResult

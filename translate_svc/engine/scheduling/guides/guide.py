@@ -11,8 +11,8 @@ from translate_svc.engine.plan import BeamItem, DecodeItem
 from translate_svc.engine.step_result import DecodeResult
 
 if TYPE_CHECKING:
-    from translate_svc.engine.scheduling.cascade import Cascade
-    from translate_svc.engine.scheduling.retry import Retry
+    from translate_svc.engine.scheduling.guides.cascade import Cascade
+    from translate_svc.engine.scheduling.guides.retry import Retry
     from translate_svc.engine.scheduling.sequence import SequenceState
 
 
