@@ -10,7 +10,8 @@ import pytest
 from tests.checkpoints import EOS, Driver, Job, new_runner, utterances
 from tests.step_results import decode_results
 from translate_svc.engine.plan import DecodeItem, EncodeItem, SequenceKey, SourcePlace, StepPlan
-from translate_svc.engine.runner.heard_source import background, heard_source
+from translate_svc.engine.runner.heard_source import at_speed, background, heard_source
+from translate_svc.engine.sequence_spec import RETRY_SPEEDS
 from translate_svc.types import EncoderSource, Samples
 
 TAIL = 3_200
@@ -46,6 +47,28 @@ def test_speech_that_has_ended_is_followed_by_its_quietest_piece(place: SourcePl
     tail = heard[len(SPEECH) :]
     assert len(tail) == TAIL
     assert set(tail.tolist()) == set(QUIET.tolist())
+
+
+@pytest.mark.parametrize("speed", RETRY_SPEEDS)
+def test_speech_at_another_speed_is_shorter_or_longer_and_as_much_higher_or_lower(speed: float) -> None:
+    tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000).astype(np.float32)
+    heard = heard_source(EncodeItem("a", tone, (0,), 0, sequences=(0,), speed=speed), 0)
+    assert isinstance(heard, np.ndarray)
+    assert heard.dtype == np.float32
+    assert len(heard) == round(16_000 / speed)
+    middle = heard[2_000:-2_000]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    assert np.argmax(spectrum) * 16_000 / len(middle) == pytest.approx(440 * speed, abs=2)
+    assert float(np.abs(middle).max()) == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("samples", [1_601, 16_000, 47_999])
+def test_and_comes_back_as_it_was(samples: int) -> None:
+    noise = np.random.default_rng(0).standard_normal(samples)
+    smooth = np.convolve(noise, np.hanning(9) / 4, "same").astype(np.float32)
+    there = at_speed(smooth, 0.8)
+    back = at_speed(there, len(there) / samples)
+    np.testing.assert_allclose(back, smooth, atol=1e-3)
 
 
 @pytest.mark.parametrize("samples", [1, 1_600, 1_601, 16_000])
