@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from translate_svc.cli.labelled_clips import LabelledClip
-from translate_svc.cli.length_trials import usable_clips, words_found
+from translate_svc.cli.length_trials import words_found
 from translate_svc.config import Settings
 from translate_svc.models.checkpoint.cascade_options import MAX_TRANSCRIPT_RETRIES, CascadeOptions
 from translate_svc.service import Service
@@ -27,12 +27,18 @@ def with_cascade(settings: Settings, cascade: CascadeOptions) -> Settings:
 async def measure_words(
     service: Service, clips: Sequence[LabelledClip], report: Callable[[], None] = lambda: None
 ) -> float:
-    """The share of words that come back, in percent, with the options of ``service``.
+    """The share of words that come back, in percent, with the options of ``service``: of all clips that were
+    translated, also those that a model is not made for. It is unsure of them most.
 
     Raises:
         ValueError: no clip can be used.
     """
-    share = await words_found(service, [(clip, clip.samples) for clip in usable_clips(service, clips)])
+    spoken = {each.code for each in service.languages() if each.text and each.speech_in}
+    usable = [each for each in clips if each.language in spoken and len(each.texts) > 1]
+    heard = [(each, each.samples) for each in usable if all(each.texts.values())]
+    if not heard:
+        raise ValueError("no clip has translations")
+    share = await words_found(service, heard)
     report()
     return share
 
