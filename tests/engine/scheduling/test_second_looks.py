@@ -15,7 +15,15 @@ import pytest
 from tests.fakes.fake_tokenizer import FakeTokenizer
 from translate_svc.engine.events import RequestFinished, SequenceFinished
 from translate_svc.engine.options import EngineLimits, StepBudgets
-from translate_svc.engine.plan import DecodeItem, EncodeItem, PlanItem, SequenceKey, StepPlan, TextToUnitItem
+from translate_svc.engine.plan import (
+    DecodeItem,
+    EncodeItem,
+    PlanItem,
+    SequenceKey,
+    StepPlan,
+    TextToUnitItem,
+    VocodeItem,
+)
 from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.scheduler import Scheduler
 from translate_svc.engine.sequence_spec import SequenceSpec
@@ -87,6 +95,7 @@ class RandomRunner:
             assert owner == item.key, "a slot holds another sequence"
             assert tuple(fed[: len(item.token_ids)]) == item.token_ids, "speech is made of what was fed"
             return TextToUnitResult(item.key, np.arange(9), (9,), (9,))
+        assert isinstance(item, VocodeItem), "nothing here has beams"
         samples = (item.end_unit - item.start_unit) * SAMPLES_PER_UNIT
         return VocodeResult(item.key, np.zeros(samples, np.float32))
 
@@ -109,7 +118,8 @@ class RandomRunner:
         count = len(proposed) if item.is_given else chance.randint(0, len(proposed))
         fed[item.position :] = (*item.token_ids, *proposed[:count])
         assert len(fed) <= LIMITS.max_slot_tokens, "a slot has room for what is fed"
-        attention = np.ones((len(item.token_ids), 4), np.float32) / 4 if item.return_attention else None
+        frames = np.full((len(item.token_ids), 4), 0.25, np.float32)
+        attention = frames if item.return_attention else None
         token = END if chance.random() < 0.25 else chance.choice(WORDS)
         return DecodeResult(
             item.key,
