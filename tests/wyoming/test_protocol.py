@@ -250,6 +250,7 @@ async def test_who_may_listen_and_call(service: ModelFreeService, tmp_path: Path
         with pytest.raises(InvalidArgument) as refused:
             WyomingServer(service, **options)
         assert refused.value.field == field
+        assert ("those are" in str(refused.value)) is (field == "wyoming_target")
     for name, told in (("alice", None), ("bob", "Unauthenticated")):
         async with (
             WyomingServer(service, callers=callers, caller=name) as server,

@@ -50,9 +50,11 @@ class Programs:
         self._model = info.model.name
         self._speaks = self.languages.reads_text and any(each.speech_out for each in self.languages)
         targets = [each for each in self.languages if each.text and each.translated]
-        self._target = self.languages.resolve(target, "wyoming_target") if target else None
-        if self._target is not None and self._target not in targets:
-            raise InvalidArgument("is not a language that this model translates into", field="wyoming_target")
+        self._target = self.languages.find(target) if target else None
+        if target and self._target not in targets:
+            into = ", ".join(each.bcp47 for each in targets) or "none"
+            message = f"is not a language that this model translates into; those are {into}"
+            raise InvalidArgument(message, field="wyoming_target")
         names: dict[str, Language | None] = {NAME: None}
         names |= {f"{NAME}-{each.bcp47}": each for each in targets}
         self._programs = dict(sorted(names.items(), key=lambda item: item[1] is not self._target))

@@ -21,7 +21,7 @@ from translate_svc.models.checkpoint.weight_index import (
 _ValueT = TypeVar("_ValueT")
 
 _KEY = WEIGHTS_KEY
-NOT_VALID = "is not a calibration of this version"
+_NOT_VALID = "is not a calibration of this version"
 NOT_CALIBRATED = "calibrate makes none for a model that translates into one language"
 
 
@@ -113,9 +113,9 @@ def read_keyed(folder: Path, name: str, version: int) -> dict[str, Any] | None:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(NOT_VALID, field=name) from error
+        raise CheckpointError(_NOT_VALID, field=name) from error
     if not isinstance(values, dict) or values.get("version") != version or _KEY not in values:
-        raise CheckpointError(NOT_VALID, field=name)
+        raise CheckpointError(_NOT_VALID, field=name)
     if values[_KEY] != weights_key(folder):
         raise CheckpointError("was computed for other weights", field=name)
     return values
@@ -135,4 +135,4 @@ def read_parsed(
     try:
         return parse(values)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise CheckpointError(NOT_VALID, field=name) from error
+        raise CheckpointError(_NOT_VALID, field=name) from error

@@ -7,13 +7,16 @@ and holds their hash. Free of torch.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from translate_svc.errors import CheckpointError
 from translate_svc.language_rule import LanguageDetection, LanguageRule
-from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
+from translate_svc.models.checkpoint.keyed_file import read_parsed, write_keyed
 
 LANGUAGES_FILE = "languages.json"
 _VERSION = 1
@@ -52,23 +55,20 @@ def read_language_rule(folder: Path, features: int) -> LanguageRule | None:
     Raises:
         CheckpointError: the file is damaged, or is for other weights.
     """
-    values = read_keyed(folder, LANGUAGES_FILE, _VERSION)
-    if values is None:
-        return None
-    try:
-        languages = tuple(map(str, values["languages"]))
-        weights = np.array(values["weights"], np.float64)
-        intercepts = np.array(values["intercepts"], np.float64)
-        intercept, slope = map(float, values["temperature"])
-        figures = {str(name): float(value) for name, value in values["figures"].items()}
-        if weights.shape != (len(languages) + 1, features) or intercepts.shape != (len(languages) + 1,):
-            raise ValueError("does not fit the checkpoint")
-        if not (np.isfinite(weights).all() and np.isfinite(intercepts).all() and languages):
-            raise ValueError("must be finite numbers")
-        learnt_from = str(values["learnt_from"])
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise CheckpointError(NOT_VALID, field=LANGUAGES_FILE) from error
-    detection = LanguageDetection(languages, learnt_from, figures)
+    return read_parsed(folder, LANGUAGES_FILE, _VERSION, partial(_parsed, features=features))
+
+
+def _parsed(values: Mapping[str, Any], features: int) -> LanguageRule:
+    languages = tuple(map(str, values["languages"]))
+    weights = np.array(values["weights"], np.float64)
+    intercepts = np.array(values["intercepts"], np.float64)
+    intercept, slope = map(float, values["temperature"])
+    figures = {str(name): float(value) for name, value in values["figures"].items()}
+    if weights.shape != (len(languages) + 1, features) or intercepts.shape != (len(languages) + 1,):
+        raise ValueError("does not fit the checkpoint")
+    if not (np.isfinite(weights).all() and np.isfinite(intercepts).all() and languages):
+        raise ValueError("must be finite numbers")
+    detection = LanguageDetection(languages, str(values["learnt_from"]), figures)
     return LanguageRule(detection, weights, intercepts, (intercept, slope))
 
 

@@ -9,11 +9,13 @@ Free of torch.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from translate_svc.errors import CheckpointError
-from translate_svc.models.checkpoint.keyed_file import NOT_VALID, read_keyed, write_keyed
+from translate_svc.models.checkpoint.keyed_file import read_parsed, write_keyed
 
 WINDOW_FILE = "window.json"
 _VERSION = 1
@@ -59,16 +61,14 @@ def window_of(folder: Path) -> Window:
     damaged or for other weights.
     """
     try:
-        values = read_keyed(folder, WINDOW_FILE, _VERSION)
-        if values is None:
-            return WHOLE_WINDOW
-        silence_ms = values["silence_ms"]
-        if silence_ms is not None and type(silence_ms) is not int:
-            raise ValueError("silence_ms is no whole number")
-        return Window(silence_ms)
+        return read_parsed(folder, WINDOW_FILE, _VERSION, _parsed) or WHOLE_WINDOW
     except CheckpointError as error:
-        problem = str(error)
-    except (ValueError, KeyError, TypeError):
-        problem = f"{WINDOW_FILE} {NOT_VALID}"
-    _log.warning("windows of 30 s are encoded, however short an utterance is: %s", problem)
-    return WHOLE_WINDOW
+        _log.warning("windows of 30 s are encoded, however short an utterance is: %s", error)
+        return WHOLE_WINDOW
+
+
+def _parsed(values: Mapping[str, Any]) -> Window:
+    silence_ms = values["silence_ms"]
+    if silence_ms is not None and type(silence_ms) is not int:
+        raise ValueError("silence_ms is no whole number")
+    return Window(silence_ms)
