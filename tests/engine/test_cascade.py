@@ -12,12 +12,11 @@ import pytest
 from benchmarks.quality.clip import Clip, load_clips
 from benchmarks.quality.report import ROOT
 from tests.engine.simultaneous.hypothesis_harness import LIMITS, HypothesisHarness, of
+from tests.engine.text_events import scores, text, tokens
 from translate_svc.engine.events import (
     FinishStatus,
     RequestFinished,
     SequenceFinished,
-    TextFinished,
-    TextScored,
     TokenDecoded,
     UnitsPredicted,
 )
@@ -52,25 +51,6 @@ def request(clip: Clip, weight: float, targets: Sequence[str], **options: Any) -
     specs = [SequenceSpec(code, cascade_weight=weight, speech=speech) for code in targets]
     specs.append(SequenceSpec(clip.language))
     return Request(name, clip.samples, tuple(specs), transcript=len(targets), **options)
-
-
-def tokens(events: Sequence[Any], sequence: int) -> tuple[int, ...]:
-    return tuple(each.token_id for each in of(events, TokenDecoded) if each.sequence == sequence)
-
-
-def text(events: Sequence[Any], sequence: int) -> str:
-    (finished,) = (each for each in of(events, TextFinished) if each.sequence == sequence)
-    decoded = [each for each in of(events, TokenDecoded) if each.sequence == sequence]
-    assert "".join(each.text for each in decoded) + finished.tail == finished.text, "deltas are the text"
-    return str(finished.text)
-
-
-def scores(source: Any, language: str, given: tuple[int, ...]) -> tuple[float, ...]:
-    """Of a text and its end, as a translation of ``source``."""
-    spec = SequenceSpec(language, given_token_ids=given)
-    (events,) = HypothesisHarness().run(Request("score", source, (spec,)))
-    (scored,) = of(events, TextScored)
-    return tuple(scored.log_probabilities)
 
 
 @functools.cache

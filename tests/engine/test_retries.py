@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +13,11 @@ import pytest
 from benchmarks.quality.clip import Clip, load_clips
 from benchmarks.quality.report import ROOT
 from tests.engine.simultaneous.hypothesis_harness import LIMITS, HypothesisHarness, of
+from tests.engine.text_events import scores, text, tokens
 from translate_svc.engine.events import (
-    EngineEvent,
     FinishStatus,
     RequestFinished,
     SequenceFinished,
-    TextFinished,
-    TextScored,
     TokenDecoded,
 )
 from translate_svc.engine.plan import StepPlan
@@ -30,7 +27,7 @@ from translate_svc.engine.sequence_spec import RETRY_SPEEDS, SequenceSpec, TextG
 from translate_svc.engine.step_result import EncodeResult, EncodeUnfinished, ItemFailure, StepResult
 from translate_svc.engine.validation import validate
 from translate_svc.errors import InvalidArgument, OutOfRange
-from translate_svc.types import Samples, Stage, Term
+from translate_svc.types import Stage, Term
 
 SURE = math.log(0.7)
 OTHER = {"eng": "spa", "spa": "eng", "fra": "eng", "deu": "eng"}
@@ -47,25 +44,6 @@ def clips() -> list[Clip]:
 def transcript(clip: Clip, retries: int, name: str = "", **options: Any) -> Request:
     spec = SequenceSpec(clip.language, retries=retries)
     return Request(name or clip.name, clip.samples, (spec,), transcript=0, **options)
-
-
-def tokens(events: Sequence[EngineEvent], sequence: int = 0) -> tuple[int, ...]:
-    return tuple(each.token_id for each in of(events, TokenDecoded) if each.sequence == sequence)
-
-
-def text(events: Sequence[EngineEvent], sequence: int = 0) -> str:
-    (finished,) = (each for each in of(events, TextFinished) if each.sequence == sequence)
-    decoded = [each for each in of(events, TokenDecoded) if each.sequence == sequence]
-    assert "".join(each.text for each in decoded) + finished.tail == finished.text, "deltas are the text"
-    return str(finished.text)
-
-
-def scores(samples: Samples, language: str, given: tuple[int, ...]) -> tuple[float, ...]:
-    """Of a text and its end."""
-    spec = SequenceSpec(language, given_token_ids=given)
-    (events,) = HypothesisHarness().run(Request("score", samples, (spec,)))
-    (scored,) = of(events, TextScored)
-    return tuple(scored.log_probabilities)
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import numpy as np
 from tests.fakes.fake_vad import AmplitudeVad
 from translate_svc.session.inbound.source_events import Committed, SourceEvent, Utterance
 from translate_svc.session.inbound.utterance_source import UtteranceSource
-from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.types import GuardSettings, Samples, Segmentation, StreamSettings
 from translate_svc.vad.frame_vad import Float32Array, FrameVad, VadFrames
 from translate_svc.vad.options import VadOptions

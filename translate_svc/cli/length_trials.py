@@ -22,7 +22,7 @@ from translate_svc.models.checkpoint.utterance_lengths import UtteranceLengths
 from translate_svc.service import Service
 from translate_svc.session.inbound.source_events import Utterance
 from translate_svc.session.inbound.utterance_source import UtteranceSource
-from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.types import (
     INTERNAL_SAMPLE_RATE_HZ,
     SAMPLES_ENCODING,

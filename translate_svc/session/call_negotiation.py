@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from translate_svc.audio.codecs.table import codec_of
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.errors import InvalidArgument, OutOfRange
-from translate_svc.session.negotiation import Negotiated, Negotiator
+from translate_svc.session.negotiation import Negotiator
 from translate_svc.session.options import SessionOptions
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.session.settings.term_options import negotiate_terms
 from translate_svc.types import AUTO, AudioClip, Inspect, StreamSettings, TranslateRequest
 

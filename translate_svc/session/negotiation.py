@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from translate_svc.audio.formats import check_input_format, check_output_format
 from translate_svc.confidence import UNCALIBRATED, ConfidenceRule
-from translate_svc.engine.relative_cost import relative_cost
 from translate_svc.engine.simultaneous.hypothesis import (
     NO_HYPOTHESES,
     SAFE_COMMIT_DEFAULTS,
@@ -17,9 +16,10 @@ from translate_svc.engine.simultaneous.hypothesis import (
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.languages import Language, LanguageTable
 from translate_svc.session.beam_search_options import negotiate_beam_search
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.session.settings.planned_sequence import PlannedSequence, planned_sequences
 from translate_svc.session.settings.term_options import negotiate_terms
-from translate_svc.session.simultaneous_options import SimultaneousOptions, negotiate_simultaneous
+from translate_svc.session.simultaneous_options import negotiate_simultaneous
 from translate_svc.session.source_language import negotiate_source
 from translate_svc.types import (
     AUTO,
@@ -46,53 +46,6 @@ _SPEECH_FIELDS = ("speaker_id", "duration_factor", "catch_up_duration_factor")
 _PAIR = 2
 
 _TEXT_ONLY = TargetSettings("", speech=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Negotiated:
-    """Settings with every default filled in and languages as Seamless codes, and the sequences they ask for.
-
-    The transcript is the last sequence, its target the source language.
-    """
-
-    settings: StreamSettings
-    vad: VadOptions
-    sequences: tuple[PlannedSequence, ...]
-    simultaneous: SimultaneousOptions | None = None
-    confidence: ConfidenceRule = UNCALIBRATED
-    detected: tuple[str, ...] = ()
-    """Languages that the model can tell by their sound."""
-
-    @property
-    def relative_cost(self) -> float:
-        """What a second of speech costs the engine beside one with a single text."""
-        specs = [plan.spec for plan in self.sequences]
-        return relative_cost(specs, is_growing=self.simultaneous is not None)
-
-    @property
-    def detects_language(self) -> bool:
-        """Whether the language of each utterance is found out."""
-        return self.settings.source_language == AUTO
-
-    def asks_the_same_language(self, other: Negotiated) -> bool:
-        """Whether a language that was heard with ``other`` counts: the same is named, or the same may be."""
-        asked, before = self.settings, other.settings
-        same_candidates = asked.source_candidates == before.source_candidates
-        return asked.source_language == before.source_language and same_candidates
-
-    @property
-    def transcript(self) -> int | None:
-        """The index of the transcript, in which terms are looked for; None without one."""
-        last = len(self.sequences) - 1
-        return last if self.sequences and self.sequences[last].is_transcript else None
-
-    @property
-    def witness(self) -> int | None:
-        """The index of the transcript that the confidence in translations goes by, shown or not; None without
-        one. In simultaneous translation one that is not shown is made anew each time, and does not count.
-        """
-        is_shown = self.transcript is not None and not self.sequences[self.transcript].is_hidden
-        return self.transcript if is_shown or self.simultaneous is None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from translate_svc.session.admission import AdmissionSlot
 from translate_svc.session.long_text.capitals import without_capitals
 from translate_svc.session.long_text.joined_outbox import JoinedOutbox
 from translate_svc.session.long_text.sentences import Sentence, sentences_of
-from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.observer import NULL_OBSERVER, StreamObserver
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbound.commit_points import CommitPoint
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.session.utterances.live_utterance import LiveUtterance
 from translate_svc.session.utterances.speech_writer import SpeechWriter
 from translate_svc.session.utterances.whole_utterance import WholeUtterance

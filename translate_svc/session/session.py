@@ -14,7 +14,6 @@ from translate_svc.session.dependencies import SessionDependencies
 from translate_svc.session.inbound.input_pump import InputPump
 from translate_svc.session.inbound.input_queue import Queued, QueuedEnd
 from translate_svc.session.inbound.received_input import ReceivedInput
-from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.ack_window import AckWindow
 from translate_svc.session.outbound.advice import LagAdvice
 from translate_svc.session.outbound.commit_points import CommitPoint
@@ -23,6 +22,7 @@ from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.second_hearing import SecondHearing
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
 from translate_svc.session.resume_point import ResumePoint, first_point
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.types import (
     AckInput,
     CallOutcome,

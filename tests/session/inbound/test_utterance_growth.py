@@ -13,7 +13,7 @@ from translate_svc.audio.resampler import resample
 from translate_svc.engine.simultaneous.commit_policy import LocalAgreement
 from translate_svc.session.inbound.source_events import Committed, Utterance, UtteranceGrew, UtteranceStarted
 from translate_svc.session.inbound.utterance_source import UtteranceSource
-from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import EndReason, Segmentation
 from translate_svc.vad.options import VadOptions

@@ -15,8 +15,8 @@ from tests.virtual_time import virtual_time
 from translate_svc.engine.events import StopReason
 from translate_svc.engine.request import Request
 from translate_svc.engine.simultaneous.commit_policy import LocalAgreement
-from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.advice import LengthAdvice
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.types import (
     ClientMessage,

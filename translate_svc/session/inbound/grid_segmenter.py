@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from translate_svc.session.inbound.frame_grid import FrameGrid, level_dbfs
 from translate_svc.session.inbound.source_events import Utterance, UtteranceGrew
-from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.session.voice_gate import VoicedFrames
 from translate_svc.types import FRAME_SAMPLES, EndReason, SampleRange, Samples, Segmentation
 from translate_svc.vad.hindsight import HindsightSegmenter

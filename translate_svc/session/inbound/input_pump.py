@@ -21,7 +21,7 @@ from translate_svc.session.inbound.source_events import (
     UtteranceStarted,
 )
 from translate_svc.session.inbound.utterance_source import UtteranceSource
-from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.session.vad_loop import VadStream
 from translate_svc.vad.frame_vad import VadFrames
 

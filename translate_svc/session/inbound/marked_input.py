@@ -7,7 +7,7 @@ from collections import deque
 
 from translate_svc.errors import InvalidArgument, OutOfRange
 from translate_svc.session.inbound.input_buffer import InputBuffer
-from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.types import MAX_POSITION, EndReason, Samples
 
 _MAX_MARKERS = 1024

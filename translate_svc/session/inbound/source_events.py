@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.types import EndReason, SampleRange, Samples
 
 

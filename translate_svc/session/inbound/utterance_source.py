@@ -38,7 +38,7 @@ from translate_svc.session.inbound.source_events import (
     Utterance,
     UtteranceStarted,
 )
-from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.types import Samples, Segmentation
 from translate_svc.vad.frame_vad import VadFrames
 from translate_svc.vad.segmenter import SegmenterIdle, SegmentEvent, SegmentStarted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, EndReason, Segmentation, StreamWarning
 
 MAX_LENGTH_CUTS = 3

@@ -12,7 +12,6 @@ from translate_svc.heard_language import HeardLanguage
 from translate_svc.session.capacity.degradation import LATE_SPEECH_S, Degradation
 from translate_svc.session.capacity.stream_lag import StreamLag
 from translate_svc.session.inbound.source_events import Committed, Utterance, UtteranceGrew
-from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.options import SessionOptions
 from translate_svc.session.outbound.advice import LengthAdvice, SkipAdvice
 from translate_svc.session.outbound.commit_points import CommitPoint
@@ -21,6 +20,7 @@ from translate_svc.session.outbound.next_utterance import NextUtterance
 from translate_svc.session.outbound.outbox import Outbox
 from translate_svc.session.outbound.trial import Trial
 from translate_svc.session.outbound.utterance_router import UtteranceRouter
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.session.source_language import DECIDED_AFTER_S
 from translate_svc.session.utterances.growing_utterance import GrowingUtterance, new_utterance
 from translate_svc.session.utterances.live_utterance import LiveUtterance

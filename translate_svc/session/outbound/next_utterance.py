@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.commit_points import CommitPoint
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.session.utterances.hypothesis_builder import Continuation
 
 

@@ -12,10 +12,10 @@ from translate_svc.session.inbound.source_events import (
     UtteranceGrew,
     UtteranceStarted,
 )
-from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.dispatcher import Dispatcher
 from translate_svc.session.outbound.stretch import Piece, Stretch
 from translate_svc.session.outbound.trial import Trial
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.types import Segmentation
 
 _Later = UtteranceStarted | Committed | SettingsApplied

@@ -12,9 +12,9 @@ import numpy as np
 
 from translate_svc.session.capacity.degradation import Degradation
 from translate_svc.session.inbound.source_events import Utterance
-from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.outbound.dispatcher import Dispatcher
 from translate_svc.session.outbound.trial import Trial
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, SampleRange
 
 

@@ -8,7 +8,7 @@ from translate_svc.engine.events import EngineEvent, RequestFinished, WaveformPi
 from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
-from translate_svc.session.negotiation import Negotiated
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.session.simultaneous_options import SimultaneousOptions
 from translate_svc.session.utterances.hypothesis_builder import Continuation, HypothesisBuilder
 from translate_svc.session.utterances.live_utterance import LiveUtterance

@@ -25,8 +25,8 @@ from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.hypothesis import HypothesisDecided, SpeechCarriedOver
 from translate_svc.errors import InvariantViolation
 from translate_svc.heard_language import HeardLanguage
-from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.observer import UtteranceReport
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.session.settings.planned_sequence import LaneKey, PlannedSequence
 from translate_svc.session.utterances.live_sequence import LiveSequence, SourcePosition, closing_events
 from translate_svc.session.utterances.passed_sound import PassedSound

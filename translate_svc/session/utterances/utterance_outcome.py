@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from translate_svc.engine.events import FinishStatus
 from translate_svc.engine.sequence_spec import HEARD
-from translate_svc.session.negotiation import Negotiated
 from translate_svc.session.observer import UtteranceReport
+from translate_svc.session.settings.negotiated import Negotiated
 from translate_svc.session.utterances.live_sequence import LiveSequence
 from translate_svc.session.utterances.text_confidence import ConfidenceMeter
 from translate_svc.session.utterances.utterance_language import UtteranceLanguage
