@@ -108,6 +108,7 @@ def load_engine(
     placement = resolve_placement(settings.device, settings.dtype, stored_weights(checkpoint.path))
     _log.info("computing in %s on %s: %s", placement.dtype_name, placement.device, placement.reason)
     capabilities, alignment = checkpoint.capabilities, checkpoint.alignment
+    _check_readings(settings, reads_text=capabilities.reads_text)
     limits = settings.engine_limits(model_tokens=capabilities.max_text_positions, device=placement.device)
     lengths = lengths_of(checkpoint.path, can_calibrate=capabilities.reads_text)
     tail_padding_samples = settings.tail_padding_samples(lengths.tail_padding_ms)
@@ -166,6 +167,12 @@ def load_engine(
         settings.cascade_weight_of(cascade.weight),
         settings.transcript_retries_of(cascade.retries),
     )
+
+
+def _check_readings(settings: Settings, *, reads_text: bool) -> None:
+    for field in () if reads_text else ("cascade_weight", "transcript_retries"):
+        if getattr(settings, field) > 0:
+            raise InvalidArgument("is for models that translate texts, too", field=field)
 
 
 @asynccontextmanager

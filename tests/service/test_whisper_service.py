@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -149,3 +150,12 @@ async def test_the_catalog_knows_it_and_its_licence(tmp_path: Path) -> None:
     (entry,) = (each for each in read_catalog(tmp_path) if each.directory == "whisper")
     assert (entry.error, entry.license, entry.speech_languages) == ("", "apache-2.0", ())
     assert len(entry.text_languages) == 99
+
+
+@pytest.mark.parametrize("wanted", [{"cascade_weight": 0.3}, {"transcript_retries": 2}])
+async def test_an_operator_cannot_have_read_again_what_it_heard(wanted: dict[str, Any]) -> None:
+    settings = Settings(model=str(whisper_folder("tiny")), max_utterance_ms=3_000, **wanted)
+    with pytest.raises(InvalidArgument, match="translate texts, too") as refused:
+        async with Service.start(settings):
+            pass
+    assert refused.value.field in wanted
