@@ -33,3 +33,20 @@ async def test_texts_of_languages_that_were_left_say_which_they_are(starter: Gat
         tops = await first.locator("p").evaluate_all("all => all.map(each => each.offsetTop)")
         assert len(set(tops)) == 1, "they stand in one row"
         assert not page.problems
+
+
+async def test_a_language_that_is_chosen_while_the_session_ends_holds_for_the_next(
+    starter: GatewayServer,
+) -> None:
+    async with visit(starter.target) as page:
+        await page.page.get_by_role("button", name="My wife will call").click()
+        await expect(page.at("#captions li").first).to_be_visible()
+        await page.page.evaluate("""() => {
+          document.getElementById("stop").click();
+          const source = document.getElementById("source");
+          source.value = "fr";
+          source.dispatchEvent(new Event("change"));
+        }""")
+        await page.finished()
+        await expect(page.at("#problem")).to_be_hidden()
+        assert await page.at("#source").input_value() == "fr"

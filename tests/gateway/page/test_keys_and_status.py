@@ -116,6 +116,21 @@ async def test_a_server_that_goes_away_is_said_and_what_was_said_stays(
             await page.at("#again").click()
 
 
+async def test_who_connects_again_hears_the_recording_from_its_beginning(
+    server: GatewayServer, tmp_path: Path
+) -> None:
+    (tmp_path / "spoken.wav").write_bytes(_wav(tone(30.0)))
+    async with visit(server.target) as page:
+        await expect(page.at("#speak")).to_be_enabled()
+        await page.at("#file").set_input_files(tmp_path / "spoken.wav")
+        await expect(page.at("#captions li")).to_have_count(1)
+        await server.stop(0)
+        for action in (page.at("#again"), page.page.get_by_role("button", name="My wife will call")):
+            await action.click()
+            await expect(page.at("#problem")).to_contain_text("The server does not answer")
+            await expect(page.at("#again")).to_be_visible()
+
+
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_operator_sees_streams_come_and_go(starter: GatewayServer) -> None:
     async with visit(f"{starter.target}/status", axe=True) as page:

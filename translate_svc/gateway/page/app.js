@@ -88,7 +88,7 @@ async function run(state, open) {
     else feed = opened;
   } catch (error) {
     mine.abandon();
-    if (session === mine) finish(error.message);
+    if (session === mine) finish(error.message, error.status === 0 ? again : null); // 0: the server did not answer
   }
 }
 
@@ -145,10 +145,10 @@ function speak() {
   });
 }
 
-/** Plays a recording to the session. `data`: a promise of its bytes. */
-function playClip(name, data) {
+/** Plays a recording to the session. `read()` resolves to its bytes; who connects again reads them again. */
+function playClip(name, read) {
   return run(`Playing ${name} …`, async (onPart, mine) => {
-    const floats = await decodeClip(await data);
+    const floats = await decodeClip(await read());
     if (!mine.isClosing) {
       player.playOriginal(floats);
       controls.offerHurry();
@@ -164,7 +164,7 @@ function hurry() {
 }
 
 function update() {
-  if (!session) return;
+  if (!session || session.isClosing) return; // it holds for the next session
   session.update(sessionSettings(choice()));
   conversation.targets = columns().targets;
   head();
@@ -197,12 +197,12 @@ async function start() {
   const inspector = new Inspector(names, play);
   captions = new Captions(names, (utterance, panel) => inspector.show(utterance, panel));
   takeHome = new TakeHome(conversation, names);
-  controls.ready(model, status.model, { speak, stop, hurry, playFile: (file) => playClip(file.name, file.arrayBuffer()) });
+  controls.ready(model, status.model, { speak, stop, hurry, playFile: (file) => playClip(file.name, () => file.arrayBuffer()) });
   await showSamples(model.languages, (sample) => {
     if (talkers.between && !talkers.between.includes(sample.language)) talkers.alone();
     picker.speak(sample.language);
     controls.forSample();
-    playClip("the recording", sampleData(sample));
+    playClip("the recording", () => sampleData(sample));
   });
 }
 

@@ -6,7 +6,7 @@ const TICK_MS = 80;
 const BURST_SAMPLES = RATE_HZ; // of one message, when the rest is sent at once
 const MAX_BACKLOG_BYTES = 4_000_000;
 
-/** The samples of a file as mono floats at 24 kHz. Rejects with a message for people. */
+/** The samples of a file as mono floats at 24 kHz. Takes `data` away. Rejects with a message for people. */
 export async function decodeClip(data) {
   let decoded;
   try {

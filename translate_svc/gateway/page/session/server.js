@@ -56,6 +56,13 @@ export async function getJson(path) {
   return request(path, clientSecret());
 }
 
+/** The bytes of a file that anybody may have. Rejects with a Refusal. */
+export async function getBytes(path) {
+  const response = await answer(path);
+  if (!response.ok) throw new Refusal(response.statusText, response.status);
+  return response.arrayBuffer();
+}
+
 /** Whether the server answers at all. A proxy's word that it does not is no answer. */
 export async function isThere() {
   try {
@@ -66,13 +73,16 @@ export async function isThere() {
 }
 
 async function request(path, credential, options = {}) {
-  let response;
-  try {
-    response = await fetch(httpUrl(path), { ...options, headers: credential ? { authorization: `Bearer ${credential}` } : {} });
-  } catch {
-    throw new Refusal("The server does not answer.", 0);
-  }
+  const response = await answer(path, { ...options, headers: credential ? { authorization: `Bearer ${credential}` } : {} });
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refusal(body.error?.message ?? response.statusText, response.status);
   return body;
+}
+
+async function answer(path, options = {}) {
+  try {
+    return await fetch(httpUrl(path), options);
+  } catch {
+    throw new Refusal("The server does not answer.", 0);
+  }
 }

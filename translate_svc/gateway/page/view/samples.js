@@ -1,6 +1,6 @@
 /** The recordings that ship with the page. */
 
-import { httpUrl } from "../session/server.js";
+import { getBytes, httpUrl } from "../session/server.js";
 import { byId, html, icon } from "./element.js";
 
 const PLAY = "M7 4.5v15l12-7.5z";
@@ -21,7 +21,7 @@ export async function showSamples(languages, play) {
   byId("samples").hidden = buttons.length === 0;
 }
 
-/** The bytes of a recording. */
-export async function sampleData({ file }) {
-  return (await fetch(httpUrl(`page/samples/${file}`))).arrayBuffer();
+/** The bytes of a recording. Rejects with a Refusal. */
+export function sampleData({ file }) {
+  return getBytes(`page/samples/${file}`);
 }
