@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from importlib import metadata
@@ -86,6 +87,9 @@ def main() -> None:
 def _run() -> int:
     if sys.stdout is None:
         return _print_error("standard output is closed", EXIT_ERROR)
+    if sys.stdin is None:
+        # descriptor 0 is free, and the next file or socket would be taken for standard input
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")
     write_what_encoding_lacks()
     try:
         # the return value of the command, or the code of its typer.Exit

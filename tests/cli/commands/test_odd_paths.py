@@ -1,10 +1,12 @@
-"""Names that are no UTF-8, that look like markup or that are as long as a name may be, and full disks."""
+"""Names that are no UTF-8, look like markup or are as long as they may be; full disks; no standard input."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from tests.cli.conftest import Command
 from tests.cli.process import STARTER
 from tests.clips import DATA, texts
+from tests.full_disk import files_of_at_most
 
 CLIP = DATA / "eng_1.flac"
 LATIN_1 = os.fsdecode(b"caf\xe9.flac")
@@ -87,3 +90,34 @@ def test_a_full_disk_is_told_in_one_line(
     full.symlink_to("/dev/full")
     code, _, error = command("translate", str(CLIP), "--to", "es", option, str(full), "--server", server)
     assert (code, error) == (1, "translate-svc: /dev/full: No space left on device\n")
+
+
+def test_a_key_that_does_not_fit_on_the_disk_leaves_the_key_file_as_it_was(
+    command: Command, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    before = "# who may call\n" * 500
+    keys.write_text(before, encoding="utf-8")
+    with files_of_at_most(len(before) + 20):
+        code, output, error = command("keys", "new", "bob", "--file", str(keys))
+    assert (code, output, error) == (1, "", f"translate-svc: {keys}: File too large\n")
+    assert keys.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("say", "-", "--from", "en"), "text: holds no visible character"),
+        (("translate", "-"), "standard input: is not an audio or video file that FFmpeg can read"),
+    ],
+)
+async def test_a_standard_input_that_is_closed_is_an_empty_one(
+    server: str, arguments: tuple[str, ...], said: str
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "translate_svc", *arguments),
+        *("--to", "es", "--server", server),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, error = await process.communicate()
+    assert (process.returncode, error.decode()) == (1, f"translate-svc: {said}\n")

@@ -5,17 +5,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import resource
 import shutil
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from tests.fake_hub import COMMIT, FakeHub
+from tests.full_disk import files_of_at_most
 from tests.published_layout import HUB_ID, NEEDLESS_FILES
 from translate_svc.errors import CheckpointError, DownloadError
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
@@ -183,17 +181,6 @@ def test_a_full_disk_is_told_and_keeps_what_is_there(hub: FakeHub, cache: Path) 
     check_nothing_looks_complete(cache)
     assert list(cache.glob(".pulling/*/config.json"))
     assert pull_all(hub, cache).path == cache / DIRECTORY
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """The kernel refuses to write further, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_too_little_room_is_told_before_the_first_byte(

@@ -57,9 +57,20 @@ def resume(
 
 
 def _append(line: str, file: Path, *, mode: int) -> None:
-    """``mode``: of a new file, before the umask."""
-    with open(file, "a+", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, mode)) as lines:
+    """Adds the whole line or nothing: servers refuse a file with half a line, and with it each later change.
+
+    ``mode``: of a new file, before the umask.
+
+    Raises:
+        OSError: the file cannot be written, as on a full disk. Names it.
+    """
+    with open(file, "ab+", buffering=0, opener=lambda path, flags: os.open(path, flags, mode)) as lines:
         lines.seek(0)
-        if not (lines.read() or "\n").endswith("\n"):
-            print(file=lines)
-        print(line, file=lines)
+        before = lines.readall()
+        rest = (b"" if before.endswith(b"\n") or not before else b"\n") + line.encode() + b"\n"
+        try:
+            while rest:
+                rest = rest[lines.write(rest) :]
+        except OSError as error:
+            lines.truncate(len(before))
+            raise OSError(error.errno, error.strerror, str(file)) from None
