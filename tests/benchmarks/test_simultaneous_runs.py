@@ -16,6 +16,7 @@ from benchmarks.simultaneous.listen import UTTERANCE, listen, stream_settings
 from benchmarks.simultaneous.measure import clocked_service, is_computing, run
 from benchmarks.simultaneous.monologues import SAMPLES_PER_MS, VARIANTS, monologues, shipped_clips
 from benchmarks.simultaneous.words import flicker, words_of
+from translate_svc.engine.sequence_spec import RETRY_SPEEDS
 from translate_svc.types import Stage, TargetSettings
 
 STARTER = Path(__file__).parents[2] / "model_cache" / "starter"
@@ -69,7 +70,8 @@ def test_utterance_mode_answers_when_the_segmenter_has_heard_the_end() -> None:
                 heard = await listen(service, samples, settings)
         totals = clock.read()
         spoken_s = (second.end_ms - first.start_ms) / 1000
-        assert spoken_s - 1 < totals[Stage.ENCODE].work < spoken_s + 2, "each utterance was encoded once"
+        most_s = (spoken_s + 2) * (1 + len(RETRY_SPEEDS))
+        assert spoken_s - 1 < totals[Stage.ENCODE].work < most_s, "each was encoded once, or once a speed"
         assert totals[Stage.DECODE].work > len(heard.deltas) - 2
         assert totals[Stage.ENCODE].engine_s > 0
         assert totals[Stage.VOCODE].work == 0

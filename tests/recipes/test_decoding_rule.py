@@ -12,7 +12,7 @@ from translate_svc.engine.constraint import Constraint
 from translate_svc.engine.events import TextFinished, TokenDecoded
 from translate_svc.engine.plan import DecodeItem
 from translate_svc.engine.request import Request
-from translate_svc.engine.scheduling import request_state
+from translate_svc.engine.scheduling import request_states
 from translate_svc.engine.scheduling.greedy_sequence import GreedySequence
 from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.models.checkpoint.checkpoint import Checkpoint
@@ -39,7 +39,7 @@ def test_a_rule_takes_three_steps_and_holds_for_every_token(monkeypatch: pytest.
     tokens = [event.token_id for event in of(plain, TokenDecoded)]
     tokenizer = tokenizer_of(Checkpoint.open(checkpoint_folder("starter")))
     forbidden = next(each for each in tokens[1:] if tokenizer.id_to_piece(each).startswith("\u2581"))
-    monkeypatch.setattr(request_state, "GreedySequence", CarefulSequence)
+    monkeypatch.setattr(request_states, "GreedySequence", CarefulSequence)
     (careful,) = house([forbidden]).run(request)
     chosen = [event.token_id for event in of(careful, TokenDecoded)]
     assert forbidden not in chosen

@@ -209,7 +209,7 @@ async def test_a_speaker_is_told_what_is_wrong(
 
 
 class TestUnconnected:
-    @pytest.mark.parametrize("options", [GatewayOptions(max_calls=2, connect_timeout_s=0.5)])
+    @pytest.mark.parametrize("options", [GatewayOptions(max_calls=2, connect_timeout_s=3.0)])
     async def test_who_never_connects_gives_the_place_back(self, server: GatewayServer) -> None:
         path = "/v1/whip/stage?target=es&language=en"
         async with (
