@@ -212,6 +212,22 @@ def test_terms_are_placed_in_the_text_that_is_taken() -> None:
     assert "Zebra" in text(said, 0)
 
 
+@pytest.mark.host_alone
+def test_a_transcript_that_says_a_term_is_read_as_any_other() -> None:
+    """Also by translations that end while terms are looked for in it, one step after its own end."""
+    for clip in clips()[1::2]:
+        words = [word.strip("¿?¡!.,") for word in clip.texts[clip.language].split()]
+        terms = tuple(Term(word, "Zebra", "ita") for word in words if word.isalpha())  # for none of them
+        house = HypothesisHarness()
+        told = [
+            house.run(request(clip, WEIGHT, others(clip), name=f"{clip.name} {len(each)}", terms=each))[0]
+            for each in ((), terms)
+        ]
+        read = [item.request_id for plan in house.runner.plans for item in plan.encode if _is_of_text(item)]
+        assert len({read.count(each) for each in (f"{clip.name} 0", f"{clip.name} {len(terms)}")}) == 1
+        assert [tokens(told[0], each) for each in range(4)] == [tokens(told[1], each) for each in range(4)]
+
+
 @pytest.mark.parametrize(
     ("specs", "transcript", "field"),
     [

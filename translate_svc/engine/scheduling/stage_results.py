@@ -266,8 +266,7 @@ class StageResults:
         """Begins the next turn, if there is none, and somebody waits for it."""
         if cascade is None or cascade.source is None or cascade.reader is not None or not cascade.waiting:
             return
-        if cascade.holder is None:
-            self._go_on(cascade.end())
+        if cascade.holder is None:  # the transcript still has the slot: terms are looked for in it
             return
         reader = cascade.waiting.pop(0)
         if reader is not cascade.holder:
