@@ -47,10 +47,11 @@ def test_a_transcript_that_nobody_asked_for_is_not_shown(source: str) -> None:
     assert weights(source, Inspect.TRANSCRIPT) == [(0.3, True), (0.3, True), (0.0, True)]
 
 
-def test_the_language_that_is_spoken_is_not_translated() -> None:
+def test_a_target_in_the_language_that_is_spoken_gets_the_text_of_the_transcript() -> None:
     targets = (TargetSettings("eng"), TargetSettings("fra"))
-    assert weights(targets=targets) == [(0.0, True), (0.3, True), (0.0, False)]
+    assert weights(targets=targets) == [(0.3, True), (0.3, True), (0.0, False)]
     assert weights(targets=targets[:1]) == [(0.0, True)]
+    assert weights("eng", Inspect.TRANSCRIPT, targets=targets[:1]) == [(0.3, True), (0.0, True)]
 
 
 @pytest.mark.parametrize(

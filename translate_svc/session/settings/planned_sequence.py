@@ -80,11 +80,14 @@ def planned_sequences(
 ) -> tuple[PlannedSequence, ...]:
     """Those of negotiated settings. The transcript is the last one.
 
-    ``cascade_weight``: of the translations of speech into other languages.
+    ``cascade_weight``: of the translations of speech. With any, a text in the language that is spoken is that
+    of the transcript, if there is one.
     """
     guards = text_guards(settings.guards)
     source, is_asked = settings.source_language, Inspect.TRANSCRIPT in settings.include
     known = None if source == AUTO else source
+    if not is_asked and all(target.language == known for target in settings.targets):
+        cascade_weight = 0.0  # it would need a transcript beside itself
     planned = [
         PlannedSequence(
             SequenceSpec(
@@ -94,7 +97,7 @@ def planned_sequences(
                 duration_factor=target.duration_factor,
                 guards=guards,
                 source_language=known,
-                cascade_weight=cascade_weight if target.language != known else 0.0,
+                cascade_weight=cascade_weight,
             ),
             text=LaneKey(LaneKind.TRANSLATION, target.language) if target.text else None,
             audio=LaneKey(LaneKind.AUDIO, target.language) if target.speech else None,

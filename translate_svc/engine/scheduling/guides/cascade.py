@@ -21,13 +21,13 @@ class Cascade:
         job_id: as that of ``RequestState``.
         transcript: the sequence whose text it is.
         sequences: the translations.
-        language: of the transcript.
         source: its tokens; None until it has ended.
         is_over: there will be none.
         holder: the translation that has the slot, as its last one.
         reader: the translation whose turn it is. It is the holder.
         is_encoded: the slot holds the source, for the reader.
         waiting: translations that wait for their turn.
+        echoes: those in the language of the transcript, which wait for its text alone.
     """
 
     request_id: str
@@ -35,13 +35,13 @@ class Cascade:
     job_id: int
     transcript: SequenceState
     sequences: tuple[SequenceState, ...]
-    language: str = ""
     source: tuple[int, ...] | None = None
     is_over: bool = False
     holder: SequenceState | None = None
     reader: SequenceState | None = None
     is_encoded: bool = False
     waiting: list[SequenceState] = field(default_factory=list)
+    echoes: list[SequenceState] = field(default_factory=list)
 
     @property
     def terminal(self) -> bool:

@@ -66,12 +66,13 @@ class CascadeSource(Guide):
         if text and sequence.text.stop_reason is StopReason.END_OF_TEXT:
             tokens = self._tokenizer.source_tokens(text, language)
             if len(tokens) <= self._max_tokens:
-                self._cascade.source, self._cascade.language = tokens, language
+                self._cascade.source = tokens
         return Ended.FINISHED
 
     def close(self) -> list[SequenceState]:
-        """Without a source nobody waits for it."""
-        return [] if self._cascade.source is not None else self._cascade.end()
+        """Without a source nobody waits for it. Texts in its own language wait for no slot."""
+        echoes, self._cascade.echoes = self._cascade.echoes, []
+        return echoes if self._cascade.source is not None else [*echoes, *self._cascade.end()]
 
     @property
     def cascade(self) -> Cascade:
@@ -187,8 +188,12 @@ class CascadeGuide(Guide):
     def _begin(self, sequence: SequenceState) -> Ended:
         text, cascade = sequence.text, self._cascade
         is_whole = text.stop_reason is StopReason.END_OF_TEXT and 0 < text.tokens <= self._max_tokens
-        is_echo = sequence.spec.language == cascade.language
-        if not is_whole or is_sure(self._draft.by_speech) or is_echo or cascade.is_over:
+        if (is_whole and is_sure(self._draft.by_speech)) or cascade.is_over:
+            self._pass = _Pass.DONE
+            return Ended.FINISHED
+        if self._is_echo(sequence):
+            return self._repeat(sequence)
+        if not is_whole:
             self._pass = _Pass.DONE
             return Ended.FINISHED
         if not (cascade.reader is sequence and cascade.is_encoded):
@@ -206,6 +211,30 @@ class CascadeGuide(Guide):
         self._pass = _Pass.READ
         return Ended.GOES_ON
 
+    def _is_echo(self, sequence: SequenceState) -> bool:
+        """Whether its text is in the language that is spoken."""
+        return sequence.spec.language == self._cascade.transcript.spec.language
+
+    def _repeat(self, sequence: SequenceState) -> Ended:
+        """Takes the text of the transcript, which may have been made again and is the better one then."""
+        if self._cascade.source is None:
+            self._cascade.echoes.append(sequence)
+            return Ended.WAITS
+        text, said = sequence.text, self._cascade.transcript.text
+        self._draft.token_ids = text.token_ids[text.prompt_tokens :]
+        words = said.token_ids[said.prompt_tokens :]
+        if words == self._draft.token_ids:
+            self._pass = _Pass.DONE
+            return Ended.FINISHED
+        self._set_common(words)
+        self._reading = _Candidate(words, self._draft.by_speech[: self._common])
+        self._pass = _Pass.SCORE_READING
+        return Ended.GOES_ON
+
+    def _set_common(self, token_ids: Sequence[int]) -> None:
+        pairs = zip(self._draft.token_ids, token_ids, strict=False)
+        self._common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
     def _read(self, last: DecodeResult) -> None:
         """Adds a pass of the translation of the transcript. A text that guards stop is none."""
         draft, again = self._draft, self._again
@@ -216,8 +245,7 @@ class CascadeGuide(Guide):
         if not (again.is_whole and again.token_ids) or again.token_ids == draft.token_ids:
             self._pass = _Pass.DONE
             return
-        pairs = zip(draft.token_ids, again.token_ids, strict=False)
-        self._common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        self._set_common(again.token_ids)
         draft.by_transcript = again.log_probabilities[: self._common]
         self._reading = _Candidate(again.token_ids, draft.by_speech[: self._common], again.log_probabilities)
         self._pass = _Pass.SCORE_DRAFT
@@ -226,7 +254,8 @@ class CascadeGuide(Guide):
         """Makes the text that of the better one."""
         reading, weight = self._reading, sequence.spec.cascade_weight
         reading.by_speech += last.accepted
-        if reading.score(weight, self._common) <= self._draft.score(weight, self._common):
+        is_worse = reading.score(weight, self._common) <= self._draft.score(weight, self._common)
+        if is_worse and not self._is_echo(sequence):
             self._pass = _Pass.RESTORE if sequence.spec.speech else _Pass.DONE
             return
         sequence.rewind(self._common)
