@@ -64,6 +64,13 @@ def test_without_a_server_its_flag_is_asked_for(arguments: tuple[str, ...]) -> N
     assert "pip install 'translate-svc[server]'" in error
 
 
+def test_a_file_that_is_not_there_is_named_before_any_package(server: str) -> None:
+    code, output, error = _run(
+        _extras_modules(), "translate", "missing.wav", "--from", "en", "--to", "es", "--server", server
+    )
+    assert (code, output, error.splitlines()[-1]) == (1, "", "translate-svc: missing.wav: no such file")
+
+
 def test_the_command_starts() -> None:
     code, output, error = _run(_extras_modules(), "--help")
     assert (code, error) == (0, "")

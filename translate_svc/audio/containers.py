@@ -51,7 +51,7 @@ def open_media(
     name = name or str(source)
     with ExitStack() as opened:
         if isinstance(source, Path):
-            _check_readable(source, name)
+            check_readable(source, name)
             if source.is_fifo():
                 # FFmpeg would read it, too, but not tell what it holds to anybody else
                 source = opened.enter_context(source.open("rb", buffering=0))
@@ -68,14 +68,15 @@ def silent_film_ms(source: Path) -> int | None:
     Raises:
         InvalidArgument: as ``open_media``.
     """
-    _check_readable(source, str(source))
+    check_readable(source, str(source))
     with _opened(source, str(source)) as container:
         if container.streams.audio or not container.streams.video:
             return None
         return _stated_ms(container) or 0
 
 
-def _check_readable(path: Path, name: str) -> None:
+def check_readable(path: Path, name: str) -> None:
+    """Raises InvalidArgument, with ``name``, if the file is not there, is empty or may not be read."""
     if path.is_dir() or not path.exists():
         raise InvalidArgument("is a directory" if path.is_dir() else "no such file", field=name)
     if path.is_file() and not path.stat().st_size:

@@ -14,7 +14,7 @@ import soundfile
 
 from translate_svc.audio import containers
 from translate_svc.audio.audio_tracks import AudioChoice, AudioTrack, Channel
-from translate_svc.audio.containers import MediaAudio, open_media
+from translate_svc.audio.containers import MediaAudio, check_readable, open_media
 from translate_svc.audio.damage import Damage
 from translate_svc.audio.mixer import SideMixer
 from translate_svc.audio.resampler import Resampler
@@ -98,8 +98,11 @@ def open_media_file(
     try:
         import av  # noqa: F401
     except ModuleNotFoundError:
-        if isinstance(source, Path) and is_sound_file(source):
-            return open_sound_file(source, choice)
+        if isinstance(source, Path):
+            # a name that was mistyped is not mended by a package
+            check_readable(source, name or str(source))
+            if is_sound_file(source):
+                return open_sound_file(source, choice)
         raise
     return open_media(source, name, choice)
 
