@@ -23,6 +23,17 @@ def test_every_directory_of_the_manifests_is_described() -> None:
         assert f"`k8s/overlays/{overlay.name}`" in MANUAL
 
 
+def test_it_says_what_another_namespace_breaks() -> None:
+    """kustomize changes the namespace of an object, not a query or a host name that says it."""
+    said = re.compile(r'namespace="translate-svc"|\.translate-svc\.svc')
+    bound = {
+        file.parent.name for file in (K8S / "components").rglob("*.yaml") if said.search(file.read_text())
+    }
+    (warning,) = re.findall(r"^Keep the namespace: .*?\n\n", MANUAL, re.MULTILINE | re.DOTALL)
+    assert bound
+    assert bound <= set(re.findall(r"`([\w-]+)`", warning))
+
+
 @pytest.mark.parametrize("overlay", ["gpu", "everything"])
 def test_its_seconds_are_those_of_the_manifests(overlay: str) -> None:
     workload, server, settings = next(Manifests.of(overlay).servers())
