@@ -12,9 +12,9 @@ _ENCODING, _TEXT, _SPEECH = 0.66, 0.34, 0.67
 """
 _CASCADE = 0.05
 """What is read again of a translation (``SequenceSpec.cascade_weight``), beside its text."""
-_RETRY = 0.2
-"""What a retry of the transcript (``SequenceSpec.retries``) costs, of an utterance with one text: a fifth of
-the utterances are heard again, most of them at two speeds (the starter, on sentences that it is made for).
+_RETRY = 0.1
+"""What a retry of the transcript (``SequenceSpec.retries``) costs, of an utterance with one text: one
+utterance in seven is encoded again for it (the starter, on sentences that it is made for).
 """
 _GROWING = 4.0
 """Simultaneous translation hears the same audio several times (``make simultaneous``: engine time)."""

@@ -190,7 +190,7 @@ class StageResults:
             prompt = text_prompt(self._tokenizer, sequence.spec, heard)
         except KeyError:
             message = f"decode: {heard} is spoken, of which the model writes no {target}"
-            self._finish(sequence, FinishStatus.FAILED, message)
+            self._end(sequence, FinishStatus.FAILED, message)
             return
         sequence.set_prompt(prompt, decoded)
 
