@@ -174,6 +174,14 @@ def test_but_not_one_that_each_hypothesis_makes_anew() -> None:
     assert done.confidences[0].confidence == pytest.approx(heard)
 
 
+def test_a_target_that_is_the_transcript_itself_is_as_sure() -> None:
+    asked = config(TargetSettings("en", speech=False), TargetSettings("es"), **HEARD)
+    (done,) = of(stream(answer(UNSURE, UNSURE, SURE), asked), UtteranceDone)
+    echo, translation, transcript = (each.confidence for each in done.confidences)
+    assert echo == transcript == RULE.confidence([SURE] * 2)
+    assert translation < transcript
+
+
 def test_a_target_without_text_has_a_confidence_too() -> None:
     events = stream(answer(UNSURE), config(TargetSettings("es", text=False)))
     assert of(events, TextDelta) == []

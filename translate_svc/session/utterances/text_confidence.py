@@ -186,8 +186,16 @@ class ConfidenceMeter:
         )
 
     def _confidence(self, index: int) -> float:
+        if self._witness is not None and self._repeats(index, self._witness):
+            index = self._witness
         beside = () if index == self._witness else self._transcript
         return self._rule.confidence(self._log_probabilities[index], beside, self._agreements[index])
+
+    def _repeats(self, index: int, witness: int) -> bool:
+        """Whether a target is the transcript itself: people must not be told two confidences of one text."""
+        plans, told = self._plans, self._token_ids
+        is_same_language = plans[index].spec.language == plans[witness].spec.language
+        return is_same_language and told[index] == told[witness]
 
     def _is_flagged(self, index: int, confidence: float) -> bool:
         by_source = self._rule.by_source(self._transcript, self._agreements[index])
