@@ -16,7 +16,7 @@ from benchmarks.simultaneous.listen import UTTERANCE, listen, stream_settings
 from benchmarks.simultaneous.measure import clocked_service, is_computing, run
 from benchmarks.simultaneous.monologues import SAMPLES_PER_MS, VARIANTS, monologues, shipped_clips
 from benchmarks.simultaneous.words import flicker, words_of
-from translate_svc.engine.sequence_spec import RETRY_SPEEDS
+from translate_svc.models.checkpoint.cascade_options import RETRY_SPEEDS
 from translate_svc.types import Stage, TargetSettings
 
 STARTER = Path(__file__).parents[2] / "model_cache" / "starter"

@@ -23,10 +23,11 @@ from translate_svc.engine.events import (
 from translate_svc.engine.plan import StepPlan
 from translate_svc.engine.request import Request, SourceText
 from translate_svc.engine.runner.heard_source import at_speed
-from translate_svc.engine.sequence_spec import RETRY_SPEEDS, SequenceSpec, TextGuards
+from translate_svc.engine.sequence_spec import SequenceSpec, TextGuards
 from translate_svc.engine.step_result import EncodeResult, EncodeUnfinished, ItemFailure, StepResult
 from translate_svc.engine.validation import validate
 from translate_svc.errors import InvalidArgument, OutOfRange
+from translate_svc.models.checkpoint.cascade_options import RETRY_SPEEDS
 from translate_svc.types import Stage, Term
 
 SURE = math.log(0.7)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from translate_svc.cli.labelled_clips import LabelledClip
+from translate_svc.cli.labelled_clips import LabelledClip, spoken_languages
 from translate_svc.cli.length_trials import words_found
 from translate_svc.config import Settings
 from translate_svc.models.checkpoint.cascade_options import MAX_TRANSCRIPT_RETRIES, CascadeOptions
@@ -33,7 +33,7 @@ async def measure_words(
     Raises:
         ValueError: no clip can be used.
     """
-    spoken = {each.code for each in service.languages() if each.text and each.speech_in}
+    spoken = spoken_languages(service)
     usable = [each for each in clips if each.language in spoken and len(each.texts) > 1]
     heard = [(each, each.samples) for each in usable if all(each.texts.values())]
     if not heard:

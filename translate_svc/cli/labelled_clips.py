@@ -119,6 +119,11 @@ def _read_audio(path: Path) -> Samples:
     return np.ascontiguousarray(samples[:, 0])
 
 
+def spoken_languages(service: Service) -> set[str]:
+    """Codes of the languages that the model hears and writes."""
+    return {each.code for each in service.languages() if each.text and each.speech_in}
+
+
 async def translate_labelled(
     service: Service, clips: Sequence[LabelledClip], report: Callable[[], None] = lambda: None
 ) -> list[LabelledText]:
@@ -126,7 +131,7 @@ async def translate_labelled(
     judged. ``report`` is called after each clip.
     """
     gate = asyncio.Semaphore(_CONCURRENT_CALLS)
-    spoken = {language.code for language in service.languages() if language.text and language.speech_in}
+    spoken = spoken_languages(service)
     written = {language.code for language in service.languages() if language.text}
 
     async def judged(number: int, clip: LabelledClip) -> list[LabelledText]:

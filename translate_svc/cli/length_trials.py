@@ -16,7 +16,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from translate_svc.cli.labelled_clips import LabelledClip, words
+from translate_svc.cli.labelled_clips import LabelledClip, spoken_languages, words
 from translate_svc.engine.runner.heard_source import background
 from translate_svc.models.checkpoint.utterance_lengths import UtteranceLengths
 from translate_svc.service import Service
@@ -145,7 +145,7 @@ def usable_clips(service: Service, clips: Sequence[LabelledClip]) -> list[Labell
     Raises:
         ValueError: none does.
     """
-    spoken = {each.code for each in service.languages() if each.text and each.speech_in}
+    spoken = spoken_languages(service)
     usable = [
         each for each in clips if each.in_domain and each.language in spoken and all(each.texts.values())
     ]

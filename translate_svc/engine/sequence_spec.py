@@ -6,12 +6,6 @@ from dataclasses import dataclass, replace
 
 from translate_svc.heard_language import HeardLanguage
 
-RETRY_SPEEDS = (1.1, 0.9)
-"""Speeds at which speech is heard again, in this order: one on either side of its own.
-
-The second brings about as much as the first, and further ones little.
-"""
-
 HEARD = ""
 """In place of a language: the one that is heard."""
 
@@ -50,7 +44,8 @@ class SequenceSpec:
     the transcript.
 
     ``retries``: the transcript of speech, if it has a token below 0.7, is made again of the speech at so many
-    of ``RETRY_SPEEDS`` (``engine.scheduling.guides.retry_guide``), and the likeliest text is taken.
+    of ``models.checkpoint.cascade_options.RETRY_SPEEDS``, and the likeliest text is taken
+    (``engine.scheduling.guides.retry_guide``).
 
     ``hidden``: the text is for other sequences of the request alone. Its tokens are counted for nobody.
 

@@ -12,10 +12,11 @@ import numpy as np
 from translate_svc.engine.field_kinds import check_kinds
 from translate_svc.engine.options import EngineLimits
 from translate_svc.engine.request import Request, SourceText
-from translate_svc.engine.sequence_spec import HEARD, RETRY_SPEEDS, SequenceSpec
+from translate_svc.engine.sequence_spec import HEARD, SequenceSpec
 from translate_svc.engine.terms.encoding import can_write
 from translate_svc.engine.text.beam_search import MAX_LENGTH_PENALTY
 from translate_svc.errors import InvalidArgument, OutOfRange
+from translate_svc.models.checkpoint.cascade_options import MAX_TRANSCRIPT_RETRIES
 from translate_svc.models.text_rules import NO_RULES
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import MAX_BEAMS, MAX_TERM_CHARACTERS, MAX_TERMS
@@ -225,8 +226,8 @@ def _validate_cascade(request: Request, index: int, path: str) -> None:
 
 def _validate_retries(request: Request, index: int, tokenizer: Tokenizer, path: str) -> None:
     spec = request.sequences[index]
-    if not 0 <= spec.retries <= len(RETRY_SPEEDS):
-        raise OutOfRange(f"must be 0 to {len(RETRY_SPEEDS)}", field=path)
+    if not 0 <= spec.retries <= MAX_TRANSCRIPT_RETRIES:
+        raise OutOfRange(f"must be 0 to {MAX_TRANSCRIPT_RETRIES}", field=path)
     if not spec.retries:
         return
     if isinstance(request.source, SourceText) or index != request.transcript:

@@ -11,7 +11,7 @@ from tests.checkpoints import EOS, Driver, Job, new_runner, utterances
 from tests.step_results import decode_results
 from translate_svc.engine.plan import DecodeItem, EncodeItem, SequenceKey, SourcePlace, StepPlan
 from translate_svc.engine.runner.heard_source import at_speed, background, heard_source
-from translate_svc.engine.sequence_spec import RETRY_SPEEDS
+from translate_svc.models.checkpoint.cascade_options import RETRY_SPEEDS
 from translate_svc.types import EncoderSource, Samples
 
 TAIL = 3_200

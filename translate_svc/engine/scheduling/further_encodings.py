@@ -1,4 +1,6 @@
-"""The encodings that ended texts ask for: transcripts to be translated, and speech at another speed."""
+"""The encodings that ended texts ask for, before they begin: transcripts to be translated, and speech at
+another speed.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +24,9 @@ class FurtherEncodings:
         self._budget_frames = budget_frames
         self._cascades: dict[int, Cascade] = {}  # by job
         self._retries: dict[SequenceKey, Retry] = {}
-        self._unfinished: dict[SequenceKey, Retry] = {}
 
     def __bool__(self) -> bool:
-        return any((self._cascades, self._retries, self._unfinished))
-
-    @property
-    def unfinished_callers(self) -> set[str]:
-        """Those with an encoding that another step goes on with."""
-        return {retry.caller for retry in self._unfinished.values()}
+        return bool(self._cascades or self._retries)
 
     @property
     def callers(self) -> set[str]:
@@ -46,14 +42,9 @@ class FurtherEncodings:
         """Appends speech to that which is encoded again."""
         self._retries[retry.sequence.key] = retry
 
-    def resume(self, retry: Retry) -> None:
-        """Keeps a retry because its encoding needs another step."""
-        self._unfinished[retry.sequence.key] = retry
-
     def drop(self, sequence: SequenceState) -> None:
         """Forgets a sequence that has ended."""
         self._retries.pop(sequence.key, None)
-        self._unfinished.pop(sequence.key, None)
 
     def take_cascades(self) -> list[Cascade]:
         """The transcripts that are encoded, unless nobody needs them any more."""
@@ -61,14 +52,6 @@ class FurtherEncodings:
         self._cascades.clear()
         for cascade in taken:
             self._shares.take(Stage.ENCODE, cascade.caller, len(cascade.source or ()))
-        return taken
-
-    def take_unfinished(self) -> list[Retry]:
-        """The retries whose encoding continues."""
-        taken = list(self._unfinished.values())
-        self._unfinished.clear()
-        for retry in taken:
-            self._shares.take(Stage.ENCODE, retry.caller, source_frames(retry.source))
         return taken
 
     def take_retries(self) -> list[Retry]:

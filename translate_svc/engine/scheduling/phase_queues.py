@@ -31,10 +31,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from translate_svc.engine.options import EngineLimits, source_frames
-from translate_svc.engine.plan import SequenceKey
+from translate_svc.engine.plan import ItemKey, SequenceKey
 from translate_svc.engine.scheduling.caller_shares import CallerShares, in_turns
 from translate_svc.engine.scheduling.fair_queue import FairQueue
 from translate_svc.engine.scheduling.further_encodings import FurtherEncodings
+from translate_svc.engine.scheduling.guides.retry import Retry
 from translate_svc.engine.scheduling.request_state import RequestState
 from translate_svc.engine.scheduling.sequence import Phase, SequenceState
 from translate_svc.engine.scheduling.slots import SlotPool
@@ -53,7 +54,7 @@ class PhaseQueues:
         # Dictionaries keep insertion order, and an abort can remove an entry from the middle.
         self._waiting = FairQueue(limits.admission_window)
         self._held_slots: Counter[str] = Counter()  # by caller
-        self._encoding: dict[str, RequestState] = {}
+        self._encoding: dict[ItemKey, RequestState | Retry] = {}
         self.further = FurtherEncodings(self.shares, limits.budgets.encode_frames)
         self._beams: dict[SequenceKey, SequenceState] = {}  # sequences with several slots
         self._stage_queues: dict[Stage, dict[SequenceKey, SequenceState]] = {
@@ -82,9 +83,9 @@ class PhaseQueues:
         """Appends a request to the waiting queue."""
         self._waiting.add(state)
 
-    def resume_encoding(self, state: RequestState) -> None:
-        """Keeps a request in ENCODE because its encoding needs another step."""
-        self._encoding[state.request.request_id] = state
+    def resume_encoding(self, state: RequestState | Retry) -> None:
+        """Keeps a request in ENCODE, or a retry, because its encoding needs another step."""
+        self._encoding[state.key] = state
 
     def pass_on_slot(self, giver: SequenceState, heir: SequenceState) -> None:
         """Gives the last slot of one sequence to another one of the same request."""
@@ -125,7 +126,8 @@ class PhaseQueues:
     def retire(self, sequence: SequenceState, phase: Phase) -> None:
         """Moves a sequence from any phase to a terminal one and releases its slot."""
         self._waiting.remove(sequence.key.request_id)
-        self._encoding.pop(sequence.key.request_id, None)
+        for key in (sequence.key, (sequence.key.request_id, None)):
+            self._encoding.pop(key, None)
         self.further.drop(sequence)
         for queue in self._stage_queues.values():
             queue.pop(sequence.key, None)
@@ -158,7 +160,7 @@ class PhaseQueues:
         With ``conserve_work`` the others count as idle: none of their work could be taken.
         """
         over = self._over_share()
-        encoding = {state.caller for state in self._encoding.values()} | self.further.unfinished_callers
+        encoding = {state.caller for state in self._encoding.values()}
         yields = bool(over) and not conserve_work and self._has_work_of_others(over, encoding)
         self.shares.begin_step(over, yields=yields, encodes=not over.isdisjoint(encoding))
 
@@ -179,12 +181,12 @@ class PhaseQueues:
             or not encoding <= over
         )
 
-    def take_encoding(self) -> list[RequestState]:
-        """The requests whose encoding continues."""
+    def take_encoding(self) -> list[RequestState | Retry]:
+        """The requests and retries whose encoding continues."""
         taken = list(self._encoding.values())
         self._encoding.clear()
         for state in taken:
-            self.shares.take(Stage.ENCODE, state.request.caller, source_frames(state.source))
+            self.shares.take(Stage.ENCODE, state.caller, source_frames(state.source))
         return taken
 
     def admit(self, spent_frames: int = 0) -> list[RequestState]:

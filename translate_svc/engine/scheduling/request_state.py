@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from translate_svc.engine.events import FinishStatus, RequestFinished, StageSpan
-from translate_svc.engine.plan import EncodeItem
+from translate_svc.engine.plan import EncodeItem, ItemKey
 from translate_svc.engine.request import Request
 from translate_svc.engine.scheduling.sequence import SequenceState
 from translate_svc.engine.step_result import StageReport
@@ -30,6 +30,11 @@ class RequestState:
     statuses: list[FinishStatus] = field(default_factory=list)
     reports: list[StageReport] = field(default_factory=list)
     work_s: float = 0.0
+
+    @property
+    def key(self) -> ItemKey:
+        """Of its encoding."""
+        return self.request.request_id, None
 
     @property
     def caller(self) -> str:

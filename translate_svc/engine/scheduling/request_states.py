@@ -18,7 +18,7 @@ from translate_svc.engine.scheduling.guides.term_guide import TermSource, Transc
 from translate_svc.engine.scheduling.request_state import RequestState
 from translate_svc.engine.scheduling.sequence import LONGEST_FROM_PIECE, SequenceState, SpeechState
 from translate_svc.engine.scheduling.text_state import TextState, guard_stop
-from translate_svc.engine.sequence_spec import RETRY_SPEEDS, SequenceSpec
+from translate_svc.engine.sequence_spec import SequenceSpec
 from translate_svc.engine.simultaneous.growing_sequence import GrowingContext, GrowingSequence
 from translate_svc.engine.simultaneous.hypothesis import HypothesisTraits, SequenceHypothesis, SpeechContext
 from translate_svc.engine.terms.alignment import said_in_text
@@ -27,6 +27,7 @@ from translate_svc.engine.text.constraints import text_prompt
 from translate_svc.engine.text.detokenize import Detokenizer, TokenTexts
 from translate_svc.engine.text.guards import max_text_tokens
 from translate_svc.heard_language import HeardLanguage
+from translate_svc.models.checkpoint.cascade_options import MAX_TRANSCRIPT_RETRIES
 from translate_svc.models.tokenizer import Tokenizer
 from translate_svc.types import INTERNAL_SAMPLE_RATE_HZ, EncoderSource
 
@@ -195,7 +196,7 @@ class RequestStates:
 
 def _further_job_ids(job_id: int) -> Iterator[int]:
     """Of the encodings that a request may need beside its own. No request has a negative one."""
-    most = len(RETRY_SPEEDS) + 2  # the speech as it is, and the transcript
+    most = MAX_TRANSCRIPT_RETRIES + 2  # the speech as it is, and the transcript
     return iter(range(-1 - most * job_id, -1 - most * (job_id + 1), -1))
 
 

@@ -174,7 +174,7 @@ class Scheduler:
         """Transcripts, and the encodings that continue. Without such, retries and newly admitted requests."""
         queues, further = self._queues, self._queues.further
         cascades = further.take_cascades()
-        unfinished: list[Encoded] = [*further.take_unfinished(), *queues.take_encoding()]
+        unfinished = queues.take_encoding()
         if unfinished:
             return [*cascades, *unfinished]
         retries = further.take_retries()

@@ -129,7 +129,7 @@ class StageResults:
             if isinstance(encoded, EncodeResult):
                 self._go_on((state.sequence,))
             elif not state.terminal:
-                self._queues.further.resume(state)
+                self._queues.resume_encoding(state)
             return
         if isinstance(state, Cascade):
             if state.reader is not None:

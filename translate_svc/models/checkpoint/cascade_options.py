@@ -19,7 +19,12 @@ from translate_svc.models.checkpoint.keyed_file import read_parsed, write_keyed
 
 CASCADE_FILE = "cascade.json"
 MAX_CASCADE_WEIGHT = 10.0
-MAX_TRANSCRIPT_RETRIES = 2
+RETRY_SPEEDS = (1.1, 0.9)
+"""Speeds at which speech is heard again, in this order: one on either side of its own.
+
+The second brings about as much as the first, and further ones little.
+"""
+MAX_TRANSCRIPT_RETRIES = len(RETRY_SPEEDS)
 _VERSION = 2
 
 _log = logging.getLogger(__name__)

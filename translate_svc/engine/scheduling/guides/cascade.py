@@ -30,8 +30,6 @@ class Cascade:
         echoes: those in the language of the transcript, which wait for its text alone.
     """
 
-    request_id: str
-    caller: str
     job_id: int
     transcript: SequenceState
     sequences: tuple[SequenceState, ...]
@@ -42,6 +40,11 @@ class Cascade:
     is_encoded: bool = False
     waiting: list[SequenceState] = field(default_factory=list)
     echoes: list[SequenceState] = field(default_factory=list)
+
+    @property
+    def caller(self) -> str:
+        """Who asks."""
+        return self.transcript.caller
 
     @property
     def terminal(self) -> bool:
@@ -57,10 +60,8 @@ class Cascade:
         """The item that encodes the source for the reader."""
         assert self.source is not None, "the transcript has ended"
         assert self.reader is not None, "it is somebody's turn"
-        place = self.reader.key.sequence
-        return EncodeItem(
-            self.request_id, self.source, self.reader.slots[-1:], self.job_id, sequences=(place,)
-        )
+        request_id, place = self.reader.key
+        return EncodeItem(request_id, self.source, self.reader.slots[-1:], self.job_id, sequences=(place,))
 
     def end(self) -> list[SequenceState]:
         """There will be no source. Returns the translations that waited for their turn."""

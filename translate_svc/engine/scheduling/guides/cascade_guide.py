@@ -42,7 +42,7 @@ def guide_through_transcript(
     assert request.transcript is not None, "validation refuses such a sequence without a transcript"
     made = tuple(each for each in sequences if each.spec.cascade_weight)
     transcript = sequences[request.transcript]
-    cascade = Cascade(request.request_id, request.caller, job_id, transcript, made)
+    cascade = Cascade(job_id, transcript, made)
     source = CascadeSource(cascade, tokenizer, limits.max_source_tokens)
     transcript.guide = chained(transcript.guide, source)
     for each in made:
@@ -201,12 +201,7 @@ class CascadeGuide(Guide):
             return Ended.WAITS
         self._draft.token_ids = text.token_ids[text.prompt_tokens :]
         self._again = Redecoding(
-            text.token_ids[: text.prompt_tokens],
-            self._draft.token_ids,
-            eos_token_id=self._eos,
-            max_tokens=self._max_tokens,
-            max_plausible_tokens=text.max_tokens,
-            guards=sequence.spec.guards,
+            sequence, self._draft.token_ids, eos_token_id=self._eos, max_tokens=self._max_tokens
         )
         self._pass = _Pass.READ
         return Ended.GOES_ON

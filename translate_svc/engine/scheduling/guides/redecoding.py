@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from translate_svc.engine.plan import DecodeItem, SequenceKey
+from translate_svc.engine.scheduling.sequence import SequenceState
 from translate_svc.engine.scheduling.text_state import guard_stop
-from translate_svc.engine.sequence_spec import TextGuards
 from translate_svc.engine.step_result import DecodeResult
 
 
@@ -23,23 +23,20 @@ class Redecoding:
 
     def __init__(
         self,
-        prompt: Sequence[int],
+        sequence: SequenceState,
         draft: Sequence[int],
         *,
         eos_token_id: int,
         max_tokens: int,
-        max_plausible_tokens: int,
-        guards: TextGuards,
     ) -> None:
-        """``draft``: without its end; may be empty. ``max_tokens``: more have no room.
-        ``max_plausible_tokens``: as ``TextState.max_tokens``.
-        """
-        self._prompt = tuple(prompt)
+        """``draft``: without its end; may be empty. ``max_tokens``: more have no room."""
+        text = sequence.text
+        self._prompt = tuple(text.token_ids[: text.prompt_tokens])
         self._eos = eos_token_id
         self._proposed = (*draft, eos_token_id) if draft else ()
         self._max_tokens = max_tokens
-        self._max_plausible_tokens = max_plausible_tokens
-        self._guards = guards
+        self._max_plausible_tokens = text.max_tokens
+        self._guards = sequence.spec.guards
         self.token_ids: list[int] = []
         self.log_probabilities: list[float] = []
         self.source_ms: list[int | None] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from translate_svc.engine.plan import EncodeItem
+from translate_svc.engine.plan import EncodeItem, ItemKey
 from translate_svc.types import Samples
 
 if TYPE_CHECKING:
@@ -23,13 +23,21 @@ class Retry:
         has_failed: it could not be encoded.
     """
 
-    request_id: str
-    caller: str
     job_id: int
     sequence: SequenceState
     source: Samples
     speed: float
     has_failed: bool = False
+
+    @property
+    def key(self) -> ItemKey:
+        """Of its sequence: no other encoding has it."""
+        return self.sequence.key
+
+    @property
+    def caller(self) -> str:
+        """Who asks."""
+        return self.sequence.caller
 
     @property
     def terminal(self) -> bool:
@@ -38,11 +46,6 @@ class Retry:
 
     def encode_item(self) -> EncodeItem:
         """The item that encodes the speech for the sequence. Its job id is the same in every step."""
-        return EncodeItem(
-            self.request_id,
-            self.source,
-            (self.sequence.held_slot,),
-            self.job_id,
-            sequences=(self.sequence.key.sequence,),
-            speed=self.speed,
-        )
+        request_id, place = self.sequence.key
+        slots = (self.sequence.held_slot,)
+        return EncodeItem(request_id, self.source, slots, self.job_id, sequences=(place,), speed=self.speed)

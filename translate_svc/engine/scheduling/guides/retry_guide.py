@@ -21,8 +21,8 @@ from translate_svc.engine.scheduling.guides.guide import Ended, Guide
 from translate_svc.engine.scheduling.guides.redecoding import Redecoding
 from translate_svc.engine.scheduling.guides.retry import Retry
 from translate_svc.engine.scheduling.sequence import SequenceState
-from translate_svc.engine.sequence_spec import RETRY_SPEEDS
 from translate_svc.engine.step_result import DecodeResult
+from translate_svc.models.checkpoint.cascade_options import RETRY_SPEEDS
 
 
 class _Pass(enum.Enum):
@@ -47,10 +47,6 @@ class _Heard:
     def score(self) -> float:
         return math.fsum(self.log_probabilities)
 
-    @property
-    def is_sure(self) -> bool:
-        return is_sure(self.log_probabilities)
-
 
 class RetryGuide(Guide):
     """Of the transcript of speech, which is not spoken. The likeliest text of all speeds is taken.
@@ -68,7 +64,7 @@ class RetryGuide(Guide):
     ) -> None:
         """``job_ids``: which no other encoding has; one for each speed, and one more."""
         assert not isinstance(request.source, SourceText), "validation refuses such a sequence"
-        self._request, self._sequence, self._source = request, sequence, request.source
+        self._request, self._source = request, request.source
         self._job_ids = job_ids
         self._eos = eos_token_id
         self._max_tokens = limits.max_slot_tokens - sequence.text.prompt_tokens - 1  # the end takes one
@@ -127,15 +123,12 @@ class RetryGuide(Guide):
         return self._next(sequence)
 
     def _begin(self, sequence: SequenceState) -> None:
-        text, best = sequence.text, self._best
-        fits = best is not None and len(best.token_ids) <= self._max_tokens
+        draft = () if self._best is None else self._best.token_ids
         self._again = Redecoding(
-            text.token_ids[: text.prompt_tokens],
-            best.token_ids if best is not None and fits else (),
+            sequence,
+            draft if len(draft) <= self._max_tokens else (),
             eos_token_id=self._eos,
             max_tokens=self._max_tokens,
-            max_plausible_tokens=text.max_tokens,
-            guards=sequence.spec.guards,
         )
         self._pass = _Pass.DECODE
 
@@ -152,23 +145,20 @@ class RetryGuide(Guide):
 
     def _next(self, sequence: SequenceState) -> Ended:
         best = self._best
-        if self._speeds and not (best is not None and best.is_sure):
-            self._encode(_Pass.ENCODE, self._speeds.pop(0))
-            return Ended.RETRIES
+        if self._speeds and not (best is not None and is_sure(best.log_probabilities)):
+            return self._encode(sequence, _Pass.ENCODE, self._speeds.pop(0))
         if self._retry is None:
             return Ended.FINISHED
         if best is not None:
             self._take(sequence, best)
         if not self._request.terms:
             return Ended.FINISHED
-        self._encode(_Pass.RESTORE, 1.0)
-        return Ended.RETRIES
+        return self._encode(sequence, _Pass.RESTORE, 1.0)
 
-    def _encode(self, to: _Pass, speed: float) -> None:
+    def _encode(self, sequence: SequenceState, to: _Pass, speed: float) -> Ended:
         self._pass, self._again = to, None
-        key, caller = self._sequence.key, self._sequence.caller
-        job_id = next(self._job_ids)
-        self._retry = Retry(key.request_id, caller, job_id, self._sequence, self._source, speed)
+        self._retry = Retry(next(self._job_ids), sequence, self._source, speed)
+        return Ended.RETRIES
 
     def _take(self, sequence: SequenceState, best: _Heard) -> None:
         """Makes the text that of the best one."""
