@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,11 +10,10 @@ import pytest
 from benchmarks.quality.clip import Clip, load_clips
 from benchmarks.quality.report import ROOT
 from tests.engine.simultaneous.hypothesis_harness import LIMITS, HypothesisHarness, of
+from tests.engine.text_events import tokens
 from translate_svc.engine.events import (
-    EngineEvent,
     FinishStatus,
     SequenceFinished,
-    TokenDecoded,
     UnitsPredicted,
 )
 from translate_svc.engine.plan import SequenceKey
@@ -31,10 +29,6 @@ def request(clip: Clip, retries: int = 2, *, weight: float = 0.3, speech: bool =
     echo = SequenceSpec(clip.language, cascade_weight=weight, speech=speech)
     specs = (echo, replace(echo, language=OTHER[clip.language]), SequenceSpec(clip.language, retries=retries))
     return Request(clip.name, clip.samples, specs, transcript=2)
-
-
-def tokens(events: Sequence[EngineEvent], sequence: int) -> tuple[int, ...]:
-    return tuple(each.token_id for each in of(events, TokenDecoded) if each.sequence == sequence)
 
 
 @functools.cache

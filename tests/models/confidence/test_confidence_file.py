@@ -126,6 +126,6 @@ def test_the_starter_is_calibrated_for_its_own_weights() -> None:
     assert rule.calibrated
     assert rule.with_transcript is not None
     assert rule.figures["area_with_transcript"] > 0.85
-    assert rule.confidence([-0.02] * 8) > 0.8 > 0.2 > rule.confidence([-1.5] * 8)
+    assert rule.confidence([-0.01] * 8) > 0.9 > 0.2 > rule.confidence([-1.5] * 8)
     assert rule.with_source is not None
     assert rule.figures["wrong_flagged_with_source"] >= 0.9
