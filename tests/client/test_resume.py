@@ -186,7 +186,8 @@ async def test_a_lost_server_costs_nothing(pair: MakePair, call: Call) -> None:
     await two.servers[0].stop(0)
     talk.release()
     (gap_s,) = await running
-    assert 0 < gap_s < ClientOptions().resume_timeout_s
+    # 0: the server's `go_away` came first, and the stream moved before its call was lost
+    assert 0 <= gap_s < ClientOptions().resume_timeout_s
     assert not got.faults
     assert got.content == wanted.content
 

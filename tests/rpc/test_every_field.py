@@ -301,7 +301,13 @@ async def test_after_end_nothing_may_come(byte_server: ByteServer, kind: str) ->
     # what keeps the stream open for a while
     silence = pb.StreamingTranslateRequest(silence=pb.SilenceInput(samples=480_000))
     end = pb.StreamingTranslateRequest(end=pb.EndInput(total_samples=480_000))
-    outcome = await byte_server.stream([sent(config), sent(silence), sent(end), sent(late)])
+    steps = [sent(config), sent(silence), sent(end), sent(late)]
+    outcome = await byte_server.stream(steps)
+    for _ in range(4):
+        # a stream that ends before the server has read the message is right as well
+        if outcome.code is not grpc.StatusCode.OK:
+            break
+        outcome = await byte_server.stream(steps)
     assert (outcome.code, outcome.field_path) == (INVALID, kind)
 
 
