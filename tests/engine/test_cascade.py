@@ -59,6 +59,8 @@ def expected(index: int) -> tuple[tuple[tuple[int, ...], str], ...]:
     clip = clips()[index]
     (direct,) = HypothesisHarness().run(request(clip, 0.0, others(clip)))
     transcript = SourceText(text(direct, 3).strip(), clip.language)
+    heard = [each.log_probability for each in of(direct, TokenDecoded) if each.sequence == 3]
+    weight = 1.0 if min(heard) >= SURE else WEIGHT
     chosen = []
     for sequence, code in enumerate(others(clip)):
         draft = tokens(direct, sequence)
@@ -72,7 +74,7 @@ def expected(index: int) -> tuple[tuple[tuple[int, ...], str], ...]:
             chosen.append((draft, "both"))
             continue
         sums = [
-            math.fsum(scores(clip.samples, code, each)) + WEIGHT * math.fsum(scores(transcript, code, each))
+            math.fsum(scores(clip.samples, code, each)) + weight * math.fsum(scores(transcript, code, each))
             for each in (draft, reading)
         ]
         chosen.append((reading, "reading") if sums[1] > sums[0] else (draft, "draft"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from translate_svc.engine.constraint import UNCONSTRAINED, Constraint
 from translate_svc.engine.events import StopReason
@@ -31,6 +31,7 @@ class TextState:
         detection: set until the model has said what it hears. ``token_ids`` then begins with the prompt of
             that.
         may_be_silence: the model doubts that anybody speaks.
+        log_probabilities: natural, of the decoded tokens of a text of a whole source.
     """
 
     token_ids: list[int]
@@ -42,6 +43,7 @@ class TextState:
     timestamps: bool = False
     detection: LanguageTokens | None = None
     may_be_silence: bool = False
+    log_probabilities: list[float] = field(default_factory=list)
     stop_reason: StopReason = StopReason.END_OF_TEXT
 
     @property
@@ -52,6 +54,7 @@ class TextState:
     def rewind(self, tokens: int) -> None:
         """Keeps the first ``tokens`` tokens. The last one that is left is fed next."""
         del self.token_ids[self.prompt_tokens + tokens :]
+        del self.log_probabilities[tokens:]
         self.fed_tokens = len(self.token_ids) - 1
         self.stop_reason = StopReason.END_OF_TEXT
 

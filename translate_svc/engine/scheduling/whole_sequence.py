@@ -24,6 +24,7 @@ class WholeSequence(SequenceState):
         """Delivers the token immediately."""
         text = self.text.detokenizer.push(decoded.token_id)
         self.text.token_ids.append(decoded.token_id)
+        self.text.log_probabilities.append(decoded.log_probability)
         source_ms = self.text.timestamp_ms(decoded.token_id)
         source_ms = decoded.source_ms if source_ms is None else source_ms
         event = TokenDecoded(

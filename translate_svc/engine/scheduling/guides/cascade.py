@@ -22,6 +22,7 @@ class Cascade:
         transcript: the sequence whose text it is.
         sequences: the translations.
         source: its tokens; None until it has ended.
+        is_sure: so is the model of each of its tokens.
         is_over: there will be none.
         holder: the translation that has the slot, as its last one.
         reader: the translation whose turn it is. It is the holder.
@@ -34,6 +35,7 @@ class Cascade:
     transcript: SequenceState
     sequences: tuple[SequenceState, ...]
     source: tuple[int, ...] | None = None
+    is_sure: bool = False
     is_over: bool = False
     holder: SequenceState | None = None
     reader: SequenceState | None = None

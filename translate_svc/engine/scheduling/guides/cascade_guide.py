@@ -4,7 +4,8 @@ A model that translates speech directly may say of a word that it heard rightly 
 transcript is right and the translation is not. So the transcript is translated as well, as a cascade of
 recogniser and translator would, and of both texts the one with the higher score is taken: the log-probability
 as a translation of the speech, plus ``SequenceSpec.cascade_weight`` times that as a translation of the
-transcript. (Yee, Dauphin and Auli 2019 score candidates with a second model alike.)
+transcript. That weight is 1 at least where the model is sure of the transcript. (Yee, Dauphin and Auli 2019 score
+candidates with a second model alike.)
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from translate_svc.engine.scheduling.guides.redecoding import Redecoding
 from translate_svc.engine.scheduling.sequence import SequenceState
 from translate_svc.engine.step_result import DecodeResult
 from translate_svc.models.tokenizer import Tokenizer
+
+_WEIGHT_OF_SURE = 1.0
+"""With less, drafts win whose words were heard rightly and translated wrongly; with more, nothing is gained."""
 
 
 def guide_through_transcript(
@@ -67,6 +71,7 @@ class CascadeSource(Guide):
             tokens = self._tokenizer.source_tokens(text, language)
             if len(tokens) <= self._max_tokens:
                 self._cascade.source = tokens
+                self._cascade.is_sure = is_sure(sequence.text.log_probabilities)
         return Ended.FINISHED
 
     def close(self) -> list[SequenceState]:
@@ -248,6 +253,8 @@ class CascadeGuide(Guide):
     def _choose(self, sequence: SequenceState, last: DecodeResult) -> None:
         """Makes the text that of the better one."""
         reading, weight = self._reading, sequence.spec.cascade_weight
+        if self._cascade.is_sure:
+            weight = max(weight, _WEIGHT_OF_SURE)
         reading.by_speech += last.accepted
         is_worse = reading.score(weight, self._common) <= self._draft.score(weight, self._common)
         if is_worse and not self._is_echo(sequence):
