@@ -82,11 +82,12 @@ def test_terms_of_a_language_that_nobody_knows_are_not_lost_in_silence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.csv").write_text(
-        "bakery,tahona,es\nstation,apeadero,ess\nkey,clave,en,spanisch\nday,jour,fr\n"
+        "bakery,tahona,es\nstation,apeadero,ess\nkey,clave,en,spanisch\nday,jour,fr\ninn,posada,engl,es\n"
     )
     assert read_terms(tmp_path / "a.csv", "eng", ["spa"]) == (BAKERY,)
     assert capsys.readouterr().err == (
-        "translate-svc: --terms: a.csv: no language is called ess or spanisch; its terms are left out\n"
+        "translate-svc: --terms: a.csv: no language is called engl or ess or spanisch; "
+        "its terms are left out\n"
     )
 
 

@@ -22,6 +22,8 @@ _XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _CONCEPTS = ("termEntry", "conceptEntry")
 _LANGUAGES = ("langSet", "langSec")
 """Names of TBX 2 and of TBX 3."""
+_Found = tuple[str, Term]
+"""A term, and the language of its source."""
 
 
 def read_terms(path: Path | None, source: str | None, targets: Collection[str]) -> tuple[Term, ...]:
@@ -62,13 +64,12 @@ def read_terms(path: Path | None, source: str | None, targets: Collection[str]) 
         raise UsageError("is not a text in UTF-8", field=_FIELD) from None
     except (csv.Error, ElementTree.ParseError) as error:
         raise UsageError(f"cannot be read: {error}", field=_FIELD) from None
-    terms = tuple(term for term in found if not term.language or term.language in targets)
+    ours = [term for spoken, term in found if spoken == source]
+    terms = tuple(term for term in ours if not term.language or term.language in targets)
     if len(terms) > MAX_TERMS:
         raise UsageError(f"has {len(terms)} terms for these languages; {MAX_TERMS} are allowed", field=_FIELD)
-    names = {term.language for term in found if term.language not in targets}
-    if unknown := sorted(
-        name for name in names if name and find_language(name, languages.packaged()) is None
-    ):
+    names = {name for spoken, term in found for name in (spoken, term.language) if name}
+    if unknown := sorted(name for name in names if find_language(name, languages.packaged()) is None):
         left_out = f"no language is called {' or '.join(unknown)}; its terms are left out"
         print(f"translate-svc: {_FIELD}: {path.name}: {left_out}", file=sys.stderr)
     if not terms:
@@ -83,19 +84,18 @@ def _code(tag: str) -> str:
     return tag if known is None else known.code
 
 
-def _rows(rows: Iterable[list[str]], source: str) -> Iterator[Term]:
+def _rows(rows: Iterable[list[str]], source: str) -> Iterator[_Found]:
     for number, row in enumerate(rows):
         cells = [" ".join(cell.split()) for cell in row]
         if not any(cells) or (number == 0 and cells[0].casefold() == _HEADER):
             continue
         words, target, *rest = (*cells, "")
         tags = [tag for tag in rest if tag]
-        if len(tags) > 1 and _code(tags[0]) != source:
-            continue
-        yield Term(words, target, _code(tags[-1]) if tags else "")
+        spoken = _code(tags[0]) if len(tags) > 1 else source
+        yield spoken, Term(words, target, _code(tags[-1]) if tags else "")
 
 
-def _csv(text: str, source: str) -> Iterator[Term]:
+def _csv(text: str, source: str) -> Iterator[_Found]:
     first = next(filter(None, text.splitlines()), "")
     # where the comma is the decimal mark, spreadsheets write semicolons
     delimiter = ";" if ";" in first and "," not in first else ","
@@ -113,15 +113,15 @@ def _csv_rows(text: str, delimiter: str) -> Iterator[list[str]]:
         raise csv.Error(f"the row that begins in line {begin}: {error}") from None
 
 
-def _tsv(text: str, source: str) -> Iterator[Term]:
+def _tsv(text: str, source: str) -> Iterator[_Found]:
     return _rows((line.split("\t") for line in text.splitlines()), source)
 
 
-def _riva(text: str, source: str) -> Iterator[Term]:
+def _riva(text: str, source: str) -> Iterator[_Found]:
     return _rows((line.split("##", 1) for line in text.splitlines()), source)
 
 
-def _tbx(text: str, source: str) -> Iterator[Term]:
+def _tbx(text: str, source: str) -> Iterator[_Found]:
     for concept in ElementTree.fromstring(text).iter():
         if _name(concept) not in _CONCEPTS:
             continue
@@ -134,7 +134,7 @@ def _tbx(text: str, source: str) -> Iterator[Term]:
                 names.setdefault(_code(language.get(_XML_LANGUAGE, "")), []).extend(filter(None, found))
         for target, terms in names.items():
             if target != source and terms:
-                yield from (Term(name, terms[0], target) for name in names.get(source, ()))
+                yield from ((source, Term(name, terms[0], target)) for name in names.get(source, ()))
 
 
 def _name(element: ElementTree.Element) -> str:

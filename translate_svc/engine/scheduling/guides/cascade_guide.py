@@ -4,8 +4,8 @@ A model that translates speech directly may say of a word that it heard rightly 
 transcript is right and the translation is not. So the transcript is translated as well, as a cascade of
 recogniser and translator would, and of both texts the one with the higher score is taken: the log-probability
 as a translation of the speech, plus ``SequenceSpec.cascade_weight`` times that as a translation of the
-transcript. That weight is 1 at least where the model is sure of the transcript. (Yee, Dauphin and Auli 2019 score
-candidates with a second model alike.)
+transcript. That weight is 1 at least where the model is sure of the transcript. (Yee, Dauphin and Auli 2019
+score candidates with a second model alike.)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from translate_svc.engine.step_result import DecodeResult
 from translate_svc.models.tokenizer import Tokenizer
 
 _WEIGHT_OF_SURE = 1.0
-"""With less, drafts win whose words were heard rightly and translated wrongly; with more, nothing is gained."""
+"""With less, drafts win whose words were heard rightly and translated wrongly; more gains nothing."""
 
 
 def guide_through_transcript(
