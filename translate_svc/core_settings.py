@@ -58,9 +58,9 @@ class CoreSettings:
             last word for the last one where a client has cut right behind it. -1: what ``calibrate`` found
             best for the checkpoint, 0 if it was not calibrated.
         cascade_weight: how much the translation of the transcript counts beside that of the speech itself,
-            where the better of both is taken. 0: the speech alone is translated. -1: what ``calibrate`` found
-            best for the checkpoint, 0 if it was not calibrated. Has no effect with beam search, and in
-            simultaneous translation.
+            where the better of both is taken; that of a sure transcript counts as much at least. 0: the
+            speech alone is translated. -1: what ``calibrate`` found best for the checkpoint, 0 if it was not
+            calibrated. Has no effect with beam search, and in simultaneous translation.
         transcript_retries: at how many other speeds an utterance is heard again if its transcript is unsure.
             The likeliest text is taken. 0: none. -1 and its effect: as of ``cascade_weight``.
         min_silence_ms: silence that ends an utterance; a client may set its own value.

@@ -41,7 +41,7 @@ class SequenceSpec:
     ``cascade_weight``: above 0, speech is translated in two ways, directly and through its transcript
     (``engine.scheduling.guides.cascade``), and the text with the higher score is taken. The score is the
     log-probability of a text as a translation of the speech, plus this weight times that as a translation of
-    the transcript.
+    the transcript; 1 at least where each token of the transcript has a probability of 0.7.
 
     ``retries``: the transcript of speech, if it has a token below 0.7, is made again of the speech at so many
     of ``models.checkpoint.cascade_options.RETRY_SPEEDS``, and the likeliest text is taken
