@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -185,3 +187,42 @@ def test_all_requests_end_once_and_all_slots_are_free(seeds: range, failures: fl
             ), (seed, name)
         looks += Counter(retries=runner.retries, readings=runner.readings)
     assert min(looks["retries"], looks["readings"]) > 20, looks
+
+
+class UnsureRunner(RandomRunner):
+    """Each first text is unsure and has the length that is wanted; that of a retry is sure."""
+
+    def __init__(self, lengths: Mapping[str, int]) -> None:
+        super().__init__(random.Random(0), 0.0)
+        self._lengths = lengths
+        self.heard_again: list[str] = []
+
+    def _encode(self, item: EncodeItem) -> EncodeResult | EncodeUnfinished:
+        if item.speed != 1:
+            self.heard_again.append(item.request_id)
+        return EncodeResult(item.request_id, 4)
+
+    def _decode(self, item: DecodeItem) -> DecodeResult:
+        name, _ = item.key
+        count = len(item.speculative_token_ids)
+        fed = item.position + len(item.token_ids) + count
+        score = -0.01 if name in self.heard_again else -2.0
+        token = END if fed >= self._lengths[name] else WORDS[fed % len(WORDS)]
+        return DecodeResult(item.key, token, score, accepted=(score,) * count)
+
+
+@pytest.mark.parametrize("a_step", [1, 2])
+def test_callers_take_turns_to_be_heard_again(a_step: int) -> None:
+    """A request is admitted in each step, and later ones have shorter texts, so all ask in the same step."""
+    runner = UnsureRunner({"a0": 8, "a1": 7, "a2": 6, "b": 5})
+    limits = replace(LIMITS, budgets=replace(LIMITS.budgets, encode_frames=5 * a_step))
+    scheduler = Scheduler(limits, TOKENIZER)
+    samples = np.zeros(5 * FRAME_SAMPLES, np.float32)
+    left = ["b", "a2", "a1", "a0"]
+    while left or scheduler.has_work:
+        if left:
+            name, specs = left.pop(), (SequenceSpec("eng", retries=1),)
+            scheduler.add(Request(name, samples, specs, caller=name[0], transcript=0))
+        plan = scheduler.schedule()
+        scheduler.update(plan, runner.execute(plan))
+    assert runner.heard_again == ["a0", "b", "a1", "a2"]

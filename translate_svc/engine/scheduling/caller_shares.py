@@ -6,14 +6,16 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from translate_svc.engine.step_result import EncodeResult, StepResult
 from translate_svc.types import Stage
 
 if TYPE_CHECKING:
+    from translate_svc.engine.scheduling.guides.retry import Retry
     from translate_svc.engine.scheduling.sequence import SequenceState
 
+_Asked = TypeVar("_Asked", "SequenceState", "Retry")
 _MANY_REQUESTS = 4
 _TIMES_THE_OTHERS = 2
 _STEP_MS = 25.0
@@ -156,10 +158,10 @@ class CallerShares:
         self._part_ms[stage] = last_ms + _NEWEST_WEIGHT * (part_ms - last_ms) if last_ms else part_ms
 
 
-def in_turns(queue: Iterable[SequenceState]) -> Iterator[SequenceState]:
-    """The first sequence of each caller, then the second of each, and so on."""
-    callers: dict[str, list[SequenceState]] = {}
-    for sequence in queue:
-        callers.setdefault(sequence.caller, []).append(sequence)
+def in_turns(queue: Iterable[_Asked]) -> Iterator[_Asked]:
+    """What each caller asked first, then what each asked second, and so on."""
+    callers: dict[str, list[_Asked]] = {}
+    for each in queue:
+        callers.setdefault(each.caller, []).append(each)
     for turn in itertools.zip_longest(*callers.values()):
-        yield from (sequence for sequence in turn if sequence is not None)
+        yield from (each for each in turn if each is not None)

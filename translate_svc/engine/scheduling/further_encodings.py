@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from translate_svc.engine.options import source_frames
 from translate_svc.engine.plan import SequenceKey
-from translate_svc.engine.scheduling.caller_shares import CallerShares
+from translate_svc.engine.scheduling.caller_shares import CallerShares, in_turns
 from translate_svc.engine.scheduling.guides.cascade import Cascade
 from translate_svc.engine.scheduling.guides.retry import Retry
 from translate_svc.engine.scheduling.sequence import SequenceState
@@ -55,10 +55,10 @@ class FurtherEncodings:
         return taken
 
     def take_retries(self) -> list[Retry]:
-        """The retries that begin: as many as fit the budget, but at least one, of callers that may."""
+        """The retries that begin: as many as fit the budget, but at least one, of callers in turns."""
         taken: list[Retry] = []
         budget = self._budget_frames
-        for retry in list(self._retries.values()):
+        for retry in in_turns(self._retries.values()):
             frames = source_frames(retry.source)
             if not self._shares.allows(Stage.ENCODE, retry.caller, frames):
                 continue
@@ -66,5 +66,9 @@ class FurtherEncodings:
             if taken and budget < 0:
                 break
             self._shares.take(Stage.ENCODE, retry.caller, frames)
-            taken.append(self._retries.pop(retry.sequence.key))
+            taken.append(retry)
+        for retry in taken:
+            del self._retries[retry.sequence.key]
+        served = {retry.caller for retry in taken}
+        self._retries = dict(sorted(self._retries.items(), key=lambda item: item[1].caller in served))
         return taken
