@@ -34,6 +34,8 @@ def clip() -> tuple[Samples, int]:
         ("a.webm", "libopus", "it was cut off at "),
         ("a.mp3", "libmp3lame", "it was cut off at "),
         ("a.wav", "pcm_s24le", "it was cut off at "),
+        ("a.mp4", "aac", "it was cut off at "),
+        ("a.mov", "pcm_s16le", "it was cut off at "),
         ("a.flac", "flac", "packets could not be decoded"),
     ],
 )
@@ -44,8 +46,16 @@ def test_a_file_that_was_cut_off_is_told(
     sound.
     """
     long = np.tile(clip[0], 2), clip[1]
-    film = {"picture": name == "a.mkv", "picture_goes_on_s": 10.0}
-    path = write_media(tmp_path / name, *long, codec=codec, codec_rate_hz=48_000, **film)  # type: ignore[arg-type]
+    path = write_media(
+        tmp_path / name,
+        *long,
+        codec=codec,
+        codec_rate_hz=48_000,
+        picture=name in ("a.mkv", "a.mp4"),
+        picture_goes_on_s=10.0,
+        # as for downloads: the index comes first
+        options={"movflags": "faststart"} if name in ("a.mp4", "a.mov") else None,
+    )
     with open_media(path) as media:
         list(media.blocks())
         assert media.damage is None
@@ -72,6 +82,18 @@ def test_a_recording_in_matroska_is_as_long_as_it_lasts_though_it_begins_late(
         assert media.damage is not None
         ends_s, stated_s = map(float, re.findall(r"(\d+\.\d) s", media.damage))
     assert 0 < ends_s < stated_s == pytest.approx(lasts_s, abs=0.1)
+
+
+@pytest.mark.parametrize("movflags", ["", "frag_keyframe+empty_moov", "frag_keyframe+dash+global_sidx"])
+def test_a_whole_mp4_that_begins_late_is_not_taken_for_one_that_was_cut_off(
+    tmp_path: Path, clip: tuple[Samples, int], movflags: str
+) -> None:
+    options = {"movflags": movflags} if movflags else {}
+    film = {"picture": True, "starts_s": 7.0, "options": options}
+    path = write_media(tmp_path / "a.mp4", *clip, codec="aac", codec_rate_hz=48_000, **film)  # type: ignore[arg-type]
+    with open_media(path) as media:
+        list(media.blocks())
+        assert media.damage is None
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
-_MATROSKA, _MP3, _WAV = "matroska,webm", "mp3", "wav"
+_MATROSKA, _MP3, _MP4, _WAV = "matroska,webm", "mp3", "mov,mp4,m4a,3gp,3g2,mj2", "wav"
 _TOLERATED_S = 1.0
 """Whole files end within 0.03 s of what common writers state; some that record live state a little more."""
 _SMALLER = 0.99
@@ -21,7 +21,8 @@ class StatedEnd:
     """Follows the packets of a file to its end.
 
     FFmpeg reports a cut in most containers as a packet that it cannot decode. Matroska, WebM, MP3 and WAV
-    end in silence, and their headers say how long they were.
+    end in silence, and their headers say how long they were. So does MP4 whose index comes first, where the
+    cut is in a packet of a picture, which nobody decodes here, or between samples.
     """
 
     def __init__(self, container: InputContainer, heard: AudioStream, wav_s: float | None) -> None:
@@ -66,6 +67,8 @@ def _first_microsecond(container: InputContainer) -> int:
 
 def _stated_s(container: InputContainer, heard: AudioStream) -> float | None:
     """The length by the header; None if it states none, or FFmpeg estimates it."""
+    if container.format.name == _MP4:
+        return _indexed_s(heard)
     length = stated_microseconds(container)
     if length is None or container.format.name not in (_MATROSKA, _MP3):
         return None
@@ -75,3 +78,10 @@ def _stated_s(container: InputContainer, heard: AudioStream) -> float | None:
     # without a count of frames FFmpeg divides the size of the file by its bit rate: then both are the same
     has_room_s = container.size * 8 / heard.bit_rate if heard.bit_rate and container.size > 0 else stated_s
     return stated_s if has_room_s < _SMALLER * stated_s else None
+
+
+def _indexed_s(heard: AudioStream) -> float | None:
+    """Where the sound of an MP4 ends by its index, which states every packet's place; None without one."""
+    if heard.duration is None:
+        return None
+    return float(((heard.start_time or 0) + heard.duration) * (heard.time_base or Fraction(0)))
