@@ -82,6 +82,29 @@ def test_who_is_shut_out_by_a_file_without_content_is_told_why(
     assert said == "callers: the file is empty or was removed: nothing that it held counts"
 
 
+def test_a_mistake_in_a_file_that_was_emptied_is_not_told_to_leave_the_old_content_in_force(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As of an empty file that is filled slowly, or with a wrong line."""
+
+    def parse(text: str) -> str:
+        if text == "half":
+            raise InvalidArgument("line 1 is wrong", field="api_keys")
+        return text
+
+    file = WatchedFile(path, parse, field="api_keys", removal_empties=True)
+    path.write_text("")
+    assert file.value == ""
+    path.write_text("half")
+    assert file.value == ""
+    assert _errors(caplog) == ["api_keys: line 1 is wrong; the file was empty before, so nothing counts"]
+    path.write_text("whole")
+    assert file.value == "whole"
+    path.write_text("half")
+    assert file.value == "whole"
+    assert _errors(caplog)[1] == "api_keys: line 1 is wrong; what was read before stays in force"
+
+
 def test_a_mistake_at_the_start_is_the_callers(path: Path) -> None:
     path.unlink()
     with pytest.raises(InvalidArgument, match="callers: cannot be read: No such file"):

@@ -20,7 +20,8 @@ class WatchedFile(Generic[T]):
 
     If a changed file cannot be used, or is empty now, an error is logged, and the content read before stays
     in force: the file may be half written. A file that cannot be read is tried again each time. With
-    ``removal_empties``, a file that was removed or emptied counts as an empty one.
+    ``removal_empties``, a file that was removed or emptied counts as an empty one, also while what follows
+    cannot be used: who emptied it may have meant it.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class WatchedFile(Generic[T]):
         self._subject = f"{subject} " if subject else ""
         self._removal_empties = removal_empties
         self._unreadable = ""
+        self._is_emptied = False
         self._stamp = self._file_stamp()
         self._value = parse(self._text())
 
@@ -58,7 +60,7 @@ class WatchedFile(Generic[T]):
         except InvalidArgument as error:
             if str(error) != self._unreadable:
                 self._unreadable = str(error)
-                _log.error("%s; what was read before stays in force", error)
+                self._log_unusable(error)
         else:
             self._unreadable = ""
         return self._value
@@ -72,14 +74,21 @@ class WatchedFile(Generic[T]):
                 self._check_may_be_empty()
             self._value = self._parse(text)
         except InvalidArgument as error:
-            _log.error("%s; what was read before stays in force", error)
+            self._log_unusable(error)
         else:
+            self._is_emptied = not text.strip()
             _log.info("%s: the file was read again", self._field)
 
     def _check_may_be_empty(self) -> None:
         if not self._removal_empties:
             raise InvalidArgument(f"{self._subject}is empty", field=self._field)
         _log.warning("%s: the file is empty or was removed: nothing that it held counts", self._field)
+
+    def _log_unusable(self, error: InvalidArgument) -> None:
+        kept = "what was read before stays in force"
+        if self._is_emptied:
+            kept = "the file was empty before, so nothing counts"
+        _log.error("%s; %s", error, kept)
 
     def _file_stamp(self) -> _Stamp | None:
         """Changes with the file, or with the target of a link to it; None if the file does not exist."""
