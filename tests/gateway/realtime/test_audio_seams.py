@@ -56,6 +56,24 @@ async def test_the_engine_hears_what_was_sent(part_bytes: int) -> None:
         np.testing.assert_allclose(samples, _resampled(part), atol=1e-4)
 
 
+async def test_a_clear_drops_half_a_sample_too() -> None:
+    """It was put before what came then, all of whose samples were of halves of two: noise."""
+    heard: list[Samples] = []
+    sine = pcm16(tone(0.6))
+    async with (
+        model_free_service(_script(heard, (5,))) as service,  # type: ignore[arg-type]
+        GatewayServer(service) as server,
+        connect(server.target) as session,
+    ):
+        await session.open("es", audio=MANUAL)
+        await session.append(sine[: len(sine) // 2 + 1])
+        await session.send("session.input_audio_buffer.clear")
+        await session.append(sine)
+        await session.send("session.close")
+        assert await session.to_the_end() == 1000
+    np.testing.assert_allclose(heard[-1], _resampled(from_pcm16(sine)), atol=1e-4)
+
+
 @pytest.mark.parametrize("piece_units", [(1, 1, 1, 1, 7), (25, 50), (3, 200)])
 async def test_the_client_hears_what_was_spoken(piece_units: tuple[int, ...]) -> None:
     """Pieces of the vocoder, and messages that a long piece is split into."""

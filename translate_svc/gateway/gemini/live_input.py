@@ -126,6 +126,7 @@ class LiveInput:
             self._waiting += [data[start : start + _PART_BYTES] for start in range(0, len(data), _PART_BYTES)]
 
     def _end_turn(self) -> None:
+        self._audio.end()
         self._waiting += (b"", FinalizeInput())
 
 
@@ -155,6 +156,10 @@ class PcmAudio:
         whole = len(data) - len(data) % _SAMPLE_BYTES
         self._rest = data[whole:]
         return data[:whole]
+
+    def end(self) -> None:
+        """A recording ends here. Half a sample at its end is dropped."""
+        self._rest = b""
 
     def at_our_rate(self, data: bytes) -> bytes:
         """What of ``data`` the resampler gives at once; of an empty one, all that it still holds."""

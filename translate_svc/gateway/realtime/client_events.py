@@ -81,3 +81,7 @@ class AudioReader:
         whole = len(data) - len(data) % self._bytes_per_sample
         data, self._rest = data[:whole], data[whole:]
         return [data[start : start + self._part_bytes] for start in range(0, whole, self._part_bytes)]
+
+    def clear(self) -> None:
+        """The audio so far is dropped, half a sample too: what comes next begins with a whole one."""
+        self._rest = b""

@@ -114,6 +114,7 @@ class SessionInput:
             self._commit()
         elif kind == f"{self._prefix}input_audio_buffer.clear":
             self._buffer_start = self._samples
+            self._audio.clear()
             self._waiting.append(ClearInput())
         elif kind == CLOSE:
             self._closing = True
