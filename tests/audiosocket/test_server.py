@@ -101,6 +101,21 @@ async def test_who_calls_is_interpreted(tmp_path: Path, kind: int, rate_hz: int)
         assert set(service.held.values()) == {0}
 
 
+async def test_a_line_that_falls_silent_ends_what_was_said(tmp_path: Path) -> None:
+    """Who is muted in the middle of a word is heard to the last one; and again when the line is back."""
+    async with (
+        model_free_service(speaks(25)) as service,
+        AudioSocketServer(service, telephone(tmp_path, SETTINGS)) as server,
+        call(server) as asterisk,
+    ):
+        for _ in range(2):
+            asterisk.say(tone(0.6, silence_s=0.0))
+            assert np.median(await asterisk.heard(25)) == pytest.approx(0.25, abs=0.01)
+        asterisk.send(0x00)
+        assert await asterisk.packet() == (0x00, b"")
+        assert set(service.held.values()) == {0}
+
+
 @pytest.mark.parametrize(
     ("kind", "payload", "told"),
     [

@@ -31,6 +31,7 @@ from translate_svc.types import (
     ClearInput,
     ClientMessage,
     EndInput,
+    FinalizeInput,
     SessionEvent,
     SpeechChunk,
     SpeechEnded,
@@ -39,6 +40,11 @@ from translate_svc.types import (
     StreamSettings,
     UpdateInput,
 )
+
+_SILENT_S = 1.0
+"""A line that brings no audio for so long is silent: its caller is muted or on hold, or pauses and the
+telephone does not send silence.
+"""
 
 
 class PhoneCall:
@@ -113,7 +119,7 @@ class PhoneCall:
                 await self._calls.run(driver, who.may_stay)
         finally:
             playing.cancel()
-            await asyncio.gather(playing, return_exceptions=True)
+            await asyncio.gather(playing, source.close(), return_exceptions=True)
 
 
 @contextmanager
@@ -130,7 +136,10 @@ def _renamed(socket: CallSocket, settings: Callable[[], CallSettings]) -> Iterat
 
 
 class PhoneInput:
-    """The ``MessageSource`` of a call. When the caller hangs up, what nobody will hear is dropped."""
+    """The ``MessageSource`` of a call. When the caller hangs up, what nobody will hear is dropped.
+
+    A line that brings nothing any more ends what was being said: no silence would come to end it.
+    """
 
     def __init__(self, socket: CallSocket, playback: Playback, updates: Mapping[str, ClientMessage]) -> None:
         """``updates``: by the key that asks for them."""
@@ -139,7 +148,9 @@ class PhoneInput:
         self._updates = updates
         self._waiting: deque[ClientMessage] = deque()
         self._samples = 0
+        self._is_heard = False
         self._over = False
+        self._event: asyncio.Task[CallEvent] | None = None  # a wait for it that is cut short may lose it
         self.key = ""
         """The last one that has changed the settings."""
 
@@ -148,12 +159,32 @@ class PhoneInput:
         while not self._waiting:
             if self._over:
                 return None
-            await self._take(await self._socket.receive())
+            if (event := await self._next_event()) is None:
+                self._is_heard = False
+                return FinalizeInput()
+            self._take(event)
         return self._waiting.popleft()
 
-    async def _take(self, event: CallEvent) -> None:
+    async def close(self) -> None:
+        """Ends what waits for the provider."""
+        if self._event is not None:
+            self._event.cancel()
+            await asyncio.gather(self._event, return_exceptions=True)
+
+    async def _next_event(self) -> CallEvent | None:
+        """The provider's next event; None: the line, which brought audio, has fallen silent."""
+        if self._event is None:
+            self._event = asyncio.create_task(self._socket.receive())
+        done, _ = await asyncio.wait({self._event}, timeout=_SILENT_S if self._is_heard else None)
+        if not done:
+            return None
+        event, self._event = self._event, None
+        return event.result()
+
+    def _take(self, event: CallEvent) -> None:
         match event:
             case CallAudio(data):
+                self._is_heard = True
                 self._samples += len(data) * self._playback.frame_samples // self._playback.frame_bytes
                 self._waiting.append(AudioInput(data))
             case KeyPressed(key) if key in self._updates:
