@@ -55,6 +55,7 @@ def _language(language: Language) -> dict[str, Any]:
         "name": language.name,
         "speech_in": language.speech_in,
         "text": language.text,
+        "translated": language.translated,
         "speech_out": language.speech_out,
         "detected": language.detected,
         "speaker_ids": list(language.speaker_ids),

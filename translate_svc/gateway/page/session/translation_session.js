@@ -29,6 +29,8 @@ export class TranslationSession {
   constructor(model, settings, { onEvent, onEnd }) {
     this.#socket = openSocket(`v1/realtime/translations?model=${encodeURIComponent(model)}`);
     let last = null; // event. If it is an error, and the server closes then, it says why
+    let begun = false;
+    let refusal = ""; // of the first settings: nothing that follows is translated
     this.update(settings);
     this.#socket.onopen = () => {
       this.#opened = true;
@@ -37,13 +39,17 @@ export class TranslationSession {
     this.#socket.onmessage = ({ data }) => {
       const event = JSON.parse(data);
       last = event;
+      begun ||= event.type === "session.updated";
       onEvent(event);
+      if (event.type !== "error" || begun) return;
+      refusal ||= event.error.message; // the further ones are about audio of a session that has not begun
+      this.close();
     };
     this.#socket.onclose = async ({ code }) => {
       this.#closing = true;
       const reason = last?.type === "error" && code !== NO_CLOSE_FRAME ? last.error : null;
       const keyRefused = reason?.code === "invalid_api_key";
-      if (code === 1000) onEnd("", { keyRefused, lost: false });
+      if (code === 1000) onEnd(refusal, { keyRefused, lost: false });
       else if (reason) onEnd(reason.message, { keyRefused, lost: PASSING.includes(code) });
       else if (this.#opened) onEnd(LOST, { keyRefused, lost: true });
       else if (await isThere()) onEnd(UNREACHABLE, { keyRefused, lost: false });

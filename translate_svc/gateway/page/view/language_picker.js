@@ -52,9 +52,10 @@ export class LanguagePicker extends EventTarget {
   #sourceChanged(former = this.#formerSource) {
     const at = this.#targets.indexOf(this.source);
     if (at >= 0) {
-      const free = former && !this.#targets.includes(former) && this.#canBeTarget(former);
+      const free = former && !this.#targets.includes(former);
       this.#targets.splice(at, 1, ...(free ? [former] : []));
     }
+    this.#targets = this.#targets.filter((tag) => this.#canBeTarget(tag));
     if (this.#targets.length === 0) this.#targets = this.#defaults();
     this.#draw();
     this.#changed();
@@ -67,7 +68,14 @@ export class LanguagePicker extends EventTarget {
   }
 
   #canBeTarget(tag) {
-    return this.#languages.some(({ language, text }) => language === tag && text);
+    return this.#possibleTargets().some(({ language }) => language === tag);
+  }
+
+  /** Into which what is spoken is translated. Where that is none, as of English by Whisper, it is written as it is. */
+  #possibleTargets() {
+    const written = this.#languages.filter(({ text }) => text);
+    const others = written.filter(({ language, translated }) => translated && language !== this.source);
+    return others.length > 0 ? others : written.filter(({ language }) => language === this.source);
   }
 
   #fillSources() {
@@ -83,13 +91,13 @@ export class LanguagePicker extends EventTarget {
     const select = byId("source");
     select.value = source;
     if (select.selectedIndex < 0) select.selectedIndex = 0;
-    this.#targets = targets.filter((tag) => tag !== source && this.#canBeTarget(tag));
+    this.#targets = targets.filter((tag) => this.#canBeTarget(tag));
     if (this.#targets.length === 0) this.#targets = this.#defaults();
     this.#heard = this.#speaking()[0] ?? null;
   }
 
   #defaults() {
-    const others = this.#languages.filter(({ language, text }) => text && language !== this.source);
+    const others = this.#possibleTargets();
     const preferred = ["es", "fr", "en"].filter((tag) => others.some(({ language }) => language === tag));
     return [...new Set([...preferred, ...others.map(({ language }) => language)])].slice(0, FIRST_TARGETS);
   }
@@ -141,9 +149,7 @@ export class LanguagePicker extends EventTarget {
   }
 
   #adder() {
-    const others = this.#languages.filter(
-      ({ language, text }) => text && language !== this.source && !this.#targets.includes(language),
-    );
+    const others = this.#possibleTargets().filter(({ language }) => !this.#targets.includes(language));
     if (others.length === 0 || this.#targets.length >= this.#maxTargets) return [];
     const select = html("select", { class: "add", "aria-label": "Add a language" }, html("option", { value: "" }, "Add …"));
     select.append(...others.map(({ language }) => html("option", { value: language }, this.#names.of(language))));

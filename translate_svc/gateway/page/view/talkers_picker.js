@@ -7,10 +7,13 @@ const STORE = "translate-svc talkers";
 export class TalkersPicker extends EventTarget {
   #tags; // of the languages that the model can tell by their sound
 
-  /** `languages`: of the model. Dispatches `change`. Two people are offered where the model tells two languages. */
+  /**
+   * `languages`: of the model. Dispatches `change`. Two people are offered where the model tells two languages, and
+   * translates into both.
+   */
   constructor(languages) {
     super();
-    const told = languages.filter(({ detected, speech_in: speechIn, text }) => detected && speechIn && text);
+    const told = languages.filter((each) => each.detected && each.speech_in && each.text && each.translated);
     this.#tags = told.map(({ language }) => language);
     byId("who").hidden = told.length < 2;
     for (const select of this.#selects) {
