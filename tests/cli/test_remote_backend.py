@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.rpc.scripted_session import ScriptedService
+from tests.rpc.scripted_session import ScriptedCall, ScriptedService
 from tests.wire import settings_samples
 from translate_svc.cli.backends.backend import Translator, choose_backend
 from translate_svc.cli.backends.remote_backend import RemoteBackend
@@ -66,6 +67,23 @@ class TestRemoteTranslator:
         )
         events = [event async for event in translator.translate(request)]
         assert service.calls[0].request == request
+        assert isinstance(events[-1], UtteranceDone)
+
+    async def test_a_call_may_take_longer_than_a_programs_deadline(self, service: ScriptedService) -> None:
+        """A hundred sentences are minutes of work on a slow machine."""
+
+        def slowly(call: ScriptedCall) -> None:
+            call.stop_before = 1
+            asyncio.get_running_loop().call_later(1.0, call.gate.set)
+
+        service.on_call = slowly
+        options = ClientOptions(translate_timeout_s=0.2)
+        request = TranslateRequest("Good morning.", settings_samples.SETTINGS.targets, SPEECH_FORMAT)
+        async with (
+            RpcServer(service, RpcOptions()) as server,
+            RemoteBackend(server.target, options).open() as it,
+        ):
+            events = [event async for event in it.translate(request)]
         assert isinstance(events[-1], UtteranceDone)
 
 

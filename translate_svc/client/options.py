@@ -48,7 +48,7 @@ class ClientOptions:
         api_key: the API key, if the server requires one. By default that of ``TRANSLATE_SVC_API_KEY``.
         insecure: allow the key in plaintext to a server that is not on this machine.
         open_timeout_s: from the start of a stream to its ``opened`` event.
-        translate_timeout_s: for a whole call of ``translate``.
+        translate_timeout_s: for a whole call of ``translate``; None: as long as it takes.
         call_timeout_s: for the other calls.
         max_chunk_bytes: longer audio is sent in chunks of at most this size.
         resume_timeout_s: how long a stream with ``resume`` looks for a server that continues it.
@@ -66,7 +66,7 @@ class ClientOptions:
     api_key: str = field(default_factory=_environment_key, repr=False)
     insecure: bool = False
     open_timeout_s: float = 10.0
-    translate_timeout_s: float = 60.0
+    translate_timeout_s: float | None = 60.0
     call_timeout_s: float = 10.0
     max_chunk_bytes: int = 16 * 1024
     resume_timeout_s: float = 60.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from translate_svc.cli.backends.unreachable import cause_of
 from translate_svc.cli.targets import SPEECH_FORMAT
@@ -45,8 +46,11 @@ class RemoteBackend:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[RemoteTranslator]:
-        """Connects to the server."""
-        async with AsyncClient(self._servers, self._options) as client, self._reached():
+        """Connects to the server. A call takes as long as its text or clip needs: a hundred sentences may be
+        minutes of work. Pings find a server that is gone.
+        """
+        options = replace(self._options, translate_timeout_s=None)
+        async with AsyncClient(self._servers, options) as client, self._reached():
             yield RemoteTranslator(client)
 
     @asynccontextmanager
