@@ -42,3 +42,11 @@ def test_a_language_that_the_model_cannot_speak_is_refused(tmp_path: Path, text:
 
 def test_a_language_that_is_only_heard_needs_no_voice(tmp_path: Path) -> None:
     telephone(tmp_path, '[call]\nsource = "en"\ntarget = "es"').serve(narrowed("spa"))
+
+
+def test_a_model_without_voices_is_refused_at_the_start(tmp_path: Path) -> None:
+    """Calls that name their languages themselves would all be refused, and the others wait for ever."""
+    with pytest.raises(InvalidArgument) as refused:
+        telephone(tmp_path, '[twilio]\nsecrets = ["token"]').serve(narrowed())
+    assert refused.value.field == "telephone"
+    assert refused.value.description == "calls need a model that speaks, and this one has no voices"

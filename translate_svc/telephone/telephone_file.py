@@ -102,7 +102,9 @@ class TelephoneFile(_Section):
         return {key: table.over(first, f"keys.{key}") for key, table in self.keys.items()}
 
     def check(self, languages: LanguageTable) -> None:
-        """Raises InvalidArgument for a language that the loaded checkpoint does not have."""
+        """Raises InvalidArgument for a language that the loaded checkpoint does not have, or cannot speak.
+        Also if it speaks none: no call could be served, whatever its own parameters say.
+        """
         tables: Iterable[tuple[str, SettingsTable]] = (
             ("call", self.call),
             *((f"lines.{name}", each) for name, each in self.lines.items()),
@@ -110,6 +112,8 @@ class TelephoneFile(_Section):
         )
         for path, table in tables:
             table.over(CallSettings(), path).check(languages, path)
+        if not any(each.speech_out for each in languages):
+            raise InvalidArgument("calls need a model that speaks, and this one has no voices")
 
 
 class Telephone:
@@ -129,7 +133,8 @@ class Telephone:
         """Checks the languages of the file against those of the loaded checkpoint, from now on.
 
         Raises:
-            InvalidArgument: it names a language that the checkpoint does not have. Names ``telephone``.
+            InvalidArgument: it names a language that the checkpoint does not have or cannot speak, or the
+                checkpoint speaks none. Names ``telephone``.
         """
         self._languages = languages
         self._checked(self.file)
