@@ -105,14 +105,9 @@ class PhoneCall:
                 session = await service.open_session(config, who.caller)
         playback = Playback(self._socket, started.audio)
         updates = {key: UpdateInput(stream_settings(each)) for key, each in keys.items()}
-        source = PhoneInput(self._socket, playback, updates)
-        driver = StreamDriver(
-            source,
-            PhoneOutput(self._socket, playback, barge_in=settings.barge_in),
-            session,
-            self._options,
-            heard=playback.played,
-        )
+        output = PhoneOutput(self._socket, playback, barge_in=settings.barge_in)
+        source = PhoneInput(self._socket, output, playback, updates)
+        driver = StreamDriver(source, output, session, self._options, heard=playback.played)
         playing = asyncio.create_task(playback.run())
         try:
             with _renamed(self._socket, lambda: keys.get(source.key, settings)):
@@ -141,9 +136,16 @@ class PhoneInput:
     A line that brings nothing any more ends what was being said: no silence would come to end it.
     """
 
-    def __init__(self, socket: CallSocket, playback: Playback, updates: Mapping[str, ClientMessage]) -> None:
+    def __init__(
+        self,
+        socket: CallSocket,
+        output: PhoneOutput,
+        playback: Playback,
+        updates: Mapping[str, ClientMessage],
+    ) -> None:
         """``updates``: by the key that asks for them."""
         self._socket = socket
+        self._output = output
         self._playback = playback
         self._updates = updates
         self._waiting: deque[ClientMessage] = deque()
@@ -186,6 +188,7 @@ class PhoneInput:
             case CallAudio(data):
                 self._is_heard = True
                 self._samples += len(data) * self._playback.frame_samples // self._playback.frame_bytes
+                self._output.received(self._samples)
                 self._waiting.append(AudioInput(data))
             case KeyPressed(key) if key in self._updates:
                 self.key = key
@@ -209,12 +212,16 @@ class PhoneOutput:
         self._socket = socket
         self._playback = playback
         self._barge_in = barge_in
-        self._interruptions = Interruptions()
+        self._interruptions = Interruptions(lambda: playback.unheard, playback.rate_hz)
 
     @property
     def bytes_out(self) -> int:
         """Implements ``EventSink.bytes_out``."""
         return self._socket.bytes_out
+
+    def received(self, position: int) -> None:
+        """The caller's audio before ``position`` has come."""
+        self._interruptions.received(position)
 
     async def send(self, event: SessionEvent) -> None:
         """Plays speech. With barge-in, who begins to speak silences the utterances before."""
@@ -224,7 +231,7 @@ class PhoneOutput:
             case SpeechEnded():
                 self._interruptions.end(event)
             case SpeechStarted() if self._barge_in:
-                if self._interruptions.begin(event, is_heard=self._playback.unheard):
+                if self._interruptions.begin(event):
                     await self._playback.interrupt()
 
     def status_of(self, error: BaseException | None) -> str:

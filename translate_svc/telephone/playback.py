@@ -34,6 +34,8 @@ class Playback:
     def __init__(self, socket: CallSocket, audio: AudioFormat) -> None:
         """``audio``: of the call."""
         self._socket = socket
+        self.rate_hz = audio.sample_rate_hz
+        """Of the call's audio."""
         self.frame_samples = audio.sample_rate_hz * FRAME_MS // 1000
         """Samples of a frame of 20 ms."""
         self._silence = chunk_encoder(audio).encode(np.zeros(self.frame_samples, np.float32)).data

@@ -80,6 +80,7 @@ class LiveInput:
                 return item
             if pcm := self._audio.at_our_rate(item):
                 self._position += len(pcm) // _SAMPLE_BYTES
+                self._output.received(self._position)
                 return AudioInput(pcm)
 
     def update(self, message: ClientMessage) -> None:

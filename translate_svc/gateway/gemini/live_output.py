@@ -67,8 +67,8 @@ class LiveOutput:
         self._turn_ends: deque[int] = deque()
         self._tracks: dict[bool, TextTrack] = {}  # by whether it is the transcript
         self._clock = asyncio.get_running_loop().time
-        self._interruptions = Interruptions()
         self._plays_until_s = 0.0
+        self._interruptions = Interruptions(lambda: self._clock() < self._plays_until_s, INPUT.sample_rate_hz)
         self._opened = False
         self._left = False
 
@@ -99,6 +99,10 @@ class LiveOutput:
         elif position not in self._turn_ends:
             self._turn_ends.append(position)
 
+    def received(self, position: int) -> None:
+        """The client's audio before ``position`` has come."""
+        self._interruptions.received(position)
+
     def leave(self) -> None:
         """The client has closed the connection: it gets nothing more."""
         self._left = True
@@ -124,7 +128,7 @@ class LiveOutput:
             case SpeechEnded():
                 self._interruptions.end(event)
             case SpeechStarted() if self._setup.interrupts:
-                if self._interruptions.begin(event, is_heard=self._clock() < self._plays_until_s):
+                if self._interruptions.begin(event):
                     self._plays_until_s = 0.0
                     yield _content(interrupted=True)
             case UtteranceDone(status=UtteranceStatus.FAILED):
