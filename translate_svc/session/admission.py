@@ -177,10 +177,7 @@ class Admission:
         if self._is_above(cost, capacity) and (
             caller is None or not self._places.has_reserve(caller, cost, self._cost, capacity)
         ):
-            kept = "1 stream" if places == 1 else f"{places} streams"
-            return (
-                f"the engine keeps up with {kept}, and {self._live} {'is' if self._live == 1 else 'are'} open"
-            )
+            return self._is_full(places)
         if caller is not None and not goes_on and self._places.gives_way(caller, places):
             return "a caller without a stream waits, and this one has its share of the places"
         backlog = self._backlog()
@@ -189,6 +186,14 @@ class Admission:
         if backlog.queued_input_ms >= limits.max_queued_input_ms:
             return f"{backlog.queued_input_ms} ms of audio wait to be processed"
         return ""
+
+    def _is_full(self, places: int) -> str:
+        """The reason of a refusal above the capacity: ``places`` for streams like those inside."""
+        is_open = "is open" if self._live == 1 else "are open"
+        if places > self._live:  # it is dearer than they are
+            inside = f"{_streams(self._live)} {is_open}"
+            return f"{inside}, and the engine does not keep up with another of this kind"
+        return f"the engine keeps up with {_streams(places)}, and {self._live} {is_open}"
 
     def _room(self, goes_on: bool) -> float:
         """The measured capacity, where it counts."""
@@ -208,3 +213,7 @@ class Admission:
         self._cost = self._cost - cost if self._live else 0.0
         if caller is not None:
             self._places.leave(caller, cost, above=above)
+
+
+def _streams(count: int) -> str:
+    return "1 stream" if count == 1 else f"{count} streams"

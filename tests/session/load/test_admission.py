@@ -197,6 +197,16 @@ def test_a_place_is_what_its_kind_of_stream_costs() -> None:
     assert admission.cost == 3.0
 
 
+def test_a_stream_that_costs_more_than_is_left_is_told_so() -> None:
+    """It was told that the engine keeps up with eight streams, and that one is open."""
+    admission = Admission(AdmissionOptions(max_streams=20), capacity=lambda: 8.0)
+    admission.admit(cost=1.0)
+    said = "is open, and the engine does not keep up with another of this kind"
+    assert refused_with(admission, 8.0) == f"1 stream {said}"
+    admission.admit(cost=1.0)
+    assert refused_with(admission, 8.0) == f"2 streams {said.replace('is', 'are', 1)}"
+
+
 def test_one_stream_is_said_to_be_one() -> None:
     admission = Admission(AdmissionOptions(max_streams=20), capacity=lambda: 1.0)
     admission.admit(cost=1.0)
