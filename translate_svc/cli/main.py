@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from importlib import metadata
@@ -26,7 +25,11 @@ from translate_svc.cli.commands.top import top
 from translate_svc.cli.commands.translate import translate
 from translate_svc.cli.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_LOST, EXIT_USAGE, UsageError
 from translate_svc.cli.output.help_text import use_plain_help
-from translate_svc.cli.output.standard_output import drop_output, write_what_encoding_lacks
+from translate_svc.cli.output.standard_output import (
+    drop_output,
+    replace_closed_streams,
+    write_what_encoding_lacks,
+)
 from translate_svc.cli.wire_fields import in_words_of_flags
 from translate_svc.errors import TranslateSvcError, Unavailable
 
@@ -87,9 +90,7 @@ def main() -> None:
 def _run() -> int:
     if sys.stdout is None:
         return _print_error("standard output is closed", EXIT_ERROR)
-    if sys.stdin is None:
-        # descriptor 0 is free, and the next file or socket would be taken for standard input
-        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")
+    replace_closed_streams()
     write_what_encoding_lacks()
     try:
         # the return value of the command, or the code of its typer.Exit

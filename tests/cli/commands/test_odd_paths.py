@@ -1,4 +1,4 @@
-"""Names that are no UTF-8, look like markup or are as long as they may be; full disks; no standard input."""
+"""Names that are no UTF-8, look like markup or are as long as they may be; full disks; closed streams."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tests.cli.process import STARTER
+from tests.cli.process import STARTER, environment
 from tests.clips import DATA, texts
 from tests.full_disk import files_of_at_most
 
@@ -121,3 +121,27 @@ async def test_a_standard_input_that_is_closed_is_an_empty_one(
     )
     _, error = await process.communicate()
     assert (process.returncode, error.decode()) == (1, f"translate-svc: {said}\n")
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-"])
+async def test_a_standard_error_that_is_closed_ends_no_command(closed: str) -> None:
+    """Jobs that want no messages close it. What loads a model ended with 1, and nobody could be told why."""
+    process = await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "translate_svc", "say"),
+        *("Good morning.", "--from", "en", "--to", "es", "--model", STARTER),
+        env=environment(),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert (process.returncode, output.decode()) == (0, "Buenos días.\n")
+
+
+async def test_an_error_is_not_printed_for_a_result() -> None:
+    """Python prints to standard output what is for a standard error that is closed."""
+    process = await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-m", "translate_svc", "translate"),
+        *("/nonexistent.wav", "--to", "es"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert (process.returncode, output) == (1, b"")

@@ -14,6 +14,25 @@ from rich.console import Console
 _LACKING = "translate_svc.lacking"
 
 
+def replace_closed_streams() -> None:
+    """A standard input or a standard error that is closed (``<&-``, ``2>&-``) is ``/dev/null``.
+
+    Else the next file or socket gets its descriptor and is taken for it, and what is printed to standard
+    error comes on standard output.
+    """
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(_null(os.O_RDONLY), encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(_null(os.O_WRONLY), "w", encoding="utf-8")
+
+
+def _null(access: int) -> int:
+    """A descriptor of ``/dev/null`` that child processes have, too."""
+    descriptor = os.open(os.devnull, access)
+    os.set_inheritable(descriptor, True)
+    return descriptor
+
+
 def write_what_encoding_lacks() -> None:
     """Characters that the encoding of standard output lacks, as ASCII lacks all accents, are written as
     Python writes them in a string (``\\xe9``), and standard error says so once. Without this they end the
