@@ -47,21 +47,27 @@ class UploadedAudio:
             InvalidArgument: FFmpeg cannot read it. Names ``file``.
             RequestTooLarge: it states that it is longer than files may be. Names ``file``.
         """
-        self._media = await self._in_thread(lambda: self._stack.enter_context(open_media(self._file, "file")))
-        self._blocks = self._media.blocks()
         try:
+            self._media = await self._in_thread(
+                lambda: self._stack.enter_context(open_media(self._file, "file"))
+            )
+            self._blocks = self._media.blocks()
             self._check_duration(self.stated_s)
-        except RequestTooLarge:
-            self._stack.close()
+        except BaseException:  # also a client that leaves
+            await self._close()
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
+        """Waits for the thread, which reads the file and its container, and closes the container."""
         if self._call is not None:
-            # a container must not be closed while a thread reads it
             await asyncio.shield(asyncio.wait({self._call}))
+            self._call.exception()  # where the client has left, nobody else asks for it
         self._stack.close()
 
     @property
