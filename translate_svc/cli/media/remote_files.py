@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from translate_svc.errors import InvalidArgument
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 _WHEN = ("ETag", "etag", "mtime", "LastModified", "created")
 """What file systems call the age of a file."""
+
+_SILENCE_S = 60.0
+"""How long a web server may send nothing."""
 
 _ADDRESS = re.compile("[a-z][a-z0-9+.-]*(::|://)")
 
@@ -33,10 +37,39 @@ def open_address(address: str) -> tuple[AbstractFileSystem, str]:
     import fsspec
 
     try:
-        system, path = fsspec.core.url_to_fs(address)
+        system, path = fsspec.core.url_to_fs(address, **_web_settings(address))
     except (ImportError, ValueError) as error:
         raise InvalidArgument(f"cannot be opened: {error}", field=address) from None
     return system, str(path)
+
+
+def _web_settings(address: str) -> dict[str, dict[str, Any]]:
+    """Settings by protocol: a large file may take longer than the five minutes that aiohttp gives any."""
+    protocols = [each for each in ("http", "https") if f"{each}://" in address]
+    if not protocols:
+        return {}
+    from aiohttp import ClientTimeout
+
+    timeout = ClientTimeout(total=None, sock_connect=_SILENCE_S, sock_read=_SILENCE_S)
+    return {each: {"client_kwargs": {"timeout": timeout}} for each in protocols}
+
+
+@contextmanager
+def _refusing(address: str) -> Iterator[None]:
+    """Raises InvalidArgument, which names the address, for what is raised in the block. The libraries of file
+    systems have errors of their own, with no common base: aiohttp's for HTTP 500 is no OSError.
+    """
+    try:
+        yield
+    except InvalidArgument:
+        raise
+    except FileNotFoundError:
+        raise InvalidArgument("cannot be read: there is no such file", field=address) from None
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise InvalidArgument(f"cannot be read: {reason}", field=address) from None
+    except Exception as error:
+        raise InvalidArgument(f"cannot be read: {type(error).__name__}: {error}", field=address) from None
 
 
 def matching(address: str, suffixes: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -46,10 +79,8 @@ def matching(address: str, suffixes: Collection[str]) -> Iterator[tuple[str, str
     Raises:
         InvalidArgument: it cannot be looked at. Names the address.
     """
-    try:
+    with _refusing(address):
         yield from _matching(address, suffixes)
-    except OSError as error:
-        raise InvalidArgument(f"cannot be read: {error.strerror or error}", field=address) from None
 
 
 def _matching(address: str, suffixes: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -99,10 +130,6 @@ def download(address: str, folder: Path) -> Path:
     """
     system, path = open_address(address)
     target = folder / PurePosixPath(path).name
-    try:
+    with _refusing(address):
         system.get_file(path, str(target))
-    except OSError as error:
-        gone = isinstance(error, FileNotFoundError)
-        reason = "there is no such file" if gone else error.strerror or str(error)
-        raise InvalidArgument(f"cannot be read: {reason}", field=address) from None
     return target
