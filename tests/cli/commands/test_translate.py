@@ -439,7 +439,7 @@ async def test_standard_input_is_read_to_its_end(server: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_ctrl_c_or_the_like_ends_at_once_and_leaves_no_file(
+async def test_ctrl_c_or_the_like_ends_at_once_and_leaves_the_texts_so_far(
     server: str, tmp_path: Path, number: signal.Signals
 ) -> None:
     # an endless source: only the signal can end this
@@ -459,8 +459,11 @@ async def test_ctrl_c_or_the_like_ends_at_once_and_leaves_no_file(
     _, error = await process.communicate()
     os.close(writing)
     assert process.returncode == 128 + number
-    assert error.decode() == f"{NOTICE}translate-svc: interrupted\n"
-    assert os.listdir(tmp_path) == ["endless.wav"]
+    kept = tmp_path / f".o.srt.{process.pid}.kept.part"
+    assert sorted(os.listdir(tmp_path)) == [kept.name, fifo.name]
+    assert FIRST in kept.read_text(encoding="utf-8").replace("\n", " ")
+    told = f"translate-svc: {kept}: what was translated so far; the next run replaces it\n"
+    assert error.decode() == f"{NOTICE}{told}translate-svc: interrupted\n"
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,9 @@ def _written_half(target: Path, error: BaseException) -> list[Path]:
     return opened.kept
 
 
-def test_what_a_lost_server_gave_is_kept(tmp_path: Path) -> None:
-    (part,) = _written_half(tmp_path / "film.srt", Unavailable("lost"))
+@pytest.mark.parametrize("ended_by", [Unavailable("lost"), asyncio.CancelledError(), KeyboardInterrupt()])
+def test_what_was_translated_until_a_run_ended_is_kept(tmp_path: Path, ended_by: BaseException) -> None:
+    (part,) = _written_half(tmp_path / "film.srt", ended_by)
     assert _text(part) == "half"
     assert _in(tmp_path) == [part]
     os.utime(part, (0, 0))
@@ -91,8 +92,3 @@ def test_what_a_lost_server_gave_is_kept(tmp_path: Path) -> None:
         files.add(tmp_path / "film.srt", grows=True).write_text("whole")
     assert not files.kept
     assert [_text(each) for each in _in(tmp_path)] == ["whole"]
-
-
-def test_who_interrupts_a_run_leaves_nothing(tmp_path: Path) -> None:
-    assert not _written_half(tmp_path / "film.srt", asyncio.CancelledError())
-    assert not _in(tmp_path)

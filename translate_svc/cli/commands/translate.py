@@ -17,7 +17,7 @@ def translate(arguments: TranslateArguments, model: ModelFlags) -> None:
     Every utterance begins when it was said, or later if the one before is not finished. With several targets,
     out.wav becomes out.spa.wav and out.fra.wav; subtitles are named in the same way, and those of the
     transcript are out.eng.srt. Files appear when they are complete, and an input is never overwritten. If a
-    run fails or is killed, its texts so far are in a hidden file, .out.srt.NUMBER.part, until the next run.
+    run fails or is ended, its texts so far are in a hidden file, .out.srt.NUMBER.part, until the next run.
 
     The name of a film (-o film.es.mp4) makes a copy of it. The dub is the track that plays, beside the
     film's own tracks, and there are subtitles. With --burn-in these are drawn into its picture instead.

@@ -119,8 +119,9 @@ class CueSink:
         self._files.finish()
 
     def keep(self) -> None:
-        """Writes the cues of a run that fails."""
-        self._files.keep()
+        """Writes the cues of a run that fails or is interrupted, if there are any."""
+        if any(self._cues.values()):
+            self._files.keep()
 
     def _rendered_files(self) -> Iterator[tuple[Path, str]]:
         for stream, files in self._outputs.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from rich.text import Text
@@ -208,9 +208,10 @@ def _kept_texts_told(files: OutputFiles) -> Iterator[OutputFiles]:
     try:
         with files:
             yield files
-    except Exception:
+    except BaseException:
         for path in files.kept:
-            _say(f"{path}: what was translated so far; the next run replaces it")
+            with suppress(OSError):  # a terminal that was closed
+                _say(f"{path}: what was translated so far; the next run replaces it")
         raise
 
 

@@ -197,8 +197,9 @@ class PlainSink:
         self._growing.finish()
 
     def keep(self) -> None:
-        """Writes the texts of a run that fails."""
-        self._growing.keep()
+        """Writes the texts of a run that fails or is interrupted, if there are any."""
+        if any(map(any, self._said.values())):
+            self._growing.keep()
 
     def _rendered_files(self) -> Iterator[tuple[Path, str]]:
         for code, paths in self._files.items():

@@ -13,7 +13,7 @@ _EVERY_S = 2.0
 
 
 class GrowingTexts:
-    """Writes the files of a sink whole, and again as they grow: what a run has translated until it is killed,
+    """Writes the files of a sink whole, and again as they grow: what a run has translated until it is ended,
     or loses its server, can be read.
 
     Pipes and devices are written once, at the end.
@@ -30,7 +30,7 @@ class GrowingTexts:
             self._overwrite()
 
     def keep(self) -> None:
-        """Writes all files of a run that fails, as far as there is room for them."""
+        """Writes all files of a run that fails or is interrupted, as far as there is room for them."""
         with suppress(OSError):
             self._overwrite()
 

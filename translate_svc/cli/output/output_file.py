@@ -65,9 +65,9 @@ def output_file(path: Path, kept: list[Path] | None = None) -> Iterator[Path]:
     """Yields the path of a hidden file next to ``path``, and renames it to ``path`` at the end of the block.
 
     If the block raises, the hidden file is removed and an existing ``path`` stays unchanged. With ``kept`` an
-    error leaves it, if it holds anything, and adds it to that list; an interruption never does. What is left,
-    also by a process that was killed, is removed by the next one that writes ``path``. If ``path`` is not a
-    regular file (a pipe, ``/dev/null``), the block writes to it directly.
+    error or an interruption leaves it, if it holds anything, and adds it to that list. What is left, also by
+    a process that was killed, is removed by the next one that writes ``path``. If ``path`` is not a regular
+    file (a pipe, ``/dev/null``), the block writes to it directly.
 
     Raises:
         InvalidArgument: ``path`` is a directory, or its folder is missing or not writable. Names the path.
@@ -90,7 +90,7 @@ def output_file(path: Path, kept: list[Path] | None = None) -> Iterator[Path]:
     except OSError as error:
         raise InvalidArgument(f"cannot be written: {error.strerror}", field=str(path)) from None
     try:
-        with removed_at_end(part), _kept_on_error(part, kept):
+        with removed_at_end(part), _kept_if_raised(part, kept):
             yield part
             part.replace(target)
             remove_leftovers(target.parent, leftovers)
@@ -101,10 +101,10 @@ def output_file(path: Path, kept: list[Path] | None = None) -> Iterator[Path]:
 
 
 @contextmanager
-def _kept_on_error(part: Path, kept: list[Path] | None) -> Iterator[None]:
+def _kept_if_raised(part: Path, kept: list[Path] | None) -> Iterator[None]:
     try:
         yield
-    except Exception:
+    except BaseException:
         if kept is not None and part.is_file() and part.stat().st_size:
             kept.append(part.replace(part.with_suffix(f".kept{part.suffix}")))
         raise
