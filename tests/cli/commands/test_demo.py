@@ -77,6 +77,12 @@ def test_the_demo_says_what_it_did_not_expect(command: Command, tmp_path: Path) 
     assert (tmp_path / "demo_out.eng.wav").stat().st_size > 10_000
 
 
+def test_a_language_without_a_recording_is_refused_by_its_name(command: Command) -> None:
+    code, output, error = command("demo", "--from", "zh")
+    assert (code, output) == (2, "")
+    assert error == "translate-svc: --from: there is no recording in Mandarin Chinese (cmn)\n"
+
+
 def test_a_folder_that_is_absent_is_told_before_a_server_starts(command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "absent"
     code, output, error = command("demo", "--model", STARTER, "--output", str(folder))

@@ -428,6 +428,16 @@ def test_what_is_wrong_is_one_line_and_an_exit_code(
     assert error.count("\n") == 1
 
 
+def test_what_an_address_holds_is_told_by_the_address(command: Command, server: str, tmp_path: Path) -> None:
+    """The copy of it has a name in a temporary folder, which nobody knows."""
+    (tmp_path / "talk.mp3").write_text("<html>Please log in</html>", encoding="utf-8")
+    address = f"file://{tmp_path}/talk.mp3"
+    code, _, error = command("translate", address, "--from", "en", "--to", "es", "--server", server)
+    assert code == 1
+    told = f"{address}: is not an audio or video file that FFmpeg can read\n"
+    assert error.removeprefix(NOTICE) == f"translate-svc: {told}"
+
+
 async def test_standard_input_is_read_to_its_end(server: str) -> None:
     process = await asyncio.create_subprocess_exec(
         *("/bin/sh", "-c", f"cat {CLIP} | {COMMAND} translate - --from en --to es --server {server}"),

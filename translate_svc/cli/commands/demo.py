@@ -154,8 +154,11 @@ def demo(
     from translate_svc.cli.backends.local_backend import LocalBackend  # a third of a second
 
     console = StandardOutput()
-    language = match_language(from_, languages.packaged(), "--from").code
-    clip = _Clip.read(clips or demo_clips(), f"demo_{language}.flac")
+    spoken = match_language(from_, languages.packaged(), "--from")
+    name = f"demo_{spoken.code}.flac"
+    if clips is None and not (demo_clips() / name).is_file():
+        raise UsageError(f"there is no recording in {spoken.name} ({spoken.code})", field="--from")
+    clip = _Clip.read(clips or demo_clips(), name)
     flags = {"model": model, "model_cache": model_cache}
     _check_voices(interrupts.run(LocalBackend(flags).languages()), clip)
     running = _run(console, Settings.load(flags), clip, output, simultaneous=simultaneous)

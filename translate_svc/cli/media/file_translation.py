@@ -220,7 +220,20 @@ async def _fetched(source: Source, opened: AsyncExitStack) -> Path:
     if isinstance(source, Path):
         return source
     folder = opened.enter_context(temporary_folder("translate-svc-fetched-"))
-    return await asyncio.to_thread(download, source, folder)
+    path = await asyncio.to_thread(download, source, folder)
+    opened.enter_context(_told_by_address(path, source))
+    return path
+
+
+@contextmanager
+def _told_by_address(path: Path, address: str) -> Iterator[None]:
+    """What the block says of the copy at ``path`` is of the file at ``address``: nobody knows the copy."""
+    try:
+        yield
+    except InvalidArgument as error:
+        if error.field != str(path):
+            raise
+        raise InvalidArgument(error.description, field=address) from None
 
 
 class _Once:
