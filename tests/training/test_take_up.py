@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from training.starter import assemble, average
 from training.starter.examples.spoken_text import SpokenTextSource
-from training.starter.learning.schedule import Schedule
+from training.starter.learning.schedule import Run, Schedule
 from training.starter.learning.workers import Worker
 from training.starter.synthesis import synth
 from training.starter.take_up import take_up
@@ -66,6 +66,20 @@ def test_the_text_stage_begins_with_the_weights_behind_the_curriculum(work: Path
     assert trainer.progress.step == 0, "the optimizer is new, and warms up"
     assert not schedule.is_easy(spent_s)
     assert schedule.longest_frames(spent_s) == schedule.longest_frames(1000.0)
+
+
+def test_the_speech_encoder_alone_goes_on_from_the_weights(work: Path) -> None:
+    schedule = Schedule(1000.0, Run.REFINE)
+    trainer = TextTrainer.create(work, schedule, Worker())
+    shipped = load_file(STARTER / "model.safetensors")
+    model = trainer.stage.model
+    for name in ("speech_encoder.feature_projection.projection.weight", "shared.weight"):
+        assert torch.equal(model.state_dict()[name], shipped[name].float())
+    assert {name.partition(".")[0] for name, each in model.named_parameters() if each.requires_grad} == {
+        "speech_encoder"
+    }
+    first, peak = (schedule.learning_rate(300, spent_s) for spent_s in (trainer.progress.elapsed_s, 0.0))
+    assert first < peak / 2, "what it knows is not to be unlearnt"
 
 
 @pytest.mark.skipif(not synth.is_available(), reason="libespeak-ng.so.1 is not installed")

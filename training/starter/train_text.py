@@ -12,9 +12,9 @@ Where there are weights but no checkpoint (`take_up` has brought them) it begins
 schedule where all lengths are in: 30 % of `--minutes` are left then.
 Writes build/starter/text.safetensors (at every checkpoint), text_log.jsonl and text_checkpoint.pt.
 
-`--run refine` trains the speech encoder alone, from where the text stage ended: the text decoder and with it
-the text-to-unit stage stay valid. `--run read` trains all but the speech encoder, which costs half as much a
-step: phrases are learnt, and speech is heard as before.
+`--run refine` trains the speech encoder alone, from where the text stage ended or from a finished checkpoint:
+the text decoder and with it the text-to-unit stage stay valid. `--run read` trains all but the speech
+encoder, which costs half as much a step: phrases are learnt, and speech is heard as before.
 
 Each worker is a process pinned to a core of its own, with its own shards; gradients are averaged at every
 step. Worker 0 keeps the clock, the log and the checkpoints. `--device cuda` wants a single worker, and
@@ -215,8 +215,8 @@ class TextTrainer:
             self.averages = state["averages"]
             self.progress = Progress(*state["progress"])
             return
-        if self.schedule.refines:
-            text_path = self.work / "text_checkpoint.pt"
+        text_path = self.work / "text_checkpoint.pt"
+        if self.schedule.refines and text_path.exists():
             state = torch.load(text_path, weights_only=True, map_location=self.stage.device)
             self.stage.load_state_dict(state["stage"])
         elif (self.work / WEIGHTS_FILE_NAME).exists():
