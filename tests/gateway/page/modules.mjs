@@ -51,6 +51,16 @@ const subtitled = [
 ];
 const pick = (each) => each.said;
 
+// five minutes are sent at once, and only then the server says what was said in the first ones
+const hurried = new Conversation();
+hurried.begin(["es"]);
+hurried.recorded();
+hurried.hurried();
+for (let second = 0; second < 300; second += 1) hurried.heard(new Int16Array(24_000).fill(second));
+hurried.take({ type: "session.utterance.speech_started", utterance_id: 0, audio_start_ms: 1_000, speech_start_ms: 1_200 });
+hurried.take({ type: "session.utterance.speech_stopped", utterance_id: 0, audio_start_ms: 1_000, audio_end_ms: 3_000 });
+const hurriedAudio = new Int16Array(await hurried.utterances[0].audio.arrayBuffer());
+
 const spoken = [
   utterance(1_000, 2_000, "", [new Blob([new Int16Array(48_000).fill(1)])]), // two seconds
   utterance(2_000, 3_000, "", [new Blob([new Int16Array(24_000).fill(2)])]),
@@ -165,6 +175,7 @@ console.log(JSON.stringify({
   srt: srt(subtitled, pick),
   webvtt: webvtt(subtitled, pick),
   trackStarts: [1, 2, 3].map((value) => track.indexOf(value) / 24_000),
+  hurriedSaid: [...new Set(hurriedAudio)],
   trackSeconds: track.length / 24_000,
   slice: [...input.slice(95, 105)].map(String).join("").replace(/(.)\1+/g, "$1"),
   sliceLength: input.slice(95, 105).length,

@@ -83,6 +83,12 @@ async def test_the_input_gives_back_what_was_sent_and_when(made: dict[str, Any])
     assert made["sentAtMs"] == 1_400
 
 
+async def test_a_recording_that_is_sent_at_once_is_kept_until_the_server_has_cut_it(
+    made: dict[str, Any],
+) -> None:
+    assert made["hurriedSaid"] == [1, 2], "what was said from 1 to 3 s, and no silence in its place"
+
+
 async def test_an_utterance_whose_connection_was_lost_is_kept_as_it_is(made: dict[str, Any]) -> None:
     """It waits for nothing more, its audio is among what was said, and its subtitles come in order."""
     torn = made["torn"]

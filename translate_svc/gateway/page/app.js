@@ -150,6 +150,7 @@ function playClip(name, read) {
   return run(`Playing ${name} …`, async (onPart, mine) => {
     const floats = await decodeClip(await read());
     if (!mine.isClosing) {
+      conversation.recorded();
       player.playOriginal(floats);
       controls.offerHurry();
     }

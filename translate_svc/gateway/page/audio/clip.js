@@ -51,7 +51,7 @@ export class ClipFeed {
   #onEnd;
   #backlogBytes;
 
-  /** `onPart(pcm, peak)` gets every part; `onEnd()` comes after the last; `backlogBytes()` holds a hurry back. */
+  /** `onPart(pcm, peak)` gets every part, which is a view of the whole; `onEnd()` comes after the last; `backlogBytes()` holds a hurry back. */
   constructor(floats, { onPart, onEnd, backlogBytes }) {
     this.#pcm = toPcm16(floats);
     this.#onPart = onPart;
@@ -77,7 +77,7 @@ export class ClipFeed {
     const due = this.#hurried ? this.#pcm.length : Math.round((elapsed * RATE_HZ) / 1000);
     const end = Math.min(this.#pcm.length, due);
     while (this.#sent < end && this.#backlogBytes() < MAX_BACKLOG_BYTES) {
-      const part = this.#pcm.slice(this.#sent, Math.min(end, this.#sent + BURST_SAMPLES));
+      const part = this.#pcm.subarray(this.#sent, Math.min(end, this.#sent + BURST_SAMPLES));
       this.#sent += part.length;
       this.#onPart(part, part.reduce((peak, value) => Math.max(peak, Math.abs(value)), 0) / 32768);
     }

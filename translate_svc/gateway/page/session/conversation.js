@@ -34,6 +34,11 @@ export class Conversation extends EventTarget {
     }
   }
 
+  /** What will be sent is a recording, which is in memory anyway. */
+  recorded() {
+    this.#track.keepWhole();
+  }
+
   /** Audio has been sent. */
   heard(pcm) {
     this.#track.append(pcm, performance.now());

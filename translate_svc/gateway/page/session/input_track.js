@@ -9,6 +9,12 @@ export class InputTrack {
   #parts = []; // {start, pcm}, in samples from the session's beginning
   #times = []; // {endMs, atMs}
   #samples = 0;
+  #whole = false;
+
+  /** All of it is kept: a recording may be sent long before the server says where its utterances are. */
+  keepWhole() {
+    this.#whole = true;
+  }
 
   /** Adds a part that is sent now. */
   append(pcm, atMs) {
@@ -16,7 +22,7 @@ export class InputTrack {
     this.#samples += pcm.length;
     this.#times.push({ endMs: this.durationMs, atMs });
     if (this.#times.length > MAX_TIMES) this.#times.shift();
-    while (this.durationMs - (this.#parts[0].start * 1000) / RATE_HZ > KEPT_MS) this.#parts.shift();
+    while (!this.#whole && this.durationMs - (this.#parts[0].start * 1000) / RATE_HZ > KEPT_MS) this.#parts.shift();
   }
 
   /** How much was sent. */
