@@ -23,12 +23,17 @@ export class Captions {
     const list = byId("captions");
     // not away from a row that somebody looks into, nor from the panes of two people, which follow by themselves
     this.#end = new EndFollower(list, () => byId("panes").hidden && !list.querySelector(":scope > .open"));
-    byId("show-drafts").onchange = ({ target }) => byId("captions").classList.toggle("drafts", target.checked);
+    byId("show-drafts").onchange = () => this.#showDrafts();
+    this.#showDrafts(); // a browser that goes back to the page checks the box again
   }
 
   /** A session begins: what comes is shown at the end. */
   begin() {
     this.#end.begin();
+  }
+
+  #showDrafts() {
+    byId("captions").classList.toggle("drafts", byId("show-drafts").checked);
   }
 
   /** Shows an utterance as it is now. `expected`: the languages that will come. */

@@ -1,6 +1,7 @@
 /** The choice of languages: one that is spoken, some to translate into, and the one that is heard. */
 
 import { byId, html, icon } from "./element.js";
+import { remember, remembered, tagsOf } from "./remembered.js";
 
 const LOUD = "M4 9.5v5h3.5L12 18.5v-13L7.5 9.5H4Zm11.5-1a5 5 0 0 1 0 7m2.5-9.5a8.5 8.5 0 0 1 0 12";
 const MUTE = "M4 9.5v5h3.5L12 18.5v-13L7.5 9.5H4Zm12 .5 5 5m0-5-5 5";
@@ -87,11 +88,11 @@ export class LanguagePicker extends EventTarget {
   }
 
   #restore() {
-    const { source = "en", targets = [] } = JSON.parse(localStorage.getItem(STORE) ?? "{}");
+    const { source = "en", targets } = remembered(STORE);
     const select = byId("source");
     select.value = source;
     if (select.selectedIndex < 0) select.selectedIndex = 0;
-    this.#targets = targets.filter((tag) => this.#canBeTarget(tag));
+    this.#targets = tagsOf(targets).filter((tag) => this.#canBeTarget(tag)).slice(0, this.#maxTargets);
     if (this.#targets.length === 0) this.#targets = this.#defaults();
     this.#heard = this.#speaking()[0] ?? null;
   }
@@ -99,7 +100,7 @@ export class LanguagePicker extends EventTarget {
   #defaults() {
     const others = this.#possibleTargets();
     const preferred = ["es", "fr", "en"].filter((tag) => others.some(({ language }) => language === tag));
-    return [...new Set([...preferred, ...others.map(({ language }) => language)])].slice(0, FIRST_TARGETS);
+    return [...new Set([...preferred, ...others.map(({ language }) => language)])].slice(0, Math.min(FIRST_TARGETS, this.#maxTargets));
   }
 
   /** The targets that have speech. */
@@ -109,7 +110,7 @@ export class LanguagePicker extends EventTarget {
 
   #changed() {
     this.#formerSource = this.source;
-    localStorage.setItem(STORE, JSON.stringify({ source: this.source, targets: this.#targets }));
+    remember(STORE, { source: this.source, targets: this.#targets });
     this.dispatchEvent(new Event("change"));
   }
 

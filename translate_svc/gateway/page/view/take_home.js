@@ -86,9 +86,22 @@ export class TakeHome {
   }
 
   async #copy() {
-    await navigator.clipboard.writeText(byId("snippet").textContent);
-    byId("copy").textContent = "Copied";
+    byId("copy").textContent = (await copied(byId("snippet"))) ? "Copied" : "Selected: copy it yourself";
     setTimeout(() => (byId("copy").textContent = "Copy"), COPIED_MS);
+  }
+}
+
+/**
+ * Copies what an element says; resolves to whether it did. Browsers give the clipboard to https pages and to localhost
+ * only: elsewhere the text is selected, and copied as by the person.
+ */
+async function copied(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    return true;
+  } catch {
+    getSelection().selectAllChildren(element);
+    return document.execCommand("copy");
   }
 }
 

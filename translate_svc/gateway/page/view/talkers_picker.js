@@ -1,6 +1,7 @@
 /** Who speaks: one person, or two in turns, and the languages of those two. */
 
 import { byId, html } from "./element.js";
+import { remember, remembered, tagsOf } from "./remembered.js";
 
 const STORE = "translate-svc talkers";
 
@@ -61,8 +62,8 @@ export class TalkersPicker extends EventTarget {
   }
 
   #restore() {
-    const { two = false, between = ["en", "es"] } = JSON.parse(localStorage.getItem(STORE) ?? "{}");
-    const usable = between.filter((tag) => this.#tags.includes(tag));
+    const { two = false, between = ["en", "es"] } = remembered(STORE);
+    const usable = tagsOf(between).filter((tag) => this.#tags.includes(tag));
     const pair = [...new Set([...usable, ...this.#tags])].slice(0, 2);
     this.#selects.forEach((select, index) => (select.value = pair[index] ?? ""));
     this.#radios[1].checked = two && pair.length === 2;
@@ -71,7 +72,7 @@ export class TalkersPicker extends EventTarget {
   #changed() {
     this.#draw();
     const between = this.#selects.map(({ value }) => value);
-    localStorage.setItem(STORE, JSON.stringify({ two: this.#two, between }));
+    remember(STORE, { two: this.#two, between });
     this.dispatchEvent(new Event("change"));
   }
 
