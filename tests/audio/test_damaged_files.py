@@ -20,6 +20,9 @@ from translate_svc.audio.media_files import OpenMedia, open_sound_file
 from translate_svc.client.input_encoder import InputEncoder
 from translate_svc.types import AudioFormat, Encoding, Samples
 
+# as for downloads: the index comes first
+_OPTIONS = {name: {"movflags": "faststart"} for name in ("a.mp4", "a.mov")} | {"rf64.wav": {"rf64": "always"}}
+
 
 @pytest.fixture(scope="module")
 def clip() -> tuple[Samples, int]:
@@ -36,6 +39,13 @@ def clip() -> tuple[Samples, int]:
         ("a.wav", "pcm_s24le", "it was cut off at "),
         ("a.mp4", "aac", "it was cut off at "),
         ("a.mov", "pcm_s16le", "it was cut off at "),
+        ("a.avi", "libmp3lame", "it was cut off at "),
+        ("a.caf", "pcm_s16le", "it was cut off at "),
+        ("a.aiff", "pcm_s16be", "it was cut off at "),
+        ("a.au", "pcm_s16be", "it was cut off at "),
+        ("a.flv", "libmp3lame", "it was cut off at "),
+        ("a.w64", "pcm_s16le", "it was cut off at "),
+        ("rf64.wav", "pcm_s16le", "it was cut off at "),
         ("a.flac", "flac", "packets could not be decoded"),
     ],
 )
@@ -50,11 +60,10 @@ def test_a_file_that_was_cut_off_is_told(
         tmp_path / name,
         *long,
         codec=codec,
-        codec_rate_hz=48_000,
-        picture=name in ("a.mkv", "a.mp4"),
+        codec_rate_hz=44_100 if name == "a.flv" else 48_000,
+        picture=name in ("a.avi", "a.mkv", "a.mp4"),
         picture_goes_on_s=10.0,
-        # as for downloads: the index comes first
-        options={"movflags": "faststart"} if name in ("a.mp4", "a.mov") else None,
+        options=_OPTIONS.get(name),
     )
     with open_media(path) as media:
         list(media.blocks())
@@ -94,6 +103,44 @@ def test_a_whole_mp4_that_begins_late_is_not_taken_for_one_that_was_cut_off(
     with open_media(path) as media:
         list(media.blocks())
         assert media.damage is None
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.avi", "libmp3lame"), ("a.avi", "pcm_s16le"), ("a.flv", "libmp3lame")]
+)
+def test_a_whole_file_that_begins_late_is_not_taken_for_one_that_was_cut_off(
+    tmp_path: Path, clip: tuple[Samples, int], name: str, codec: str
+) -> None:
+    """The times of an AVI begin at 0, though its header counts the silence before."""
+    path = write_media(tmp_path / name, *clip, codec=codec, codec_rate_hz=44_100, starts_s=20.0)
+    with open_media(path) as media:
+        list(media.blocks())
+        assert media.damage is None
+
+
+@pytest.mark.parametrize(
+    ("name", "stated_at", "unknown"),
+    [
+        ("a.aiff", (b"COMM", 10), (0x7F00_0000 // 2).to_bytes(4, "big")),
+        ("a.au", (b".snd", 8), 0xFFFF_FFFF.to_bytes(4, "big")),
+        ("a.caf", (b"data", 4), b"\xff" * 8),
+        ("a.avi", (b"strh", 40), 0x4000_0000.to_bytes(4, "little")),
+        ("a.flv", (b"duration", 9), bytes(8)),
+    ],
+)
+def test_a_length_that_a_writer_into_a_pipe_did_not_know_is_not_taken_for_one(
+    tmp_path: Path, clip: tuple[Samples, int], name: str, stated_at: tuple[bytes, int], unknown: bytes
+) -> None:
+    codec = {"a.aiff": "pcm_s16be", "a.au": "pcm_s16be", "a.flv": "libmp3lame"}.get(name, "pcm_s16le")
+    path = write_media(tmp_path / name, *clip, codec=codec, codec_rate_hz=44_100, layout="mono")
+    data = bytearray(path.read_bytes())
+    place = data.index(stated_at[0]) + stated_at[1]
+    data[place : place + len(unknown)] = unknown
+    path.write_bytes(data)
+    with open_media(path) as media:
+        heard = sum(map(len, media.blocks())) / media.sample_rate_hz
+        assert media.damage is None
+    assert heard == pytest.approx(len(clip[0]) / clip[1], abs=0.1)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])

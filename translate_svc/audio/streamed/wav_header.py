@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO, NamedTuple
 
+from translate_svc.audio.streamed.wide_wav import NO_WIDE_LENGTH, wide_chunks
 from translate_svc.errors import InvalidArgument
 from translate_svc.types import AudioFormat, Encoding
 
@@ -53,8 +54,8 @@ def read_wav_header(head: bytes) -> tuple[AudioFormat, int] | None:
 
 
 class StatedWav(NamedTuple):
-    """What the header of a WAV file states. ``length_s``: of its samples; None if it does not know.
-    ``is_followed``: another WAV file begins behind its end, as where two were joined byte by byte.
+    """What the header of a WAV file states, or of an RF64 or W64. ``length_s``: of its samples; None if it
+    does not know. ``is_followed``: another WAV file begins behind its end, as where two were joined.
     """
 
     length_s: float | None
@@ -63,12 +64,15 @@ class StatedWav(NamedTuple):
 
 def stated_wav(file: BinaryIO) -> StatedWav | None:
     """None if it is no WAV file, or one without samples. ``file`` is read from its beginning."""
-    if not _is_wav(file.read(_RIFF_BYTES)):
+    head = file.read(_RIFF_BYTES)
+    wide = wide_chunks(file, head)
+    if wide is None and not _is_wav(head):
         return None
+    no_length = _NO_LENGTH if wide is None else NO_WIDE_LENGTH
     bytes_per_s, found = 0, None
-    for name, at, size in islice(_chunks(file), _MAX_CHUNKS):
+    for name, at, size in islice(wide or _chunks(file), _MAX_CHUNKS):
         if name == b"data" and found is None:
-            found = StatedWav(size / bytes_per_s if bytes_per_s and size < _NO_LENGTH else None, False)
+            found = StatedWav(size / bytes_per_s if bytes_per_s and size < no_length else None, False)
             if not found.length_s:
                 return found  # nothing tells where it ends
         elif name == b"fmt " and found is None:
