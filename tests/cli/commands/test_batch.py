@@ -87,6 +87,21 @@ def test_a_bad_file_stops_no_other_and_is_tried_again(command: Command, tmp_path
     assert _rows(out)["sub/broken"]["texts"]["spa"] == texts("eng_2")["spa"]
 
 
+def test_what_may_be_missing_of_files_that_are_done_is_told(
+    command: Command, server: str, tmp_path: Path
+) -> None:
+    folder, out = _folder(tmp_path / "talks", "eng_1", "silence"), tmp_path / "out"
+    speech, rate_hz = soundfile.read(DATA / "spa_two.flac")
+    soundfile.write(folder / "backwards.wav", speech[::-1], rate_hz)
+    code, _, error = command("batch", str(folder), "--to", "eng", "--out", str(out), "--server", server)
+    assert code == 0
+    assert sorted(line for line in error.splitlines() if str(folder) in line) == [
+        f"translate-svc: {folder}/backwards.wav: of 2 utterances 2 without a text",
+        f"translate-svc: {folder}/silence.flac: no speech was found",
+    ]
+    assert _rows(out)["backwards"]["hint"] == "of 2 utterances 2 without a text"
+
+
 def test_a_manifest_with_references_is_scored(command: Command, server: str, tmp_path: Path) -> None:
     out, manifest = tmp_path / "out", tmp_path / "set.jsonl"
     rows = [

@@ -241,7 +241,7 @@ def test_silence_is_told_and_is_no_failure(command: Command, server: str, tmp_pa
         *("translate", str(DATA / "silence.flac"), "--to", "es", "--server", server),
         *("--subtitles", str(srt)),
     )
-    assert (code, output, error) == (0, "", "translate-svc: no speech was found\n")
+    assert (code, output, error) == (0, "", "translate-svc: silence.flac: no speech was found\n")
     assert srt.read_text(encoding="utf-8") == ""
 
 
@@ -507,7 +507,7 @@ def test_an_utterance_that_failed_and_a_stream_that_broke_off_are_told() -> None
         counter.finish(1)
     counter.write(Closed(complete=True))
     counter.finish(1)
-    with pytest.raises(TranslateSvcError, match="1 of 3 utterances could not be translated"):
+    with pytest.raises(TranslateSvcError, match=r"^a\.wav: 1 of 3 utterances could not be translated"):
         counter.report("a.wav", None)
 
 
@@ -522,7 +522,7 @@ def test_what_may_be_missing_is_counted() -> None:
     assert counter.losses() == (
         "of 3 utterances 1 without a text, and 1 cut within running speech, where words may be lost"
     )
-    assert UtteranceCounter().losses() == ""
+    assert UtteranceCounter().losses() == "no speech was found"
 
 
 def test_a_file_in_which_all_that_was_heard_is_no_voice_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -530,7 +530,7 @@ def test_a_file_in_which_all_that_was_heard_is_no_voice_says_so(capsys: pytest.C
     counter.write(StreamWarning(NO_SPEECH, "", 0))
     counter.write(UtteranceDone(0, SampleRange(0, 1), UtteranceStatus.EMPTY, Usage()))
     counter.report("noise.wav", None)
-    assert capsys.readouterr().err == "translate-svc: no speech was found\n"
+    assert capsys.readouterr().err == "translate-svc: noise.wav: no speech was found\n"
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_a_side_on_which_nobody_speaks_is_no_problem(command: Command, server: s
         assert len(heard) == round(LENGTH_S * 16_000)
         assert not heard[:, silent].any()
         assert [line.split()[1] for line in output.splitlines()] == ["Left"] * (4 - 2 * len(silent))
-        assert error == ("" if len(silent) == 1 else "translate-svc: no speech was found\n")
+        assert error == ("" if len(silent) == 1 else "translate-svc: call.wav: no speech was found\n")
 
 
 def test_damage_and_sides_that_are_one_are_told_once(command: Command, server: str, tmp_path: Path) -> None:

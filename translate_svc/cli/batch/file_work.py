@@ -157,7 +157,7 @@ class FileWork:
             texts=texts.texts(),
             outputs=await asyncio.to_thread(self._journal.publish, outputs, item),
             references=reference_languages(item, codes, self._table),
-            hint=sides_hint(reader, arguments),
+            hint="; ".join(filter(None, (counter.losses(), sides_hint(reader, arguments)))),
         )
 
 

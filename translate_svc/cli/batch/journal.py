@@ -55,7 +55,7 @@ class FileResult:
         texts: translations by language, and the transcript under its own.
         outputs: size in bytes of each output, by its name.
         references: the references, by language.
-        hint: what could be translated better, and how; empty if nothing.
+        hint: what may be missing from the texts, what could be translated better, and how; empty if nothing.
     """
 
     source: str

@@ -54,8 +54,6 @@ class UtteranceCounter:
             DataLoss: the file is damaged.
             TranslationFailed: utterances could not be translated.
         """
-        if self.utterances == len(self._silent):
-            print("translate-svc: no speech was found", file=sys.stderr)
         if lost := self.losses():
             print(f"translate-svc: {name}: {lost}", file=sys.stderr)
         if (problem := self.problem(name, damage)) is not None:
@@ -63,6 +61,8 @@ class UtteranceCounter:
 
     def losses(self) -> str:
         """What may be missing from the texts, for people; empty if nothing is."""
+        if self.utterances == len(self._silent):
+            return "no speech was found"
         counts = {
             "without a text": self._without_text,
             "cut within running speech, where words may be lost": self._cut_in_speech,
@@ -76,6 +76,6 @@ class UtteranceCounter:
             return DataLoss(damage, field=name)
         if self._failed:
             return TranslationFailed(
-                f"{self._failed} of {self.utterances} utterances could not be translated"
+                f"{self._failed} of {self.utterances} utterances could not be translated", field=name
             )
         return None
