@@ -58,7 +58,8 @@ def test_a_bad_file_stops_no_other_and_is_tried_again(command: Command, tmp_path
     code, output, error = command(*arguments, "--format", "srt,wav", "--from", "en", "--transcript")
     assert code == 1
     assert output.startswith("3 files: 2 translated, 1 failed; 0:00:09 of audio in 0:0")
-    assert error.splitlines() == [
+    # beside how far it is, which a slow run tells
+    assert [line for line in error.splitlines() if " files, " not in line] == [
         f"translate-svc: {folder}/sub/broken.wav: failed: is not an audio or video file that FFmpeg can read",
         "translate-svc: 1 of 3 files were not translated whole",
     ]
