@@ -122,6 +122,7 @@ def test_the_text_that_is_taken_is_spoken(kind: str) -> None:
     assert sum(each is not None for each in times[len(times) // 2 :]) > 1, "some tokens attend to no place"
 
 
+@pytest.mark.host_alone
 def test_a_request_never_holds_more_slots_than_it_has_texts() -> None:
     index = next(n for n in CHOSEN if [kind for _, kind in expected(n)].count("sure") < 2)
     house = HypothesisHarness()
@@ -134,6 +135,7 @@ def test_a_request_never_holds_more_slots_than_it_has_texts() -> None:
     assert held[-1] == 0
 
 
+@pytest.mark.host_alone
 @pytest.mark.parametrize("steps", [1, 5, 20, 30, 40, 50, 60])
 def test_an_abort_at_any_time_frees_the_slots_and_harms_nobody(steps: int) -> None:
     clip, mate = clips()[0], clips()[2]

@@ -98,6 +98,7 @@ def test_its_times_are_those_of_the_speech_as_it_was_said(speed: float) -> None:
     assert max(filter(None, heard)) > 500
 
 
+@pytest.mark.host_alone
 def test_a_request_never_holds_more_slots_than_it_has_texts() -> None:
     house = HypothesisHarness()
     house.scheduler.add(transcript(clips()[first_at(*RETRY_SPEEDS)], 2))
@@ -109,6 +110,7 @@ def test_a_request_never_holds_more_slots_than_it_has_texts() -> None:
     assert held[-1] == 0
 
 
+@pytest.mark.host_alone
 @pytest.mark.parametrize("steps", range(1, 60, 6))
 def test_an_abort_at_any_time_frees_the_slots_and_harms_nobody(steps: int) -> None:
     mate = first_at(*RETRY_SPEEDS)
