@@ -71,6 +71,7 @@ class WholeSequence(SequenceState):
             return
         text.detokenizer.clear()
         del text.token_ids[text.prompt_tokens :]
+        text.log_probabilities.clear()
         text.stop_reason = StopReason.LENGTH
 
     def finish_text(self, events: list[EngineEvent]) -> bool:
